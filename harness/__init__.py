@@ -1,0 +1,91 @@
+"""A plugin-based benchmark harness for multi-domain RL post-training of language models.
+
+All that a plugin author needs is here: `hookimpl`, the specs that hooks yield, the interfaces they load into, and the
+errors to raise. Importing it imports no torch.
+"""
+
+from harness.errors import CheckpointError, HarnessError, PluginError, StepFailed, UsageError
+from harness.events import CheckpointScored, RunFinished, RunStarted, StepFinished, StepStarted
+from harness.hookspecs import hookimpl
+from harness.interfaces import (
+    Algorithm,
+    BaseModel,
+    Config,
+    Cost,
+    Domain,
+    Engine,
+    EvaluationTask,
+    LineageEntry,
+    NoConfig,
+    NodeRequest,
+    Probe,
+    ProbeContext,
+    Progress,
+    Recovery,
+    RecoveryContext,
+    Reward,
+    RewardBatch,
+    RewardResult,
+    StepResult,
+    TableFormat,
+    TrainingContext,
+    TrainingDomain,
+)
+from harness.specs import (
+    AlgorithmSpec,
+    DomainSpec,
+    EngineSpec,
+    ModelSpec,
+    ProbeSpec,
+    ProtocolSpec,
+    RecoverySpec,
+    RewardSpec,
+    TableFormatSpec,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Algorithm",
+    "AlgorithmSpec",
+    "BaseModel",
+    "CheckpointError",
+    "CheckpointScored",
+    "Config",
+    "Cost",
+    "Domain",
+    "DomainSpec",
+    "Engine",
+    "EngineSpec",
+    "EvaluationTask",
+    "HarnessError",
+    "LineageEntry",
+    "ModelSpec",
+    "NoConfig",
+    "NodeRequest",
+    "PluginError",
+    "Probe",
+    "ProbeContext",
+    "ProbeSpec",
+    "Progress",
+    "ProtocolSpec",
+    "Recovery",
+    "RecoveryContext",
+    "RecoverySpec",
+    "Reward",
+    "RewardBatch",
+    "RewardResult",
+    "RewardSpec",
+    "RunFinished",
+    "RunStarted",
+    "StepFailed",
+    "StepFinished",
+    "StepResult",
+    "StepStarted",
+    "TableFormat",
+    "TableFormatSpec",
+    "TrainingContext",
+    "TrainingDomain",
+    "UsageError",
+    "hookimpl",
+]

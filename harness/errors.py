@@ -1,0 +1,91 @@
+"""Errors that are told to a person: what was wrong, where, and what to do.
+
+Raised where the fault is known, caught once, in the command line, which prints `message`, `where` and `hint` and exits
+with `exit_code`. Anything that is not a `HarnessError` is a defect of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller."""
+
+    DONE = 0
+    STEP_FAILED = 1
+    USAGE = 2
+    PLUGIN = 3
+    STOPPED = 4
+    INTERRUPTED = 130
+
+
+class HarnessError(Exception):
+    """An error with a message for a person; `where` and `hint` may be empty."""
+
+    exit_code: ExitCode = ExitCode.USAGE
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [f"{self.where}: {self.message}" if self.where else self.message]
+        if self.hint:
+            parts.append(f"  → {self.hint}")
+        return "\n".join(parts)
+
+
+class UsageError(HarnessError):
+    """A wrong argument, a missing file, an output folder that cannot be written to."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One fault of a protocol: its line (from 1, 0 where there is none), the path of the key, what is wrong, what to do."""
+
+    line: int
+    key: str
+    message: str
+    hint: str = ""
+
+
+class ProtocolError(HarnessError):
+    """All that is wrong with a protocol, at once; `problems` in the order of their lines."""
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        self.source = source
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.key)))
+        lines = []
+        for problem in self.problems:
+            place = f"{source}:{problem.line}" if problem.line else source
+            lines.append(f"{place}: {problem.key}: {problem.message}" if problem.key else f"{place}: {problem.message}")
+            if problem.hint:
+                lines.append(f"  → {problem.hint}")
+        super().__init__("\n".join(lines))
+
+
+class PluginError(HarnessError):
+    """A plugin that is unknown, ambiguous, failed to load, or broke its contract."""
+
+    exit_code = ExitCode.PLUGIN
+
+
+class CheckpointError(HarnessError):
+    """A model folder that cannot be read: missing, truncated, or of another shape than its neighbours."""
+
+
+class StepFailed(HarnessError):
+    """A step of a run failed; what was computed before it is in the store."""
+
+    exit_code = ExitCode.STEP_FAILED
+
+
+class RunStopped(HarnessError):
+    """The run was asked to stop (SIGTERM) and can be resumed by the same command."""
+
+    exit_code = ExitCode.STOPPED

@@ -1,0 +1,313 @@
+"""What a spec loads into: the objects a plugin author writes, and the contexts they are handed.
+
+This module imports no torch. A module that a spec's `load` names may, except for domains, rewards' configs and models,
+whose `fingerprint` is asked for by `harness plan`: keep their heavy imports inside the methods that need them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import BaseModel as PydanticModel
+from pydantic import ConfigDict
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from harness.leaderboard import Leaderboard
+
+
+class Config(PydanticModel):
+    """The base of a plugin's config: unknown keys are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class NoConfig(Config):
+    """The config of a plugin that has nothing to set."""
+
+
+# --------------------------------------------------------------------------------------------- base models
+
+
+class BaseModel(ABC):
+    """A base model that every method starts from."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Returns a string that changes when the weights do: a pinned revision, or a hash of the files. No torch."""
+
+    @abstractmethod
+    def folder(self) -> Path:
+        """Returns a Hugging Face model folder with its tokenizer, fetched first where it has to be.
+
+        Raises CheckpointError where it cannot be had.
+        """
+
+
+# ------------------------------------------------------------------------------------------------- domains
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationTask:
+    """One lm-eval task of a domain and the number of it that counts.
+
+    `metric` and `filter` name lm-eval's result `"metric,filter"`. With `percent`, lm-eval's 0 to 1 is shown times 100.
+    """
+
+    task: str
+    metric: str
+    filter: str = "none"
+    higher_is_better: bool = True
+    percent: bool = True
+
+
+class Domain(ABC):
+    """Training prompts and the lm-eval tasks that score the skill."""
+
+    completion_tokens: int | None = None
+    """The longest useful completion, in tokens; algorithms take it where their config sets none."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Returns a string that changes when the data do. Cheap, and without importing torch or datasets."""
+
+    @abstractmethod
+    def training_data(self, seed: int) -> Dataset:
+        """Returns rows with a column `prompt` (a string, or a list of chat messages) and those the reward reads."""
+
+    @abstractmethod
+    def evaluation_tasks(self) -> Sequence[EvaluationTask]:
+        """Returns the tasks of this domain; its score is the mean of theirs. At least one."""
+
+    def task_folder(self) -> Path | None:
+        """Returns the folder with the tasks' YAML files, or None where they are lm-eval's own."""
+        return None
+
+
+# ------------------------------------------------------------------------------------------------- rewards
+
+Outcome = Literal["ok", "abstain", "error", "timeout"]
+
+
+@dataclass(frozen=True, slots=True)
+class RewardResult:
+    """The reward of one completion. Only `ok` has a value; the others say in `detail` why they have none."""
+
+    outcome: Outcome
+    value: float | None = None
+    detail: str = ""
+
+    @classmethod
+    def ok(cls, value: float) -> RewardResult:
+        return cls("ok", float(value))
+
+    @classmethod
+    def abstain(cls, detail: str) -> RewardResult:
+        return cls("abstain", None, detail)
+
+    @classmethod
+    def error(cls, detail: str) -> RewardResult:
+        return cls("error", None, detail)
+
+    @classmethod
+    def timeout(cls, detail: str) -> RewardResult:
+        return cls("timeout", None, detail)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardBatch:
+    """Completions to score, row by row: the prompt, the completion's text, and the data set's other columns."""
+
+    prompts: Sequence[Any]
+    completions: Sequence[str]
+    rows: Sequence[Mapping[str, Any]]
+
+
+class Reward(ABC):
+    """Scores completions."""
+
+    @abstractmethod
+    def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
+        """Returns one result a row, in order. A fault of one row is an `error` result, never a zero and never raised."""
+
+
+# ------------------------------------------------------------------------------------------ training, recovery
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingDomain:
+    """A domain as a training step sees it: its reward loaded, and its weight in the mix (1.0 is its fair share)."""
+
+    name: str
+    domain: Domain
+    reward: Reward
+    weight: float = 1.0
+
+
+class Progress(Protocol):
+    """Where a long step tells how far it is: a progress bar on a terminal, plain lines elsewhere, a log in the store."""
+
+    def __call__(self, done: int, total: int, metrics: Mapping[str, float]) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a step cost; zeros for a training-free one."""
+
+    optimizer_steps: int = 0
+    completions: int = 0
+    generated_tokens: int = 0
+    train_seconds: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            optimizer_steps=self.optimizer_steps + other.optimizer_steps,
+            completions=self.completions + other.completions,
+            generated_tokens=self.generated_tokens + other.generated_tokens,
+            train_seconds=self.train_seconds + other.train_seconds,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """What a training or a recovery says of itself: its cost, and a report of plain JSON data."""
+
+    cost: Cost = Cost()
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingContext:
+    """What an algorithm is handed.
+
+    checkpoint: the model folder to start from. output: an existing empty folder for the trained one. scratch: a folder
+    that outlives a killed process, for resuming. metrics: a JSON-lines file to append training metrics to.
+    """
+
+    checkpoint: Path
+    output: Path
+    scratch: Path
+    metrics: Path
+    domains: Sequence[TrainingDomain]
+    seed: int
+    progress: Progress
+
+
+class Algorithm(ABC):
+    """Trains a checkpoint on one or more domains."""
+
+    @abstractmethod
+    def train(self, context: TrainingContext) -> StepResult:
+        """Writes the trained model and its tokenizer to `context.output`. Raises StepFailed with a cause for a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineageEntry:
+    """A checkpoint of a method: `step` 0 is the base; `domains` are those its step trained (none for the base)."""
+
+    step: int
+    label: str
+    domains: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryContext:
+    """What a recovery is handed.
+
+    lineage: base to the damaged checkpoint, in order. target: the harmed domain. peak: index into `lineage` of the
+    target's last training. train: for recoveries whose spec says `trains`, runs the resolved algorithm on the given
+    domains from a checkpoint into `output`; None for the others.
+    """
+
+    lineage: Sequence[LineageEntry]
+    target: str
+    peak: int
+    domains: Mapping[str, TrainingDomain]
+    output: Path
+    scratch: Path
+    metrics: Path
+    seed: int
+    progress: Progress
+    train: Callable[[Path, Sequence[str]], StepResult] | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        """The damaged checkpoint that is to be recovered."""
+        return self.lineage[-1].folder
+
+    @property
+    def peak_checkpoint(self) -> Path:
+        """The target's peak."""
+        return self.lineage[self.peak].folder
+
+
+class Recovery(ABC):
+    """Brings a harmed domain back."""
+
+    @abstractmethod
+    def recover(self, context: RecoveryContext) -> StepResult:
+        """Writes the recovered model and its tokenizer to `context.output`. Raises StepFailed with a cause."""
+
+
+# -------------------------------------------------------------------------------------------------- probes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeContext:
+    """What a probe is handed: the checkpoints of one method, base first, and the domains of the protocol."""
+
+    lineage: Sequence[LineageEntry]
+    domains: Mapping[str, TrainingDomain]
+    scratch: Path
+    seed: int
+    progress: Progress
+
+
+class Probe(ABC):
+    """Measures the checkpoints of a method."""
+
+    @abstractmethod
+    def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
+        """Returns rows of plain JSON data, all with the same keys: one row a measurement, units in the key's name."""
+
+
+# ------------------------------------------------------------------------------------------- tables, engines
+
+
+class TableFormat(ABC):
+    """Renders a leaderboard."""
+
+    @abstractmethod
+    def render(self, leaderboard: Leaderboard) -> str:
+        """Returns the whole table as text in this format."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeRequest:
+    """What an engine is asked to make: one node of a plan, into the store.
+
+    protocol: the file the plan was made from. store: its root. arguments: the command that makes the node anywhere the
+    same files are seen (`harness exec-node …`). execute: makes it in this process.
+    """
+
+    key: str
+    label: str
+    needs: frozenset[str]
+    protocol: Path
+    store: Path
+    arguments: Sequence[str]
+    execute: Callable[[], None]
+
+
+class Engine(ABC):
+    """Where nodes are executed."""
+
+    @abstractmethod
+    def execute(self, request: NodeRequest) -> None:
+        """Returns once the store holds the node `request.key`. Raises StepFailed where it cannot be made."""
