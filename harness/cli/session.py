@@ -1,0 +1,42 @@
+"""What every command shares: the global options, the registry they select, and the folder of runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+
+
+@dataclass
+class Session:
+    """The global options of one invocation; the registry is built when a command first asks for it."""
+
+    debug: bool = False
+    strict_plugins: bool = False
+    without: tuple[str, ...] = ()
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Returns the registry of the installed plugins. Raises PluginError with `--strict-plugins` and a failed one."""
+        from harness.registry import Registry
+
+        return Registry.discover(without=self.without, strict=self.strict_plugins)
+
+
+def session_of(context: typer.Context) -> Session:
+    """Returns the session that the global options made."""
+    session = context.find_object(Session)
+    assert session is not None
+    return session
+
+
+def runs_folder(chosen: Path | None = None) -> Path:
+    """Returns the folder of runs and store: `chosen`, else `HARNESS_RUNS`, else `runs`."""
+    return chosen or Path(os.environ.get("HARNESS_RUNS", "runs"))

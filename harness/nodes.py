@@ -1,0 +1,140 @@
+"""The plan's own data: nodes with content keys, and the methods that walk over them.
+
+A node's key is a sha256 over everything that its result depends on, so a key is a name for the result itself: the same
+key, the same bytes. Nodes are plain data; `harness.plan` makes them, `harness.execution` executes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+NodeKind = Literal["base", "train", "recover", "evaluate", "probe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginUse:
+    """A plugin as a protocol uses it.
+
+    name: as looked up in the registry (may be `distribution/name`). identity: `distribution:name`, version, and the
+    source's digest where the distribution is installed editable; it goes into keys. config: JSON data after defaults.
+    needs: what the spec says it needs to run.
+    """
+
+    kind: str
+    name: str
+    identity: str
+    config: Mapping[str, Any]
+    needs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainUse:
+    """A domain of the protocol: its column's name, its plugin, its reward, and its data's fingerprint."""
+
+    name: str
+    plugin: PluginUse
+    reward: PluginUse
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """How checkpoints are scored. limit: items a task, None for all. seed: of the sampled answers; not the run's seed."""
+
+    limit: int | None = None
+    batch_size: int = 16
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One thing to make. `parents` are keys of nodes that must be there first; `label` is for people."""
+
+    key: str
+    kind: NodeKind
+    label: str
+    seed: int
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseNode(Node):
+    """The base model. It is not stored: `fingerprint` stands for its weights."""
+
+    model: PluginUse
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainNode(Node):
+    """A training of `parents[0]` on `domains` (names and weights, in the protocol's order) with `algorithm`."""
+
+    algorithm: PluginUse
+    domains: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoverNode(Node):
+    """A recovery of `target` on `parents[-1]`; `parents` is the whole lineage from the base, `peak` an index into it.
+
+    training: the algorithm that a recovery which trains was given, resolved; None for training-free ones.
+    """
+
+    recovery: PluginUse
+    target: str
+    peak: int
+    training: PluginUse | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateNode(Node):
+    """The scoring of checkpoint `parents[0]` on one domain."""
+
+    domain: str
+    settings: EvaluationSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeNode(Node):
+    """A probe over a method's lineage, `parents`, base first."""
+
+    probe: PluginUse
+
+
+CheckpointNode = BaseNode | TrainNode | RecoverNode
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodPlan:
+    """A method for one seed. lineage: keys of its checkpoints, base first. probes: keys of its probe nodes."""
+
+    name: str
+    seed: int
+    lineage: tuple[str, ...]
+    probes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that a protocol asks for. nodes: by key, parents before children. evaluations: checkpoint key → domain → key."""
+
+    protocol: str
+    key: str
+    model: str
+    seeds: tuple[int, ...]
+    domains: Mapping[str, DomainUse]
+    settings: EvaluationSettings
+    nodes: Mapping[str, Node]
+    methods: tuple[MethodPlan, ...]
+    evaluations: Mapping[str, Mapping[str, str]]
+
+    def domains_of(self, key: str) -> tuple[str, ...]:
+        """Returns the domains that the step `key` trained: none for the base and for a training-free recovery."""
+        node = self.nodes[key]
+        if isinstance(node, TrainNode):
+            return tuple(node.domains)
+        if isinstance(node, RecoverNode) and node.training is not None:
+            return (node.target,)
+        return ()
