@@ -1,0 +1,50 @@
+# make demo    installs into .venv, runs the lab protocol, prints its leaderboard
+# make test    installs into .venv with the development tools, runs linters, type checker, import contracts and tests
+# make clean   removes .venv, builds and caches; runs/ stays
+#
+# PYTHON       the interpreter that .venv is made with, 3.11 or newer
+# TORCH        what to ask pip for as torch; constraints.txt's version by default
+# TORCH_INDEX  a package index for torch alone, such as PyTorch's index of CPU builds; empty: pip's own configuration
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= $(shell grep '^torch==' constraints.txt)
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+
+.PHONY: demo test clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	$(BIN)/harness run lab
+
+test: export HF_HUB_OFFLINE = 1
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+# Plain torch may bring gigabytes of CUDA. Asked for first and alone, it is taken from wherever a CPU build is offered;
+# the installs that follow are content with it, because ==2.13.0 is met by 2.13.0+cpu.
+$(VENV)/.torch: constraints.txt
+	@command -v "$(PYTHON)" >/dev/null && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.11" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.torch pyproject.toml
+	$(PIP) --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find harness plugins tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
