@@ -1,0 +1,83 @@
+"""Finding plugins: the entry points of the group `harness.plugins`, and which of them the user wants.
+
+Nothing is imported here; `harness.registry` loads what this module finds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+
+from harness.errors import UsageError
+from harness.source_digest import is_editable, package_digest, source_package
+
+GROUP = "harness.plugins"
+SELECTION_VARIABLE = "HARNESS_PLUGINS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a plugin comes from. load: imports it. digest: of its source tree where it is installed editable."""
+
+    distribution: str
+    version: str
+    entry_point: str
+    load: Callable[[], object]
+    digest: Callable[[], str | None]
+
+    @property
+    def label(self) -> str:
+        """Names the plugin to a person: distribution, version, entry point."""
+        return f"{self.distribution} {self.version} ({self.entry_point})"
+
+
+def installed_sources() -> list[Source]:
+    """Returns every installed entry point of the group, ordered by distribution and name; none is loaded."""
+    sources = [_source(entry_point) for entry_point in importlib.metadata.entry_points(group=GROUP)]
+    return sorted(sources, key=lambda source: (canonicalize_name(source.distribution), source.entry_point))
+
+
+def _source(entry_point: importlib.metadata.EntryPoint) -> Source:
+    distribution = entry_point.dist
+    assert distribution is not None, "entry points of installed distributions know theirs"
+
+    def digest() -> str | None:
+        package = source_package(entry_point.module)
+        return package_digest(package) if is_editable(distribution, package.replace(".", "/")) else None
+
+    return Source(
+        distribution=distribution.name,
+        version=distribution.version,
+        entry_point=entry_point.name,
+        load=entry_point.load,
+        digest=digest,
+    )
+
+
+def wanted_distributions() -> tuple[str, ...] | None:
+    """Returns the distributions that `HARNESS_PLUGINS` names, or None where it is not set or empty."""
+    names = [name.strip() for name in os.environ.get(SELECTION_VARIABLE, "").split(",")]
+    return tuple(name for name in names if name) or None
+
+
+def select(sources: Iterable[Source], *, only: Collection[str] | None, without: Collection[str]) -> list[Source]:
+    """Returns the sources of the distributions in `only` (None for all), less those in `without`.
+
+    Raises UsageError where either names a distribution that offers no plugin.
+    """
+    sources = list(sources)
+    known = {canonicalize_name(source.distribution) for source in sources}
+    for names, option in ((only or (), SELECTION_VARIABLE), (without, "--without")):
+        for name in names:
+            if canonicalize_name(name) not in known:
+                near = difflib.get_close_matches(canonicalize_name(name), known, n=3)
+                choice = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known))}"
+                raise UsageError(f"no installed distribution {name!r} offers plugins", where=option, hint=choice)
+    kept = known if only is None else {canonicalize_name(name) for name in only}
+    kept = kept - {canonicalize_name(name) for name in without}
+    return [source for source in sources if canonicalize_name(source.distribution) in kept]
