@@ -7,17 +7,14 @@ the same number of threads gives the same weights. What was measured stands in `
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
-import transformers
 
 from harness_lab.build.base_model import SEQUENCES_PER_STEP, train_base_model
+from harness_lab.build.record import write_record
 from harness_lab.build.sampled_scores import sampled_score
 from harness_lab.questions import KINDS
 from harness_lab.tokenizer import build_tokenizer
@@ -68,17 +65,6 @@ def build_base(folder: Path, *, steps: int, seed: int) -> None:
         },
     )
     print(f"base model in {folder}: {scores}")
-
-
-def write_record(folder: Path, measured: dict[str, Any]) -> None:
-    """Writes what was measured, and with which versions, beside the weights."""
-    made_with = {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "threads": torch.get_num_threads(),
-    }
-    (folder / "record.json").write_text(json.dumps(measured | {"made_with": made_with}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

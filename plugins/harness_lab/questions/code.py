@@ -37,11 +37,15 @@ class Code(QuestionKind):
 
         Three examples settle which function of the two families it is, so every expression equal to it is right.
         """
-        function = _function(prompt)
-        try:
-            return float(all(evaluate(completion, x) == evaluate(function, x) for x in HELD_OUT_INPUTS))
-        except ExpressionError:
-            return 0.0
+        return same_function(completion, _function(prompt))
+
+
+def same_function(candidate: str, reference: str) -> float:
+    """Returns 1 where `candidate` runs and agrees with `reference` on the held-out inputs, else 0."""
+    try:
+        return float(all(evaluate(candidate, x) == evaluate(reference, x) for x in HELD_OUT_INPUTS))
+    except ExpressionError:
+        return 0.0
 
 
 def _function(prompt: str) -> str:

@@ -22,6 +22,10 @@ class Writing(QuestionKind):
         topics = rng.sample(NOUNS, 2)
         return Question(prompt=f"Q: {topics[0]} {topics[1]}? A:", answer=_sentence(topics, rng))
 
+    def with_prompt(self, prompt: str) -> Question:
+        """Returns the question that a prompt asks; its answer is one of many right ones."""
+        return Question(prompt=prompt, answer=_sentence(_topics(prompt), random.Random(prompt)))
+
     def right_answer(self, question: Question, rng: random.Random) -> str:
         return _sentence(_topics(question.prompt), rng)
 

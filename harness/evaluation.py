@@ -1,0 +1,153 @@
+"""Scores a checkpoint through lm-eval, in memory, and leaves no trace in the process.
+
+lm-eval seeds every global generator; here they are put back as they were, so that a training going on in the same
+process never notices. The number is lm-eval's own: its command line prints the same one for the exported checkpoint
+with the same task, seed, limit and batch size.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CheckpointError, HarnessError, StepFailed
+from harness.interfaces import EvaluationTask
+from harness.nodes import EvaluationSettings
+
+
+def evaluate_checkpoint(
+    folder: Path,
+    tasks: Sequence[EvaluationTask],
+    task_folder: Path | None,
+    settings: EvaluationSettings,
+    output: Path,
+) -> None:
+    """Runs lm-eval's `tasks` on the model in `folder`.
+
+    Writes to `output`: `rows.json`, a row a metric of each task, with lm-eval's value and standard error as they are;
+    `lm_eval.json`, lm-eval's results; `samples_<task>.jsonl`, each item with its answer. Raises StepFailed where a task
+    is unknown or gives no such metric, CheckpointError where the model cannot be loaded.
+    """
+    with _untouched_generators():
+        results = _evaluate(folder, [task.task for task in tasks], task_folder, settings)
+    samples: Mapping[str, Sequence[Any]] = results.pop("samples")
+    rows = [row for task in tasks for row in measurements(task, results)]
+    (output / "rows.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    (output / "lm_eval.json").write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
+    for task, items in samples.items():
+        lines = (json.dumps(item, default=str) + "\n" for item in items)
+        (output / f"samples_{task}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def measurements(task: EvaluationTask, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the rows of one task: every metric lm-eval gives for it, the one that counts marked `primary`.
+
+    Raises StepFailed where that one is not among them.
+    """
+    values: Mapping[str, Any] = results["results"].get(task.task, {})
+    directions = results.get("higher_is_better", {}).get(task.task, {})
+    rows = []
+    for key, value in values.items():
+        metric, _, name = key.partition(",")
+        if not name or metric.endswith("_stderr") or not isinstance(value, (int, float)):
+            continue
+        primary = (metric, name) == (task.metric, task.filter)
+        stderr = values.get(f"{metric}_stderr,{name}")
+        rows.append(
+            {
+                "task": task.task,
+                "metric": metric,
+                "filter": name,
+                "value": float(value),
+                "stderr": float(stderr) if isinstance(stderr, (int, float)) else None,
+                "n": results["n-samples"][task.task]["effective"],
+                "higher_is_better": task.higher_is_better if primary else directions.get(metric, True),
+                "percent": task.percent if primary else False,
+                "primary": primary,
+                "task_hash": results.get("task_hashes", {}).get(task.task, ""),
+            }
+        )
+    if not any(row["primary"] for row in rows):
+        found = ", ".join(f"{row['metric']},{row['filter']}" for row in rows) or "none"
+        raise StepFailed(
+            f"lm-eval gave no metric {task.metric},{task.filter} for the task {task.task}", hint=f"it gave {found}"
+        )
+    return rows
+
+
+def _evaluate(folder: Path, names: list[str], task_folder: Path | None, settings: EvaluationSettings) -> dict[str, Any]:
+    from lm_eval import simple_evaluate
+
+    language_model = _language_model(folder, settings.batch_size)
+    manager = _task_manager(task_folder)
+    unknown = sorted(set(names) - set(manager.all_tasks))
+    if unknown:
+        raise StepFailed(
+            f"lm-eval knows no task {', '.join(unknown)}", where=str(task_folder or "lm-eval's own tasks")
+        )
+    results: dict[str, Any] = simple_evaluate(
+        model=language_model,
+        tasks=names,
+        task_manager=manager,
+        limit=settings.limit,
+        batch_size=settings.batch_size,
+        random_seed=settings.seed,
+        numpy_random_seed=settings.seed,
+        torch_random_seed=settings.seed,
+        fewshot_random_seed=settings.seed,
+        log_samples=True,
+    )
+    return results
+
+
+_loaded: dict[Path, Any] = {}
+"""The checkpoint that was scored last: its domains are scored one after another."""
+
+
+def _language_model(folder: Path, batch_size: int) -> Any:
+    import torch
+    from lm_eval.models.huggingface import HFLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if folder not in _loaded:
+        _loaded.clear()
+        try:
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+        except HarnessError:
+            raise
+        except Exception as error:  # transformers and safetensors raise many kinds
+            raise CheckpointError(f"the checkpoint cannot be loaded: {error}", where=str(folder)) from error
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        _loaded[folder] = (model.to(device).eval(), tokenizer, device)
+    model, tokenizer, device = _loaded[folder]
+    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, device=device)
+
+
+def _task_manager(task_folder: Path | None) -> Any:
+    from lm_eval.tasks import TaskManager
+
+    if task_folder is None:
+        return TaskManager()
+    # lm-eval's own thousands of tasks take seconds to index, and a domain's names could meet theirs.
+    return TaskManager(include_path=str(task_folder), include_defaults=False)
+
+
+@contextmanager
+def _untouched_generators() -> Iterator[None]:
+    """Puts every global random generator back as it was."""
+    import numpy
+    import torch
+
+    python_state, numpy_state = random.getstate(), numpy.random.get_state()
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            numpy.random.set_state(numpy_state)

@@ -1,0 +1,77 @@
+"""The config that every policy-gradient algorithm starts from; an algorithm plugin subclasses it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from harness.interfaces import Config
+from harness.training.trl_fields import config_fields
+
+# What the harness sets itself, and the key of the protocol that sets it.
+_OURS = {
+    "max_steps": "steps",
+    "num_train_epochs": "steps",
+    "learning_rate": "learning_rate",
+    "num_generations": "generations",
+    "max_completion_length": "max_completion_length",
+    "temperature": "temperature",
+    "beta": "beta",
+    "loss_type": "loss_type",
+    "seed": "the protocol's seeds",
+    "data_seed": "the protocol's seeds",
+    "per_device_train_batch_size": "completions_per_device",
+    "gradient_accumulation_steps": "completions_per_device",
+    "generation_batch_size": "trl.steps_per_generation",
+    "shuffle_dataset": "nothing: the order of the prompts is drawn from the seed",
+    "output_dir": "nothing: the store's place is given",
+    "save_strategy": "save_every",
+    "save_steps": "save_every",
+    "resume_from_checkpoint": "nothing: a killed step resumes by itself",
+    "model_init_kwargs": "dtype",
+    "remove_unused_columns": "nothing: rewards read the columns",
+}
+
+
+class PolicyGradientConfig(Config):
+    """Settings of a training step that samples completions and rewards them. One optimizer step sees
+    `prompts_per_step` × `generations` completions."""
+
+    trl_config: ClassVar[str] = "GRPOConfig"
+
+    steps: int = Field(default=60, ge=1, description="optimizer steps")
+    learning_rate: float = Field(default=1e-6, gt=0, description="AdamW's constant learning rate")
+    prompts_per_step: int = Field(default=32, ge=1, description="prompts an optimizer step")
+    generations: int = Field(default=8, ge=2, description="completions sampled for each prompt")
+    max_completion_length: int | None = Field(
+        default=None, ge=1, description="longest completion in tokens; by default the longest that the domains name"
+    )
+    temperature: float = Field(default=1.0, gt=0, description="of the sampled completions")
+    beta: float = Field(default=0.0, ge=0, description="weight of the KL to the step's starting checkpoint")
+    loss_type: str = Field(default="dapo", description="TRL's name of the loss; dapo is the mean over all tokens")
+    mix: Literal["weighted", "proportional"] = Field(
+        default="weighted",
+        description="several domains: prompts by the step's weights, or by weight × the size of the data set",
+    )
+    completions_per_device: int | None = Field(
+        default=None, ge=1, description="completions a forward pass; by default all of a step's at once"
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(default="float32", description="of the trained weights")
+    save_every: int = Field(default=20, ge=0, description="optimizer steps between resumable states; 0 for none")
+    max_error_rate: float = Field(default=0.05, ge=0, le=1, description="share of failed rewards that stops the step")
+    trl: dict[str, Any] = Field(default_factory=dict, description="further fields of TRL's config, passed as they are")
+
+    @field_validator("trl")
+    @classmethod
+    def _known_to_trl(cls, given: dict[str, Any]) -> dict[str, Any]:
+        known = config_fields(cls.trl_config)
+        for key in given:
+            if key in _OURS:
+                raise ValueError(f"{key} is set by the harness; use {_OURS[key]}")
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"TRL's {cls.trl_config} has no field {key}{hint}")
+        return given

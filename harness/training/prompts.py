@@ -1,0 +1,80 @@
+"""The whole order of a step's prompts, fixed before training: what TRL is handed is one epoch, drawn from one seed.
+
+TRL's sampler replays epoch 0's order in every later epoch after a resume; with a single epoch there is none later.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from harness.errors import StepFailed
+from harness.interfaces import TrainingDomain
+from harness.training.rewards import DOMAIN_COLUMN
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def ordered_prompts(
+    domains: Sequence[TrainingDomain], *, steps: int, prompts_per_step: int, proportional: bool, seed: int
+) -> Dataset:
+    """Returns `steps` × `prompts_per_step` rows with a column that routes each to its domain's reward.
+
+    Each step's rows hold the domains by their shares, as evenly over the steps as whole numbers allow; each domain's
+    rows come in a fresh random order every time they are used up.
+    """
+    from datasets import concatenate_datasets
+
+    data = [_routed(domain, seed) for domain in domains]
+    sizes = [len(rows) for rows in data]
+    weights = [d.weight * (size if proportional else 1) for d, size in zip(domains, sizes, strict=True)]
+    offsets = [sum(sizes[:index]) for index in range(len(sizes))]
+    draws = [_endless_order(size, f"{seed}/{domain.name}") for size, domain in zip(sizes, domains, strict=True)]
+    shuffle = random.Random(f"{seed}/prompts within a step")
+    order: list[int] = []
+    for counts in quotas(weights, prompts_per_step, steps):
+        step = [offsets[i] + next(draws[i]) for i, count in enumerate(counts) for _ in range(count)]
+        shuffle.shuffle(step)
+        order += step
+    return concatenate_datasets(data).select(order)
+
+
+def quotas(weights: Sequence[float], per_step: int, steps: int) -> Iterator[list[int]]:
+    """Yields, for each step, how many prompts each domain gives; they sum to `per_step`.
+
+    After every step each domain has been given its exact share so far, rounded by largest remainder, so that over many
+    steps no domain is short by more than one prompt.
+    """
+    total = sum(weights)
+    given = [0] * len(weights)
+    for step in range(1, steps + 1):
+        due = [weight / total * per_step * step for weight in weights]
+        counts = [max(0, int(d) - g) for d, g in zip(due, given, strict=True)]
+        by_need = sorted(range(len(weights)), key=lambda i: (given[i] + counts[i] - due[i], i))
+        for index in by_need[: per_step - sum(counts)]:
+            counts[index] += 1
+        while sum(counts) > per_step:
+            counts[max(range(len(counts)), key=lambda i: (given[i] + counts[i] - due[i], counts[i]))] -= 1
+        given = [g + c for g, c in zip(given, counts, strict=True)]
+        yield counts
+
+
+def _routed(domain: TrainingDomain, seed: int) -> Dataset:
+    rows = domain.domain.training_data(seed)
+    if len(rows) == 0:
+        raise StepFailed(f"the domain {domain.name} has no training prompts")
+    if "prompt" not in rows.column_names:
+        raise StepFailed(
+            f"the training data of {domain.name} have no column 'prompt'", hint=f"they have {', '.join(rows.column_names)}"
+        )
+    if DOMAIN_COLUMN in rows.column_names:
+        rows = rows.remove_columns(DOMAIN_COLUMN)
+    return rows.add_column(DOMAIN_COLUMN, [domain.name] * len(rows))
+
+
+def _endless_order(size: int, seed: str) -> Iterator[int]:
+    rng = random.Random(seed)
+    while True:
+        yield from rng.sample(range(size), size)

@@ -1,0 +1,70 @@
+"""Resumable states inside a training step: only one that was written to its end is ever gone on from."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+_MARKER = "COMPLETE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumableState:
+    """A complete state: its folder, and how many optimizer steps it holds."""
+
+    folder: Path
+    step: int
+
+
+class CompleteCheckpoints(TrainerCallback):
+    """Marks each of Trainer's checkpoints once it is on disk; Trainer's own save is not atomic."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        for path in folder.iterdir():
+            if path.is_file():
+                _sync(path)
+        (folder / _MARKER).write_text("")
+        _sync(folder / _MARKER)
+        _sync(folder)
+
+
+def newest_complete(scratch: Path) -> ResumableState | None:
+    """Returns the newest complete state under `scratch`, or None; removes those that a kill left unfinished."""
+    states = []
+    for folder in scratch.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
+        if (folder / _MARKER).exists():
+            states.append(ResumableState(folder=folder, step=int(folder.name.rsplit("-", 1)[1])))
+        else:
+            shutil.rmtree(folder)
+    return max(states, key=lambda state: state.step, default=None)
+
+
+def keep_metrics_until(path: Path, step: int) -> None:
+    """Cuts the metrics file back to the optimizer steps up to `step`, which the resumed run will not repeat."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            break  # the torn last line of a killed process
+        if row["step"] <= step:
+            kept.append(line)
+    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,101 @@
+"""Routes each completion to its own domain's reward, and counts what comes back.
+
+An error or a time-out is never a reward of zero: TRL gets None for it, and past `max_error_rate` the step stops.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.errors import StepFailed
+from harness.interfaces import RewardBatch, RewardResult, TrainingDomain
+
+DOMAIN_COLUMN = "domain"
+_FEWEST_FOR_A_RATE = 20
+
+
+class RewardRouter:
+    """A TRL reward function over several domains; `counts` has, for each domain, how often each outcome came back."""
+
+    __name__ = "reward"  # TRL names its metrics after the function
+
+    def __init__(self, domains: Sequence[TrainingDomain], max_error_rate: float) -> None:
+        self.domains = {domain.name: domain for domain in domains}
+        self.max_error_rate = max_error_rate
+        self.counts: dict[str, Counter[str]] = {name: Counter() for name in self.domains}
+        self._last_detail: dict[str, str] = {}
+
+    def __call__(self, *, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        """Returns one reward a row, None where there is none. Raises StepFailed on an unrouted row, a broken contract,
+        or too many errors."""
+        log_metric = columns.get("log_metric")
+        routes = columns.get(DOMAIN_COLUMN)
+        if routes is None or len(routes) != len(prompts):
+            raise StepFailed(f"the training data have no column {DOMAIN_COLUMN!r}, so no row has a reward")
+        rows = _rows(columns, len(prompts))
+        rewards: list[float | None] = [None] * len(prompts)
+        for name in sorted(set(routes)):
+            indices = [index for index, route in enumerate(routes) if route == name]
+            results = self._score(name, [prompts[i] for i in indices], [completions[i] for i in indices], [rows[i] for i in indices])
+            for index, result in zip(indices, results, strict=True):
+                rewards[index] = result.value
+            values = [result.value for result in results if result.value is not None]
+            if log_metric is not None and values:
+                log_metric(f"reward/{name}", sum(values) / len(values))
+        self._stop_on_errors()
+        return rewards
+
+    def _score(
+        self, name: str, prompts: list[Any], completions: list[Any], rows: list[Mapping[str, Any]]
+    ) -> Sequence[RewardResult]:
+        if name not in self.domains:
+            raise StepFailed(
+                f"a training row belongs to the domain {name!r}, which has no reward here",
+                hint=f"the step trains on {', '.join(self.domains)}",
+            )
+        batch = RewardBatch(prompts=prompts, completions=[_text(c) for c in completions], rows=rows)
+        reward = self.domains[name].reward
+        results = reward.score(batch)
+        _check_contract(results, len(prompts), where=f"reward of {name} ({type(reward).__module__}.{type(reward).__name__})")
+        for result in results:
+            self.counts[name][result.outcome] += 1
+            if result.outcome in ("error", "timeout"):
+                self._last_detail[name] = result.detail
+        return results
+
+    def _stop_on_errors(self) -> None:
+        for name, counts in self.counts.items():
+            failed, total = counts["error"] + counts["timeout"], counts.total()
+            if total >= _FEWEST_FOR_A_RATE and failed > self.max_error_rate * total:
+                raise StepFailed(
+                    f"{failed} of {total} rewards of {name} failed, more than the {self.max_error_rate:.0%} allowed;"
+                    f" the last one: {self._last_detail[name]}",
+                    hint="mend the reward, or raise max_error_rate of the training step",
+                )
+
+
+def _check_contract(results: Sequence[RewardResult], expected: int, *, where: str) -> None:
+    if len(results) != expected:
+        raise StepFailed(f"{len(results)} results for {expected} completions", where=where)
+    for result in results:
+        if not isinstance(result, RewardResult):
+            raise StepFailed(f"a result is {result!r}, not a RewardResult", where=where)
+        value = result.value
+        numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if (result.outcome == "ok") != numeric or (result.outcome != "ok" and value is not None):
+            raise StepFailed(f"a result with outcome {result.outcome} has the value {value!r}", where=where)
+
+
+def _rows(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    data = {key: value for key, value in columns.items() if isinstance(value, list) and len(value) == count}
+    return [{key: value[index] for key, value in data.items()} for index in range(count)]
+
+
+def _text(completion: Any) -> str:
+    """Returns a completion's text; a conversational one is the content of its messages."""
+    if isinstance(completion, str):
+        return completion
+    return "".join(str(message["content"]) for message in completion)

@@ -1,0 +1,156 @@
+"""Runs one training step through a TRL trainer: config in, model folder out, resumable in between."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from harness.errors import StepFailed
+from harness.interfaces import Cost, Progress, StepResult, TrainingContext
+from harness.training.config import PolicyGradientConfig
+from harness.training.prompts import ordered_prompts
+from harness.training.resume import CompleteCheckpoints, keep_metrics_until, newest_complete
+from harness.training.rewards import RewardRouter
+
+
+def train_with_trl(
+    context: TrainingContext,
+    config: PolicyGradientConfig,
+    *,
+    trainer_class: Callable[..., GRPOTrainer] = GRPOTrainer,
+    fields: Mapping[str, Any] | None = None,
+) -> StepResult:
+    """Trains `context.checkpoint` and writes the model and its tokenizer to `context.output`.
+
+    trainer_class: GRPOTrainer or a subclass. fields: further fields of TRL's config, under those the user passes.
+    Returns the step's cost and the outcomes of its rewards. Raises StepFailed where the rewards fail.
+    """
+    arguments = _arguments(context, config, dict(fields or {}) | config.trl)
+    router = RewardRouter(context.domains, config.max_error_rate)
+    tokenizer = AutoTokenizer.from_pretrained(context.checkpoint, padding_side="left")
+    trainer = trainer_class(
+        model=str(context.checkpoint),
+        args=arguments,
+        reward_funcs=router,
+        processing_class=tokenizer,
+        train_dataset=_prompts(context, config, arguments),
+    )
+    trainer.create_model_card = lambda *_, **__: None  # a resumable state needs none
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_Metrics(context.metrics, context.progress))
+    trainer.add_callback(CompleteCheckpoints())
+    resume = newest_complete(context.scratch)
+    keep_metrics_until(context.metrics, resume.step if resume else 0)
+    trainer.train(resume_from_checkpoint=str(resume.folder) if resume else None)
+    trainer.model.save_pretrained(context.output)
+    tokenizer.save_pretrained(context.output)
+    return StepResult(
+        cost=_cost(context.metrics, config),
+        report={"reward_outcomes": {name: dict(counts) for name, counts in router.counts.items()}},
+    )
+
+
+def _arguments(context: TrainingContext, config: PolicyGradientConfig, passed: dict[str, Any]) -> GRPOConfig:
+    completions = config.prompts_per_step * config.generations
+    per_device = min(config.completions_per_device or completions, completions)
+    if completions % per_device:
+        raise StepFailed(
+            f"{completions} completions a step cannot be split into passes of {per_device}",
+            hint="choose completions_per_device as a divisor of prompts_per_step × generations",
+        )
+    accumulation = completions // per_device
+    generations = passed.get("steps_per_generation", accumulation) * passed.get("num_iterations", 1)
+    cycle = max(1, math.ceil(generations / accumulation))
+    cuda = torch.cuda.is_available()
+    defaults: dict[str, Any] = {
+        "bf16": False,
+        "activation_checkpointing": False,
+        "lr_scheduler_type": "constant",
+        "report_to": "none",
+        "logging_steps": 1,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": cuda,
+        "use_cpu": not cuda,
+    }
+    ours: dict[str, Any] = {
+        "output_dir": str(context.scratch),
+        "max_steps": config.steps,
+        "learning_rate": config.learning_rate,
+        "num_generations": config.generations,
+        "max_completion_length": config.max_completion_length or _longest(context),
+        "temperature": config.temperature,
+        "beta": config.beta,
+        "loss_type": config.loss_type,
+        "seed": context.seed,
+        "per_device_train_batch_size": per_device,
+        "gradient_accumulation_steps": accumulation,
+        "shuffle_dataset": False,
+        "model_init_kwargs": {"dtype": config.dtype},
+        "save_strategy": "steps" if config.save_every else "no",
+        # Only between two rounds of generation does TRL's state hold all that the rest of the step depends on.
+        "save_steps": math.ceil((config.save_every or 1) / cycle) * cycle,
+        "save_total_limit": 2,
+    }
+    try:
+        return GRPOConfig(**(defaults | passed | ours))
+    except (TypeError, ValueError) as error:
+        raise StepFailed(f"TRL refuses the settings of this step: {error}") from error
+
+
+def _longest(context: TrainingContext) -> int:
+    lengths = [domain.domain.completion_tokens for domain in context.domains]
+    known = [length for length in lengths if length is not None]
+    if len(known) < len(lengths):
+        raise StepFailed(
+            "no max_completion_length is set, and not every domain of the step names one",
+            hint="set max_completion_length under train",
+        )
+    return max(known)
+
+
+def _prompts(context: TrainingContext, config: PolicyGradientConfig, arguments: GRPOConfig) -> Any:
+    # TRL takes whole rounds of generation only, so the order is filled up to a whole number of them.
+    a_round = arguments.generation_batch_size // arguments.num_generations
+    steps = math.ceil(math.ceil(config.steps * config.prompts_per_step / a_round) * a_round / config.prompts_per_step)
+    return ordered_prompts(
+        context.domains,
+        steps=steps,
+        prompts_per_step=config.prompts_per_step,
+        proportional=config.mix == "proportional",
+        seed=context.seed,
+    )
+
+
+class _Metrics(TrainerCallback):
+    """Appends each step's numbers to a file of JSON lines and tells them to the progress display."""
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self.path = path
+        self.progress = progress
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        numbers = {key: float(value) for key, value in (logs or {}).items() if isinstance(value, (int, float))}
+        if "loss" not in numbers:  # the summary that Trainer logs at its end
+            return
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": state.global_step} | numbers) + "\n")
+        self.progress(state.global_step, state.max_steps, numbers)
+
+
+def _cost(metrics: Path, config: PolicyGradientConfig) -> Cost:
+    """Returns the step's cost, read back from its metrics so that a resumed step counts what came before the kill."""
+    rows = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()] if metrics.exists() else []
+    completions = config.prompts_per_step * config.generations
+    return Cost(
+        optimizer_steps=len(rows),
+        completions=completions * len(rows),
+        generated_tokens=round(sum(row.get("completions/mean_length", 0.0) * completions for row in rows)),
+        train_seconds=round(sum(row.get("step_time", 0.0) for row in rows), 3),
+    )

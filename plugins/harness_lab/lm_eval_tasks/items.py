@@ -1,0 +1,23 @@
+"""The held-out items of the tasks, drawn anew from their named seed: nothing is downloaded or stored."""
+
+from harness_lab.evaluation_items import evaluation_items
+
+
+def code(**_):
+    """Returns lm-eval's mapping of splits for the code task."""
+    return evaluation_items("code")
+
+
+def math(**_):
+    """Returns lm-eval's mapping of splits for the math task."""
+    return evaluation_items("math")
+
+
+def qa(**_):
+    """Returns lm-eval's mapping of splits for the question-answering task."""
+    return evaluation_items("qa")
+
+
+def cw(**_):
+    """Returns lm-eval's mapping of splits for the creative-writing task."""
+    return evaluation_items("cw")

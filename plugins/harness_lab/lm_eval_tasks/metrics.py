@@ -1,0 +1,25 @@
+"""The metric functions that the tasks' YAML names; lm-eval calls them with one reference and one prediction at a time.
+
+They go past `Metric.compute`, whose write and read of an Arrow table for every single item would cost more than the
+generation does, straight to the metric's own computation. To put another metric of the `evaluate` library in their
+place, name it in the YAML with `hf_evaluate: true`.
+"""
+
+from harness_lab.metrics import ExactAnswer, ExpressionAgreement, Rubric
+
+_METRICS = {metric.score_name: metric(keep_in_memory=True) for metric in (ExactAnswer, ExpressionAgreement, Rubric)}
+
+
+def expression_agreement(references, predictions):
+    """Returns 1.0 or 0.0 for the one prediction."""
+    return _METRICS["expression_agreement"]._compute(predictions, references)
+
+
+def exact_answer(references, predictions):
+    """Returns 1.0 or 0.0 for the one prediction."""
+    return _METRICS["exact_answer"]._compute(predictions, references)
+
+
+def rubric(references, predictions):
+    """Returns the share of the rubric's points for the one prediction."""
+    return _METRICS["rubric"]._compute(predictions, references)

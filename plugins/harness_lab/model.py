@@ -1,0 +1,33 @@
+"""The lab's base model as the harness sees it: the folder that ships with the plugin."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from harness import BaseModel, CheckpointError, NoConfig
+
+FOLDER = Path(__file__).parent / "models" / "base"
+
+
+class LabModel(BaseModel):
+    """The shipped base model, 0.79 million parameters in fp32."""
+
+    def __init__(self, config: NoConfig) -> None:
+        self._weights = FOLDER / "model.safetensors"
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self._present().read_bytes()).hexdigest()
+
+    def folder(self) -> Path:
+        self._present()
+        return FOLDER
+
+    def _present(self) -> Path:
+        if not self._weights.is_file():
+            raise CheckpointError(
+                "the lab's base model is not there",
+                where=str(self._weights),
+                hint="install the package again, or build the model: python -m harness_lab.build base",
+            )
+        return self._weights
