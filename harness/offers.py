@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel as PydanticModel
+from pydantic import PydanticUserError
 
 from harness import interfaces, specs
 from harness.discovery import Source
@@ -100,6 +101,14 @@ class Registered:
         if found.model_config.get("extra") != "forbid":
             raise self._broken(f"config {_written(spec.config)} takes unknown keys", "derive it from harness.Config")
         return found
+
+    def config_schema(self) -> dict[str, Any]:
+        """Returns the config's JSON Schema. Raises PluginError where the config has none."""
+        config = self.config_type()
+        try:
+            return config.model_json_schema()
+        except PydanticUserError as error:
+            raise self._broken(f"config {config.__name__} has no JSON Schema: {error}", "use JSON's types") from error
 
     def implementation(self) -> Callable[[Any], Any]:
         """Returns what `load` names, imported now. Raises PluginError where it cannot be had or called."""

@@ -39,6 +39,10 @@ def is_editable(distribution: Distribution, package: str) -> bool:
 
 
 @cache
+def _kept_digest(root: Path, part: Path) -> str:
+    return digest_of(root, [part])
+
+
 def package_digest(package: str) -> str | None:
     """Returns the digest of an import package's source tree (`a.b` in a namespace), or None where it has no files.
 
@@ -48,9 +52,7 @@ def package_digest(package: str) -> str | None:
     if spec is None or spec.origin is None:
         return None
     origin = Path(spec.origin)
-    if spec.submodule_search_locations is None:
-        return digest_of(origin.parent, [origin])
-    return digest_of(origin.parent, [origin.parent])
+    return _kept_digest(origin.parent, origin if spec.submodule_search_locations is None else origin.parent)
 
 
 def source_package(module: str) -> str:

@@ -1,7 +1,188 @@
-"""Not written yet."""
+"""`harness plugins`: what is offered, what failed to load, and what a plugin's config takes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from harness.cli.console import terminal
+from harness.cli.session import session_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.registry import Registered, Registry
+
+commands = typer.Typer(no_args_is_help=True, help="List the installed plugins and what they offer.")
 
 
 def register(app: typer.Typer) -> None:
     """Adds this command to the command line."""
+    app.add_typer(commands, name="plugins")
+
+
+@commands.command("list")
+def list_plugins(
+    context: typer.Context,
+    kind: str | None = typer.Option(None, "--kind", metavar="KIND", help="Only this kind, such as domain."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """List every model, domain, reward, … that plugins offer, and the plugins that failed to load."""
+    registry = session_of(context).registry
+    offers = registry.all(_known_kind(kind))
+    if as_json:
+        failed = [asdict(failure) for failure in registry.failures]
+        typer.echo(json.dumps({"plugins": [_summary(offer) for offer in offers], "failed": failed}, indent=2))
+        return
+    console = terminal()
+    console.print(_table_of_offers(offers))
+    _print_failures(console, registry)
+
+
+@commands.command("show")
+def show_plugin(
+    context: typer.Context,
+    name: str = typer.Argument(help="A name, or distribution/name."),
+    kind: str | None = typer.Option(None, "--kind", metavar="KIND", help="Only this kind, such as domain."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Show what a plugin is and the keys its config takes; all of that name, whatever their kind."""
+    registry = session_of(context).registry
+    offers = [offer for offer in registry.all(_known_kind(kind)) if name in (offer.name, offer.qualified)]
+    if not offers:
+        raise _no_such(registry, name, kind)
+    if as_json:
+        typer.echo(json.dumps([_details(offer) for offer in offers], indent=2))
+        return
+    console = terminal()
+    for offer in offers:
+        _print_details(console, offer)
+
+
+def _known_kind(kind: str | None) -> str | None:
+    """Returns `kind`. Raises UsageError where there is no such kind."""
+    import difflib
+
+    from harness.errors import UsageError
+    from harness.hookspecs import HOOKS_BY_KIND
+
+    if kind is None or kind in HOOKS_BY_KIND:
+        return kind
+    near = difflib.get_close_matches(kind, HOOKS_BY_KIND, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the kinds are: {', '.join(HOOKS_BY_KIND)}"
+    raise UsageError(f"no kind is called {kind!r}", where="--kind", hint=hint)
+
+
+def _no_such(registry: Registry, name: str, kind: str | None) -> Exception:
+    """Returns the error for a name that nobody offers, in `kind` or in any."""
+    import difflib
+
+    from harness.errors import PluginError
+
+    if kind is not None:
+        try:
+            registry.find(kind, name)
+        except PluginError as error:
+            return error
+    known = sorted({offer.name for offer in registry.all()})
+    near = difflib.get_close_matches(name, known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`harness plugins list` shows what there is"
+    return PluginError(f"no plugin offers {name!r}", hint=hint)
+
+
+def _summary(offer: Registered) -> dict[str, Any]:
+    return {
+        "kind": offer.kind,
+        "name": offer.name,
+        "qualified": offer.qualified,
+        "distribution": offer.distribution,
+        "version": offer.version,
+        "entry_point": offer.entry_point,
+        "needs": sorted(getattr(offer.spec, "needs", ())),
+        "summary": offer.spec.summary,
+        "cite": offer.spec.cite,
+    }
+
+
+def _details(offer: Registered) -> dict[str, Any]:
+    """Returns the summary, the identity that goes into keys, the spec's further fields, and the config's schema."""
+    from harness.specs import ProtocolSpec
+
+    details = _summary(offer) | {"identity": offer.identity}
+    further = {"path", "reward", "trains", "extension"}
+    for field in sorted(further & set(vars(offer.spec))):
+        value = getattr(offer.spec, field)
+        details[field] = value if isinstance(value, bool) else str(value)
+    if not isinstance(offer.spec, ProtocolSpec):
+        details["config"] = offer.config_schema()
+    return details
+
+
+def _table_of_offers(offers: list[Registered]) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("kind", "name", "distribution", "version", "needs", "summary"):
+        table.add_column(column, overflow="fold")
+    shared = {key for key, count in Counter((offer.kind, offer.name) for offer in offers).items() if count > 1}
+    for offer in offers:
+        name = offer.qualified if (offer.kind, offer.name) in shared else offer.name
+        needs = ", ".join(sorted(getattr(offer.spec, "needs", ())))
+        cells = (offer.kind, name, offer.distribution, offer.version, needs, offer.spec.summary)
+        table.add_row(*(escape(cell) for cell in cells))
+    return table
+
+
+def _print_failures(console: Console, registry: Registry) -> None:
+    from rich.markup import escape
+
+    for failure in registry.failures:
+        console.print(f"\n[bold red]failed[/] {escape(failure.label)}\n  {escape(failure.error)}")
+        console.print(f"  → {escape(failure.hint)}")
+
+
+def _print_details(console: Console, offer: Registered) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    details = _details(offer)
+    schema = details.pop("config", None)
+    console.print(f"[bold]{escape(offer.kind)} {escape(offer.name)}[/]: {escape(offer.spec.summary)}")
+    for label, value in details.items():
+        text = ", ".join(value) if isinstance(value, list) else value
+        if label not in ("kind", "name", "summary") and text not in ("", None):
+            console.print(f"  {label}: {escape(str(text))}")
+    if schema is not None and not schema.get("properties"):
+        console.print("  config: nothing to set")
+    elif schema is not None:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("key", "type", "default", "description"):
+            table.add_column(column, overflow="fold")
+        required = set(schema.get("required", ()))
+        for key, field in schema["properties"].items():
+            default = "required" if key in required else json.dumps(field.get("default"))
+            table.add_row(key, escape(_type_of(field)), escape(default), escape(field.get("description", "")))
+        console.print(table)
+    console.print()
+
+
+def _type_of(field: dict[str, Any]) -> str:
+    """Returns a JSON Schema field's type in a few words: `integer ≥ 1`, `one of "a", "b"`, `number or null`."""
+    if "anyOf" in field:
+        return " or ".join(_type_of(option) for option in field["anyOf"])
+    if "enum" in field:
+        return "one of " + ", ".join(json.dumps(value) for value in field["enum"])
+    if "const" in field:
+        return json.dumps(field["const"])
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
+    words = str(field.get("type", "any"))
+    if words == "array" and "items" in field:
+        words = f"list of {_type_of(field['items'])}"
+    bounds = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+    return " ".join([words, *(f"{sign} {field[bound]}" for bound, sign in bounds if bound in field)])

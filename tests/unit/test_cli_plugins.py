@@ -1,0 +1,147 @@
+"""`harness plugins` and `harness doctor` as a person or a script sees them."""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import typer
+from pydantic import Field
+from typer.testing import CliRunner
+
+from harness import Config, DomainSpec, PluginError, RewardSpec, UsageError, hookimpl
+from harness.cli import app, doctor, plugins
+from harness.registry import Registry
+
+
+class BoardConfig(Config):
+    pieces: int = Field(default=5, ge=2, description="pieces on the board")
+    opening: str
+    sides: list[str] | None = None
+
+
+@hookimpl
+def harness_domains():
+    yield DomainSpec(name="chess", summary="Mate in two [easy]", reward="mate", load="x:Chess", config=BoardConfig)
+
+
+@hookimpl
+def harness_rewards():
+    yield RewardSpec(name="chess", summary="Mated", load="x:Mate", needs=frozenset({"gpu", "network"}), cite="Me 2020")
+
+
+CHESS = SimpleNamespace(harness_domains=harness_domains, harness_rewards=harness_rewards)
+BROKEN = SimpleNamespace(harness_domain=harness_domains)
+
+
+@pytest.fixture
+def invoke():
+    """Returns a function that runs `harness` with a chess plugin and a broken one."""
+    small = typer.Typer()
+    registry = Registry.of([("harness-chess", CHESS), ("harness-broken", BROKEN)])
+
+    @small.callback()
+    def options(context: typer.Context) -> None:
+        from harness.cli.session import Session
+
+        context.obj = Session()
+        context.obj.__dict__["registry"] = registry
+
+    plugins.register(small)
+    doctor.register(small)
+    return lambda *arguments: CliRunner().invoke(small, arguments)
+
+
+def test_list_shows_offers_and_apart_the_failed(invoke):
+    result = invoke("plugins", "list")
+    assert result.exit_code == 0
+    offers, failed = result.stdout.split("failed harness-broken 0")
+    assert "Mate in two [easy]" in offers
+    assert "gpu, network" in offers
+    assert "did you mean harness_domains?" in failed
+
+
+def test_list_as_json_is_complete(invoke):
+    listing = json.loads(invoke("plugins", "list", "--json").stdout)
+    assert [(offer["kind"], offer["name"]) for offer in listing["plugins"]] == [
+        ("domain", "chess"),
+        ("reward", "chess"),
+    ]
+    assert listing["plugins"][1]["needs"] == ["gpu", "network"]
+    [failed] = listing["failed"]
+    assert failed["distribution"] == "harness-broken"
+    assert set(failed) == {"distribution", "version", "entry_point", "error", "hint"}
+
+
+def test_list_of_one_kind(invoke):
+    listing = json.loads(invoke("plugins", "list", "--json", "--kind", "reward").stdout)
+    assert [offer["kind"] for offer in listing["plugins"]] == ["reward"]
+
+
+def test_an_unknown_kind_gets_its_near_match(invoke):
+    error = invoke("plugins", "list", "--kind", "rewards").exception
+    assert isinstance(error, UsageError)
+    assert "did you mean reward?" in error.hint
+
+
+def test_show_tells_the_keys_of_the_config(invoke):
+    result = invoke("plugins", "show", "chess", "--kind", "domain")
+    rows = {line.split()[0]: line for line in result.stdout.splitlines() if line and not line.startswith(" ")}
+    assert "integer ≥ 2" in rows["pieces"]
+    assert "pieces on the board" in rows["pieces"]
+    assert "required" in rows["opening"]
+    assert "list of string or null" in rows["sides"]
+
+
+def test_show_as_json_gives_all_of_a_name(invoke):
+    domain, reward = json.loads(invoke("plugins", "show", "chess", "--json").stdout)
+    assert domain["reward"] == "mate"
+    assert domain["config"]["properties"]["pieces"]["default"] == 5
+    assert (reward["cite"], reward["needs"]) == ("Me 2020", ["gpu", "network"])
+
+
+@pytest.mark.parametrize("kind", [(), ("--kind", "domain")])
+def test_show_of_an_unknown_name_gets_its_near_match(invoke, kind):
+    error = invoke("plugins", "show", "ches", *kind).exception
+    assert isinstance(error, PluginError)
+    assert "did you mean chess" in error.hint
+
+
+def test_doctor_exits_with_three_when_a_plugin_failed(invoke, monkeypatch, tmp_path):
+    monkeypatch.setenv("HARNESS_RUNS", str(tmp_path / "not" / "yet"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    result = invoke("doctor", "--json")
+    assert result.exit_code == 3
+    assert "secret" not in result.stdout
+    findings = json.loads(result.stdout)
+    assert findings["plugins"]["failed"][0]["distribution"] == "harness-broken"
+    assert findings["environment"]["HARNESS_RUNS"] == findings["runs"]["folder"] == str(tmp_path / "not" / "yet")
+    assert findings["runs"]["free_bytes"] > 0
+    assert "HF_HUB_OFFLINE" in findings["offline"]
+    assert {"pluggy", "torch"} <= {library["name"] for library in findings["libraries"]}
+
+
+def test_doctor_for_people_says_what_failed(invoke):
+    result = invoke("doctor")
+    assert "harness-broken 0" in result.stdout
+    assert "GB free" in result.stdout
+
+
+def test_listing_imports_no_heavy_library():
+    heavy = {"torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables", "numpy"}
+    script = f"""
+import sys
+from harness.cli import app
+app(["plugins", "list", "--json"], standalone_mode=False)
+sys.stderr.write(",".join(sorted({heavy!r} & set(sys.modules))))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["plugins"]
+
+
+def test_the_commands_are_part_of_the_command_line():
+    assert CliRunner().invoke(app, ["plugins", "show", "--help"]).exit_code == 0
+    assert CliRunner().invoke(app, ["doctor", "--help"]).exit_code == 0
