@@ -1,0 +1,198 @@
+"""What is installed is what is written: entry points, wheel contents, versions, and the rules for every file."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PLUGIN_PACKAGES = sorted(folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "__init__.py").exists())
+REQUIREMENTS = [
+    Requirement(line)
+    for line in PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"]
+]
+MOST_LINES = 400
+HEAVY = {"torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables", "sklearn", "evaluate"}
+SOURCE_SUFFIXES = {".py", ".yaml", ".yml", ".md", ".toml", ".cfg", ".txt", ".json", ".html"}
+NAMED_HOSTS = {
+    "aclanthology.org",
+    "arxiv.org",
+    "choosealicense.com",
+    "doi.org",
+    "github.com",
+    "huggingface.co",
+    "json-schema.org",
+    "openreview.net",
+    "pytorch.org",
+    "www.apache.org",
+    "www.w3.org",
+}
+
+
+def constraints() -> dict[str, Version]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): Version(version) for name, version in pinned}
+
+
+def repository_files() -> Iterator[Path]:
+    """Yields the files that git tracks, or all that would be packed where this is no git checkout."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode == 0 and listed.stdout:
+        names = listed.stdout.splitlines()
+    else:
+        names = [
+            str(path.relative_to(ROOT))
+            for folder in ("harness", "plugins", "tests", "benchmarks", "docs")
+            for path in (ROOT / folder).rglob("*")
+        ]
+    yield from (path for path in (ROOT / name for name in names) if path.is_file())
+
+
+def text_files() -> Iterator[tuple[str, str]]:
+    for path in repository_files():
+        if path.suffix in SOURCE_SUFFIXES or path.name in {"Makefile", "run"}:
+            yield str(path.relative_to(ROOT)), path.read_text()
+
+
+def imported_packages(path: Path) -> set[str]:
+    """Returns the top-level packages that a file imports absolutely, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize(("name", "module"), PROJECT["project"]["entry-points"]["harness.plugins"].items())
+def test_a_declared_plugin_imports_and_implements_a_hook(name: str, module: str) -> None:
+    plugin = importlib.import_module(module)
+    hooks = [attribute for attribute in vars(plugin) if attribute.startswith("harness_")]
+    assert hooks, f"entry point {name} = {module} implements no hook"
+
+
+def test_every_plugin_package_is_in_the_wheel_and_is_an_entry_point() -> None:
+    packed = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert sorted(packed) == sorted(["harness", *(f"plugins/{name}" for name in PLUGIN_PACKAGES)])
+    declared = PROJECT["project"]["entry-points"]["harness.plugins"].values()
+    assert set(PLUGIN_PACKAGES) <= set(declared)
+
+
+def test_every_plugin_package_is_under_the_import_contracts() -> None:
+    contracts = (ROOT / ".importlinter").read_text().split("[importlinter:contract:")
+    for section in contracts:
+        if "harness_lab" in section:
+            missing = [name for name in PLUGIN_PACKAGES if not re.search(rf"^    {name}$", section, re.MULTILINE)]
+            assert not missing, f"{missing} missing from {section.splitlines()[0]}"
+
+
+def test_the_version_is_written_once_the_same() -> None:
+    import harness
+
+    assert harness.__version__ == PROJECT["project"]["version"]
+
+
+def test_constraints_hold_every_requirement_and_meet_its_range() -> None:
+    pinned = constraints()
+    for requirement in REQUIREMENTS:
+        name = canonicalize_name(requirement.name)
+        assert name in pinned, f"{name} has no version in constraints.txt"
+        assert requirement.specifier.contains(pinned[name]), f"{name} {pinned[name]} is outside {requirement}"
+
+
+def test_what_is_imported_is_declared() -> None:
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
+    distributions = packages_distributions()
+    ours = {"harness", *PLUGIN_PACKAGES}
+    undeclared = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for folder in ("harness", "plugins")
+        for path in (ROOT / folder).rglob("*.py")
+        for module in imported_packages(path) - sys.stdlib_module_names - ours
+        if not {canonicalize_name(name) for name in distributions.get(module, [])} & declared
+    }
+    assert not undeclared
+
+
+def test_constraints_name_no_local_build() -> None:
+    assert not [name for name, version in constraints().items() if version.local]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["plugins", "list"], ["validate", "lab"], ["plan", "lab"]]
+)
+def test_a_light_command_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from harness.cli import main\n"
+        f"sys.argv = ['harness', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    status = end.code or 0\n"
+        f"print('HEAVY', *sorted({HEAVY!r} & set(sys.modules)))\n"
+        "sys.exit(status)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "HEAVY"
+
+
+def test_the_public_names_import_nothing_heavy() -> None:
+    code = f"import sys, harness; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_no_source_file_is_too_long() -> None:
+    long = {
+        name: text.count("\n") for name, text in text_files() if name.endswith(".py") and text.count("\n") > MOST_LINES
+    }
+    assert not long
+
+
+def test_no_module_is_named_for_nothing() -> None:
+    vague = {"utils.py", "util.py", "helpers.py", "common.py", "misc.py"}
+    assert not [path for path in repository_files() if path.suffix == ".py" and path.name in vague]
+
+
+def test_no_file_names_a_place_of_one_machine() -> None:
+    place = re.compile(r"(?<![\w.$*/}<])/(?:work|root|home|mnt|opt|Users)/\w+")
+    found = [f"{name}: {place.search(text)[0]}" for name, text in text_files() if place.search(text)]  # type: ignore[index]
+    assert not found
+
+
+def test_no_file_links_to_a_host_that_is_not_a_source() -> None:
+    """Package registries and mirrors are pip's own configuration; a URL here is a paper, a model or a specification."""
+    link = re.compile(r"https?://([\w.-]+)")
+    found = {f"{name}: {host}" for name, text in text_files() for host in link.findall(text) if host not in NAMED_HOSTS}
+    assert not found
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "clean"])
+def test_the_makefile_knows_the_target(target: str) -> None:
+    known = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert known.returncode == 0, known.stderr
+
+
+def test_an_old_python_is_refused_in_one_line(tmp_path: Path) -> None:
+    old = tmp_path / "python"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    command = ["make", "--silent", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}", f"{tmp_path / 'venv'}/.torch"]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert refused.stderr.splitlines()[0].startswith(f"error: {old} is not Python 3.11 or newer")
+    assert not (tmp_path / "venv").exists()
