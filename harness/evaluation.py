@@ -86,9 +86,7 @@ def _evaluate(folder: Path, names: list[str], task_folder: Path | None, settings
     manager = _task_manager(task_folder)
     unknown = sorted(set(names) - set(manager.all_tasks))
     if unknown:
-        raise StepFailed(
-            f"lm-eval knows no task {', '.join(unknown)}", where=str(task_folder or "lm-eval's own tasks")
-        )
+        raise StepFailed(f"lm-eval knows no task {', '.join(unknown)}", where=str(task_folder or "lm-eval's own tasks"))
     results: dict[str, Any] = simple_evaluate(
         model=language_model,
         tasks=names,

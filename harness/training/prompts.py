@@ -67,7 +67,8 @@ def _routed(domain: TrainingDomain, seed: int) -> Dataset:
         raise StepFailed(f"the domain {domain.name} has no training prompts")
     if "prompt" not in rows.column_names:
         raise StepFailed(
-            f"the training data of {domain.name} have no column 'prompt'", hint=f"they have {', '.join(rows.column_names)}"
+            f"the training data of {domain.name} have no column 'prompt'",
+            hint=f"they have {', '.join(rows.column_names)}",
         )
     if DOMAIN_COLUMN in rows.column_names:
         rows = rows.remove_columns(DOMAIN_COLUMN)

@@ -23,7 +23,7 @@ class ResumableState:
     step: int
 
 
-class CompleteCheckpoints(TrainerCallback):
+class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
     """Marks each of Trainer's checkpoints once it is on disk; Trainer's own save is not atomic."""
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -39,7 +39,9 @@ class RewardRouter:
         rewards: list[float | None] = [None] * len(prompts)
         for name in sorted(set(routes)):
             indices = [index for index, route in enumerate(routes) if route == name]
-            results = self._score(name, [prompts[i] for i in indices], [completions[i] for i in indices], [rows[i] for i in indices])
+            results = self._score(
+                name, [prompts[i] for i in indices], [completions[i] for i in indices], [rows[i] for i in indices]
+            )
             for index, result in zip(indices, results, strict=True):
                 rewards[index] = result.value
             values = [result.value for result in results if result.value is not None]
@@ -59,7 +61,9 @@ class RewardRouter:
         batch = RewardBatch(prompts=prompts, completions=[_text(c) for c in completions], rows=rows)
         reward = self.domains[name].reward
         results = reward.score(batch)
-        _check_contract(results, len(prompts), where=f"reward of {name} ({type(reward).__module__}.{type(reward).__name__})")
+        _check_contract(
+            results, len(prompts), where=f"reward of {name} ({type(reward).__module__}.{type(reward).__name__})"
+        )
         for result in results:
             self.counts[name][result.outcome] += 1
             if result.outcome in ("error", "timeout"):

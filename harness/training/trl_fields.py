@@ -41,7 +41,9 @@ def _fields(name: str, classes: dict[str, ast.ClassDef]) -> set[str]:
     if name not in classes:
         return set()
     node = classes[name]
-    own = {item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)}
+    own = {
+        item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    }
     for base in node.bases:
         if isinstance(base, ast.Name):
             own |= _fields(base.id, classes)

@@ -128,7 +128,7 @@ def _prompts(context: TrainingContext, config: PolicyGradientConfig, arguments: 
     )
 
 
-class _Metrics(TrainerCallback):
+class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
     """Appends each step's numbers to a file of JSON lines and tells them to the progress display."""
 
     def __init__(self, path: Path, progress: Progress) -> None:

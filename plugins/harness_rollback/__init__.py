@@ -1,1 +1,16 @@
-"""Not written yet."""
+"""Rollback: sets the few coordinates that do the damage back toward the target's peak, without any training."""
+
+from collections.abc import Iterator
+
+from harness import RecoverySpec, hookimpl
+
+
+@hookimpl
+def harness_recoveries() -> Iterator[RecoverySpec]:
+    yield RecoverySpec(
+        name="rollback",
+        summary="Training-free: the most damaging coordinates go back toward the target's peak",
+        load="harness_rollback.recovery:Rollback",
+        config="harness_rollback.config:RollbackConfig",
+        cite="Yang, Ding and Xiong 2026, A Local Perturbation Theory, arXiv 2606.02398",
+    )

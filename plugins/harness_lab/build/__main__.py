@@ -24,6 +24,7 @@ SCORED_PROMPTS = 1024
 
 
 def main() -> None:
+    """Reads the arguments and builds what they name."""
     parser = argparse.ArgumentParser(prog="python -m harness_lab.build", description=__doc__)
     parser.add_argument("what", nargs="?", choices=("base", "reward", "all"), default="all")
     parser.add_argument("--out", type=Path, default=MODELS, help="folder of the two models")

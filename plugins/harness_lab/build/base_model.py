@@ -110,5 +110,7 @@ def train_base_model(
         data_collator=AnswerCollator(tokenizer),
     )
     trainer.train()
-    curve = [{k: row[k] for k in ("step", "loss", "learning_rate")} for row in trainer.state.log_history if "loss" in row]
+    curve = [
+        {k: row[k] for k in ("step", "loss", "learning_rate")} for row in trainer.state.log_history if "loss" in row
+    ]
     return model.eval(), curve

@@ -10,16 +10,16 @@ from harness_lab.metrics import ExactAnswer, ExpressionAgreement, Rubric
 _METRICS = {metric.score_name: metric(keep_in_memory=True) for metric in (ExactAnswer, ExpressionAgreement, Rubric)}
 
 
-def expression_agreement(references, predictions):
+def expression_agreement(references: list[str], predictions: list[str]) -> dict[str, float]:
     """Returns 1.0 or 0.0 for the one prediction."""
     return _METRICS["expression_agreement"]._compute(predictions, references)
 
 
-def exact_answer(references, predictions):
+def exact_answer(references: list[str], predictions: list[str]) -> dict[str, float]:
     """Returns 1.0 or 0.0 for the one prediction."""
     return _METRICS["exact_answer"]._compute(predictions, references)
 
 
-def rubric(references, predictions):
+def rubric(references: list[str], predictions: list[str]) -> dict[str, float]:
     """Returns the share of the rubric's points for the one prediction."""
     return _METRICS["rubric"]._compute(predictions, references)

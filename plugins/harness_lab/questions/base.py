@@ -65,7 +65,9 @@ class QuestionKind(ABC):
                 break
             idle = idle + 1 if question.prompt in found else 0
             if idle > _DRAWS_WITHOUT_NEWS:
-                raise ValueError(f"lab domain {self.name!r} has {len(found)} {split} prompts, not the {count} asked for")
+                raise ValueError(
+                    f"lab domain {self.name!r} has {len(found)} {split} prompts, not the {count} asked for"
+                )
             found.setdefault(question.prompt, question)
         return list(found.values())
 

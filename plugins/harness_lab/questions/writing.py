@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 
 from harness_lab.questions.base import Question, QuestionKind
 from harness_lab.words import ADJECTIVES, ARTICLES, NOUNS, VERBS
@@ -70,7 +71,7 @@ def _sentence(topics: list[str], rng: random.Random) -> str:
     return ",".join(clauses) + "."
 
 
-def _without_a_word(kind: tuple[str, ...]):
+def _without_a_word(kind: tuple[str, ...]) -> Callable[[str, random.Random], str]:
     def fault(text: str, rng: random.Random) -> str:
         found = [word for word in re.findall(r" \w+", text) if word.strip() in kind]
         return text.replace(rng.choice(found), "", 1) if found else text

@@ -1,0 +1,88 @@
+"""Model folders as Hugging Face writes them: which files hold the weights, whether they are whole, what they hash to.
+
+Reads headers and bytes only; imports no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from harness.errors import CheckpointError
+
+CONFIG = "config.json"
+SINGLE_FILE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+_LONGEST_HEADER = 100_000_000  # the limit that safetensors itself sets
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Returns the safetensors files of the model in `folder`, in the order of their names.
+
+    Raises CheckpointError where `folder` is no model folder or lacks a file that its index names.
+    """
+    if not folder.is_dir():
+        raise CheckpointError("there is no such folder", where=str(folder), hint="check the path of the model")
+    if not (folder / CONFIG).is_file():
+        raise CheckpointError(
+            f"the folder has no {CONFIG}", where=str(folder), hint="a model folder is what save_pretrained writes"
+        )
+    if (folder / INDEX).is_file():
+        names = sorted(set(_index(folder / INDEX).values()))
+    elif (folder / SINGLE_FILE).is_file():
+        names = [SINGLE_FILE]
+    else:
+        raise CheckpointError(
+            f"the folder has neither {SINGLE_FILE} nor {INDEX}",
+            where=str(folder),
+            hint="save the model with save_pretrained(..., safe_serialization=True)",
+        )
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"the index names files that are missing: {', '.join(missing)}", where=str(folder), hint="fetch them again"
+        )
+    return [folder / name for name in names]
+
+
+def check_checkpoint(folder: Path) -> None:
+    """Returns where every weight file of `folder` is whole. Raises CheckpointError, naming the first that is not."""
+    for path in weight_files(folder):
+        _check_safetensors(path)
+
+
+def hash_checkpoint(folder: Path) -> str:
+    """Returns a sha256 over the weight files' bytes and the config; the same folder content, the same hash."""
+    digest = hashlib.sha256((folder / CONFIG).read_bytes())
+    for path in weight_files(folder):
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _index(path: Path) -> dict[str, str]:
+    try:
+        names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError("the index of the weights cannot be read", where=str(path)) from error
+    return names
+
+
+def _check_safetensors(path: Path) -> None:
+    """Compares the file's size with what its header promises: a torn download or a full disk shows here."""
+    size = path.stat().st_size
+    hint = "the file is truncated or damaged; fetch or save it again"
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(size - 8, _LONGEST_HEADER):
+            raise CheckpointError("the safetensors header is cut off", where=str(path), hint=hint)
+        try:
+            header = json.loads(file.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError("the safetensors header cannot be read", where=str(path), hint=hint) from error
+    expected = 8 + length + max(ends, default=0)
+    if size != expected:
+        raise CheckpointError(f"the file has {size} bytes, its header promises {expected}", where=str(path), hint=hint)

@@ -1,0 +1,133 @@
+"""Gradients of a checkpoint's own policy on a domain: sampled completions, one backward pass each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from harness import RewardBatch, StepFailed, TrainingDomain
+
+_GROUP = 8
+"""Completions sampled for each prompt; their mean reward is the baseline of the policy gradient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sample:
+    prompt: int
+    ids: torch.Tensor
+    prompt_length: int
+    text: str
+
+
+def mean_squared_gradient(folder: Path, domain: TrainingDomain, *, count: int, seed: int) -> dict[str, torch.Tensor]:
+    """Returns the diagonal of the Fisher matrix of the policy in `folder` on the domain's training prompts.
+
+    F = mean over `count` sampled completions y of (∇ log π(y|x))², the square taken for each completion; fp32, by
+    parameter name. Leaves torch's global generator as it was.
+    """
+    model, samples, _ = _sampled(folder, domain, count=count, seed=seed)
+    total = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
+    for _ in _each_gradient(model, samples):
+        for name, parameter in model.named_parameters():
+            if parameter.grad is not None:
+                total[name].addcmul_(parameter.grad, parameter.grad, value=1 / len(samples))
+    return {name: value.cpu() for name, value in total.items()}
+
+
+def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, seed: int) -> dict[str, torch.Tensor]:
+    """Returns the policy gradient of the domain's mean reward at the checkpoint in `folder`.
+
+    g = mean over sampled completions y of (r(y) − mean r of y's prompt) · ∇ log π(y|x) (REINFORCE with a group
+    baseline); fp32, by parameter name. Raises StepFailed where no completion got a reward.
+    """
+    model, samples, rows = _sampled(folder, domain, count=count, seed=seed)
+    advantages = _advantages(samples, rows, domain)
+    total = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
+    for index in _each_gradient(model, samples):
+        for name, parameter in model.named_parameters():
+            if parameter.grad is not None:
+                total[name].add_(parameter.grad, alpha=advantages[index] / len(samples))
+    return {name: value.cpu() for name, value in total.items()}
+
+
+def _sampled(
+    folder: Path, domain: TrainingDomain, *, count: int, seed: int
+) -> tuple[PreTrainedModel, list[_Sample], list[dict[str, object]]]:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+    data = domain.domain.training_data(seed)
+    rows = [dict(data[index % len(data)]) for index in range(max(1, count // _GROUP))]
+    samples: list[_Sample] = []
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        for start in range(0, len(rows), _GROUP):
+            samples += _generate(model, tokenizer, rows, range(start, min(start + _GROUP, len(rows))), domain)
+    return model, samples[:count], rows
+
+
+def _generate(
+    model: Any, tokenizer: Any, rows: Sequence[dict[str, object]], indices: range, domain: TrainingDomain
+) -> list[_Sample]:
+    prompts = [_prompt_text(tokenizer, rows[index]["prompt"]) for index in indices]
+    inputs = tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False).to(model.device)
+    with torch.inference_mode():
+        ids = model.generate(
+            **inputs,
+            do_sample=True,
+            top_k=0,
+            temperature=1.0,
+            num_return_sequences=_GROUP,
+            max_new_tokens=domain.domain.completion_tokens or 256,
+        )
+    width = inputs["input_ids"].shape[1]
+    samples = []
+    for row, sequence in enumerate(ids):
+        length = int(inputs["attention_mask"][row // _GROUP].sum())
+        completion = sequence[width:]
+        ends = (completion == tokenizer.eos_token_id).nonzero()
+        if len(ends):
+            completion = completion[: int(ends[0]) + 1]
+        prompt = sequence[width - length : width]
+        text = tokenizer.decode(completion, skip_special_tokens=True)
+        joined = torch.cat([prompt, completion]).clone()
+        samples.append(_Sample(prompt=indices[row // _GROUP], ids=joined, prompt_length=length, text=text))
+    return samples
+
+
+def _prompt_text(tokenizer: Any, prompt: object) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    return str(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))
+
+
+def _each_gradient(model: PreTrainedModel, samples: Sequence[_Sample]) -> Iterator[int]:
+    """Yields each sample's index with ∇ log π(completion | prompt) in the parameters' `grad`."""
+    for index, sample in enumerate(samples):
+        model.zero_grad(set_to_none=True)
+        logits = model(input_ids=sample.ids[None]).logits[0, sample.prompt_length - 1 : -1].float()
+        targets = sample.ids[sample.prompt_length :]
+        torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).sum().backward()
+        yield index
+
+
+def _advantages(samples: Sequence[_Sample], rows: Sequence[dict[str, object]], domain: TrainingDomain) -> list[float]:
+    batch = RewardBatch(
+        prompts=[rows[sample.prompt]["prompt"] for sample in samples],
+        completions=[sample.text for sample in samples],
+        rows=[rows[sample.prompt] for sample in samples],
+    )
+    values = [result.value for result in domain.reward.score(batch)]
+    if all(value is None for value in values):
+        raise StepFailed(f"no sampled completion of {domain.name} got a reward")
+    by_prompt: dict[int, list[float]] = {}
+    for sample, value in zip(samples, values, strict=True):
+        if value is not None:
+            by_prompt.setdefault(sample.prompt, []).append(value)
+    means = {prompt: sum(group) / len(group) for prompt, group in by_prompt.items()}
+    return [0.0 if v is None else v - means[s.prompt] for s, v in zip(samples, values, strict=True)]
