@@ -69,7 +69,7 @@ class BaseNode(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainNode(Node):
-    """A training of `parents[0]` on `domains` (names and weights, in the protocol's order) with `algorithm`."""
+    """A training of `parents[0]` on `domains` (weights by name, ordered by name) with `algorithm`."""
 
     algorithm: PluginUse
     domains: Mapping[str, float]
@@ -138,3 +138,10 @@ class Plan:
         if isinstance(node, RecoverNode) and node.training is not None:
             return (node.target,)
         return ()
+
+    def domains_before(self, key: str) -> tuple[str, ...]:
+        """Returns the domains that the parents of `key` trained, by name: those that a recovery may read.
+
+        The key of a recovery covers these and no others.
+        """
+        return tuple(sorted({name for parent in self.nodes[key].parents for name in self.domains_of(parent)}))

@@ -1,0 +1,264 @@
+"""From a protocol to a plan: a tree of nodes with content keys, in which methods with the same beginning share it.
+
+What each key covers is written at the function that makes it. Labels, the protocol's text and the versions of torch and
+its like are in none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from harness.errors import HarnessError, PluginError
+from harness.keys import content_key
+from harness.nodes import (
+    BaseNode,
+    CheckpointNode,
+    DomainUse,
+    EvaluateNode,
+    MethodPlan,
+    Node,
+    Plan,
+    PluginUse,
+    ProbeNode,
+    RecoverNode,
+    TrainNode,
+)
+from harness.protocol import DeclaredDomain, Protocol, RecoverStep, Step, TrainStep, instance_of
+from harness.registry import Registry
+
+AnyNode = TypeVar("AnyNode", bound=Node)
+
+
+def make_plan(protocol: Protocol, registry: Registry) -> Plan:
+    """Returns the plan of a protocol; plugins are asked for their data's fingerprints, nothing is trained or fetched.
+
+    Raises PluginError where one cannot be built or has no fingerprint, and what it says to a person itself.
+    """
+    return _Planner(protocol, registry).plan()
+
+
+class _Planner:
+    """Grows one plan."""
+
+    def __init__(self, protocol: Protocol, registry: Registry) -> None:
+        self._protocol = protocol
+        self._registry = registry
+        self._harness = registry.harness_identity()
+        self._nodes: dict[str, Node] = {}
+        self._evaluations: dict[str, dict[str, str]] = {}
+        self._domains = {name: self._domain(domain) for name, domain in protocol.domains.items()}
+
+    def plan(self) -> Plan:
+        """Returns the whole plan, seed by seed and method by method, each checkpoint's scoring right behind it."""
+        protocol = self._protocol
+        base = self._base()
+        methods = [
+            self._method(name, steps, seed, base) for seed in protocol.seeds for name, steps in protocol.methods.items()
+        ]
+        return Plan(
+            protocol=protocol.name,
+            key=content_key(
+                protocol=protocol.name,
+                domains=sorted(self._domains),
+                nodes=sorted(self._nodes),
+                methods=sorted([method.name, method.seed, *method.lineage] for method in methods),
+            ),
+            model=protocol.model_label,
+            seeds=protocol.seeds,
+            domains=self._domains,
+            settings=protocol.settings,
+            nodes=self._nodes,
+            methods=tuple(methods),
+            evaluations=self._evaluations,
+        )
+
+    def _domain(self, domain: DeclaredDomain) -> DomainUse:
+        fingerprint = _fingerprint(domain.plugin, self._registry)
+        return DomainUse(name=domain.name, plugin=domain.plugin, reward=domain.reward, fingerprint=fingerprint)
+
+    def _add(self, node: AnyNode) -> AnyNode:
+        """Returns the node, known to the plan from now on; one that was there keeps its label."""
+        self._nodes.setdefault(node.key, node)
+        return node
+
+    def _method(self, name: str, steps: Sequence[Step], seed: int, base: BaseNode) -> MethodPlan:
+        lineage: list[CheckpointNode] = [base]
+        for step in steps:
+            keys = tuple(node.key for node in lineage)
+            if isinstance(step, TrainStep):
+                node: CheckpointNode = self._train(step, seed, keys[-1])
+            else:
+                node = self._recover(step, seed, keys)
+            lineage.append(self._add(node))
+            self._evaluate(node)
+        keys = tuple(node.key for node in lineage)
+        probes = tuple(self._add(self._probe(probe, name, seed, keys)).key for probe in self._protocol.probes)
+        return MethodPlan(name=name, seed=seed, lineage=keys, probes=probes)
+
+    def _base(self) -> BaseNode:
+        """The key covers the model's plugin and config, and the fingerprint of the weights; all seeds share it."""
+        model = self._protocol.model
+        fingerprint = _fingerprint(model, self._registry)
+        key = content_key(kind="base", model=_plugin_part(model), fingerprint=fingerprint)
+        node = BaseNode(key=key, kind="base", label="base", seed=0, model=model, fingerprint=fingerprint)
+        self._add(node)
+        self._evaluate(node)
+        return node
+
+    def _train(self, step: TrainStep, seed: int, parent: str) -> TrainNode:
+        """The key covers the harness, the seed, the parent, the algorithm, and each domain with its reward and weight.
+
+        The domains stand in the order of their names, which is the order that the algorithm sees.
+        """
+        key = content_key(
+            kind="train",
+            harness=self._harness,
+            seed=seed,
+            parent=parent,
+            algorithm=_plugin_part(step.algorithm),
+            domains=[[_domain_part(self._domains[name]), weight] for name, weight in step.domains.items()],
+        )
+        return TrainNode(
+            key=key,
+            kind="train",
+            label=step.label,
+            seed=seed,
+            parents=(parent,),
+            algorithm=step.algorithm,
+            domains=step.domains,
+        )
+
+    def _recover(self, step: RecoverStep, seed: int, lineage: tuple[str, ...]) -> RecoverNode:
+        """The key covers the harness, the seed, the lineage, the recovery, its training, the target and its peak.
+
+        The other domains that the lineage trained, which a recovery may read, are in the lineage's keys.
+        """
+        key = content_key(
+            kind="recover",
+            harness=self._harness,
+            seed=seed,
+            lineage=lineage,
+            recovery=_plugin_part(step.recovery),
+            training=_plugin_part(step.training) if step.training is not None else None,
+            target=_domain_part(self._domains[step.target]),
+            peak=step.peak,
+        )
+        return RecoverNode(
+            key=key,
+            kind="recover",
+            label=step.label,
+            seed=seed,
+            parents=lineage,
+            recovery=step.recovery,
+            target=step.target,
+            peak=step.peak,
+            training=step.training,
+        )
+
+    def _evaluate(self, checkpoint: CheckpointNode) -> None:
+        """The key covers the harness, the checkpoint, the domain's plugin, config and data, and the settings.
+
+        Neither the column's name nor the reward: scores depend on neither.
+        """
+        if checkpoint.key in self._evaluations:
+            return
+        settings = self._protocol.settings
+        by_domain = {}
+        for name, domain in self._domains.items():
+            key = content_key(
+                kind="evaluate",
+                harness=self._harness,
+                checkpoint=checkpoint.key,
+                domain=_plugin_part(domain.plugin),
+                fingerprint=domain.fingerprint,
+                settings=asdict(settings),
+            )
+            node = EvaluateNode(
+                key=key,
+                kind="evaluate",
+                label=f"{name} after {checkpoint.label}",
+                seed=checkpoint.seed,
+                parents=(checkpoint.key,),
+                domain=name,
+                settings=settings,
+            )
+            by_domain[name] = self._add(node).key
+        self._evaluations[checkpoint.key] = by_domain
+
+    def _probe(self, probe: PluginUse, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
+        """The key covers the harness, the seed, the lineage, the probe, and every domain of the protocol in order."""
+        key = content_key(
+            kind="probe",
+            harness=self._harness,
+            seed=seed,
+            lineage=lineage,
+            probe=_plugin_part(probe),
+            domains=[_domain_part(domain) for domain in self._domains.values()],
+        )
+        label = f"{probe.name} of {method}"
+        return ProbeNode(key=key, kind="probe", label=label, seed=seed, parents=lineage, probe=probe)
+
+
+def _plugin_part(use: PluginUse) -> dict[str, Any]:
+    """Returns what a key covers of a plugin; not the name it was looked up by, which the identity holds."""
+    return {"kind": use.kind, "identity": use.identity, "config": dict(use.config)}
+
+
+def _domain_part(domain: DomainUse) -> dict[str, Any]:
+    """Returns what a key covers of a domain that trains; its name too, which metrics and reports carry."""
+    return {
+        "name": domain.name,
+        "plugin": _plugin_part(domain.plugin),
+        "reward": _plugin_part(domain.reward),
+        "fingerprint": domain.fingerprint,
+    }
+
+
+def _fingerprint(use: PluginUse, registry: Registry) -> str:
+    """Returns the fingerprint of a domain's data or a model's weights."""
+    ask: Callable[[], object] = instance_of(use, registry).fingerprint
+    try:
+        fingerprint = ask()
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"its fingerprint failed: {type(error).__name__}: {error}",
+            where=f"{use.identity}: {use.kind} {use.name!r}",
+            hint="this is a fault of the plugin or of its files: tell its authors",
+        ) from error
+    if not isinstance(fingerprint, str) or not fingerprint:
+        raise PluginError(
+            f"its fingerprint is {fingerprint!r}, not a text",
+            where=f"{use.identity}: {use.kind} {use.name!r}",
+            hint="tell its authors",
+        )
+    return fingerprint
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """Returns the plan as JSON data, nodes in the order in which they can be made: what a run folder keeps of it."""
+    return {
+        "schema": 1,
+        "protocol": plan.protocol,
+        "key": plan.key,
+        "model": plan.model,
+        "seeds": list(plan.seeds),
+        "domains": {name: _jsonable(asdict(domain)) for name, domain in plan.domains.items()},
+        "settings": asdict(plan.settings),
+        "nodes": [_jsonable(asdict(node)) for node in plan.nodes.values()],
+        "methods": [_jsonable(asdict(method)) for method in plan.methods],
+        "evaluations": _jsonable(plan.evaluations),
+    }
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple | list):
+        return [_jsonable(item) for item in value]
+    return value

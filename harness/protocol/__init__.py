@@ -1,0 +1,18 @@
+"""Protocol files: what they may say, and what is wrong with one, all at once, with line, key and near match."""
+
+from harness.protocol.data import DeclaredDomain, Protocol, RecoverStep, Step, TrainStep
+from harness.protocol.faults import ProtocolPluginError
+from harness.protocol.load import find_protocol, load_protocol
+from harness.protocol.plugin_uses import instance_of
+
+__all__ = [
+    "DeclaredDomain",
+    "Protocol",
+    "ProtocolPluginError",
+    "RecoverStep",
+    "Step",
+    "TrainStep",
+    "find_protocol",
+    "instance_of",
+    "load_protocol",
+]

@@ -1,0 +1,64 @@
+"""A protocol once it is read and checked: every plugin found, every config validated and filled with its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.nodes import EvaluationSettings, PluginUse
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredDomain:
+    """A domain of the protocol: its column's name, its plugin, and the reward it is trained with."""
+
+    name: str
+    plugin: PluginUse
+    reward: PluginUse
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainStep:
+    """A training on one domain or several. domains: weights by name, ordered by name."""
+
+    label: str
+    algorithm: PluginUse
+    domains: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoverStep:
+    """A recovery of `target`.
+
+    peak: index into the method's lineage (0 is the base) of the last *train* step on the target. An earlier recovery of
+    it, also one that trains, is no peak: what is measured and rolled back to is what training reached.
+    training: the algorithm resolved for a recovery that trains; None for the others.
+    """
+
+    label: str
+    recovery: PluginUse
+    target: str
+    peak: int
+    training: PluginUse | None = None
+
+
+Step = TrainStep | RecoverStep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """What a protocol file says. text: as it was written. model_label: the model's name for people."""
+
+    name: str
+    summary: str
+    path: Path
+    text: str
+    model: PluginUse
+    model_label: str
+    seeds: tuple[int, ...]
+    domains: Mapping[str, DeclaredDomain]
+    settings: EvaluationSettings
+    methods: Mapping[str, tuple[Step, ...]]
+    probes: tuple[PluginUse, ...]
+    allow: frozenset[str]

@@ -1,0 +1,130 @@
+"""Collecting all that is wrong with a protocol, each fault with its line, its key's path and the near match."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from harness.errors import ExitCode, PluginError, Problem, ProtocolError
+from harness.protocol.source import KeyPath, Source, key_text
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ProtocolPluginError(ProtocolError, PluginError):
+    """All that is wrong with a protocol where every fault is a plugin's: unknown, missing, broken. Exit code 3."""
+
+    exit_code = ExitCode.PLUGIN
+
+
+class Faults:
+    """The problems found so far in one source."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._problems: dict[Problem, bool] = dict.fromkeys(source.problems, False)
+        self._places: set[KeyPath] = set()
+
+    def add(self, path: KeyPath, message: str, hint: str = "", *, plugin: bool = False) -> None:
+        """Notes a fault of the key at `path`; `plugin` where the file is right and the installed plugins are not."""
+        problem = Problem(line=self._source.line_of(path), key=key_text(path), message=message, hint=hint)
+        self._problems.setdefault(problem, plugin)
+        self._places.add(path)
+
+    def add_plugin_error(self, path: KeyPath, error: PluginError) -> None:
+        """Notes what the registry said of the plugin that the key at `path` names."""
+        message = f"{error.where}: {error.message}" if error.where else error.message
+        self.add(path, message, error.hint, plugin=True)
+
+    def stand_at(self, *path: str | int) -> bool:
+        """Returns whether a fault is known of the key at `path` or of one below or above it."""
+        return any(place[: len(path)] == path or path[: len(place)] == place for place in self._places)
+
+    def check(self) -> None:
+        """Raises ProtocolError with all faults, ProtocolPluginError where all are plugins', nothing where none is."""
+        if not self._problems:
+            return
+        raised = ProtocolPluginError if all(self._problems.values()) else ProtocolError
+        raise raised(self._source.name, list(self._problems))
+
+
+def near_match(name: str, known: Iterable[str], *, called: str = "there are") -> str:
+    """Returns a hint: the names that `name` is close to, else all of them."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(name, names, n=3)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"{called}: {', '.join(names) or 'none'}"
+
+
+def validate(model: type[Model], data: Mapping[str, Any]) -> Model:
+    """Returns `data` as `model`, strictly: no number from a string, no number from true.
+
+    By way of JSON, since strict JSON still reads paths, enums and tuples from the strings and lists that YAML has.
+    Raises pydantic's ValidationError.
+    """
+    return model.model_validate_json(json.dumps(data), strict=True)
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Returns a model's fields by the keys that a person writes."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def describe(model: type[BaseModel], error: ValidationError) -> Iterable[tuple[KeyPath, str, str]]:
+    """Yields the path below the model, the message and the hint of each fault that pydantic found."""
+    for detail in error.errors(include_url=False):
+        path = tuple(part for part in detail["loc"] if part != "[key]")
+        yield path, _message(detail), _hint(model, path, detail)
+
+
+def _message(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return "unknown key"
+    if kind == "missing":
+        return "is missing"
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    for theirs, ours in (("an object", "a mapping"), ("a valid dictionary", "a mapping"), ("a valid array", "a list")):
+        message = message.replace(theirs, ours)
+    if message.startswith("Input should"):
+        return f"{message.removeprefix('Input ')}, not {_shown(detail['input'])}"
+    return message
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _hint(model: type[BaseModel], path: KeyPath, detail: ErrorDetails) -> str:
+    fields = fields_of(model)
+    if detail["type"] == "extra_forbidden" and len(path) == 1:
+        return near_match(str(path[0]), fields, called="the keys here are")
+    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
+        options = str(detail.get("ctx", {}).get("expected", "")).replace(" or ", ", ").split(", ")
+        near = difflib.get_close_matches(detail["input"], [option.strip("'") for option in options], n=1)
+        return f"did you mean {near[0]}?" if near else ""
+    field = fields.get(str(path[0])) if path else None
+    return _allowed_range(field) if field is not None and len(path) == 1 else ""
+
+
+def _allowed_range(field: FieldInfo) -> str:
+    words = []
+    for bound in field.metadata:
+        if isinstance(bound, Gt):
+            words.append(f"above {bound.gt}")
+        elif isinstance(bound, Ge):
+            words.append(f"at least {bound.ge}")
+        elif isinstance(bound, Lt):
+            words.append(f"below {bound.lt}")
+        elif isinstance(bound, Le):
+            words.append(f"at most {bound.le}")
+    return f"allowed is {', '.join(words)}" if words else ""

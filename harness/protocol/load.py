@@ -1,0 +1,216 @@
+"""From a protocol file to a `Protocol`; everything that is wrong with it comes at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from pydantic import ValidationError
+
+from harness.errors import UsageError
+from harness.nodes import EvaluationSettings, PluginUse
+from harness.protocol.data import DeclaredDomain, Protocol, Step
+from harness.protocol.faults import Faults, describe, near_match, validate
+from harness.protocol.plugin_uses import PluginUses
+from harness.protocol.shape import DEFAULT_MODEL, ProtocolFile
+from harness.protocol.source import KeyPath, read_source
+from harness.protocol.steps import MethodReader, TrainDefaults
+from harness.registry import Registry
+from harness.specs import DomainSpec, ProtocolSpec
+
+
+def find_protocol(name_or_path: str | os.PathLike[str], registry: Registry) -> Path:
+    """Returns the path of a protocol file: the file at that path, else the packaged protocol of that name.
+
+    Raises UsageError where there is neither, PluginError where two distributions package that name.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    name = str(name_or_path)
+    packaged = registry.all("protocol")
+    if any(name in (found.name, found.qualified) for found in packaged):
+        spec = registry.find("protocol", name).spec
+        assert isinstance(spec, ProtocolSpec)
+        return spec.path
+    if path.is_dir():
+        raise UsageError(f"{name} is a folder, not a protocol file", hint="give the path of the YAML file in it")
+    hint = near_match(name, (found.name for found in packaged), called="the packaged protocols are")
+    if registry.failures:
+        hint += "; a plugin failed to load, see `harness plugins list`"
+    hint += "; or give the path of a YAML file"
+    raise UsageError(f"there is no file {name} and no packaged protocol of that name", hint=hint)
+
+
+def load_protocol(
+    path: Path, registry: Registry, *, seeds: Sequence[int] | None = None, methods: Sequence[str] | None = None
+) -> Protocol:
+    """Returns the protocol at `path`, with `seeds` in place of its own and only `methods`, where they are given.
+
+    Raises ProtocolError with all its faults (ProtocolPluginError, exit code 3, where each of them is a plugin's), and
+    UsageError where `methods` or `seeds` ask for what cannot be.
+    """
+    source = read_source(path)
+    faults = Faults(source)
+    try:
+        validate(ProtocolFile, source.data)
+    except ValidationError as error:
+        for at, message, hint in describe(ProtocolFile, error):
+            faults.add(at, message, hint)
+    sections = _Sections(source.data, registry, faults)
+    sections.requirements()
+    model = sections.model()
+    domains = sections.domains()
+    every_method = sections.methods(tuple(sections.mapping("domains")))
+    probes = sections.probes()
+    faults.check()
+    assert model is not None, "a model that is not there is a fault"
+    file = validate(ProtocolFile, source.data)
+    return Protocol(
+        name=file.name,
+        summary=file.summary,
+        path=path,
+        text=source.text,
+        model=model,
+        model_label=str(file.model.get(DEFAULT_MODEL) or model.name),
+        seeds=tuple(file.seeds) if seeds is None else _chosen_seeds(seeds),
+        domains=domains,
+        settings=EvaluationSettings(**file.evaluate.model_dump()),
+        methods=every_method if methods is None else _chosen_methods(methods, every_method),
+        probes=probes,
+        allow=frozenset(file.allow),
+    )
+
+
+class _Sections:
+    """Resolves each section as far as its shape allows; what has the wrong shape is noted already and passed over."""
+
+    def __init__(self, data: Mapping[str, Any], registry: Registry, faults: Faults) -> None:
+        self._data = data
+        self._registry = registry
+        self._faults = faults
+        allow = data.get("allow")
+        agreed = [need for need in allow if isinstance(need, str)] if isinstance(allow, list) else []
+        self._uses = PluginUses(registry, faults, agreed)
+
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """Returns a section that should be a mapping, empty where it is none."""
+        section = self._data.get(key)
+        return section if isinstance(section, dict) else {}
+
+    def _list(self, key: str) -> Sequence[Any]:
+        section = self._data.get(key)
+        return section if isinstance(section, list) else []
+
+    def requirements(self) -> None:
+        """Checks the distributions that the protocol demands."""
+        installed = {canonicalize_name(name): version for name, version in self._registry.distributions.items()}
+        for index, text in enumerate(self._list("requires")):
+            if not isinstance(text, str):
+                continue
+            at = ("requires", index)
+            try:
+                requirement = Requirement(text)
+            except InvalidRequirement:
+                self._faults.add(at, f"{text!r} is no requirement", 'write it like "harness-foo>=1.2"')
+                continue
+            version = installed.get(canonicalize_name(requirement.name))
+            if version is None:
+                message = f"no plugin of the distribution {requirement.name!r} is loaded"
+                self._faults.add(at, message, f"pip install '{text}', or see `harness plugins list`", plugin=True)
+            elif not requirement.specifier.contains(version, prereleases=True):
+                message = f"{requirement.name} {version} is installed"
+                self._faults.add(at, message, f"pip install '{text}'", plugin=True)
+
+    def _section(
+        self, kind: str, section: Mapping[str, Any], at: KeyPath, *, reserved: Sequence[str] = ()
+    ) -> PluginUse | None:
+        """Returns the plugin that a section names under `use`, its config being the keys that are not reserved."""
+        if "use" not in section:
+            known = sorted({found.name for found in self._registry.all(kind)})
+            self._faults.add((*at, "use"), "is missing", f"there are: {', '.join(known) or 'none'}")
+            return None
+        config = {key: value for key, value in section.items() if key not in ("use", *reserved)}
+        return self._uses.use(kind, section["use"], config, at=(*at, "use"), place=lambda key: (*at, key))
+
+    def model(self) -> PluginUse | None:
+        """Returns the base model, or None with a fault."""
+        section = self.mapping("model")
+        if not section:
+            if isinstance(self._data.get("model"), dict):
+                self._faults.add(("model",), "names no model", "write `{use: NAME}` or `{pretrained: NAME}`")
+            return None
+        config = {key: value for key, value in section.items() if key != "use"}
+        name = section.get("use", DEFAULT_MODEL)
+        return self._uses.use("model", name, config, at=("model", "use"), place=lambda key: ("model", key))
+
+    def domains(self) -> dict[str, DeclaredDomain]:
+        """Returns the domains that are right."""
+        read = {}
+        for name, section in self.mapping("domains").items():
+            if not isinstance(section, dict):
+                continue
+            at = ("domains", name)
+            plugin = self._section("domain", section, at, reserved=["reward"])
+            reward = self._reward(section, at, found=plugin is not None)
+            if plugin is not None and reward is not None:
+                read[name] = DeclaredDomain(name=name, plugin=plugin, reward=reward)
+        return read
+
+    def _reward(self, section: Mapping[str, Any], at: KeyPath, *, found: bool) -> PluginUse | None:
+        """Returns a domain's reward: the one that the protocol names, else the one that its spec does."""
+        chosen, reward_at = section.get("reward"), (*at, "reward")
+        if isinstance(chosen, dict):
+            return self._section("reward", chosen, reward_at)
+        if "reward" not in section:
+            if not found:
+                return None
+            domain = self._registry.find("domain", section["use"])
+            assert isinstance(domain.spec, DomainSpec)
+            chosen = domain.spec.reward
+            rewards = [reward for reward in self._registry.all("reward") if reward.name == chosen]
+            own = [reward for reward in rewards if reward.distribution == domain.distribution]
+            if len(rewards) > 1 and own:  # of several with its name a domain means its own distribution's
+                chosen = own[0].qualified
+        return self._uses.use("reward", chosen, {}, at=reward_at, place=lambda key: (*reward_at, key))
+
+    def methods(self, domains: Sequence[str]) -> dict[str, tuple[Step, ...]]:
+        """Returns the methods, those of their steps that are right."""
+        defaults = TrainDefaults(self.mapping("train"), self._uses)
+        defaults.check(self._faults)
+        reader = MethodReader(domains=domains, defaults=defaults, uses=self._uses, faults=self._faults)
+        return {
+            name: reader.read(steps, ("methods", name))
+            for name, steps in self.mapping("methods").items()
+            if isinstance(steps, list)
+        }
+
+    def probes(self) -> tuple[PluginUse, ...]:
+        """Returns the probes that are right."""
+        read = [
+            self._section("probe", section, ("probes", index))
+            for index, section in enumerate(self._list("probes"))
+            if isinstance(section, dict)
+        ]
+        return tuple(probe for probe in read if probe is not None)
+
+
+def _chosen_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
+    if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed < 2**32 for seed in seeds):
+        given = ", ".join(map(str, seeds)) or "none"
+        raise UsageError(f"the seeds are {given}", where="--seeds", hint="give whole numbers from 0, each once")
+    return tuple(seeds)
+
+
+def _chosen_methods(names: Sequence[str], methods: Mapping[str, tuple[Step, ...]]) -> dict[str, tuple[Step, ...]]:
+    for name in names:
+        if name not in methods:
+            hint = near_match(name, methods, called="its methods are")
+            raise UsageError(f"the protocol has no method {name!r}", where="--methods", hint=hint)
+    if not names:
+        raise UsageError("no method is chosen", where="--methods", hint=f"its methods are: {', '.join(methods)}")
+    return {name: methods[name] for name in names}

@@ -1,0 +1,64 @@
+"""The shape of a protocol file, before any plugin is asked: which keys there are and of what type."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from harness.interfaces import Config
+from harness.specs import Need
+
+DEFAULT_MODEL = "pretrained"
+DEFAULT_ALGORITHM = "grpo"
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_+-]{0,63}$"
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(_NAME, name):
+        raise ValueError(f"{name!r} is no name: up to 64 letters, digits, '-', '_' and '+', a letter or digit first")
+    return name
+
+
+def _check_unique(values: list[Any]) -> list[Any]:
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(map(str, twice))} stands there more than once")
+    return values
+
+
+Name = Annotated[str, AfterValidator(_check_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
+"""A name that becomes a folder, a column or a row."""
+
+Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1), AfterValidator(_check_unique)]
+
+
+class EvaluateSection(Config):
+    """How checkpoints are scored."""
+
+    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Items a task; null for all of them.")
+    batch_size: int = Field(16, ge=1, description="Prompts scored at a time.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Of the sampled answers; the same for all seeds of the run.")
+
+
+class ProtocolFile(Config):
+    """A protocol: a model, the domains, and the methods to compare on them."""
+
+    schema_: Literal[1] = Field(alias="schema", description="The version of this format.")
+    name: Name = Field(description="Names the run's folder.")
+    summary: str = Field("", description="What is compared, in a line.")
+    model: dict[str, Any] = Field(description="The base model's plugin under `use`, and its config.")
+    seeds: Seeds = Field(default_factory=lambda: [0], description="Each method is run once a seed.")
+    requires: list[str] = Field(default_factory=list, description="Plugin distributions needed: harness-foo>=1.2.")
+    domains: dict[Name, dict[str, Any]] = Field(min_length=1, description="The leaderboard's columns, by name.")
+    train: dict[str, Any] = Field(default_factory=dict, description="Defaults of every training step.")
+    evaluate: EvaluateSection = Field(default_factory=EvaluateSection)
+    methods: dict[Name, Annotated[list[Any], Field(min_length=1)]] = Field(
+        min_length=1, description="The leaderboard's rows: a pipeline of steps each."
+    )
+    probes: list[dict[str, Any]] = Field(
+        default_factory=list, description="Measurements of every method's checkpoints."
+    )
+    allow: list[Need] = Field(default_factory=list, description="Needs of plugins that the reader agrees to.")

@@ -1,0 +1,194 @@
+"""The steps of a method: which domains each trains or recovers, with which plugin and config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.nodes import PluginUse
+from harness.protocol.data import RecoverStep, Step, TrainStep
+from harness.protocol.faults import Faults, describe, fields_of, near_match, validate
+from harness.protocol.plugin_uses import PluginUses
+from harness.protocol.shape import DEFAULT_ALGORITHM
+from harness.protocol.source import KeyPath
+from harness.specs import RecoverySpec
+
+
+class TrainDefaults:
+    """The protocol's `train` section: an algorithm's name and config, and how a step's keys go over them."""
+
+    def __init__(self, section: Mapping[str, Any], uses: PluginUses) -> None:
+        self.name = section.get("with", DEFAULT_ALGORITHM)
+        self._config = {key: value for key, value in section.items() if key != "with"}
+        self._uses = uses
+        self._found = uses.find("algorithm", self.name, ("train", "with"))
+
+    def resolve(self, name: object, own: Mapping[str, Any], *, at: KeyPath, step: KeyPath) -> PluginUse | None:
+        """Returns the algorithm `name` with a step's `own` keys over the defaults.
+
+        A key replaces the default's whole value. The defaults are written for one algorithm: for another one, those
+        that it does not know are left out. A step's own keys are always its own to get right.
+        """
+        if name == self.name and self._found is None:
+            return None  # already noted
+        found = self._uses.find("algorithm", name, at)
+        model = self._uses.config_type(found, at) if found is not None else None
+        if found is None or model is None:
+            return None
+        defaults = self._config
+        if self._found is None or found.qualified != self._found.qualified:
+            known = fields_of(model)
+            defaults = {key: value for key, value in defaults.items() if key in known}
+        unchanged = name == self.name and not own  # a fault is then the section's, told once and not once a step
+
+        def place(key: str) -> KeyPath:
+            return ("train", key) if key not in own and (key in defaults or unchanged) else (*step, key)
+
+        return self._uses.use(
+            "algorithm", name, {**defaults, **own}, at=("train", "with") if unchanged else at, place=place
+        )
+
+    def check(self, faults: Faults) -> None:
+        """Notes the faults of the defaults themselves, used or not; a key that every step gives may be missing."""
+        model = self._uses.config_type(self._found, ("train", "with")) if self._found is not None else None
+        if model is None:
+            return
+        try:
+            validate(model, self._config)
+        except ValidationError as error:
+            for path, message, hint in describe(model, error):
+                if path and path[0] in self._config:
+                    faults.add(("train", *path), message, hint)
+
+
+class MethodReader:
+    """Reads one method's steps in turn, knowing what the steps before have trained."""
+
+    def __init__(self, *, domains: Sequence[str], defaults: TrainDefaults, uses: PluginUses, faults: Faults) -> None:
+        self._domains = domains
+        self._defaults = defaults
+        self._uses = uses
+        self._faults = faults
+        self._peaks: dict[str, int] = {}
+        self._unclear = False
+
+    def read(self, steps: Sequence[Any], at: KeyPath) -> tuple[Step, ...]:
+        """Returns the steps that are right; the others are noted as faults."""
+        self._peaks, self._unclear = {}, False
+        read = (self._step(step, (*at, index), index + 1) for index, step in enumerate(steps))
+        return tuple(step for step in read if step is not None)
+
+    def _step(self, step: Any, at: KeyPath, position: int) -> Step | None:
+        """Returns the step at `position` of the lineage, in which 0 is the base."""
+        if isinstance(step, str):
+            return self._train({"train": step}, step, at, position, domain_at=at)
+        if not isinstance(step, dict):
+            self._unclear = True
+            self._faults.add(at, "should be a domain's name or a mapping with `train` or `recover`")
+            return None
+        verbs = [verb for verb in ("train", "recover") if verb in step]
+        if len(verbs) != 1:
+            self._unclear = True
+            message = "both trains and recovers" if verbs else "neither trains nor recovers"
+            near = near_match(str(next(iter(step), "")), ("train", "recover"), called="begin it with")
+            self._faults.add(at, message, "make two steps of it" if verbs else near)
+            return None
+        if verbs == ["train"]:
+            return self._train(step, step["train"], at, position, domain_at=(*at, "train"))
+        return self._recover(step, at, position)
+
+    def _declared(self, name: object, at: KeyPath) -> bool:
+        if isinstance(name, str) and name in self._domains:
+            return True
+        if not isinstance(name, str):
+            self._faults.add(at, f"should be a domain's name, not {name!r}")
+        else:
+            self._faults.add(at, f"{name!r} is not declared", near_match(name, self._domains, called="the domains are"))
+        return False
+
+    def _weights(self, value: Any, at: KeyPath) -> dict[str, float] | None:
+        """Returns the weights of the domains that a train step names, or None with a fault.
+
+        Ordered by name, so that neither the order of the columns nor that of a step's list makes another training of it.
+        """
+        if isinstance(value, str):
+            named: list[tuple[Any, KeyPath, Any]] = [(value, at, 1.0)]
+        elif isinstance(value, list):
+            named = [(name, (*at, index), 1.0) for index, name in enumerate(value)]
+        elif isinstance(value, dict):
+            named = [(name, (*at, name), weight) for name, weight in value.items()]
+        else:
+            named = []
+        if not named:
+            self._faults.add(at, "names no domain", "write a name, a list of names, or a mapping of names to weights")
+            return None
+        right = [self._declared(name, place) and self._weighed(weight, place) for name, place, weight in named]
+        if not all(right):
+            return None
+        weights = {name: float(weight) for name, _, weight in named}
+        if len(weights) < len(named):
+            self._faults.add(at, "names a domain twice", "to train on more of it, write a mapping of names to weights")
+            return None
+        return dict(sorted(weights.items()))
+
+    def _weighed(self, weight: Any, at: KeyPath) -> bool:
+        if isinstance(weight, int | float) and not isinstance(weight, bool) and weight > 0:
+            return True
+        self._faults.add(at, f"the weight should be a number above 0, not {weight!r}")
+        return False
+
+    def _train(
+        self, step: Mapping[str, Any], value: Any, at: KeyPath, position: int, *, domain_at: KeyPath
+    ) -> TrainStep | None:
+        weights = self._weights(value, domain_at)
+        name = step.get("with", self._defaults.name)
+        own = {key: item for key, item in step.items() if key not in ("train", "with")}
+        algorithm = self._defaults.resolve(name, own, at=(*at, "with") if "with" in step else at, step=at)
+        if weights is None:
+            self._unclear = True
+            return None
+        self._peaks.update(dict.fromkeys(weights, position))
+        if algorithm is None:
+            return None
+        label = "+".join(name for name in self._domains if name in weights)
+        return TrainStep(
+            label=label if name == self._defaults.name else f"{label} ({name})", algorithm=algorithm, domains=weights
+        )
+
+    def _recover(self, step: Mapping[str, Any], at: KeyPath, position: int) -> RecoverStep | None:
+        target, target_at = step["recover"], (*at, "recover")
+        declared = self._declared(target, target_at)
+        if declared and target not in self._peaks and not self._unclear:
+            message = f"{target!r} is not trained before this step, so there is nothing to recover"
+            before = f"trained before it: {', '.join(self._peaks)}" if self._peaks else "it is the method's first step"
+            self._faults.add(target_at, message if position > 1 else "a method cannot begin with a recovery", before)
+        if "with" not in step:
+            names = ", ".join(sorted({found.name for found in self._uses.registry.all("recovery")})) or "none"
+            self._faults.add((*at, "with"), "is missing", f"name a recovery; there are: {names}")
+            return None
+        name, name_at = step["with"], (*at, "with")
+        found = self._uses.find("recovery", name, name_at)
+        model = self._uses.config_type(found, name_at) if found is not None else None
+        if found is None or model is None:
+            return None
+        assert isinstance(found.spec, RecoverySpec)
+        own = {key: item for key, item in step.items() if key not in ("recover", "with")}
+        training = None
+        if found.spec.trains:
+            known = fields_of(model)
+            algorithm = own.pop("algorithm", self._defaults.name)
+            keys = {key: own.pop(key) for key in list(own) if key not in known}
+            algorithm_at = (*at, "algorithm") if "algorithm" in step else at
+            training = self._defaults.resolve(algorithm, keys, at=algorithm_at, step=at)
+        recovery = self._uses.use("recovery", name, own, at=name_at, place=lambda key: (*at, key))
+        if recovery is None or (found.spec.trains and training is None) or not declared or target not in self._peaks:
+            return None
+        return RecoverStep(
+            label=f"recover {target} ({name})",
+            recovery=recovery,
+            target=target,
+            peak=self._peaks[target],
+            training=training,
+        )
