@@ -38,7 +38,7 @@ def _fisher(context: RecoveryContext, config: RollbackConfig) -> Score:
 
 
 def _gradient(context: RecoveryContext, config: RollbackConfig) -> Score:
-    """−g·δ, the first-order gain in reward of undoing δ; g is the target's policy gradient at the damaged checkpoint."""
+    """−g·δ, the first-order gain in reward of undoing δ; g is the target's policy gradient where the damage is."""
     gradient = mean_policy_gradient(
         context.checkpoint, context.domains[context.target], count=config.completions, seed=context.seed
     )

@@ -1,0 +1,88 @@
+"""Routing completions to their domain's reward: errors are counted and never become zeros."""
+
+import math
+
+import pytest
+
+from harness import Reward, RewardResult, StepFailed, TrainingDomain
+from harness.training import RewardRouter
+
+
+class Canned(Reward):
+    def __init__(self, answer):
+        self.answer = answer
+        self.seen = []
+
+    def score(self, batch):
+        self.seen.append(batch)
+        return self.answer(batch)
+
+
+def router(max_error_rate=0.05, **answers):
+    rewards = {name: Canned(answer) for name, answer in answers.items()}
+    domains = [TrainingDomain(name=name, domain=None, reward=reward) for name, reward in rewards.items()]
+    return RewardRouter(domains, max_error_rate), rewards
+
+
+def every(result):
+    return lambda batch: [result] * len(batch.completions)
+
+
+def test_each_row_goes_to_its_own_domain_with_its_columns():
+    route, rewards = router(
+        a=lambda batch: [RewardResult.ok(float(row["n"])) for row in batch.rows], b=every(RewardResult.ok(-1))
+    )
+    scores = route(prompts=["p"] * 4, completions=list("wxyz"), domain=["a", "b", "a", "b"], n=[1, 2, 3, 4])
+    assert scores == [1.0, -1.0, 3.0, -1.0]
+    assert list(rewards["a"].seen[0].completions) == ["w", "y"]
+
+
+def test_conversational_completions_reach_the_reward_as_text():
+    route, rewards = router(a=every(RewardResult.ok(0)))
+    route(prompts=["p"], completions=[[{"role": "assistant", "content": "hello"}]], domain=["a"])
+    assert list(rewards["a"].seen[0].completions) == ["hello"]
+
+
+@pytest.mark.parametrize(
+    "result", [RewardResult.error("no"), RewardResult.timeout("slow"), RewardResult.abstain("n/a")]
+)
+def test_what_is_not_a_reward_becomes_none_and_is_counted(result):
+    route, _ = router(a=every(result))
+    assert route(prompts=["p"] * 3, completions=["c"] * 3, domain=["a"] * 3) == [None] * 3
+    assert route.counts["a"] == {result.outcome: 3}
+
+
+def test_too_many_errors_stop_the_step_and_say_why():
+    route, _ = router(a=lambda b: [RewardResult.error("judge is down")] * 2 + [RewardResult.ok(1)] * 18)
+    with pytest.raises(StepFailed, match=r"2 of 20 rewards of a failed.*judge is down"):
+        route(prompts=["p"] * 20, completions=["c"] * 20, domain=["a"] * 20)
+
+
+def test_abstaining_is_no_error():
+    route, _ = router(a=every(RewardResult.abstain("not mine")))
+    assert route(prompts=["p"] * 40, completions=["c"] * 40, domain=["a"] * 40) == [None] * 40
+
+
+def test_an_unrouted_row_is_an_error():
+    route, _ = router(a=every(RewardResult.ok(1)))
+    with pytest.raises(StepFailed, match="'typo'"):
+        route(prompts=["p"], completions=["c"], domain=["typo"])
+    with pytest.raises(StepFailed, match="no column 'domain'"):
+        route(prompts=["p"], completions=["c"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        every(RewardResult("ok", math.nan)),
+        every(RewardResult("ok", None)),
+        every(RewardResult("ok", "1")),
+        every(RewardResult("error", 0.0)),
+        every(1.0),
+        lambda batch: [],
+    ],
+)
+def test_a_broken_contract_stops_the_step_and_names_the_reward(answer):
+    route, _ = router(a=answer)
+    with pytest.raises(StepFailed, match=r"reward of a \(.*Canned\)"):
+        route(prompts=["p"], completions=["c"], domain=["a"])

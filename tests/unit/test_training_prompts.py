@@ -1,0 +1,80 @@
+"""The order of a training step's prompts: shares, routing, and the seed that fixes it."""
+
+import datasets
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import Domain, EvaluationTask, StepFailed, TrainingDomain
+from harness.training.prompts import ordered_prompts, quotas
+
+
+class Numbered(Domain):
+    def __init__(self, name, size, columns=("prompt",)):
+        self.name, self.size, self.columns = name, size, columns
+
+    def fingerprint(self):
+        return self.name
+
+    def training_data(self, seed):
+        return datasets.Dataset.from_dict({c: [f"{self.name}{i}" for i in range(self.size)] for c in self.columns})
+
+    def evaluation_tasks(self):
+        return (EvaluationTask(task="none", metric="none"),)
+
+
+def training_domain(name, size, weight=1.0, **how):
+    return TrainingDomain(name=name, domain=Numbered(name, size, **how), reward=None, weight=weight)
+
+
+@given(
+    weights=st.lists(st.floats(0.1, 10), min_size=1, max_size=5),
+    per_step=st.integers(1, 40),
+    steps=st.integers(1, 30),
+)
+def test_every_step_is_full_and_no_domain_falls_behind(weights, per_step, steps):
+    given_so_far = [0] * len(weights)
+    for step, counts in enumerate(quotas(weights, per_step, steps), start=1):
+        assert sum(counts) == per_step
+        assert min(counts) >= 0
+        given_so_far = [g + c for g, c in zip(given_so_far, counts, strict=True)]
+        for got, weight in zip(given_so_far, weights, strict=True):
+            assert abs(got - weight / sum(weights) * per_step * step) < len(weights)
+
+
+def order(seed=0, proportional=False, **sizes):
+    domains = [training_domain(name, size) for name, size in sizes.items()]
+    return ordered_prompts(domains, steps=6, prompts_per_step=8, proportional=proportional, seed=seed)
+
+
+def test_equal_weights_give_equal_shares_in_every_step_whatever_the_sizes():
+    rows = order(a=5, b=500)
+    assert len(rows) == 48
+    routes = list(rows["domain"])
+    assert all(routes[start : start + 8].count("a") == 4 for start in range(0, 48, 8))
+
+
+def test_proportional_shares_follow_the_sizes():
+    assert list(order(a=10, b=30, proportional=True)["domain"]).count("a") == 12
+
+
+def test_rows_are_routed_to_their_own_domain_and_used_up_before_they_come_again():
+    rows = order(a=12, b=12)
+    assert all(row["prompt"].startswith(row["domain"]) for row in rows)
+    of_a = [row["prompt"] for row in rows if row["domain"] == "a"]
+    assert len(set(of_a[:12])) == 12 and len(set(of_a[12:])) == 12 and of_a[:12] != of_a[12:]
+
+
+def test_the_seed_fixes_the_order():
+    assert list(order(a=20)["prompt"]) == list(order(a=20)["prompt"])
+    assert list(order(a=20)["prompt"]) != list(order(seed=1, a=20)["prompt"])
+
+
+@pytest.mark.parametrize(
+    ("how", "says"), [({"columns": ("question",)}, "no column 'prompt'"), ({}, "no training prompts")]
+)
+def test_data_without_prompts_are_refused(how, says):
+    with pytest.raises(StepFailed, match=says):
+        ordered_prompts(
+            [training_domain("a", 3 if how else 0, **how)], steps=1, prompts_per_step=2, proportional=False, seed=0
+        )
