@@ -1,7 +1,127 @@
-"""Not written yet."""
+"""`harness export`: a method's checkpoint as a Hugging Face folder with a model card."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.cli.session import runs_folder, session_of
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.leaderboard import Row
+    from harness.registry import Registry
 
 
 def register(app: typer.Typer) -> None:
     """Adds this command to the command line."""
+    app.command("export")(export)
+
+
+def export(
+    context: typer.Context,
+    *,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or a protocol's name for its latest run.")],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="A method of the run.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    seed: Annotated[int | None, typer.Option("--seed", help="Of several seeds, which. Default: the first.")] = None,
+    step: Annotated[
+        int | None, typer.Option("--step", help="Which step's checkpoint, 0 the base. Default: the last.")
+    ] = None,
+    runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
+) -> None:
+    """Copy a checkpoint to a Hugging Face folder, with a model card and its evaluation results."""
+    from harness.cli.run_folder import find_run_folder
+    from harness.leaderboard import Leaderboard
+    from harness.model_card import model_card
+
+    _refuse_occupied(directory)
+    folder = find_run_folder(run, runs_folder(runs))
+    leaderboard = Leaderboard.read(folder / "leaderboard.json")
+    row = leaderboard.row(method)
+    if row.reference:
+        raise UsageError(f"{method!r} is the base model, not a method", hint="name a method, and the base by --step 0")
+    seed = row.seeds[0] if seed is None else seed
+    step = len(row.trajectory) - 1 if step is None else step
+    key = _key(row, seed, step)
+    source = _base_folder(folder, key, session_of(context).registry) if step == 0 else _stored_folder(folder, key)
+    _copy(source, directory, model_card(leaderboard, row, seed=seed, step=step))
+    typer.echo(str(directory))
+
+
+def _key(row: Row, seed: int, step: int) -> str:
+    """Returns the checkpoint's key. Raises UsageError naming the seeds or steps there are."""
+    if seed not in row.seeds:
+        raise UsageError(
+            f"{row.method!r} has no seed {seed}", where="--seed", hint=f"it has {', '.join(map(str, row.seeds))}"
+        )
+    if not 0 <= step < len(row.trajectory):
+        steps = ", ".join(f"{one.step} ({one.label})" for one in row.trajectory)
+        raise UsageError(f"{row.method!r} has no step {step}", where="--step", hint=f"it has {steps}")
+    keys = row.trajectory[step].checkpoints
+    return keys[0] if len(keys) == 1 else keys[row.seeds.index(seed)]
+
+
+def _stored_folder(run: Path, key: str) -> Path:
+    """Returns the checkpoint's folder in the store beside the run. Raises UsageError where it is not there, whole."""
+    from harness.store import Store
+
+    store = Store(run.resolve().parent / "store")
+    if not store.has(key):
+        raise UsageError(
+            "the store does not hold this checkpoint",
+            where=str(store.path(key)),
+            hint="run the protocol again, it makes what is missing",
+        )
+    return store.path(key) / "model"
+
+
+def _base_folder(run: Path, key: str, registry: Registry) -> Path:
+    """Returns the folder of the base model, which the store does not hold: its plugin is asked for it."""
+    from harness.execution import checkpoint_folder
+    from harness.plan import make_plan
+    from harness.protocol import load_protocol
+    from harness.store import Store
+
+    plan = make_plan(load_protocol(run / "protocol.yaml", registry), registry)
+    if key not in plan.nodes:
+        raise UsageError(
+            "the base model is no longer the one that this run started from",
+            where=str(run),
+            hint="install the versions in its provenance.json",
+        )
+    return checkpoint_folder(plan, key, Store(run.resolve().parent / "store"), registry)
+
+
+def _refuse_occupied(directory: Path) -> None:
+    if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+        raise UsageError("this is not a folder", where=str(directory), hint="name a new folder")
+    if directory.is_dir() and any(directory.iterdir()):
+        raise UsageError(
+            "this folder is not empty", where=str(directory), hint="name a new folder; nothing was written"
+        )
+
+
+def _copy(source: Path, directory: Path, card: str) -> None:
+    """Copies to a temporary sibling and renames it, so that `directory` appears whole or not at all."""
+    directory = directory.absolute()
+    temporary = directory.with_name(f".{directory.name}.tmp-{uuid.uuid4().hex}")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, temporary)
+        (temporary / "README.md").write_text(card, encoding="utf-8")
+        if directory.is_dir():
+            directory.rmdir()
+        temporary.rename(directory)
+    except (OSError, shutil.Error) as error:
+        raise UsageError(
+            f"the checkpoint cannot be copied: {error}",
+            where=str(directory),
+            hint="is there space, and may you write here?",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,7 +1,149 @@
-"""Not written yet."""
+"""`harness leaderboard`: export tables, check a record, keep a run's result with its tables."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.cli.session import runs_folder, session_of
+from harness.specs import TableFormatSpec
+
+if TYPE_CHECKING:
+    from harness.leaderboard import Leaderboard
+    from harness.registry import Registered, Registry
+
+commands = typer.Typer(no_args_is_help=True, help="Export, check and keep leaderboards.")
 
 
 def register(app: typer.Typer) -> None:
     """Adds this command to the command line."""
+    app.add_typer(commands, name="leaderboard")
+
+
+@commands.command("export")
+def export(
+    context: typer.Context,
+    *,
+    run: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]…", help="Runs, folders or names. Default: the latest run.")
+    ] = None,
+    table_format: Annotated[
+        str, typer.Option("-f", "--format", metavar="FORMAT", help="A table format, such as md, csv, latex or html.")
+    ] = "md",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here, not to the terminal.")
+    ] = None,
+    with_published: Annotated[
+        bool, typer.Option("--with-published", help="Add papers' results, in tables apart.")
+    ] = False,
+    published: Annotated[
+        Path | None, typer.Option("--published", metavar="DIR", help="Where the published results lie.")
+    ] = None,
+    allow_mixed: Annotated[
+        bool, typer.Option("--allow-mixed", help="Mark rows that were measured otherwise instead of refusing them.")
+    ] = False,
+    runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
+) -> None:
+    """Print the leaderboard of one run, or of several together, in a table format."""
+    from harness.atomic_file import write_text
+    from harness.leaderboard_combine import combine
+    from harness.published import published_folder, read_published_folder
+
+    renderer = session_of(context).registry.find("table-format", table_format)
+    leaderboard = combine(_read(run or [], runs_folder(runs)), allow_mixed=allow_mixed)
+    if with_published or published is not None:
+        tables = read_published_folder(published or published_folder())
+        leaderboard = leaderboard.model_copy(update={"published": tables})
+    text = render(renderer, leaderboard)
+    if output is None:
+        typer.echo(text, nl=not text.endswith("\n"))
+    else:
+        write_text(output, text)
+        typer.echo(f"{output}", err=True)
+
+
+@commands.command("validate")
+def validate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A leaderboard.json.")],
+) -> None:
+    """Check a record's schema and that its means, averages, ranks and footnotes agree. Measures nothing again."""
+    from harness.errors import UsageError
+    from harness.leaderboard import Leaderboard, inconsistencies
+
+    leaderboard = Leaderboard.read(file)
+    found = inconsistencies(leaderboard)
+    if found:
+        raise UsageError("this leaderboard contradicts itself:\n  " + "\n  ".join(found), where=str(file))
+    typer.echo(f"{file}: {len(leaderboard.rows)} rows, {len(leaderboard.columns)} columns, consistent")
+
+
+@commands.command("add")
+def add(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or a protocol's name for its latest run.")],
+    directory: Annotated[
+        Path | None,
+        typer.Option("-d", "--directory", metavar="DIR", help="Where to keep it. Default: leaderboards/<protocol>."),
+    ] = None,
+    runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
+) -> None:
+    """Keep a run's record, score table and provenance, and tables generated from it in every format."""
+    from harness.atomic_file import replacing, write_text
+    from harness.cli.run_folder import find_run_folder
+    from harness.leaderboard import Leaderboard
+
+    folder = find_run_folder(run, runs_folder(runs))
+    leaderboard = Leaderboard.read(folder / "leaderboard.json")
+    kept = directory or Path("leaderboards") / leaderboard.protocol
+    texts = _tables_to_keep(session_of(context).registry, leaderboard)
+    for name in ("provenance.json", "protocol.yaml", "scores.parquet"):
+        if (folder / name).is_file():
+            with replacing(kept / name) as temporary:
+                shutil.copyfile(folder / name, temporary)
+            typer.echo(str(kept / name))
+    for name, text in texts.items():
+        write_text(kept / name, text)
+        typer.echo(str(kept / name))
+
+
+def _tables_to_keep(registry: Registry, leaderboard: Leaderboard) -> dict[str, str]:
+    """Returns texts by file name: the record, and a table a format; a second one of an extension is named in full."""
+    texts = {"leaderboard.json": leaderboard.to_json()}
+    for offer in registry.all("table-format"):
+        text = render(offer, leaderboard)
+        assert isinstance(offer.spec, TableFormatSpec)
+        name = f"leaderboard.{offer.spec.extension}"
+        if texts.get(name, text) != text:
+            name = f"leaderboard-{offer.distribution}-{offer.name}.{offer.spec.extension}"
+        texts[name] = text
+    return texts
+
+
+def render(offer: Registered, leaderboard: Leaderboard) -> str:
+    """Returns the leaderboard in the offered format. Raises PluginError naming the distribution where that fails."""
+    from harness.errors import HarnessError, PluginError
+
+    made = offer.build(offer.config_type()())
+    try:
+        text = made.render(leaderboard)
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"the table format {offer.qualified} (version {offer.version}) failed: {type(error).__name__}: {error}",
+            hint="choose another format, or tell its authors",
+        ) from error
+    if not isinstance(text, str):
+        raise PluginError(f"the table format {offer.qualified} gave {type(text).__name__}, not text")
+    return text
+
+
+def _read(names: list[str], runs: Path) -> list[Leaderboard]:
+    from harness.cli.run_folder import find_run_folder
+    from harness.leaderboard import Leaderboard
+
+    folders = [find_run_folder(name, runs) for name in names] or [find_run_folder(None, runs)]
+    return [Leaderboard.read(folder / "leaderboard.json") for folder in folders]

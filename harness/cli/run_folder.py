@@ -1,0 +1,38 @@
+"""Which run folder a person means."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.errors import UsageError
+
+_KEY_SUFFIX = re.compile(r"-[0-9a-f]{12}$")
+
+
+def find_run_folder(run: str | None, runs: Path) -> Path:
+    """Returns the folder that `run` names: a path, a folder's name in `runs`, or a protocol's name (its latest run).
+
+    None is the latest run of all. Latest is by the time a run's leaderboard was written. Raises UsageError naming the
+    runs there are.
+    """
+    if run is not None:
+        for folder in (Path(run), runs / run):
+            if (folder / "leaderboard.json").is_file():
+                return folder
+    folders = [path.parent for path in runs.glob("*/leaderboard.json")] if runs.is_dir() else []
+    meant = [folder for folder in folders if run is None or _KEY_SUFFIX.sub("", folder.name) == run]
+    if meant:
+        return max(meant, key=lambda folder: ((folder / "leaderboard.json").stat().st_mtime_ns, folder.name))
+    if run is not None and Path(run).is_dir():
+        raise UsageError(
+            "this folder holds no leaderboard.json", where=run, hint="`harness run` writes one; run the protocol again"
+        )
+    names = ", ".join(sorted(folder.name for folder in folders))
+    raise UsageError(
+        "there is no run yet" if run is None else f"there is no run {run!r}",
+        where=str(runs),
+        hint=f"the runs here are {names}"
+        if names
+        else "`harness run PROTOCOL` makes one; HARNESS_RUNS names their folder",
+    )

@@ -1,0 +1,285 @@
+"""From a score table, a plan and the store's records of cost to a leaderboard."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from harness import metrics
+from harness.errors import UsageError
+from harness.leaderboard import (
+    Leaderboard,
+    MeanCost,
+    MeasuredTask,
+    Measurement,
+    RecoveryResult,
+    Row,
+    TrajectoryStep,
+    ranked,
+)
+from harness.metrics import Score, StepScores
+from harness.nodes import BaseNode, MethodPlan, Plan, RecoverNode, TrainNode
+from harness.scores import ReadableStore, domain_scores
+from harness.statistics import Estimate, estimate, estimate_recovery_ratio
+
+ScoresByPlace = Mapping[tuple[str, int, int], Mapping[str, Score]]
+BASE_ROW = "base"
+
+
+def build_leaderboard(
+    scores: pl.DataFrame, plan: Plan, store: ReadableStore, provenance: Mapping[str, Any]
+) -> Leaderboard:
+    """Returns the leaderboard of a run, whole or partial: a row a method, and the base model as an unranked reference.
+
+    A method that lacks a score in any column or seed has no rank. Costs are read from the steps' `result.json` and are
+    null where one is missing. Raises UsageError where a `result.json` cannot be read.
+    """
+    columns = tuple(plan.domains)
+    measurement, notes = _measurement(scores, columns)
+    averaged = tuple(c for c in columns if c not in measurement or measurement[c].higher_is_better)
+    builder = _Builder(plan, store, domain_scores(scores), columns, averaged)
+    names = list(dict.fromkeys(method.name for method in plan.methods))
+    rows = [builder.row(name) for name in names]
+    if rows:
+        rows.append(builder.base(taken=names))
+    return Leaderboard(
+        protocol=plan.protocol,
+        model=plan.model,
+        seeds=tuple(plan.seeds),
+        columns=columns,
+        measurement=measurement,
+        rows=ranked(rows, columns),
+        notes=tuple(notes),
+        provenance=dict(provenance),
+    )
+
+
+def _measurement(scores: pl.DataFrame, columns: Sequence[str]) -> tuple[dict[str, Measurement], list[str]]:
+    measurement: dict[str, Measurement] = {}
+    notes: list[str] = []
+    for column in columns:
+        rows = scores.filter(pl.col("primary") & (pl.col("domain") == column))
+        if rows.is_empty():
+            continue
+        tasks = rows.select("task", "metric", "filter", "task_hash").unique(maintain_order=True).to_dicts()
+        if len({(task["task"], task["metric"], task["filter"]) for task in tasks}) < len(tasks):
+            notes.append(f"{column} was measured with more than one version of its tasks")
+        settings = rows.row(0, named=True)
+        measurement[column] = Measurement(
+            tasks=tuple(MeasuredTask(**task) for task in tasks),
+            higher_is_better=settings["higher_is_better"],
+            percent=settings["percent"],
+            limit=settings["limit"],
+            batch_size=settings["batch_size"],
+            seed=settings["eval_seed"],
+        )
+    return measurement, notes
+
+
+class _Builder:
+    """Makes rows; holds what every row is made from."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: ReadableStore,
+        scores: ScoresByPlace,
+        columns: Sequence[str],
+        averaged: Sequence[str],
+    ) -> None:
+        self.plan = plan
+        self.store = store
+        self.scores = scores
+        self.columns = columns
+        self.averaged = averaged
+
+    def row(self, name: str) -> Row:
+        """Returns the method's row, without a rank."""
+        methods = [method for method in self.plan.methods if method.name == name]
+        lineages = [self._steps(method) for method in methods]
+        recoveries = tuple(
+            self._recovery(methods, lineages, step)
+            for step, key in enumerate(methods[0].lineage)
+            if isinstance(self.plan.nodes[key], RecoverNode)
+        )
+        return Row(
+            method=name,
+            definition=definition(self.plan, methods[0]),
+            seeds=tuple(method.seed for method in methods),
+            scores=self._scores([steps[-1] for steps in lineages]),
+            average=estimate([metrics.average(steps[-1].scores, self.averaged) for steps in lineages]),
+            recovery=recoveries[-1] if recoveries else None,
+            earlier_recoveries=recoveries[:-1],
+            forgetting=estimate([metrics.mean_forgetting(steps, self.averaged) for steps in lineages]),
+            forgetting_by_domain=self._forgetting_by_domain(lineages),
+            backward_transfer=estimate([metrics.backward_transfer(steps, self.averaged) for steps in lineages]),
+            cost=self._cost([method.lineage[1:] for method in methods]),
+            trajectory=tuple(self._trajectory_step(methods, lineages, k) for k in range(len(methods[0].lineage))),
+        )
+
+    def base(self, taken: Sequence[str]) -> Row:
+        """Returns the reference row of the untrained base model: one checkpoint, so one number, whatever the seeds."""
+        method = self.plan.methods[0]
+        step = self._steps(method)[0]
+        empty = estimate([None])
+        return Row(
+            method=BASE_ROW if BASE_ROW not in taken else f"{BASE_ROW} model",
+            reference=True,
+            definition=definition(self.plan, MethodPlan(name=BASE_ROW, seed=method.seed, lineage=method.lineage[:1])),
+            seeds=(),
+            scores=self._scores([step]),
+            average=estimate([metrics.average(step.scores, self.averaged)]),
+            forgetting=empty,
+            forgetting_by_domain={},
+            backward_transfer=empty,
+            cost=MeanCost(optimizer_steps=0.0, completions=0.0, generated_tokens=0.0, train_seconds=0.0),
+            trajectory=(self._trajectory_step([method], [[step]], 0),),
+        )
+
+    def _higher(self, column: str) -> bool:
+        return column in self.averaged
+
+    def _steps(self, method: MethodPlan) -> list[StepScores]:
+        steps = []
+        for step, key in enumerate(method.lineage):
+            node = self.plan.nodes[key]
+            steps.append(
+                StepScores(
+                    scores=self.scores.get((method.name, method.seed, step), {}),
+                    trained=self.plan.domains_of(key),
+                    recovered=node.target if isinstance(node, RecoverNode) else None,
+                )
+            )
+        return steps
+
+    def _scores(self, steps: Sequence[StepScores]) -> dict[str, Estimate]:
+        return {
+            column: estimate([step.scores.get(column) for step in steps])
+            for column in self.columns
+            if any(column in step.scores for step in steps)
+        }
+
+    def _forgetting_by_domain(self, lineages: Sequence[Sequence[StepScores]]) -> dict[str, Estimate]:
+        end = len(lineages[0]) - 1
+        trained = [c for c in self.columns if metrics.last_training(lineages[0], c) not in (None, end)]
+        return {
+            column: estimate(
+                [metrics.forgetting(steps, column, higher_is_better=self._higher(column)) for steps in lineages]
+            )
+            for column in trained
+        }
+
+    def _trajectory_step(
+        self, methods: Sequence[MethodPlan], lineages: Sequence[Sequence[StepScores]], step: int
+    ) -> TrajectoryStep:
+        keys = [method.lineage[step] for method in methods]
+        shared = len(set(keys)) == 1
+        steps = [lineage[step] for lineage in lineages][: 1 if shared else None]
+        node = self.plan.nodes[keys[0]]
+        return TrajectoryStep(
+            step=step,
+            label=_label(node) if isinstance(node, BaseNode | TrainNode | RecoverNode) else node.label,
+            trained=steps[0].trained,
+            recovered=steps[0].recovered,
+            checkpoints=tuple(keys[:1] if shared else keys),
+            scores=self._scores(steps),
+            average=estimate([metrics.average(one.scores, self.averaged) for one in steps]),
+        )
+
+    def _recovery(
+        self, methods: Sequence[MethodPlan], lineages: Sequence[Sequence[StepScores]], step: int
+    ) -> RecoveryResult:
+        node = self.plan.nodes[methods[0].lineage[step]]
+        assert isinstance(node, RecoverNode)
+        target = node.target
+
+        def target_at(index: int) -> list[Score | None]:
+            return [steps[index].scores.get(target) for steps in lineages]
+
+        def of_others(metric: Callable[..., Score | None]) -> list[Score | None]:
+            return [metric(s[step - 1].scores, s[step].scores, target, self.averaged) for s in lineages]
+
+        def retained(index: int) -> list[Score | None]:
+            pairs = zip(target_at(index), target_at(node.peak), strict=True)
+            higher = self._higher(target)
+            return [metrics.retention(now, peak) if higher and now and peak else None for now, peak in pairs]
+
+        peak, damaged, recovered = (estimate(target_at(index)) for index in (node.peak, step - 1, step))
+        return RecoveryResult(
+            step=step,
+            plugin=node.recovery.name,
+            config=dict(node.recovery.config),
+            target=target,
+            peak=peak,
+            damaged=damaged,
+            recovered=recovered,
+            ratio=estimate_recovery_ratio(peak, damaged, recovered, higher_is_better=self._higher(target)),
+            retention_damaged=estimate(retained(step - 1)),
+            retention_recovered=estimate(retained(step)),
+            collateral=estimate(of_others(metrics.collateral), floor=0.0),
+            net=estimate(of_others(metrics.net_change)),
+            cost=self._cost([method.lineage[step : step + 1] for method in methods]),
+        )
+
+    def _cost(self, lineages: Sequence[Sequence[str]]) -> MeanCost | None:
+        totals = []
+        for keys in lineages:
+            costs = [self._cost_of(key) for key in keys]
+            known = [cost for cost in costs if cost is not None]
+            if len(known) < len(costs):
+                return None
+            totals.append({field: sum(cost[field] for cost in known) for field in MeanCost.model_fields})
+        return MeanCost(**{field: sum(t[field] for t in totals) / len(totals) for field in MeanCost.model_fields})
+
+    def _cost_of(self, key: str) -> dict[str, float] | None:
+        if not self.store.has(key):
+            return None
+        path = self.store.path(key) / "result.json"
+        try:
+            cost = json.loads(path.read_text(encoding="utf-8"))["cost"]
+            return {field: float(cost[field]) for field in MeanCost.model_fields}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"the cost of a step cannot be read: {type(error).__name__}: {error}",
+                where=str(path),
+                hint="remove that folder of the store and run again",
+            ) from error
+
+
+def _label(node: BaseNode | TrainNode | RecoverNode) -> str:
+    if isinstance(node, BaseNode):
+        return "base"
+    if isinstance(node, RecoverNode):
+        return node.label
+    return f"train {node.label}"
+
+
+def definition(plan: Plan, method: MethodPlan) -> str:
+    """Returns a digest of what the method does apart from its seed: model, plugins with versions, configs and data."""
+    steps: list[Any] = []
+    for key in method.lineage:
+        node = plan.nodes[key]
+        domains = {name: asdict(plan.domains[name]) for name in plan.domains_of(key)}
+        if isinstance(node, BaseNode):
+            steps.append([node.kind, node.model.identity, node.model.config, node.fingerprint])
+        elif isinstance(node, TrainNode):
+            steps.append([node.kind, node.algorithm.identity, node.algorithm.config, dict(node.domains), domains])
+        elif isinstance(node, RecoverNode):
+            use, training = node.recovery, node.training
+            told = [training.identity, training.config] if training else None
+            steps.append([node.kind, use.identity, use.config, node.target, node.peak, told, domains])
+    text = json.dumps(steps, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return str(value)

@@ -1,0 +1,168 @@
+"""The score table: one row a measurement, for every checkpoint of every method, as a polars frame.
+
+Never a square matrix: a checkpoint stands once for each (method, seed, step) that holds it, and a domain may be trained
+by more than one step.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+from harness.atomic_file import replacing
+from harness.errors import UsageError
+from harness.metrics import Score
+from harness.nodes import EvaluateNode, Plan
+
+SCHEMA: dict[str, pl.DataType] = {
+    "run": pl.String(),
+    "method": pl.String(),
+    "seed": pl.Int64(),
+    "step": pl.Int64(),
+    "checkpoint": pl.String(),
+    "parent": pl.String(),
+    "domain": pl.String(),
+    "task": pl.String(),
+    "metric": pl.String(),
+    "filter": pl.String(),
+    "value": pl.Float64(),
+    "stderr": pl.Float64(),
+    "n": pl.Int64(),
+    "higher_is_better": pl.Boolean(),
+    "task_hash": pl.String(),
+    "primary": pl.Boolean(),
+    "percent": pl.Boolean(),
+    "limit": pl.Int64(),
+    "batch_size": pl.Int64(),
+    "eval_seed": pl.Int64(),
+}
+
+
+class ReadableStore(Protocol):
+    """The part of `harness.store.Store` that scores are read from."""
+
+    def has(self, key: str) -> bool: ...
+
+    def path(self, key: str) -> Path: ...
+
+
+def run_name(plan: Plan) -> str:
+    """Returns the name of the plan's run folder, `<protocol>-<first 12 digits of the key>`."""
+    return f"{plan.protocol}-{plan.key[:12]}"
+
+
+def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
+    """Returns the score table (columns of `SCHEMA`) of all that the store holds; a partial run gives a partial table.
+
+    `value` and `stderr` are lm-eval's own numbers; `percent` says that they are shown times 100. A number that is not
+    finite is null. Raises UsageError naming a file of the store that cannot be read.
+    """
+    rows: list[dict[str, Any]] = []
+    for method in plan.methods:
+        for step, key in enumerate(method.lineage):
+            for domain, evaluation in plan.evaluations.get(key, {}).items():
+                node = plan.nodes[evaluation]
+                if not isinstance(node, EvaluateNode) or not store.has(evaluation):
+                    continue
+                place = {
+                    "run": run_name(plan),
+                    "method": method.name,
+                    "seed": method.seed,
+                    "step": step,
+                    "checkpoint": key,
+                    "parent": method.lineage[step - 1] if step else None,
+                    "domain": domain,
+                    "limit": node.settings.limit,
+                    "batch_size": node.settings.batch_size,
+                    "eval_seed": node.settings.seed,
+                }
+                rows.extend(place | row for row in _measurements(store.path(evaluation) / "rows.json"))
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _measurements(path: Path) -> list[dict[str, Any]]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return [
+            {
+                "task": row["task"],
+                "metric": row["metric"],
+                "filter": row["filter"],
+                "value": _finite(row["value"]),
+                "stderr": _finite(row["stderr"]),
+                "n": row["n"],
+                "higher_is_better": row["higher_is_better"],
+                "task_hash": row["task_hash"],
+                "primary": row["primary"],
+                "percent": row["percent"],
+            }
+            for row in read
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"these measurements cannot be read: {type(error).__name__}: {error}",
+            where=str(path),
+            hint="remove that folder of the store and run again; only this evaluation is repeated",
+        ) from error
+
+
+def _finite(value: object) -> float | None:
+    number = float(value) if isinstance(value, int | float) else math.nan
+    return number if math.isfinite(number) else None
+
+
+def write_scores(frame: pl.DataFrame, path: Path) -> None:
+    """Writes the table as parquet, atomically. Raises UsageError where `path` cannot be written to."""
+    with replacing(path) as temporary:
+        frame.write_parquet(temporary)
+
+
+def read_scores(path: Path) -> pl.DataFrame:
+    """Returns a table that `write_scores` wrote. Raises UsageError where it is missing or is not a score table."""
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UsageError(f"this score table cannot be read: {error}", where=str(path)) from error
+    missing = [name for name in SCHEMA if name not in frame.columns]
+    if missing:
+        raise UsageError(f"this is not a score table: it lacks {', '.join(missing)}", where=str(path))
+    return frame
+
+
+def domain_scores(frame: pl.DataFrame) -> Mapping[tuple[str, int, int], Mapping[str, Score]]:
+    """Returns the domains' scores by (method, seed, step).
+
+    A domain's score is the mean of its primary rows, in percent where they say so; its sampling standard error is
+    sqrt(Σ stderr²) / rows, null where one is; n is the sum. A domain one of whose values is null has no score. Raises
+    UsageError where a domain's primary rows disagree on which direction is better, since their mean would mean nothing.
+    """
+    scale = pl.when("percent").then(100.0).otherwise(1.0)
+    complete = pl.col("value").is_not_null().all()
+    grouped = (
+        frame.filter(pl.col("primary"))
+        .group_by("method", "seed", "step", "domain", maintain_order=True)
+        .agg(
+            pl.when(complete).then((pl.col("value") * scale).mean()).alias("score"),
+            pl.when(pl.col("stderr").is_not_null().all())
+            .then((pl.col("stderr") * scale).pow(2).sum().sqrt() / pl.len())
+            .alias("error"),
+            pl.col("n").sum(),
+            pl.col("higher_is_better").n_unique().alias("directions"),
+        )
+    )
+    scores: dict[tuple[str, int, int], dict[str, Score]] = {}
+    for row in grouped.iter_rows(named=True):
+        if row["directions"] > 1:
+            raise UsageError(
+                f"the domain {row['domain']!r} counts tasks where higher is better and tasks where lower is better",
+                hint="their mean would mean nothing: make them two domains",
+            )
+        if row["score"] is not None:
+            place = (row["method"], row["seed"], row["step"])
+            scores.setdefault(place, {})[row["domain"]] = Score(row["score"], row["error"], row["n"])
+    return scores

@@ -1,0 +1,41 @@
+"""The leaderboard as Markdown tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from harness.interfaces import NoConfig, TableFormat
+from harness.leaderboard import Leaderboard
+from harness.tables.layout import TextTable, text_tables
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#$&])")
+
+
+def escape(text: str) -> str:
+    """Returns text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _table(table: TextTable) -> str:
+    lines = [f"## {escape(table.title)}", "", escape(table.subtitle), ""]
+    lines.append(_line([escape(column) for column in table.columns]))
+    lines.append(_line([":--", *("--:" for _ in table.columns[1:])]))
+    lines.extend(_line([escape(cell) for cell in row]) for row in table.rows)
+    if table.notes:
+        lines.extend(["", *(f"- {escape(note)}" for note in table.notes)])
+    return "\n".join(lines) + "\n"
+
+
+class MarkdownTables(TableFormat):
+    """Renders pipe tables under headings of the second level."""
+
+    def __init__(self, config: NoConfig) -> None:
+        self.config = config
+
+    def render(self, leaderboard: Leaderboard) -> str:
+        return "\n".join(_table(table) for table in text_tables(leaderboard))
