@@ -1,0 +1,72 @@
+"""Scoring through lm-eval: the rows that come out, and that the process is left as it was."""
+
+import json
+import random
+
+import numpy
+import pytest
+import torch
+
+from harness import CheckpointError, EvaluationTask, StepFailed
+from harness.evaluation import evaluate_checkpoint, measurements
+from harness.nodes import EvaluationSettings
+from harness_lab.domains import LabDomainConfig, MathDomain
+from harness_lab.model import FOLDER
+
+DOMAIN = MathDomain(LabDomainConfig())
+SETTINGS = EvaluationSettings(limit=24, batch_size=12, seed=3)
+
+
+def score(output, settings=SETTINGS, tasks=None):
+    output.mkdir()
+    evaluate_checkpoint(FOLDER, tasks or DOMAIN.evaluation_tasks(), DOMAIN.task_folder(), settings, output)
+    return json.loads((output / "rows.json").read_text())
+
+
+def test_the_row_is_lm_evals_own_number_with_its_size_and_error(tmp_path):
+    (row,) = score(tmp_path / "a")
+    raw = json.loads((tmp_path / "a" / "lm_eval.json").read_text())
+    assert row["value"] == raw["results"]["lab_math"]["exact_answer,none"]
+    assert row["stderr"] == raw["results"]["lab_math"]["exact_answer_stderr,none"]
+    assert (row["n"], row["primary"], row["percent"], row["higher_is_better"]) == (24, True, True, True)
+    samples = [json.loads(line) for line in (tmp_path / "a" / "samples_lab_math.jsonl").read_text().splitlines()]
+    assert sum(s["exact_answer"] for s in samples) / 24 == pytest.approx(row["value"])
+
+
+def test_the_seed_fixes_the_sampled_answers(tmp_path):
+    def answers(name, seed):
+        score(tmp_path / name, EvaluationSettings(limit=24, batch_size=12, seed=seed))
+        return [json.loads(line)["resps"] for line in (tmp_path / name / "samples_lab_math.jsonl").open()]
+
+    assert answers("a", 3) == answers("b", 3) != answers("c", 4)
+
+
+def test_no_global_generator_notices(tmp_path):
+    def draws():
+        return random.random(), numpy.random.rand(), torch.rand(1).item()
+
+    for module, seed in ((random, 1), (numpy.random, 1), (torch, 1)):
+        (module.manual_seed if module is torch else module.seed)(seed)
+    expected = draws()
+    for module, seed in ((random, 1), (numpy.random, 1), (torch, 1)):
+        (module.manual_seed if module is torch else module.seed)(seed)
+    score(tmp_path / "a")
+    assert draws() == expected
+
+
+def test_an_unknown_task_and_a_metric_that_is_not_there_are_said(tmp_path):
+    with pytest.raises(StepFailed, match="no task lab_maths"):
+        score(tmp_path / "a", tasks=[EvaluationTask(task="lab_maths", metric="acc")])
+    results = {
+        "results": {"t": {"alias": "t", "acc,none": 0.5, "acc_stderr,none": "N/A"}},
+        "n-samples": {"t": {"effective": 2}},
+    }
+    with pytest.raises(StepFailed, match=r"no metric f1,none.*\n.*acc,none"):
+        measurements(EvaluationTask(task="t", metric="f1"), results)
+    (row,) = measurements(EvaluationTask(task="t", metric="acc", higher_is_better=False), results)
+    assert row["stderr"] is None and row["higher_is_better"] is False
+
+
+def test_a_folder_without_a_model_is_said(tmp_path):
+    with pytest.raises(CheckpointError, match="nowhere"):
+        evaluate_checkpoint(tmp_path / "nowhere", DOMAIN.evaluation_tasks(), DOMAIN.task_folder(), SETTINGS, tmp_path)
