@@ -8,7 +8,7 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> str:
-    """Returns JSON with sorted keys and no spaces. Raises ValueError for NaN and infinity, TypeError for no JSON data."""
+    """Returns JSON with sorted keys and no spaces. Raises ValueError for NaN and infinity, TypeError for no JSON."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 

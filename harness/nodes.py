@@ -41,7 +41,7 @@ class DomainUse:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
-    """How checkpoints are scored. limit: items a task, None for all. seed: of the sampled answers; not the run's seed."""
+    """How checkpoints are scored. limit: items a task, None for all. seed: of sampled answers; not the run's seed."""
 
     limit: int | None = None
     batch_size: int = 16
@@ -118,7 +118,7 @@ class MethodPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that a protocol asks for. nodes: by key, parents before children. evaluations: checkpoint key → domain → key."""
+    """All that a protocol asks for. nodes: by key, parents first. evaluations: checkpoint key → domain → key."""
 
     protocol: str
     key: str

@@ -1,7 +1,45 @@
-"""Not written yet."""
+"""`harness validate`: reads a protocol and tells all that is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
 
 import typer
+
+from harness.cli.session import session_of
 
 
 def register(app: typer.Typer) -> None:
     """Adds this command to the command line."""
+    app.command("validate")(validate)
+
+
+def validate(
+    context: typer.Context,
+    protocol: str = typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Check a protocol's keys, types, plugins and their configs, and tell every fault with its line.
+
+    Neither data nor models are looked at: `harness plan` asks for them, `harness doctor` tries the machine.
+    """
+    from harness.errors import ProtocolError
+    from harness.protocol import find_protocol, load_protocol
+
+    registry = session_of(context).registry
+    path = find_protocol(protocol, registry)
+    try:
+        read = load_protocol(path, registry)
+    except ProtocolError as error:
+        if not as_json:
+            raise
+        problems = [asdict(problem) for problem in error.problems]
+        typer.echo(json.dumps({"ok": False, "file": str(path), "problems": problems}, indent=2))
+        raise typer.Exit(int(error.exit_code)) from None
+    counts = {"domains": len(read.domains), "methods": len(read.methods), "seeds": len(read.seeds)}
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "file": str(path), "name": read.name, **counts, "problems": []}, indent=2))
+        return
+    numbers = ", ".join(f"{count} {word if count > 1 else word[:-1]}" for word, count in counts.items())
+    typer.echo(f"ok: {path}: {read.name}: {numbers}")

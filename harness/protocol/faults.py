@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
@@ -105,15 +105,27 @@ def _shown(value: object) -> str:
 
 
 def _hint(model: type[BaseModel], path: KeyPath, detail: ErrorDetails) -> str:
-    fields = fields_of(model)
-    if detail["type"] == "extra_forbidden" and len(path) == 1:
-        return near_match(str(path[0]), fields, called="the keys here are")
+    holder = _model_at(model, path[:-1])
+    fields = fields_of(holder) if holder is not None else {}
+    if detail["type"] == "extra_forbidden" and fields:
+        return near_match(str(path[-1]), fields, called="the keys here are")
     if detail["type"] == "literal_error" and isinstance(detail["input"], str):
         options = str(detail.get("ctx", {}).get("expected", "")).replace(" or ", ", ").split(", ")
         near = difflib.get_close_matches(detail["input"], [option.strip("'") for option in options], n=1)
         return f"did you mean {near[0]}?" if near else ""
-    field = fields.get(str(path[0])) if path else None
-    return _allowed_range(field) if field is not None and len(path) == 1 else ""
+    field = fields.get(str(path[-1])) if path else None
+    return _allowed_range(field) if field is not None else ""
+
+
+def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
+    """Returns the model below `model` at `path`, None where something else stands there."""
+    found: type[BaseModel] | None = model
+    for part in path:
+        field = fields_of(found).get(str(part)) if found is not None else None
+        annotation = field.annotation if field is not None else None
+        options = [annotation, *get_args(annotation)]
+        found = next((item for item in options if isinstance(item, type) and issubclass(item, BaseModel)), None)
+    return found
 
 
 def _allowed_range(field: FieldInfo) -> str:

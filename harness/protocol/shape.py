@@ -13,11 +13,11 @@ from harness.specs import Need
 DEFAULT_MODEL = "pretrained"
 DEFAULT_ALGORITHM = "grpo"
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9_+-]{0,63}$"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_+-]{0,63}$"
 
 
 def _check_name(name: str) -> str:
-    if not re.fullmatch(_NAME, name):
+    if not re.fullmatch(NAME_PATTERN, name):
         raise ValueError(f"{name!r} is no name: up to 64 letters, digits, '-', '_' and '+', a letter or digit first")
     return name
 
@@ -29,7 +29,7 @@ def _check_unique(values: list[Any]) -> list[Any]:
     return values
 
 
-Name = Annotated[str, AfterValidator(_check_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
+Name = Annotated[str, AfterValidator(_check_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 """A name that becomes a folder, a column or a row."""
 
 Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1), AfterValidator(_check_unique)]

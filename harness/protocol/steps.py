@@ -111,7 +111,7 @@ class MethodReader:
     def _weights(self, value: Any, at: KeyPath) -> dict[str, float] | None:
         """Returns the weights of the domains that a train step names, or None with a fault.
 
-        Ordered by name, so that neither the order of the columns nor that of a step's list makes another training of it.
+        Ordered by name: neither the order of the columns nor that of the step's list makes another training of it.
         """
         if isinstance(value, str):
             named: list[tuple[Any, KeyPath, Any]] = [(value, at, 1.0)]

@@ -1,0 +1,128 @@
+"""A protocol's text: its values, the lines of its keys, and what YAML can hide."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import ProtocolError
+from harness.protocol.source import key_text, read_source
+
+
+def source_of(tmp_path, text):
+    path = tmp_path / "protocol.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_source(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4),
+        ("6.0e-4", 6e-4),
+        ("6E-4", 6e-4),
+        ("-1e-4", -1e-4),
+        ("60", 60),
+        ("'60'", "60"),
+        ("on", "on"),
+        ("no", "no"),
+        ("true", True),
+        ("~", None),
+        ("", None),
+        ("2026-01-31", "2026-01-31"),
+        ("12:30", "12:30"),
+    ],
+)
+def test_scalars_are_read_as_yaml_1_2_does(tmp_path, text, value):
+    read = source_of(tmp_path, f"a: {text}\n").data["a"]
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_every_key_and_item_knows_its_line(tmp_path):
+    source = source_of(tmp_path, "a:\n  b: 1\n  c:\n    - x\n    - {d: 2,\n       e: 3}\n")
+    assert source.line_of(("a", "b")) == 2
+    assert source.line_of(("a", "c", 1)) == 5
+    assert source.line_of(("a", "c", 1, "e")) == 6
+    assert source.line_of(("a", "c", 1, "not there")) == 5
+    assert source.line_of(("elsewhere",)) == 0
+
+
+def test_all_duplicate_keys_are_told_at_once(tmp_path):
+    source = source_of(tmp_path, "a: 1\na: 2\nb:\n  c: 1\n  c: 2\n")
+    assert [(problem.line, problem.key) for problem in source.problems] == [(2, "a"), (5, "b.c")]
+    assert "first on line 1" in source.problems[0].message
+    assert source.data == {"a": 1, "b": {"c": 1}}
+
+
+def test_anchors_and_merges_are_followed_and_own_keys_win(tmp_path):
+    source = source_of(tmp_path, "a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\nc: {<<: [*a, {z: 9, x: 8}]}\n")
+    assert source.data["b"] == {"x": 1, "y": 3}
+    assert source.data["c"] == {"x": 1, "y": 2, "z": 9}
+    assert source.line_of(("b", "y")) == 4
+    assert not source.problems
+
+
+@pytest.mark.parametrize("text", ["a: .inf", "a: .nan", "a: !secret b", "a: !!int x", "a: &x [*x]", "[1]: 2", "<<: 3"])
+def test_what_is_no_plain_data_is_a_fault_and_no_crash(tmp_path, text):
+    assert len(source_of(tmp_path, text).problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("# only a comment\n", "empty"),
+        ("- 1\n", "not a mapping"),
+        ("word", "not a mapping"),
+        ("a: [1\nb: 2\n", "not valid YAML"),
+        ("a: 1\n---\nb: 2\n", "not valid YAML"),
+        ("a: *nowhere", "not valid YAML"),
+        (b"a: 1\n\xff\xfe\x00", "UTF-8"),
+        ("a: \x00", "not valid YAML"),
+        ("a: " + "[" * 5000, "nested"),
+        ("a: " + "x" * 1_000_001, "larger"),
+    ],
+)
+def test_a_file_that_is_no_protocol_says_why(tmp_path, text, said):
+    with pytest.raises(ProtocolError, match=said):
+        source_of(tmp_path, text)
+
+
+def test_the_line_of_a_syntax_error_and_of_a_wrong_byte(tmp_path):
+    for text in ("a: 1\nb: c: d\n", b"a: 1\nb: \xff\n"):
+        with pytest.raises(ProtocolError) as caught:
+            source_of(tmp_path, text)
+        assert caught.value.problems[0].line == 2
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    with pytest.raises(ProtocolError, match="no such file"):
+        read_source(tmp_path / "absent.yaml")
+    with pytest.raises(ProtocolError, match="folder"):
+        read_source(tmp_path)
+
+
+def test_key_paths_are_written_for_people():
+    assert key_text(("methods", "rollback", 4, "fraction")) == "methods.rollback[4].fraction"
+
+
+data = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("ab: #-'\"~", max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc: #'", max_size=4), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text("abc", min_size=1, max_size=3), data, min_size=1, max_size=4))
+def test_json_is_read_back_as_it_was(tmp_path_factory, value):
+    path = tmp_path_factory.mktemp("source") / "protocol.yaml"
+    path.write_text(json.dumps(value))
+    assert read_source(path).data == value
