@@ -1,7 +1,74 @@
-"""Not written yet."""
+"""`harness exec-node`: makes one node of a plan into the store; the entry by which engines run steps elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.cli.selection import methods_from, seeds_from
+from harness.cli.session import runs_folder, session_of
+from harness.errors import UsageError
+from harness.interruption import told_to_a_person
+
+if TYPE_CHECKING:
+    from harness.nodes import Node, Plan
 
 
 def register(app: typer.Typer) -> None:
     """Adds this command to the command line."""
+    app.command("exec-node")(exec_node)
+
+
+def exec_node(
+    context: typer.Context,
+    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The node's key, or the beginning of it; see `plan`.")],
+    *,
+    runs: Annotated[
+        Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs and store.")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="0,1,2", help="These seeds in place of the protocol's.")
+    ] = None,
+    methods: Annotated[str | None, typer.Option("--methods", metavar="A,B", help="Only these methods.")] = None,
+) -> None:
+    """Make one node of a protocol's plan, given that the store holds what it starts from. For engines."""
+    import os
+
+    from rich.console import Console
+
+    from harness.execution import Executor
+    from harness.plan import make_plan
+    from harness.preconditions import check_needs, check_writable
+    from harness.progress import PlainReporter
+    from harness.protocol import find_protocol, load_protocol
+    from harness.store import Store
+
+    registry = session_of(context).registry
+    path = find_protocol(protocol, registry)
+    read = load_protocol(path, registry, seeds=seeds_from(seeds), methods=methods_from(methods))
+    plan = make_plan(read, registry)
+    node = find_node(plan, key)
+    root = runs_folder(runs)
+    check_writable(root)
+    check_needs([node], plan, os.environ)
+    reporter = PlainReporter(Console(stderr=True, highlight=False))
+    reporter.name(node.label)
+    store = Store(root / "store", waiting=lambda waited: reporter.note(f"waiting: another process is making {waited}"))
+    with told_to_a_person():
+        Executor(plan, registry, store).execute(node.key, reporter.progress)
+
+
+def find_node(plan: Plan, key: str) -> Node:
+    """Returns the node whose key begins with `key`. Raises UsageError where none does, or more than one."""
+    found = [node for known, node in plan.nodes.items() if known.startswith(key)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError(
+            f"the plan has no node {key}",
+            hint="`harness plan --json` lists the keys; other --seeds or --methods, or another version, give others",
+        )
+    raise UsageError(f"{len(found)} nodes have keys that begin with {key!r}", hint="give more of the key")

@@ -1,0 +1,15 @@
+"""Steps in this process."""
+
+from __future__ import annotations
+
+from harness.interfaces import Engine, NoConfig, NodeRequest
+
+
+class Local(Engine):
+    """Makes every node in this process: what is loaded once, libraries and domains, stays loaded."""
+
+    def __init__(self, config: NoConfig) -> None:
+        self.config = config
+
+    def execute(self, request: NodeRequest) -> None:
+        request.execute()

@@ -1,0 +1,260 @@
+"""Makes one node: builds the context of its kind, calls the plugin, and writes what the store keeps of it.
+
+In the store a checkpoint's folder holds `model/`, `metrics.jsonl` and `result.json`; an evaluation's `rows.json` and
+lm-eval's own files; a probe's `rows.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.checkpoint import check_checkpoint
+from harness.errors import CheckpointError, PluginError, StepFailed
+from harness.execution.json_data import write_json
+from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
+from harness.execution.seeds import named_seed
+from harness.interfaces import (
+    EvaluationTask,
+    LineageEntry,
+    ProbeContext,
+    Progress,
+    RecoveryContext,
+    StepResult,
+    TrainingContext,
+    TrainingDomain,
+)
+from harness.nodes import (
+    BaseNode,
+    EvaluateNode,
+    EvaluationSettings,
+    Node,
+    Plan,
+    PluginUse,
+    ProbeNode,
+    RecoverNode,
+    TrainNode,
+)
+
+if TYPE_CHECKING:
+    from harness.registry import Registered, Registry
+    from harness.store import Store
+
+Evaluator = Callable[[Path, Sequence[EvaluationTask], Path | None, EvaluationSettings, Path], None]
+"""What scores a checkpoint: (model folder, tasks, their folder, settings, output folder)."""
+
+
+def silent(done: int, total: int, metrics: Mapping[str, float]) -> None:
+    """Tells nobody."""
+
+
+class Executor:
+    """Makes the nodes of one plan into one store. `evaluator` is lm-eval's unless given."""
+
+    def __init__(self, plan: Plan, registry: Registry, store: Store, *, evaluator: Evaluator | None = None) -> None:
+        self.plan = plan
+        self.store = store
+        self.registry = registry
+        self.parts = Parts(registry)
+        self._evaluator = evaluator
+
+    def execute(self, key: str, progress: Progress = silent) -> None:
+        """Makes the node unless the store has it, having waited for another process that makes it.
+
+        Raises StepFailed where a parent is missing or a plugin fails, PluginError where one breaks its contract,
+        StoreFull and StoreForbidden where the disk does.
+        """
+        node = self.plan.nodes[key]
+        if isinstance(node, BaseNode):
+            return
+        missing = [parent for parent in node.parents if not self._is_there(parent)]
+        if missing:
+            labels = ", ".join(self.plan.nodes[parent].label for parent in missing)
+            raise StepFailed(f"what it starts from is not in the store: {labels}", where=node.label)
+        with self.store.lock(key):
+            if self.store.has(key):
+                return
+            with self.store.writing(key) as folder:
+                self._make(node, folder, progress)
+
+    def _is_there(self, key: str) -> bool:
+        return isinstance(self.plan.nodes[key], BaseNode) or self.store.has(key)
+
+    def _make(self, node: Node, folder: Path, progress: Progress) -> None:
+        if isinstance(node, TrainNode):
+            self._train(node, folder, progress)
+        elif isinstance(node, RecoverNode):
+            self._recover(node, folder, progress)
+        elif isinstance(node, EvaluateNode):
+            self._evaluate(node, folder)
+        elif isinstance(node, ProbeNode):
+            self._probe(node, folder, progress)
+        else:
+            raise TypeError(f"a {type(node).__name__} cannot be made")
+
+    def _train(self, node: TrainNode, folder: Path, progress: Progress) -> None:
+        registered = self.parts.registered(node.algorithm)
+        work, metrics = self._workplace(node, folder)
+        domains = LazyDomains(self.plan.domains, self.parts)
+        trained = [
+            TrainingDomain(name=name, domain=domains[name].domain, reward=domains[name].reward, weight=weight)
+            for name, weight in node.domains.items()
+        ]
+        algorithm = self.parts.algorithm(node.algorithm)
+        context = TrainingContext(
+            checkpoint=self._checkpoint(node.parents[0]),
+            output=folder / "model",
+            scratch=work,
+            metrics=metrics,
+            domains=trained,
+            seed=named_seed(node.seed, "train", self._depth(node.key)),
+            progress=progress,
+        )
+        with plugin_faults(registered, node.label, self.store.root):
+            result = algorithm.train(context)
+        self._keep(registered, result, folder, metrics)
+
+    def _recover(self, node: RecoverNode, folder: Path, progress: Progress) -> None:
+        registered = self.parts.registered(node.recovery)
+        work, metrics = self._workplace(node, folder)
+        domains = LazyDomains(self.plan.domains, self.parts)
+        depth = self._depth(node.key)
+
+        def train(use: PluginUse, checkpoint: Path, names: Sequence[str]) -> StepResult:
+            """Runs the recovery's training into the recovery's own output."""
+            context = TrainingContext(
+                checkpoint=checkpoint,
+                output=folder / "model",
+                scratch=_made(work / "training"),
+                metrics=metrics,
+                domains=[domains[name] for name in names],
+                seed=named_seed(node.seed, "recover", "train", depth),
+                progress=progress,
+            )
+            with plugin_faults(self.parts.registered(use), node.label, self.store.root):
+                return self.parts.algorithm(use).train(context)
+
+        training = node.training
+        recovery = self.parts.recovery(node.recovery)
+        context = RecoveryContext(
+            lineage=self._lineage(node.parents),
+            target=node.target,
+            peak=node.peak,
+            domains=domains,
+            output=folder / "model",
+            scratch=_made(work / "recovery"),
+            metrics=metrics,
+            seed=named_seed(node.seed, "recover", depth),
+            progress=progress,
+            train=None if training is None else lambda checkpoint, names: train(training, checkpoint, names),
+        )
+        with plugin_faults(registered, node.label, self.store.root):
+            result = recovery.recover(context)
+        self._keep(registered, result, folder, metrics)
+
+    def _evaluate(self, node: EvaluateNode, folder: Path) -> None:
+        use = self.plan.domains[node.domain].plugin
+        registered = self.parts.registered(use)
+        domain = self.parts.domain(use)
+        checkpoint = self._checkpoint(node.parents[0])
+        with plugin_faults(registered, node.label, self.store.root):
+            tasks = domain.evaluation_tasks()
+            task_folder = domain.task_folder()
+        if not tasks:
+            raise PluginError("names no task to score it by", where=described(registered))
+        with plugin_faults(registered, node.label, self.store.root):  # tasks run the domain's own functions
+            self._evaluator_or_default()(checkpoint, tasks, task_folder, node.settings, folder)
+
+    def _evaluator_or_default(self) -> Evaluator:
+        if self._evaluator is None:
+            from harness.evaluation import evaluate_checkpoint
+
+            self._evaluator = evaluate_checkpoint
+        return self._evaluator
+
+    def _probe(self, node: ProbeNode, folder: Path, progress: Progress) -> None:
+        registered = self.parts.registered(node.probe)
+        probe = self.parts.probe(node.probe)
+        context = ProbeContext(
+            lineage=self._lineage(node.parents),
+            domains=LazyDomains(self.plan.domains, self.parts),
+            scratch=_made(self.store.scratch(node.key) / "work"),
+            seed=named_seed(node.seed, "probe"),
+            progress=progress,
+        )
+        with plugin_faults(registered, node.label, self.store.root):
+            rows = [dict(row) for row in probe.measure(context)]
+        if len({tuple(row) for row in rows}) > 1:
+            raise PluginError("gave rows whose keys differ", where=described(registered))
+        _write_report(folder / "rows.json", rows, registered)
+
+    def _workplace(self, node: Node, folder: Path) -> tuple[Path, Path]:
+        """Returns the step's scratch and its metrics file, both of which outlive a killed process."""
+        scratch = self.store.scratch(node.key)
+        _made(folder / "model")
+        return _made(scratch / "work"), scratch / "metrics.jsonl"
+
+    def _keep(self, registered: Registered, result: StepResult, folder: Path, metrics: Path) -> None:
+        """Checks the model that a step left and writes the rest of its folder. Raises PluginError for no model."""
+        try:
+            check_checkpoint(folder / "model")
+        except CheckpointError as error:
+            raise PluginError(
+                f"left no whole model in its output: {error.message}",
+                where=described(registered),
+                hint="an algorithm or recovery writes a Hugging Face folder, with its tokenizer, to context.output",
+            ) from error
+        if not isinstance(result, StepResult):
+            raise PluginError(
+                f"returned a {type(result).__name__}", where=described(registered), hint="return a StepResult"
+            )
+        _write_report(folder / "result.json", {"cost": asdict(result.cost), "report": result.report}, registered)
+        lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
+        whole = "".join(f"{line}\n" for line in lines if _is_json(line))  # a kill tears the line it falls into
+        (folder / "metrics.jsonl").write_text(whole, encoding="utf-8")
+
+    def _checkpoint(self, key: str) -> Path:
+        return checkpoint_folder(self.plan, key, self.store, self.registry, parts=self.parts)
+
+    def _lineage(self, keys: Sequence[str]) -> list[LineageEntry]:
+        return [
+            LineageEntry(
+                step=step,
+                label=self.plan.nodes[key].label,
+                domains=self.plan.domains_of(key),
+                folder=self._checkpoint(key),
+            )
+            for step, key in enumerate(keys)
+        ]
+
+    def _depth(self, key: str) -> int:
+        """Returns how many steps lie between the base and the checkpoint `key`, itself included."""
+        depth = 0
+        node = self.plan.nodes[key]
+        while node.parents:  # a training's only parent and a recovery's last are what it starts from
+            depth += 1
+            node = self.plan.nodes[node.parents[-1]]
+        return depth
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_report(path: Path, value: object, registered: Registered) -> None:
+    try:
+        write_json(path, value)
+    except TypeError as error:
+        raise PluginError(f"reported what is no JSON data: {error}", where=described(registered)) from error
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except json.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""The objects behind a plan's plugin uses, each built once a process, and faults of plugins told as theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.checkpoint import check_checkpoint
+from harness.errors import HarnessError, StepFailed
+from harness.interfaces import Algorithm, BaseModel, Domain, Probe, Recovery, Reward, TrainingDomain
+from harness.keys import content_key
+from harness.nodes import BaseNode, DomainUse, Plan, PluginUse
+from harness.protocol import instance_of
+from harness.store import disk_error
+
+if TYPE_CHECKING:
+    from harness.registry import Registered, Registry
+    from harness.store import Store
+
+
+class Parts:
+    """Builds plugins from a registry, and keeps them: a domain's data or a reward model is loaded once."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._built: dict[str, Any] = {}
+        self._folders: dict[str, Path] = {}
+
+    def registered(self, use: PluginUse) -> Registered:
+        """Returns the offer that `use` names. Raises PluginError where there is none."""
+        return self._registry.find(use.kind, use.name)
+
+    def _build(self, use: PluginUse) -> Any:
+        name = content_key(kind=use.kind, identity=use.identity, config=dict(use.config))
+        if name not in self._built:
+            self._built[name] = instance_of(use, self._registry)
+        return self._built[name]
+
+    def model(self, use: PluginUse) -> BaseModel:
+        return cast(BaseModel, self._build(use))
+
+    def domain(self, use: PluginUse) -> Domain:
+        return cast(Domain, self._build(use))
+
+    def reward(self, use: PluginUse) -> Reward:
+        return cast(Reward, self._build(use))
+
+    def algorithm(self, use: PluginUse) -> Algorithm:
+        return cast(Algorithm, self._build(use))
+
+    def recovery(self, use: PluginUse) -> Recovery:
+        return cast(Recovery, self._build(use))
+
+    def probe(self, use: PluginUse) -> Probe:
+        return cast(Probe, self._build(use))
+
+    def base_folder(self, node: BaseNode) -> Path:
+        """Returns the base model's folder. Raises CheckpointError where it holds no whole model."""
+        if node.key not in self._folders:
+            model = self.model(node.model)
+            with plugin_faults(self.registered(node.model), node.label):
+                folder = model.folder()
+            check_checkpoint(folder)
+            self._folders[node.key] = folder
+        return self._folders[node.key]
+
+
+class LazyDomains(Mapping[str, TrainingDomain]):
+    """The domains of a plan as training sees them, each loaded when it is first asked for."""
+
+    def __init__(self, uses: Mapping[str, DomainUse], parts: Parts) -> None:
+        self._uses = uses
+        self._parts = parts
+
+    def __getitem__(self, name: str) -> TrainingDomain:
+        use = self._uses[name]
+        return TrainingDomain(name=name, domain=self._parts.domain(use.plugin), reward=self._parts.reward(use.reward))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._uses)
+
+    def __len__(self) -> int:
+        return len(self._uses)
+
+
+def checkpoint_folder(plan: Plan, key: str, store: Store, registry: Registry, *, parts: Parts | None = None) -> Path:
+    """Returns the model folder of the checkpoint `key`: the base model's own, or the store's.
+
+    Raises StepFailed where the store does not hold it, CheckpointError where the base model cannot be had.
+    """
+    node = plan.nodes[key]
+    if isinstance(node, BaseNode):
+        return (parts or Parts(registry)).base_folder(node)
+    if not store.has(key):
+        raise StepFailed(
+            "this checkpoint is not in the store", where=node.label, hint="run the protocol; it makes what is missing"
+        )
+    return store.path(key) / "model"
+
+
+def described(registered: Registered) -> str:
+    """Names a plugin to a person: distribution, version, kind and name."""
+    return f"{registered.distribution} {registered.version}: {registered.kind} {registered.name!r}"
+
+
+@contextmanager
+def plugin_faults(registered: Registered, label: str, root: Path | None = None) -> Iterator[None]:
+    """Raises StepFailed naming the plugin for an exception that it let out; a HarnessError passes.
+
+    With the store's `root`, a full or forbidden disk is told as that and not as the plugin's fault.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    except (Exception, SystemExit) as error:
+        told = disk_error(error, root) if root is not None else None
+        if told is not None:
+            raise told from error
+        lines = str(error).strip().splitlines()
+        raise StepFailed(
+            f"{described(registered)} failed: {type(error).__name__}{': ' + lines[-1] if lines else ''}",
+            where=label,
+            hint="--debug shows the traceback; running again repeats only this and what depends on it",
+        ) from error

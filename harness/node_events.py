@@ -1,0 +1,66 @@
+"""Tells of nodes: to the run's log, and to the observers among the plugins."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.events import CheckpointScored, StepFinished, StepStarted
+from harness.nodes import EvaluateNode, Node, Plan, RecoverNode, TrainNode
+from harness.progress import Reporter
+from harness.run_folder import RunFolder
+from harness.store import Store
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+
+
+class NodeEvents:
+    """The events of one run."""
+
+    def __init__(self, folder: RunFolder, plan: Plan, registry: Registry, store: Store, reporter: Reporter) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._registry = registry
+        self._store = store
+        self._reporter = reporter
+
+    def tell(self, hook: str, event: object) -> None:
+        """Tells the observers; what one of them raises is a warning."""
+        for message in self._registry.notify(hook, event):
+            self._reporter.note(f"warning: an observer failed: {message}")
+
+    def started(self, node: Node) -> None:
+        """Tells that the node begins to be made."""
+        named = {"key": node.key, "kind": node.kind, "label": node.label}
+        self._folder.append("step_started", **named, seed=node.seed)
+        self.tell("harness_step_started", StepStarted(run=self._folder.path, **named, seed=node.seed))
+
+    def finished(self, node: Node, seconds: float, error: HarnessError | None) -> None:
+        """Tells that the node was made, or why not; and the scores, where it is an evaluation."""
+        report = {}
+        if error is None and isinstance(node, TrainNode | RecoverNode):
+            report = json.loads((self._store.path(node.key) / "result.json").read_bytes())["report"]
+        told = "" if error is None else str(error)
+        named = {"key": node.key, "kind": node.kind, "label": node.label}
+        self._folder.append("step_finished", **named, seed=node.seed, seconds=round(seconds, 3), error=told)
+        self.tell(
+            "harness_step_finished",
+            StepFinished(run=self._folder.path, **named, seed=node.seed, seconds=seconds, error=told, report=report),
+        )
+        if error is None and isinstance(node, EvaluateNode):
+            self._scored(node)
+
+    def _scored(self, node: EvaluateNode) -> None:
+        rows = json.loads((self._store.path(node.key) / "rows.json").read_bytes())
+        # Where filters share a metric's name, the one that counts is told last and so stays.
+        scores = {f"{row['task']}/{row['metric']}": row["value"] for row in sorted(rows, key=lambda r: r["primary"])}
+        checkpoint = node.parents[0]
+        self._folder.append("checkpoint_scored", key=node.key, checkpoint=checkpoint, domain=node.domain, scores=scores)
+        self.tell(
+            "harness_checkpoint_scored",
+            CheckpointScored(
+                run=self._folder.path, key=node.key, checkpoint=checkpoint, domain=node.domain, scores=scores
+            ),
+        )

@@ -1,0 +1,100 @@
+"""What can be known before a run starts to be in its way: told at once, not hours later."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.nodes import BaseNode, EvaluateNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
+
+OFFLINE = ("HARNESS_OFFLINE", "HF_HUB_OFFLINE")
+FALSE = frozenset({"", "0", "false", "no", "off"})
+RESUMABLE_COPIES = 4
+"""Models' worth of room, beside the checkpoints, for the states that a training resumes from: a rough figure."""
+
+
+def plugins_of(node: Node, plan: Plan) -> list[PluginUse]:
+    """Returns the plugins that making `node` runs."""
+    if isinstance(node, BaseNode):
+        return [node.model]
+    if isinstance(node, TrainNode):
+        return [node.algorithm, *_training_parts(node.domains, plan)]
+    if isinstance(node, RecoverNode):
+        training = [node.training] if node.training is not None else []
+        return [node.recovery, *training, *_training_parts([node.target], plan)]
+    if isinstance(node, EvaluateNode):
+        return [plan.domains[node.domain].plugin]
+    if isinstance(node, ProbeNode):
+        return [node.probe]
+    raise TypeError(f"a {type(node).__name__} runs no plugin")
+
+
+def _training_parts(names: Iterable[str], plan: Plan) -> list[PluginUse]:
+    return [use for name in names for use in (plan.domains[name].plugin, plan.domains[name].reward)]
+
+
+def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str]) -> None:
+    """Raises UsageError where a plugin that `nodes` run needs a GPU or the network and there is none.
+
+    Only where one needs a GPU is torch imported. That a protocol allows code to be executed was checked with it.
+    """
+    users: dict[str, dict[str, str]] = {}
+    for node in nodes:
+        for use in plugins_of(node, plan):
+            for need in use.needs:
+                users.setdefault(need, {}).setdefault(f"{use.kind} {use.name!r}", node.label)
+    offline = [name for name in OFFLINE if environment.get(name, "").lower() not in FALSE]
+    if "network" in users and offline:
+        raise UsageError(
+            f"{_told(users['network'])} the network, and {offline[0]} forbids it",
+            hint=f"unset {offline[0]}, or choose other methods with --methods",
+        )
+    if "gpu" in users and not _has_gpu():
+        raise UsageError(
+            f"{_told(users['gpu'])} a GPU, and torch finds none here",
+            hint="run on a machine that has one, or choose other methods with --methods",
+        )
+
+
+def _told(users: Mapping[str, str]) -> str:
+    named = ", ".join(f"{use} (in {label})" for use, label in users.items())
+    return f"{named} {'needs' if len(users) == 1 else 'need'}"
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def check_writable(folder: Path) -> None:
+    """Makes `folder` and writes a file to it. Raises UsageError where either cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise UsageError(
+            f"cannot be written to: {error.strerror}",
+            where=str(folder),
+            hint="choose another folder with -o or HARNESS_RUNS, or make this one writable",
+        ) from error
+
+
+def check_space(folder: Path, checkpoints: int, base: Path) -> None:
+    """Raises UsageError where `folder` has no room for so many models as large as `base`, and states to resume from."""
+    size = sum(path.stat().st_size for path in base.rglob("*") if path.is_file())
+    needed = size * (checkpoints + RESUMABLE_COPIES)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UsageError(
+            f"has {free / 2**30:.1f} GiB free; {checkpoints} checkpoints need about {needed / 2**30:.1f} GiB",
+            where=str(folder),
+            hint="free some space, or choose another folder with -o or HARNESS_RUNS",
+        )

@@ -1,0 +1,283 @@
+"""Walks a plan and has an engine make what the store lacks. Knows no library that trains or scores."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.console_log import output_to
+from harness.errors import HarnessError, PluginError, StepFailed
+from harness.events import RunFinished, RunStarted
+from harness.execution import Evaluator, Executor
+from harness.interfaces import Engine, NodeRequest
+from harness.interruption import Terminated, raise_if_terminated
+from harness.node_events import NodeEvents
+from harness.nodes import BaseNode, Node, Plan, RecoverNode, TrainNode
+from harness.preconditions import check_needs, check_space, check_writable, plugins_of
+from harness.progress import Reporter
+from harness.protocol import Protocol
+from harness.provenance import gather_provenance
+from harness.run_folder import LEADERBOARD, SCORES, RunFolder, run_folder_of
+from harness.store import Store, StoreForbidden, StoreFull
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A node that could not be made."""
+
+    node: Node
+    error: HarnessError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOutcome:
+    """What a run came to. done: nodes that the store held before. left: nodes not made because a parent failed."""
+
+    folder: Path
+    nodes: int
+    done: int
+    executed: int
+    failures: tuple[Failure, ...]
+    left: tuple[Node, ...]
+
+
+@dataclass(kw_only=True)
+class _Walk:
+    """Where a run stands."""
+
+    executed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    left: list[Node] = field(default_factory=list)
+    unavailable: set[str] = field(default_factory=set)
+
+
+def walk_order(plan: Plan) -> list[Node]:
+    """Returns every node but the base, depth first: a checkpoint, its scores, then the next step of its method."""
+    order: dict[str, None] = {}
+    for method in plan.methods:
+        for key in method.lineage:
+            order.setdefault(key)
+            for evaluation in plan.evaluations.get(key, {}).values():
+                order.setdefault(evaluation)
+        for probe in method.probes:
+            order.setdefault(probe)
+    for key in plan.nodes:
+        order.setdefault(key)
+    return [plan.nodes[key] for key in order if not isinstance(plan.nodes[key], BaseNode)]
+
+
+class Runner:
+    """Runs one plan.
+
+    command: the command line, for the record. arguments: those of `harness exec-node` behind protocol and key, and
+    before it the global ones, that plan the same nodes elsewhere. evaluator: in place of lm-eval.
+    """
+
+    def __init__(
+        self,
+        *,
+        protocol: Protocol,
+        plan: Plan,
+        registry: Registry,
+        store: Store,
+        engine: Engine,
+        run_root: Path,
+        reporter: Reporter,
+        command: Sequence[str] = (),
+        global_arguments: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+        evaluator: Evaluator | None = None,
+    ) -> None:
+        self._protocol = protocol
+        self._plan = plan
+        self._registry = registry
+        self._store = store
+        self._engine = engine
+        self._run_root = run_root
+        self._reporter = reporter
+        self._command = list(command)
+        self._global_arguments = list(global_arguments)
+        self._arguments = list(arguments)
+        self._executor = Executor(plan, registry, store, evaluator=evaluator)
+        self._folder = RunFolder(run_folder_of(run_root, plan))
+        self._events = NodeEvents(self._folder, plan, registry, store, reporter)
+
+    def run(self, log: Path | None = None) -> RunOutcome:
+        """Makes what is missing and writes the tables; a node that fails stops only those that start from it.
+
+        Raises UsageError before anything starts where it could not end well, StoreFull or StoreForbidden where the disk
+        fails on the way, KeyboardInterrupt where the run is interrupted: the tables then hold what there is. What
+        libraries print while steps run goes to `log`, where it is given.
+        """
+        order = walk_order(self._plan)
+        states = {node.key: self._store.state(node.key) for node in order}
+        missing = [node for node in order if states[node.key] != "done"]
+        if not missing and self._folder.tables_hold(len(order)):
+            return self._outcome(order, missing, _Walk())
+        for node in missing:
+            if states[node.key] == "damaged":
+                self._reporter.note(f"{node.label}: damaged in the store, made again ({node.key[:12]})")
+        self._check(missing)
+        self._folder.begin(self._protocol, self._plan)
+        self._store.sweep()
+        walk = _Walk()
+        invocation: dict[str, Any] = {"command": self._command, "started": _now()}
+        self._record(invocation)
+        done = len(order) - len(missing)
+        self._folder.append("run_started", nodes=len(order), done=done)
+        self._events.tell(
+            "harness_run_started",
+            RunStarted(protocol=self._plan.protocol, run=self._folder.path, nodes=len(order), done=done),
+        )
+        self._reporter.begin(len(order), done)
+        stopped = ""
+        try:
+            with output_to(log):
+                self._walk(missing, done, walk)
+        except BaseException as error:
+            stopped = _why(error)
+            self._reporter.end()
+            self._finish(invocation, order, walk, stopped)
+            try:
+                self._write_tables(order)
+            except Exception as fault:  # told, and the reason of the stop goes on
+                self._reporter.note(f"warning: no tables of what there is: {fault}")
+            raise
+        self._reporter.end()
+        self._finish(invocation, order, walk, stopped)
+        self._write_tables(order)
+        return self._outcome(order, missing, walk)
+
+    def _outcome(self, order: Sequence[Node], missing: Sequence[Node], walk: _Walk) -> RunOutcome:
+        return RunOutcome(
+            folder=self._folder.path,
+            nodes=len(order),
+            done=len(order) - len(missing),
+            executed=walk.executed,
+            failures=tuple(walk.failures),
+            left=tuple(walk.left),
+        )
+
+    def _check(self, missing: Sequence[Node]) -> None:
+        check_writable(self._run_root)
+        bases = [node for node in self._plan.nodes.values() if isinstance(node, BaseNode)] if missing else []
+        check_needs([*bases, *missing], self._plan, os.environ)
+        checkpoints = sum(isinstance(node, TrainNode | RecoverNode) for node in missing)
+        for base in bases:
+            check_space(self._run_root, checkpoints, self._executor.parts.base_folder(base))
+
+    def _walk(self, missing: Sequence[Node], done: int, walk: _Walk) -> None:
+        for index, node in enumerate(missing, start=done + 1):
+            raise_if_terminated()
+            if walk.unavailable.intersection(node.parents):
+                walk.unavailable.add(node.key)
+                walk.left.append(node)
+                continue
+            if self._store.has(node.key):  # another process made it in the meantime
+                continue
+            self._events.started(node)
+            self._reporter.node_started(node, index)
+            begin = time.monotonic()
+            error: HarnessError | None = None
+            try:
+                self._make(node)
+            except (StoreFull, StoreForbidden):
+                raise
+            except HarnessError as failure:
+                error = failure
+            seconds = time.monotonic() - begin
+            if error is None:
+                walk.executed += 1
+            else:
+                walk.failures.append(Failure(node=node, error=error))
+                walk.unavailable.add(node.key)
+            self._reporter.node_finished(node, seconds, error)
+            self._events.finished(node, seconds, error)
+
+    def _make(self, node: Node) -> None:
+        request = NodeRequest(
+            key=node.key,
+            label=node.label,
+            needs=frozenset(need for use in plugins_of(node, self._plan) for need in use.needs),
+            protocol=self._protocol.path,
+            store=self._store.root,
+            arguments=self._exec_node(node.key),
+            execute=partial(self._executor.execute, node.key, self._reporter.progress),
+        )
+        try:
+            self._engine.execute(request)
+        except HarnessError:
+            raise
+        except Exception as error:
+            raise StepFailed(
+                f"internal error: {type(error).__name__}: {error}", where=node.label, hint="--debug shows the traceback"
+            ) from error
+        if not self._store.has(node.key):
+            raise PluginError(
+                f"the engine {type(self._engine).__name__} returned, and the store lacks what it was asked for",
+                where=node.label,
+                hint="an engine returns only once the store holds the node",
+            )
+
+    def _exec_node(self, key: str) -> list[str]:
+        place = [str(self._protocol.path.absolute()), key, "-o", str(self._run_root.absolute())]
+        return [sys.executable, "-m", "harness", *self._global_arguments, "exec-node", *place, *self._arguments]
+
+    def _record(self, invocation: dict[str, Any]) -> None:
+        """Writes the provenance, with this invocation as the last of all that worked on this run."""
+        before = self._folder.provenance().get("invocations", [])
+        earlier = [other for other in before if other["started"] != invocation["started"]]
+        gathered = gather_provenance(self._plan, self._registry)
+        self._folder.write_provenance(gathered | {"invocations": [*earlier, invocation]})
+
+    def _finish(self, invocation: dict[str, Any], order: Sequence[Node], walk: _Walk, stopped: str) -> None:
+        invocation |= {"ended": _now(), "executed": walk.executed, "failed": len(walk.failures), "stopped": stopped}
+        self._record(invocation)
+        self._folder.append(
+            "run_finished",
+            executed=walk.executed,
+            failed=len(walk.failures),
+            left=[node.label for node in walk.left],
+            stopped=stopped,
+        )
+        finished = RunFinished(
+            protocol=self._plan.protocol,
+            run=self._folder.path,
+            executed=walk.executed,
+            failed=len(walk.failures),
+        )
+        self._events.tell("harness_run_finished", finished)
+
+    def _write_tables(self, order: Sequence[Node]) -> None:
+        from harness.atomic_file import write_text
+        from harness.leaderboard_build import build_leaderboard
+        from harness.scores import collect_scores, write_scores
+
+        done = sum(self._store.has(node.key) for node in order)
+        scores = collect_scores(self._plan, self._store)
+        write_scores(scores, self._folder.path / SCORES)
+        leaderboard = build_leaderboard(scores, self._plan, self._store, self._folder.provenance())
+        write_text(self._folder.path / LEADERBOARD, leaderboard.to_json())
+        self._folder.append("tables_written", done=done)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, Terminated):
+        return "stopped by SIGTERM"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) or type(error).__name__
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
