@@ -1,0 +1,30 @@
+"""What a plugin author tests with: the contract of each kind, a tiny world to run it in, and a pytest plugin.
+
+`check_offer` checks anything the registry finds; the others take the object itself. `harness.testing.fixtures` is the
+pytest plugin. Importing this imports no torch.
+"""
+
+from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
+from harness.testing.offer_contracts import check_offer, check_spec
+from harness.testing.rendering_contracts import check_engine, check_table_format, sample_leaderboard
+from harness.testing.step_contracts import check_algorithm, check_probe, check_recovery
+from harness.testing.tiny_world import tiny_checkpoint, tiny_domains, tiny_lineage
+
+__all__ = [
+    "check_algorithm",
+    "check_domain",
+    "check_engine",
+    "check_model",
+    "check_offer",
+    "check_probe",
+    "check_protocol",
+    "check_recovery",
+    "check_reward",
+    "check_spec",
+    "check_table_format",
+    "sample_leaderboard",
+    "tiny_checkpoint",
+    "tiny_domains",
+    "tiny_lineage",
+    "training_rows",
+]

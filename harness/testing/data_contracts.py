@@ -1,0 +1,152 @@
+"""Contracts of what holds data: models, domains, rewards, packaged protocols."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from harness.errors import CheckpointError, HarnessError
+from harness.interfaces import BaseModel, Domain, EvaluationTask, Outcome, Reward, RewardBatch, RewardResult
+from harness.testing.requirement import require
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+
+ODD_COMPLETIONS = ("", " ", "0", "a dog sat.", "1" * 400, "\x00", "Ünïcödé ☃", "(" * 60, "2**9**9")
+SAME = 1e-4
+"""How far two scores of one completion may lie apart: a model's batches round differently."""
+
+
+def check_model(model: BaseModel) -> None:
+    """Checks a base model: a steady fingerprint, and a whole folder with a tokenizer. May fetch the model.
+
+    Raises PluginError naming what is broken, CheckpointError where the folder cannot be had.
+    """
+    from harness.checkpoint import check_checkpoint
+
+    _check_fingerprint(model.fingerprint, "model")
+    folder = model.folder()
+    require(isinstance(folder, Path), f"folder() returned {folder!r}", "return a pathlib.Path")
+    check_checkpoint(folder)
+    if not (folder / "tokenizer_config.json").is_file():
+        raise CheckpointError("the model folder has no tokenizer", where=str(folder), hint="save its tokenizer there")
+
+
+def check_domain(domain: Domain, *, seed: int = 0) -> None:
+    """Checks a domain: a steady fingerprint, training rows that the seed fixes, tasks that lm-eval finds and that give
+    the number the domain counts, and no prompt in both training rows and test items.
+
+    Raises PluginError naming what is broken.
+    """
+    _check_fingerprint(domain.fingerprint, "domain")
+    tokens = domain.completion_tokens
+    require(tokens is None or tokens > 0, f"completion_tokens is {tokens!r}", "give a positive number, or None")
+    rows = training_rows(domain, seed)
+    require(rows == training_rows(domain, seed), f"training_data({seed}) differs between two calls", "draw by the seed")
+    tasks = list(domain.evaluation_tasks())
+    require(bool(tasks), "evaluation_tasks() is empty", "name at least one lm-eval task")
+    for task in tasks:
+        require(isinstance(task, EvaluationTask), f"evaluation_tasks() holds {task!r}", "give harness.EvaluationTask")
+    folder = domain.task_folder()
+    if folder is not None:
+        require(Path(folder).is_dir(), f"task_folder() is {folder}, which is no folder", "is it packaged?")
+        _check_tasks(tasks, Path(folder), {row["prompt"] for row in rows if isinstance(row["prompt"], str)})
+
+
+def training_rows(domain: Domain, seed: int) -> list[dict[str, Any]]:
+    """Returns a domain's training rows. Raises PluginError where they have no `prompt` as algorithms read it."""
+    rows: list[dict[str, Any]] = domain.training_data(seed).to_list()
+    require(bool(rows), f"training_data({seed}) is empty")
+    for row in rows:
+        prompt = row.get("prompt")
+        chat = isinstance(prompt, list) and all({"role", "content"} <= set(message) for message in prompt)
+        require(isinstance(prompt, str) or chat, f"a prompt is {prompt!r:.80}", "give a string or a list of messages")
+    return rows
+
+
+def check_reward(reward: Reward, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Checks a reward on training rows of a domain, with odd completions: one sound result a row, the same on a second
+    call and in another order, and nothing raised.
+
+    Raises PluginError naming what is broken.
+    """
+    require(bool(rows), "there are no rows to score", "give some rows of a domain's training data")
+    picked = [rows[index % len(rows)] for index in range(len(ODD_COMPLETIONS))]
+    results = _scored(reward, picked, ODD_COMPLETIONS)
+    again = _scored(reward, picked, ODD_COMPLETIONS)
+    turned = _scored(reward, picked[::-1], ODD_COMPLETIONS[::-1])[::-1]
+    for completion, first, second, third in zip(ODD_COMPLETIONS, results, again, turned, strict=True):
+        require(_alike(first, second), f"two calls score {completion!r:.40} differently: {first} and {second}")
+        require(
+            _alike(first, third),
+            f"{completion!r:.40} scores {first}, and {third} in another order of the batch",
+            "results come in the order of the rows and do not hang on their neighbours",
+        )
+
+
+def check_protocol(path: Path, registry: Registry) -> None:
+    """Checks a packaged protocol against the plugins of `registry`. Raises ProtocolError with all its faults."""
+    from harness.protocol import load_protocol
+
+    load_protocol(path, registry)
+
+
+def _check_fingerprint(fingerprint: Any, what: str) -> None:
+    first, second = fingerprint(), fingerprint()
+    require(isinstance(first, str) and bool(first), f"the {what}'s fingerprint is {first!r}", "return a string")
+    require(first == second, f"the {what}'s fingerprint moves: {first!r}, then {second!r}", "make it of the data alone")
+
+
+def _check_tasks(tasks: Sequence[EvaluationTask], folder: Path, prompts: set[str]) -> None:
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_path=str(folder), include_defaults=False)
+    for wanted in tasks:
+        require(wanted.task in manager.all_tasks, f"lm-eval finds no task {wanted.task!r} in {folder}")
+        task = manager.load([wanted.task])["tasks"][wanted.task]
+        metrics = task.higher_is_better()
+        require(wanted.metric in metrics, f"{wanted.task} has no metric {wanted.metric!r}, but {', '.join(metrics)}")
+        require(
+            metrics[wanted.metric] == wanted.higher_is_better,
+            f"{wanted.task}: EvaluationTask and YAML disagree whether a higher {wanted.metric} is better",
+        )
+        docs = list(task.test_docs() if task.has_test_docs() else task.validation_docs())
+        require(bool(docs), f"{wanted.task} has no items")
+        leaked = [text for text in map(task.doc_to_text, docs) if text in prompts]
+        require(
+            not leaked,
+            f"{len(leaked)} of the {len(docs)} items of {wanted.task} are training prompts, such as {leaked[:1]}",
+            "draw training and test from sets that never meet",
+        )
+
+
+def _scored(reward: Reward, rows: Sequence[Mapping[str, Any]], completions: Sequence[str]) -> list[RewardResult]:
+    batch = RewardBatch(prompts=[row["prompt"] for row in rows], completions=list(completions), rows=list(rows))
+    try:
+        results = list(reward.score(batch))
+    except HarnessError:
+        raise
+    except Exception as error:
+        require(False, f"score raised {type(error).__name__}: {error}", "a row's fault is RewardResult.error(detail)")
+        raise
+    require(len(results) == len(rows), f"score gave {len(results)} results for {len(rows)} rows")
+    for result in results:
+        require(isinstance(result, RewardResult), f"score gave {result!r}", "give harness.RewardResult")
+        require(result.outcome in get_args(Outcome), f"a result has the outcome {result.outcome!r}")
+        if result.outcome == "ok":
+            value = result.value
+            require(value is not None and math.isfinite(value), f"an ok result has the value {value!r}")
+        else:
+            require(result.value is None, f"a result that is {result.outcome} has a value", "an error is never a zero")
+            require(bool(result.detail), f"a result that is {result.outcome} has no detail", "say why")
+    return results
+
+
+def _alike(first: RewardResult, second: RewardResult) -> bool:
+    if first.outcome != second.outcome:
+        return False
+    if first.value is None or second.value is None:
+        return first.value is second.value
+    return math.isclose(first.value, second.value, rel_tol=SAME, abs_tol=SAME)

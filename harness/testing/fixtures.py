@@ -1,0 +1,50 @@
+"""A pytest plugin for plugin authors; put `pytest_plugins = ["harness.testing.fixtures"]` into a conftest.py.
+
+import harness_chess
+
+def test_my_plugin(check_plugin):
+    check_plugin(harness_chess)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.registry import Registry
+from harness.testing.offer_contracts import check_offer
+
+CheckPlugin = Callable[..., None]
+
+
+@pytest.fixture
+def plugin_registry() -> Callable[[object], Registry]:
+    """Returns a function that gives the registry of one plugin alone, and fails the test where it does not load."""
+
+    def registry_of(plugin: object, distribution: str = "plugin-under-test") -> Registry:
+        registry = Registry.of([(distribution, plugin)])
+        for failure in registry.failures:
+            pytest.fail(f"{failure.error}\n  → {failure.hint}")
+        return registry
+
+    return registry_of
+
+
+@pytest.fixture
+def check_plugin(plugin_registry: Callable[[object], Registry], tmp_path: Path) -> CheckPlugin:
+    """Returns a function that checks all that a plugin offers; `configs` has config keys by name, where one needs them.
+
+    A broken contract raises PluginError, which says what to do.
+    """
+
+    def check(plugin: object, configs: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        registry = plugin_registry(plugin)
+        for index, offer in enumerate(registry.all()):
+            folder = tmp_path / f"{index}-{offer.kind}-{offer.name}"
+            folder.mkdir()
+            check_offer(offer, registry, folder, (configs or {}).get(offer.name))
+
+    return check

@@ -1,0 +1,84 @@
+"""The contract of an offer of any kind: its spec, its config, and what its kind asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.errors import PluginError
+from harness.registry import Registered, Registry
+from harness.specs import DomainSpec, ProtocolSpec, RecoverySpec
+from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
+from harness.testing.rendering_contracts import check_engine, check_table_format
+from harness.testing.requirement import require
+from harness.testing.step_contracts import check_algorithm, check_probe, check_recovery
+from harness.testing.tiny_world import Digits
+
+SAMPLE_ROWS = 16
+
+
+def check_spec(offer: Registered) -> None:
+    """Checks that a summary is one line, that what the spec names can be imported, and that the config has a schema.
+
+    Raises PluginError naming what is broken.
+    """
+    summary = offer.spec.summary
+    require(bool(summary.strip()) and "\n" not in summary, f"the summary is {summary!r}", "write one line")
+    if not isinstance(offer.spec, ProtocolSpec):
+        offer.config_schema()
+        offer.implementation()
+
+
+def check_offer(offer: Registered, registry: Registry, folder: Path, config: Mapping[str, Any] | None = None) -> None:
+    """Checks one offer by the contract of its kind, made with the keys of `config`, in the empty `folder`.
+
+    A domain is checked with its own reward, a reward on the rows of the domains that name it, or on the tiny one's.
+    Raises PluginError naming what is broken; any other HarnessError is one that the plugin raised for a person.
+    """
+    check_spec(offer)
+    if isinstance(offer.spec, ProtocolSpec):
+        check_protocol(offer.spec.path, registry)
+        return
+    built = _build(offer, config or {})
+    if offer.kind == "model":
+        check_model(built)
+    elif offer.kind == "domain":
+        check_domain(built)
+        assert isinstance(offer.spec, DomainSpec)
+        check_reward(_build(registry.find("reward", offer.spec.reward), {}), training_rows(built, 0)[:SAMPLE_ROWS])
+    elif offer.kind == "reward":
+        for rows in _rows_for(offer, registry):
+            check_reward(built, rows)
+    elif offer.kind == "algorithm":
+        check_algorithm(built, folder)
+    elif offer.kind == "recovery":
+        assert isinstance(offer.spec, RecoverySpec)
+        check_recovery(built, folder, trains=offer.spec.trains)
+    elif offer.kind == "probe":
+        check_probe(built, folder)
+    elif offer.kind == "table-format":
+        check_table_format(built)
+    else:
+        check_engine(built, folder)
+
+
+def _build(offer: Registered, config: Mapping[str, Any]) -> Any:
+    try:
+        return offer.build(offer.config_type()(**config))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise PluginError(f"the config is not valid: {faults}", where=f"{offer.kind} {offer.name!r}") from error
+
+
+def _rows_for(offer: Registered, registry: Registry) -> list[list[dict[str, Any]]]:
+    """Returns sample rows of every domain that is trained with this reward, or of the tiny domain."""
+    named = [
+        other
+        for other in registry.all("domain")
+        if isinstance(other.spec, DomainSpec) and other.spec.reward in (offer.name, offer.qualified)
+    ]
+    domains = [_build(other, {}) for other in named] or [Digits()]
+    return [training_rows(domain, 0)[:SAMPLE_ROWS] for domain in domains]

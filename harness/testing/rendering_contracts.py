@@ -1,0 +1,108 @@
+"""Contracts of what is neither data nor a step: table formats, engines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError, StepFailed
+from harness.interfaces import Engine, NodeRequest, TableFormat
+from harness.testing.requirement import require
+
+if TYPE_CHECKING:
+    from harness.leaderboard import Leaderboard
+
+_MARK = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir(parents=True); (p / 'made').write_text('made')"
+
+
+def sample_leaderboard() -> Leaderboard:
+    """Returns a leaderboard of `sequential` and `recovered` over `code` and `math`; one score is missing."""
+    from harness.leaderboard import Leaderboard
+
+    def estimate(value: float | None, n: int = 64) -> dict[str, Any]:
+        if value is None:
+            return {}
+        return {"mean": value, "ci95": (value - 2, value + 2), "per_seed": (value,), "stderr": (1.0,), "n": n}
+
+    def measurement(task: str) -> dict[str, Any]:
+        tasks = [{"task": task, "metric": "exact_match", "filter": "none", "task_hash": "0" * 64}]
+        settings = {"limit": 64, "batch_size": 16, "seed": 0}
+        return {"tasks": tasks, "higher_is_better": True, "percent": True, **settings}
+
+    def row(method: str, rank: int, code: float, math: float | None) -> dict[str, Any]:
+        scores = {"code": estimate(code), "math": estimate(math)}
+        average = estimate(None if math is None else (code + math) / 2)
+        return {
+            "method": method,
+            "definition": method,
+            "seeds": (0,),
+            "scores": scores,
+            "average": average,
+            "rank": rank if math is not None else None,
+            "forgetting": estimate(3.25),
+            "forgetting_by_domain": {"code": estimate(3.25)},
+            "backward_transfer": estimate(-3.25),
+            "cost": {"optimizer_steps": 120.0, "completions": 1.0, "generated_tokens": 1.0, "train_seconds": 1.0},
+            "trajectory": [],
+        }
+
+    record = {
+        "schema": 1,
+        "protocol": "sample",
+        "model": "tiny",
+        "seeds": [0],
+        "columns": ["code", "math"],
+        "measurement": {"code": measurement("code"), "math": measurement("math")},
+        "rows": [row("recovered", 1, 61.5, 72.25), row("sequential", 2, 60.5, None)],
+    }
+    return Leaderboard.model_validate_json(json.dumps(record))
+
+
+def check_table_format(table_format: TableFormat, leaderboard: Leaderboard | None = None) -> None:
+    """Checks that a rendering holds every method and domain, and is the same twice. Raises PluginError."""
+    shown = leaderboard or sample_leaderboard()
+    text = table_format.render(shown)
+    require(isinstance(text, str) and bool(text.strip()), f"render gave {text!r:.80}", "return the table as text")
+    for word in (*shown.columns, *(row.method for row in shown.rows)):
+        require(word in text, f"{word!r} is not in the rendered table")
+    require(text == table_format.render(shown), "two renderings of one leaderboard differ")
+
+
+def check_engine(engine: Engine, folder: Path) -> None:
+    """Lets an engine make one node in the empty `folder`, in this process or by the command, and then fail at another.
+
+    Raises PluginError where the node is not there afterwards or the failure is not told as a HarnessError.
+    """
+    made = folder / "store" / "good"
+    engine.execute(_request(folder, "good", _MARK, lambda: _make(made)))
+    require((made / "made").is_file(), "execute returned, and the store does not hold the node")
+
+    def fail() -> None:
+        raise StepFailed("this node fails on purpose")
+
+    try:
+        engine.execute(_request(folder, "bad", "raise SystemExit(1)", fail))
+    except HarnessError:
+        return
+    require(False, "execute returned for a node that failed", "raise harness.StepFailed")
+
+
+def _make(place: Path) -> None:
+    place.mkdir(parents=True)
+    (place / "made").write_text("made", encoding="utf-8")
+
+
+def _request(folder: Path, key: str, script: str, execute: Callable[[], None]) -> NodeRequest:
+    store = folder / "store"
+    return NodeRequest(
+        key=key,
+        label=key,
+        needs=frozenset(),
+        protocol=folder / "protocol.yaml",
+        store=store,
+        arguments=[sys.executable, "-c", script, str(store / key)],
+        execute=execute,
+    )

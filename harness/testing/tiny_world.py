@@ -1,0 +1,131 @@
+"""A world small enough for tests: a model of a few thousand random weights, a domain, a reward, and a lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from string import ascii_letters, digits, punctuation
+from typing import TYPE_CHECKING
+
+from harness.interfaces import (
+    Cost,
+    Domain,
+    EvaluationTask,
+    LineageEntry,
+    Reward,
+    RewardBatch,
+    RewardResult,
+    StepResult,
+    TrainingDomain,
+)
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+PAD, END = "<pad>", "<eos>"
+CHARACTERS = " " + digits + ascii_letters + punctuation
+MAX_LENGTH = 64
+
+
+class Digits(Domain):
+    """`Q: 7? A:`, wants a digit; it names a task, but has no file of it, for nothing here is evaluated."""
+
+    completion_tokens = 4
+
+    def fingerprint(self) -> str:
+        return "harness.testing/digits/1"
+
+    def training_data(self, seed: int) -> Dataset:
+        from datasets import Dataset
+
+        return Dataset.from_list([{"prompt": f"Q: {(seed + index) % 10}? A:"} for index in range(8)])
+
+    def evaluation_tasks(self) -> Sequence[EvaluationTask]:
+        return (EvaluationTask(task="digits", metric="exact_match"),)
+
+
+class CharacterReward(Reward):
+    """The mean place of a completion's characters in the alphabet: differs within a group of samples, so it teaches."""
+
+    def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
+        return [RewardResult.ok(_mean_place(completion)) for completion in batch.completions]
+
+
+def _mean_place(text: str) -> float:
+    return sum(CHARACTERS.find(character) for character in text) / (len(CHARACTERS) * max(1, len(text)))
+
+
+def tiny_domains() -> dict[str, TrainingDomain]:
+    """Returns two training domains, `one` and `two`, with their reward."""
+    return {name: TrainingDomain(name=name, domain=Digits(), reward=CharacterReward()) for name in ("one", "two")}
+
+
+def tiny_checkpoint(folder: Path, *, seed: int = 0) -> Path:
+    """Writes a two-layer Llama of random weights, drawn from `seed`, and a tokenizer of single characters; returns
+    `folder`, made where it is not there."""
+    import torch
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    vocabulary = {token: index for index, token in enumerate([PAD, END, *CHARACTERS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=PAD))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")
+    tokenizer.decoder = decoders.Fuse()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=len(vocabulary),
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                max_position_embeddings=MAX_LENGTH,
+                pad_token_id=vocabulary[PAD],
+                eos_token_id=vocabulary[END],
+                bos_token_id=None,
+            )
+        )
+    model.save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        padding_side="left",
+        model_max_length=MAX_LENGTH,
+    ).save_pretrained(folder)
+    return folder
+
+
+def nudged_checkpoint(source: Path, output: Path, *, seed: int, size: float = 0.01) -> Path:
+    """Writes to `output` the model of `source` with normal noise of standard deviation `size` on all its weights."""
+    import torch
+
+    from harness.weights import WeightFolder, write_patched
+
+    generator = torch.Generator().manual_seed(seed)
+
+    def nudge(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor + size * torch.randn(tensor.shape, generator=generator)
+
+    output.mkdir(parents=True, exist_ok=True)
+    write_patched(WeightFolder(source), output, nudge)
+    return output
+
+
+def tiny_lineage(folder: Path, *, seed: int = 0) -> list[LineageEntry]:
+    """Writes three checkpoints into `folder` and returns them: the base, after `one` (its peak), after `two`."""
+    base = tiny_checkpoint(folder / "base", seed=seed)
+    peak = nudged_checkpoint(base, folder / "one", seed=seed + 1)
+    damaged = nudged_checkpoint(peak, folder / "two", seed=seed + 2)
+    return [
+        LineageEntry(step=0, label="base", domains=(), folder=base),
+        LineageEntry(step=1, label="one", domains=("one",), folder=peak),
+        LineageEntry(step=2, label="two", domains=("two",), folder=damaged),
+    ]
+
+
+def tiny_training(output: Path, source: Path, *, seed: int) -> StepResult:
+    """Stands for a training of one optimizer step: a small, seeded move of all weights."""
+    nudged_checkpoint(source, output, seed=seed, size=0.001)
+    return StepResult(cost=Cost(optimizer_steps=1, completions=4, generated_tokens=16, train_seconds=0.1))

@@ -1,0 +1,45 @@
+"""Checks of shipped offers and of small ones made in a test."""
+
+import pytest
+from shipped_offers import SHIPPED, plugin_with
+
+from harness.registry import Registered, Registry
+from harness.testing import check_offer, tiny_checkpoint
+
+SMALL_SETTINGS = {"steps": 1, "prompts_per_step": 2, "generations": 2, "completions": 4, "prompts": 48}
+"""Small values for the keys that say how much is done, whichever plugin has them."""
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def local_model(tmp_path_factory):
+    return tiny_checkpoint(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def check_shipped(tmp_path, local_model):
+    """Returns a function that checks a shipped offer, small, and on a local model where it asks for one."""
+
+    def check(offer: Registered) -> None:
+        settings = SMALL_SETTINGS | {"pretrained": str(local_model)}
+        known = offer.config_type().model_fields if offer.kind != "protocol" else {}
+        check_offer(offer, SHIPPED, tmp_path, {key: value for key, value in settings.items() if key in known})
+
+    return check
+
+
+@pytest.fixture
+def check_small(tmp_path):
+    """Returns a function that takes one spec through the registry and checks it by its kind's contract."""
+
+    def check(spec, **config):
+        registry = Registry.of([("small", plugin_with(spec.kind, spec))])
+        assert registry.failures == []
+        [offer] = registry.all()
+        check_offer(offer, registry, tmp_path, config)
+
+    return check

@@ -1,0 +1,41 @@
+"""The contract of `harness_engines`."""
+
+import subprocess
+
+import pytest
+from shipped_offers import offers
+
+from harness import Engine, EngineSpec, PluginError, StepFailed
+
+
+def small(execute) -> EngineSpec:
+    """An engine made of a function of the request."""
+    made = type("Small", (Engine,), {"__init__": lambda self, c: None, "execute": lambda self, req: execute(req)})
+    return EngineSpec(name="small", summary="A small engine", load=made)
+
+
+def elsewhere(request) -> None:
+    try:
+        subprocess.run(request.arguments, check=True)
+    except subprocess.CalledProcessError as error:
+        raise StepFailed(f"exit code {error.returncode}") from error
+
+
+@offers("engine")
+def test_shipped_engines_keep_the_contract(offer, check_shipped):
+    check_shipped(offer)
+
+
+@pytest.mark.parametrize("execute", [lambda request: request.execute(), elsewhere])
+def test_engines_of_this_process_and_of_another_keep_it(check_small, execute):
+    check_small(small(execute))
+
+
+def test_an_engine_that_makes_nothing_breaks_it(check_small):
+    with pytest.raises(PluginError, match="does not hold the node"):
+        check_small(small(lambda request: None))
+
+
+def test_an_engine_that_hides_a_failure_breaks_it(check_small):
+    with pytest.raises(PluginError, match="a node that failed"):
+        check_small(small(lambda request: subprocess.run(request.arguments, check=False)))
