@@ -23,8 +23,8 @@ from harness_lab.questions import WRITING
 from harness_lab.tokenizer import MAX_LENGTH
 from harness_lab.words import ADJECTIVES, ARTICLES, NOUNS, VERBS
 
-PAIRS = 24_000
-HELD_OUT_PAIRS = 2_000
+PAIRS = 12_000
+HELD_OUT_PAIRS = 1_000
 EPOCHS = 3
 LEARNING_RATE = 5e-4
 BATCH = 128
