@@ -30,22 +30,16 @@ class Faults:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._problems: dict[Problem, bool] = dict.fromkeys(source.problems, False)
-        self._places: set[KeyPath] = set()
 
     def add(self, path: KeyPath, message: str, hint: str = "", *, plugin: bool = False) -> None:
         """Notes a fault of the key at `path`; `plugin` where the file is right and the installed plugins are not."""
         problem = Problem(line=self._source.line_of(path), key=key_text(path), message=message, hint=hint)
         self._problems.setdefault(problem, plugin)
-        self._places.add(path)
 
     def add_plugin_error(self, path: KeyPath, error: PluginError) -> None:
         """Notes what the registry said of the plugin that the key at `path` names."""
         message = f"{error.where}: {error.message}" if error.where else error.message
         self.add(path, message, error.hint, plugin=True)
-
-    def stand_at(self, *path: str | int) -> bool:
-        """Returns whether a fault is known of the key at `path` or of one below or above it."""
-        return any(place[: len(path)] == path or path[: len(place)] == place for place in self._places)
 
     def check(self) -> None:
         """Raises ProtocolError with all faults, ProtocolPluginError where all are plugins', nothing where none is."""

@@ -1,0 +1,101 @@
+"""`harness plan`, as it is typed: the tree, what is done, what the rest costs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from small_world import PROTOCOL, small_world
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.cli.selection import methods_from, seeds_from
+from harness.errors import UsageError
+from harness.registry import Registry
+
+
+@pytest.fixture
+def harness(monkeypatch, tmp_path):
+    """Runs a command of the harness in this process, on the small world, in a folder with `games.yaml`."""
+    monkeypatch.setattr(Registry, "discover", lambda **chosen: small_world())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HARNESS_RUNS", raising=False)
+    (tmp_path / "games.yaml").write_text(PROTOCOL)
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+def told(result):
+    assert result.exception is None
+    return json.loads(result.stdout)
+
+
+def finish(store, key):
+    (store / key).mkdir(parents=True)
+    (store / key / "DONE.json").write_text("{}")
+
+
+def test_at_first_everything_is_to_do(harness):
+    plan = told(harness("plan", "games.yaml", "--json"))
+    assert plan["cost"] == plan["to_do"]
+    assert plan["cost"]["optimizer_steps"] == 363
+    assert plan["done"] == [plan["methods"][0]["lineage"][0]]
+
+
+def test_what_the_store_holds_is_done(harness, tmp_path):
+    plan = told(harness("plan", "games.yaml", "--json"))
+    first = plan["methods"][0]["lineage"][1]
+    finish(tmp_path / "elsewhere" / "store", first)
+    (tmp_path / "elsewhere" / "store" / plan["methods"][0]["lineage"][2]).mkdir()  # begun, not done
+    again = told(harness("plan", "games.yaml", "--json", "-o", "elsewhere"))
+    assert set(again["done"]) - set(plan["done"]) == {first}
+    assert again["to_do"]["optimizer_steps"] == 303
+    assert told(harness("plan", "games.yaml", "--json"))["done"] == plan["done"]
+
+
+def test_the_tree_shows_each_checkpoint_once(harness, tmp_path):
+    plan = told(harness("plan", "games.yaml", "--json"))
+    sequential = plan["methods"][0]["lineage"]
+    finish(tmp_path / "runs" / "store", sequential[1])
+    finish(tmp_path / "runs" / "store", plan["evaluations"][sequential[1]]["go"])
+    lines = harness("plan", "games.yaml").stdout.splitlines()
+    chess = [line for line in lines if sequential[1][:12] in line]
+    assert len(chess) == 1
+    assert chess[0].endswith(f"chess {sequential[1][:12]} done 1 of 3 scored")
+    assert sum("to do 0 of 3 scored" in line for line in lines) == 5
+    methods = {line.split("= ")[1].strip() for line in lines if "= " in line}
+    assert methods == {"sequential", "again", "undone", "mixed"}
+    assert any("recover go (undo)" in line for line in lines)
+    assert "optimizer steps: 363, 303 to do" in lines
+
+
+def test_seeds_and_methods_are_chosen(harness):
+    plan = told(harness("plan", "games.yaml", "--json", "--seeds", "0,1", "--methods", "mixed, undone"))
+    assert [(method["name"], method["seed"]) for method in plan["methods"]] == [
+        ("mixed", 0),
+        ("undone", 0),
+        ("mixed", 1),
+        ("undone", 1),
+    ]
+    shown = harness("plan", "games.yaml", "--seeds", "0,1", "--methods", "mixed").stdout
+    assert "= mixed seed 1" in shown
+
+
+def test_choices_that_cannot_be_are_usage_errors(harness):
+    for arguments, said in (
+        (("--methods", "mixd"), "did you mean mixed"),
+        (("--methods", ","), "no method is chosen"),
+        (("--seeds", "0,x"), "'x' is no seed"),
+        (("--seeds", "-1"), "'-1' is no seed"),
+        (("--seeds", "0,0"), "seeds are 0, 0"),
+        (("--seeds", ""), "none"),
+    ):
+        error = harness("plan", "games.yaml", *arguments).exception
+        assert isinstance(error, UsageError)
+        assert said in str(error)
+
+
+def test_lists_with_commas():
+    assert seeds_from(None) is None
+    assert seeds_from("0, 1,2") == (0, 1, 2)
+    assert methods_from(None) is None
+    assert methods_from(" b,a,b ") == ("b", "a")
