@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.tables.layout import MISSING, decimals, header, leaderboard_table, name_of, number
+from harness.tables.layout import MISSING, decimals, header, leaderboard_table, name_of, number, shortest_first
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from harness.leaderboard import Leaderboard, TrajectoryStep
     from harness.statistics import Estimate
 
-NAME_WIDTH = 26
+NAME_WIDTH = 20
 CELL_WIDTH = 12
+WIDE = 100
 
 
 def print_tables(leaderboard: Leaderboard, console: Console) -> None:
@@ -32,10 +33,10 @@ def print_tables(leaderboard: Leaderboard, console: Console) -> None:
         console.print(table)
     if any(row.recoveries for row in leaderboard.rows):
         console.print(Text("\nRecoveries", style="bold"))
-        console.print(_recoveries(leaderboard))
+        console.print(_recoveries(leaderboard, wide=console.width >= WIDE))
         console.print(
             Text(
-                "Ratio: share of the damage undone. Collateral: points that the other domains lost on average;\n"
+                "Ratio: share of the damage undone. Collateral: points that the other domains lost on average; "
                 "net: how they changed. ± is half of a 95 % interval.",
                 style="dim",
             )
@@ -50,7 +51,7 @@ def _new_table(first: str, others: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
     table.add_column(Text(first), overflow="fold")
     for other in others:
-        table.add_column(Text(other), justify="right", overflow="fold")
+        table.add_column(Text(other), justify="right", no_wrap=True)
     return table
 
 
@@ -114,9 +115,9 @@ def _trajectories(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
         heads = [header(leaderboard, column) if column else "average" for column in group]
         table = _new_table("checkpoint", heads)
         shown: set[tuple[str, ...]] = set()
-        for row in leaderboard.rows:
+        for row in shortest_first(leaderboard.rows):
             new = [index for index, step in enumerate(row.trajectory) if step.checkpoints not in shown]
-            if [index for index in new if index]:
+            if row.trajectory[1:] and new:
                 _add(table, [row.method], "bold")
             for index in new:
                 step = row.trajectory[index]
@@ -143,7 +144,7 @@ def _mean_at(step: TrajectoryStep, column: str) -> float | None:
     return step.scores[column].mean if column in step.scores else None
 
 
-def _recoveries(leaderboard: Leaderboard) -> Table:
+def _recoveries(leaderboard: Leaderboard, *, wide: bool) -> Table:
     table = _new_table("method", ["target", "peak", "before", "after", "ratio", "collateral", "net", "steps"])
     average = decimals(leaderboard)
     for row in leaderboard.rows:
@@ -151,6 +152,7 @@ def _recoveries(leaderboard: Leaderboard) -> Table:
             digits = decimals(leaderboard, one.target)
             scores = [number(score.mean, digits) for score in (one.peak, one.damaged, one.recovered)]
             steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
-            losses = [_spread(one.collateral, average), number(one.net.mean, average)]
-            _add(table, [name_of(row), one.target, *scores, _spread(one.ratio, 2), *losses, steps])
+            shown = [(one.ratio, 2), (one.collateral, average), (one.net, average)]
+            cells = [_spread(value, places) if wide else number(value.mean, places) for value, places in shown]
+            _add(table, [name_of(row), one.target, *scores, *cells, steps])
     return table

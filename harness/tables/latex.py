@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from harness.interfaces import NoConfig, TableFormat
 from harness.leaderboard import Leaderboard
 from harness.tables.display_table import display_table
 from harness.tables.layout import text_tables
 
-# Characters that pdfLaTeX's default fonts lack, and a "[" that a row's "\\" before it would take for its argument.
+# Characters that pdfLaTeX's default fonts lack.
 _AS_COMMANDS = {
     "−": "$-$",
     "→": "$\\rightarrow$",
@@ -18,7 +16,6 @@ _AS_COMMANDS = {
     "≤": "$\\leq$",
     "Σ": "$\\Sigma$",
 }
-_ROW_BRACKET = re.compile(r"^\[", flags=re.MULTILINE)
 
 
 class LatexTables(TableFormat):
@@ -30,7 +27,7 @@ class LatexTables(TableFormat):
     def render(self, leaderboard: Leaderboard) -> str:
         parts = ["% \\usepackage{booktabs,caption}\n"]
         for index, table in enumerate(text_tables(leaderboard)):
-            text = _ROW_BRACKET.sub("{[}", display_table(table, f"table{index}").as_latex())
+            text = display_table(table, f"table{index}").as_latex()
             for character, command in _AS_COMMANDS.items():
                 text = text.replace(character, command)
             parts.append(text.strip() + "\n")

@@ -121,11 +121,16 @@ def recovery_table(leaderboard: Leaderboard) -> TextTable:
     )
 
 
+def shortest_first(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows by the length of their trajectories, so that what a longer method adds stands after it."""
+    return sorted(rows, key=lambda row: len(row.trajectory))
+
+
 def trajectory_table(leaderboard: Leaderboard) -> TextTable:
     """Returns a row a step of a method; steps that a method shares with one above it are not repeated."""
     rows = []
     shown: set[tuple[str, ...]] = set()
-    for row in leaderboard.rows:
+    for row in shortest_first(leaderboard.rows):
         for step in row.trajectory:
             if step.checkpoints in shown:
                 continue

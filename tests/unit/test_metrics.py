@@ -150,7 +150,7 @@ def test_the_ratios_error_agrees_with_a_simulation():
 
 points = st.floats(0, 100)
 domains = st.sampled_from(("a", "b", "c", "d"))
-score_sets = st.fixed_dictionaries({name: points for name in "abcd"})
+score_sets = st.fixed_dictionaries(dict.fromkeys("abcd", points))
 
 
 def scores_of(values):

@@ -84,7 +84,9 @@ def test_an_estimate_survives_json():
 
 
 def ratio(peaks, damaged, recovered, stderr=0.5):
-    return estimate_recovery_ratio(*(estimate(scores(*values, stderr=stderr)) for values in (peaks, damaged, recovered)))
+    return estimate_recovery_ratio(
+        *(estimate(scores(*values, stderr=stderr)) for values in (peaks, damaged, recovered))
+    )
 
 
 def test_the_golden_ratio_of_one_seed():

@@ -1,0 +1,78 @@
+"""Several runs in one leaderboard: when they are refused, what is marked, and how seeds come together."""
+
+import pytest
+from fake_run import make_leaderboard
+
+from harness.errors import UsageError
+from harness.leaderboard import inconsistencies
+from harness.leaderboard_combine import combine
+from harness.nodes import EvaluationSettings
+
+
+def board(tmp_path, name, **settings):
+    return make_leaderboard(tmp_path / name, **settings)[0]
+
+
+def drift(seed):
+    return 0.01 * seed
+
+
+def test_one_run_is_itself(tmp_path):
+    one = board(tmp_path, "one")
+    assert combine([one]) == one
+
+
+def test_runs_of_other_seeds_become_one_row_as_if_run_together(tmp_path):
+    parts = [board(tmp_path, str(seeds), seeds=seeds, shift=drift) for seeds in [(0, 1), (2,)]]
+    together = board(tmp_path, "together", seeds=(0, 1, 2), shift=drift)
+    combined = combine(parts)
+    assert combined.seeds == (0, 1, 2)
+    assert combined.rows == together.rows
+    assert inconsistencies(combined) == []
+
+
+def test_seeds_in_both_runs_count_once(tmp_path):
+    parts = [board(tmp_path, str(seeds), seeds=seeds, shift=drift) for seeds in [(0, 1), (1, 2)]]
+    assert combine(parts).row("re-math").scores["math"].per_seed == pytest.approx((93, 94, 95))
+    assert combine([parts[0], parts[0]]).rows == parts[0].rows
+
+
+def test_the_same_method_and_seed_with_other_scores_is_refused(tmp_path):
+    parts = [board(tmp_path, "a"), board(tmp_path, "b", shift=lambda _: 0.02)]
+    with pytest.raises(UsageError, match=r"'sequential' with seed 0 has other scores|'re-math' with seed 0 has other"):
+        combine(parts)
+
+
+def test_one_name_for_two_set_ups_is_refused_and_renamed_where_asked_for(tmp_path):
+    parts = [board(tmp_path, "a"), board(tmp_path, "b", steps=100)]
+    with pytest.raises(UsageError, match="set up differently in run 2"):
+        combine(parts)
+    names = [row.method for row in combine(parts, allow_mixed=True).rows]
+    assert sorted(names) == ["base", "re-math", "re-math, run 2 (fake)", "sequential", "sequential, run 2 (fake)"]
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"settings": EvaluationSettings(limit=64, batch_size=64)}, "code: limit 512 against 64"),
+        ({"settings": EvaluationSettings(limit=512, batch_size=8)}, "code: batch size 64 against 8"),
+        ({"settings": EvaluationSettings(limit=512, batch_size=64, seed=1)}, "code: evaluation seed 0 against 1"),
+        ({"changes": {"task_hash": "newer"}}, r"code: the task version or its prompts \(fake_code\)"),
+        ({"changes": {"metric": "f1"}}, "code: other tasks or metrics"),
+    ],
+)
+def test_what_was_measured_otherwise_is_refused_and_marked_where_asked_for(tmp_path, other, message):
+    parts = [board(tmp_path, "a"), board(tmp_path, "b", sequential="other", **other)]
+    with pytest.raises(UsageError, match=message):
+        combine(parts)
+    mixed = combine(parts, allow_mixed=True)
+    assert len(mixed.notes) == 1
+    assert mixed.row("other").footnotes == (1,)
+    assert mixed.row("sequential").footnotes == ()
+    assert inconsistencies(mixed) == []
+
+
+def test_rows_of_another_base_model_are_refused(tmp_path):
+    one = board(tmp_path, "a")
+    with pytest.raises(UsageError, match="base model: tiny against large"):
+        combine([one, one.model_copy(update={"model": "large"})])

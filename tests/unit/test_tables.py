@@ -1,0 +1,208 @@
+"""The table formats: found as plugins, the same numbers in each, names escaped, published rows apart."""
+
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+from fake_run import make_leaderboard
+
+import harness.tables
+from harness.leaderboard import Leaderboard
+from harness.published import Cell, PublishedRow, PublishedTable
+from harness.registry import Registry
+from harness.tables.layout import number, text_tables
+from harness.tables.markdown import escape
+
+NASTY = r"a_b & <i>50%</i> | $x$ #1 {z} \q ~^ [link]"
+FORMATS = ("md", "csv", "latex", "html", "json")
+PUBLISHED = PublishedTable(
+    title="Paper <A>",
+    arxiv="2601.00001",
+    url="https://arxiv.org/abs/2601.00001",
+    source="Table 1",
+    columns=("Math", "CW"),
+    rows=(PublishedRow(model="m_1", method="Theirs", cells={"Math": Cell(value=57.66, grade="S"), "CW": None}),),
+)
+
+
+def registry():
+    return Registry.of([("mdrl-harness", harness.tables)])
+
+
+def render(board, name):
+    offer = registry().find("table-format", name)
+    return offer.build(offer.config_type()()).render(board)
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
+    return make_leaderboard(tmp_path_factory.mktemp("runs"), seeds=(0, 1), shift=lambda seed: 0.01 * seed)[0]
+
+
+@pytest.fixture(scope="module")
+def nasty(board):
+    rows = tuple(r.model_copy(update={"method": NASTY}) if r.method == "re-math" else r for r in board.rows)
+    return board.model_copy(update={"rows": rows, "published": (PUBLISHED,)})
+
+
+def test_the_formats_are_offered_by_a_plugin():
+    assert sorted(offer.name for offer in registry().all("table-format")) == sorted(FORMATS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_shows_every_method_and_number(board, name):
+    text = render(board, name)
+    for shown in ("re-math", "sequential", "93.5"):
+        assert shown in text.replace("\\", "")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_partial_board_renders(board, name):
+    empty = board.model_copy(update={"rows": tuple(r.model_copy(update={"scores": {}}) for r in board.rows)})
+    assert "sequential" in render(empty, name)
+    assert render(board.model_copy(update={"rows": ()}), name)
+
+
+def cells_of(line):
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def test_markdown_rows_have_as_many_cells_as_headers(nasty):
+    for table in render(nasty, "md").split("\n## "):
+        widths = {len(cells_of(line)) for line in table.splitlines() if line.startswith("|")}
+        assert len(widths) == 1
+
+
+def test_markdown_shows_names_as_they_are(nasty):
+    assert escape(NASTY) in render(nasty, "md")
+    assert "<i>" not in render(nasty, "md")
+    assert escape("a\nb|c") == "a b\\|c"
+
+
+def test_csv_reads_back_at_full_precision(board):
+    frame = pl.read_csv(io.StringIO(render(board, "csv")))
+    row = frame.row(by_predicate=pl.col("method") == "re-math", named=True)
+    expected = board.row("re-math")
+    assert row["score_math"] == expected.scores["math"].mean
+    assert row["average_ci95_low"] == expected.average.ci95[0]
+    assert (row["rank"], row["recovery_target"], row["score_math_n"]) == (1, "math", 512)
+    assert frame.row(by_predicate=pl.col("method") == "base", named=True)["rank"] is None
+
+
+def test_csv_quotes_what_it_must(board):
+    name = 'a,"b"\nc'
+    rows = (board.rows[0].model_copy(update={"method": name}),)
+    frame = pl.read_csv(io.StringIO(render(board.model_copy(update={"rows": rows}), "csv")))
+    assert frame["method"].to_list() == [name]
+
+
+def test_json_reads_back_whole(nasty):
+    assert Leaderboard.parse(render(nasty, "json"), "here") == nasty
+
+
+class Page(HTMLParser):
+    """Collects tags with their attributes, and the text of the row headers."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.row_headers, self._row_header = [], [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._row_header = tag == "th" and dict(attrs).get("scope") == "row"
+
+    def handle_data(self, data):
+        if self._row_header and data.strip():
+            self.row_headers.append(data.strip())
+
+
+def test_html_is_one_page_with_named_tables_and_headers(nasty):
+    page = Page(render(nasty, "html"))
+    tags = [tag for tag, _ in page.tags]
+    tables = [attributes for tag, attributes in page.tags if tag == "table"]
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert (tags.count("html"), tags.count("title"), len(tables)) == (1, 1, 4)
+    assert len(ids) == len(set(ids))
+    assert all(table["aria-labelledby"] in ids for table in tables)
+    assert {"col", "row"} <= {attributes.get("scope") for tag, attributes in page.tags if tag == "th"}
+    assert ("html", {"lang": "en"}) in page.tags
+
+
+def test_html_escapes_names_and_loads_nothing(nasty):
+    page = Page(render(nasty, "html"))
+    assert NASTY in page.row_headers
+    assert not {"script", "link", "img", "i"} & {tag for tag, _ in page.tags}
+
+
+def test_latex_leaves_no_special_character_of_a_name(nasty):
+    text = render(nasty, "latex")
+    row = next(line for line in text.splitlines() if line.startswith(r"a\_b"))
+    name = row[: row.index(" & 1 & ")]
+    assert name.startswith(r"a\_b \& \textless{}i\textgreater{}50\%")
+    assert not re.search(r"(?<!\\)[&%#_]", name)
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 4
+    assert "−" not in text
+
+
+def test_a_latex_row_never_begins_with_a_bracket(board):
+    rows = (board.rows[0].model_copy(update={"method": "[x] y"}),)
+    text = render(board.model_copy(update={"rows": rows}), "latex")
+    assert "{}[x] y & 1 &" in text
+    assert not re.search(r"^\[", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["md", "latex", "html"])
+def test_published_rows_stand_apart_below_with_their_source(nasty, name):
+    text = render(nasty, name)
+    ours, theirs = (
+        text[: text.index("Published, not measured by us")],
+        text[text.index("Published, not measured by us") :],
+    )
+    assert "Theirs" not in ours
+    assert "57.66" in theirs
+    assert "2601.00001" in theirs
+    assert "secondary source" in theirs
+
+
+def test_csv_gives_published_rows_a_table_of_their_own(nasty):
+    ours, theirs = render(nasty, "csv").split("\n\n")
+    assert "Theirs" not in ours
+    row = pl.read_csv(io.StringIO(theirs)).row(0, named=True)
+    assert (row["Math"], row["Math_grade"], row["CW"], row["arxiv"]) == (57.66, "S", None, 2601.00001)
+
+
+def test_steps_that_methods_share_are_shown_once(board):
+    trajectories = next(table for table in text_tables(board) if table.title == "After each step")
+    assert [row[0] for row in trajectories.rows] == [
+        "base",
+        "sequential: train code",
+        "sequential: train math",
+        "sequential: train qa",
+        "re-math: recover math (refresh)",
+    ]
+
+
+def test_footnotes_are_marked_at_the_row_and_told_below(board):
+    rows = (board.rows[0].model_copy(update={"footnotes": (1,)}),)
+    text = render(board.model_copy(update={"rows": rows, "notes": ("measured otherwise",)}), "md")
+    assert r"re-math \[1\]" in text
+    assert r"- \[1\] measured otherwise." in text
+
+
+def test_several_seeds_and_one_are_told_apart(board, tmp_path):
+    single, _ = make_leaderboard(tmp_path)
+    assert "over seeds" in render(board, "md")
+    assert "sampling error alone" in render(single, "md")
+
+
+@pytest.mark.parametrize(("value", "text"), [(-0.04, "0.0"), (-1.25, "−1.2"), (None, "–"), (93.46, "93.5")])
+def test_numbers_for_people(value, text):
+    assert number(value, 1) == text
+
+
+def test_the_json_format_is_the_record_of_the_run(board):
+    assert json.loads(render(board, "json"))["schema"] == 1
