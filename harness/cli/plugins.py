@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from harness.registry import Registered, Registry
 
-commands = typer.Typer(no_args_is_help=True, help="List the installed plugins and what they offer.")
+commands = typer.Typer(
+    no_args_is_help=True, help="List, show and check what the installed plugins offer; start a new one."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -51,16 +53,80 @@ def show_plugin(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Show what a plugin is and the keys its config takes; all of that name, whatever their kind."""
-    registry = session_of(context).registry
-    offers = [offer for offer in registry.all(_known_kind(kind)) if name in (offer.name, offer.qualified)]
-    if not offers:
-        raise _no_such(registry, name, kind)
+    offers = _offers_called(session_of(context).registry, name, kind)
     if as_json:
         typer.echo(json.dumps([_details(offer) for offer in offers], indent=2))
         return
     console = terminal()
     for offer in offers:
         _print_details(console, offer)
+
+
+@commands.command("check")
+def check_plugin(
+    context: typer.Context,
+    name: str = typer.Argument(help="A name, or distribution/name."),
+    kind: str | None = typer.Option(None, "--kind", metavar="KIND", help="Only this kind, such as domain."),
+    config: str = typer.Option("{}", "--config", metavar="JSON", help="Keys of its config, as a JSON object."),
+) -> None:
+    """Check what a plugin offers against the contract of its kind; a training or recovery runs on a tiny model."""
+    import tempfile
+    from pathlib import Path
+
+    from harness.errors import ExitCode, HarnessError
+    from harness.testing import check_offer
+
+    session = session_of(context)
+    settings = _json_object(config)
+    broken = False
+    for offer in _offers_called(session.registry, name, kind):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                check_offer(offer, session.registry, Path(folder), settings)
+            except Exception as error:  # whatever a plugin raises is what was asked for
+                if session.debug:
+                    raise
+                broken = True
+                told = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+                typer.echo(f"broken  {offer.kind} {offer.qualified}: {told}", err=True)
+            else:
+                typer.echo(f"kept    {offer.kind} {offer.qualified}")
+    if broken:
+        raise typer.Exit(int(ExitCode.PLUGIN))
+
+
+@commands.command("new")
+def new_plugin(
+    name: str = typer.Argument(help="The plugin's name, such as chess; the project is harness-chess."),
+    into: str = typer.Option(".", "--into", metavar="FOLDER", help="Where to put the project's folder."),
+) -> None:
+    """Write a new plugin project: one reward that works, its entry point, and its test."""
+    from pathlib import Path
+
+    from harness.cli.plugin_scaffold import write_scaffold
+
+    folder = write_scaffold(name, Path(into))
+    typer.echo(f"wrote {folder}; install it with: pip install --editable {folder}")
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    from harness.errors import UsageError
+
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"is not JSON: {error}", where="--config") from error
+    if not isinstance(value, dict):
+        raise UsageError("is no JSON object", where="--config", hint='write it as {"key": value}')
+    return value
+
+
+def _offers_called(registry: Registry, name: str, kind: str | None) -> list[Registered]:
+    """Returns all that is called `name`, of `kind` or of any. Raises PluginError where nothing is."""
+    offers = [offer for offer in registry.all(_known_kind(kind)) if name in (offer.name, offer.qualified)]
+    if not offers:
+        raise _no_such(registry, name, kind)
+    return offers
 
 
 def _known_kind(kind: str | None) -> str | None:

@@ -112,6 +112,11 @@ def test_a_plugin_shows_its_config(harness):
     assert recovery["identity"] == "harness-reversal:midpoint@0.3.0"
 
 
+@pytest.mark.parametrize("name", ["reversal", "reversed-digits", "midpoint", "tsv"])
+def test_the_new_parts_keep_their_contracts(harness, name):
+    assert "kept" in harness("plugins", "check", name).stdout
+
+
 def test_a_protocol_with_the_new_parts_is_valid(harness):
     assert harness("validate", "reversal").returncode == 0
 
@@ -129,6 +134,11 @@ def test_a_wrong_setting_of_a_new_part_is_told(harness, tmp_path):
 def test_a_run_with_the_new_parts_from_protocol_to_table(harness, tmp_path):
     harness("run", "reversal", "-o", tmp_path / "runs")
     [run_folder] = [path.parent for path in (tmp_path / "runs").glob("*/leaderboard.json")]
+    record = json.loads((run_folder / "leaderboard.json").read_text())
+    recoveries = {row["method"]: row["recovery"] for row in record["rows"]}
+    assert recoveries["midpoint"]["target"] == "reversal"
+    assert recoveries["midpoint"]["config"] == {"share": 0.5}
+    assert recoveries["sequential"] is None
     table = tmp_path / "table.tsv"
     harness("leaderboard", "export", run_folder, "-f", "tsv", "-o", table)
     header, *rows = [line.split("\t") for line in table.read_text().splitlines()]

@@ -1,8 +1,10 @@
 """`harness plugins` and `harness doctor` as a person or a script sees them."""
 
 import json
+import os
 import subprocess
 import sys
+import tomllib
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +12,7 @@ import typer
 from pydantic import Field
 from typer.testing import CliRunner
 
-from harness import Config, DomainSpec, PluginError, RewardSpec, UsageError, hookimpl
+from harness import Config, DomainSpec, PluginError, Reward, RewardResult, RewardSpec, UsageError, hookimpl
 from harness.cli import app, doctor, plugins
 from harness.registry import Registry
 
@@ -35,11 +37,9 @@ CHESS = SimpleNamespace(harness_domains=harness_domains, harness_rewards=harness
 BROKEN = SimpleNamespace(harness_domain=harness_domains)
 
 
-@pytest.fixture
-def invoke():
-    """Returns a function that runs `harness` with a chess plugin and a broken one."""
+def command_line(registry: Registry):
+    """Returns a function that runs `harness` with the plugins of `registry`."""
     small = typer.Typer()
-    registry = Registry.of([("harness-chess", CHESS), ("harness-broken", BROKEN)])
 
     @small.callback()
     def options(context: typer.Context) -> None:
@@ -51,6 +51,12 @@ def invoke():
     plugins.register(small)
     doctor.register(small)
     return lambda *arguments: CliRunner().invoke(small, arguments)
+
+
+@pytest.fixture
+def invoke():
+    """Returns a function that runs `harness` with a chess plugin and a broken one."""
+    return command_line(Registry.of([("harness-chess", CHESS), ("harness-broken", BROKEN)]))
 
 
 def test_list_shows_offers_and_apart_the_failed(invoke):
@@ -106,6 +112,62 @@ def test_show_of_an_unknown_name_gets_its_near_match(invoke, kind):
     error = invoke("plugins", "show", "ches", *kind).exception
     assert isinstance(error, PluginError)
     assert "did you mean chess" in error.hint
+
+
+class Counted(Reward):
+    def __init__(self, config) -> None:
+        pass
+
+    def score(self, batch):
+        return [RewardResult.ok(float(len(completion))) for completion in batch.completions]
+
+
+class Forgetful(Counted):
+    def score(self, batch):
+        return []
+
+
+def test_check_tells_kept_from_broken_contracts():
+    @hookimpl
+    def harness_rewards():
+        yield RewardSpec(name="counted", summary="Counted", load=Counted)
+        yield RewardSpec(name="forgetful", summary="Forgetful", load=Forgetful)
+
+    invoke = command_line(Registry.of([("rewards", SimpleNamespace(harness_rewards=harness_rewards))]))
+    kept = invoke("plugins", "check", "counted")
+    assert (kept.exit_code, kept.stdout.split()[:2]) == (0, ["kept", "reward"])
+    broken = invoke("plugins", "check", "rewards/forgetful")
+    assert broken.exit_code == 3
+    assert "0 results for" in broken.stderr
+    wrong = invoke("plugins", "check", "counted", "--config", "[1]")
+    assert isinstance(wrong.exception, UsageError)
+    unknown = invoke("plugins", "check", "counted", "--config", '{"depth": 1}')
+    assert unknown.exit_code == 3
+    assert "depth" in unknown.stderr
+
+
+def test_new_writes_a_plugin_whose_own_test_passes(invoke, tmp_path):
+    assert invoke("plugins", "new", "queen-end", "--into", str(tmp_path)).exit_code == 0
+    project = tmp_path / "harness-queen-end"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(project)]
+    environment = os.environ | {"PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=project)
+    assert "1 passed" in done.stdout, done.stdout
+    entry_points = tomllib.loads((project / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert entry_points == {"harness.plugins": {"queen-end": "harness_queen_end"}}
+
+
+@pytest.mark.parametrize("name", ["Chess", "chess/go", "-", "chess_go"])
+def test_new_refuses_what_cannot_name_a_distribution(invoke, tmp_path, name):
+    error = invoke("plugins", "new", "--into", str(tmp_path), "--", name).exception
+    assert isinstance(error, UsageError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_leaves_what_is_there_alone(invoke, tmp_path):
+    (tmp_path / "harness-chess").mkdir()
+    assert isinstance(invoke("plugins", "new", "chess", "--into", str(tmp_path)).exception, UsageError)
+    assert list((tmp_path / "harness-chess").iterdir()) == []
 
 
 def test_doctor_exits_with_three_when_a_plugin_failed(invoke, monkeypatch, tmp_path):
