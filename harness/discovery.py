@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
-from harness.errors import UsageError
+from harness.errors import PluginError, UsageError
 from harness.source_digest import is_editable, package_digest, source_package
 
 GROUP = "harness.plugins"
 SELECTION_VARIABLE = "HARNESS_PLUGINS"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +51,27 @@ def _source(entry_point: importlib.metadata.EntryPoint) -> Source:
         package = source_package(entry_point.module)
         return package_digest(package) if is_editable(distribution, package.replace(".", "/")) else None
 
+    try:
+        name, version = distribution.name, distribution.version
+    except Exception:  # what is raised for damaged metadata differs between versions of Python
+        name, version = None, None
+    if not (name and version):
+        return Source(
+            distribution=UNKNOWN,
+            version=UNKNOWN,
+            entry_point=entry_point.name,
+            load=lambda: _refuse_unnamed(entry_point),
+            digest=lambda: None,
+        )
     return Source(
-        distribution=distribution.name,
-        version=distribution.version,
-        entry_point=entry_point.name,
-        load=entry_point.load,
-        digest=digest,
+        distribution=name, version=version, entry_point=entry_point.name, load=entry_point.load, digest=digest
+    )
+
+
+def _refuse_unnamed(entry_point: importlib.metadata.EntryPoint) -> object:
+    raise PluginError(
+        f"the distribution of {entry_point.value} has no name or version in its metadata",
+        hint="it was half removed or half installed: remove its .dist-info folder, or install it again",
     )
 
 

@@ -71,6 +71,16 @@ def test_an_entry_point_to_nowhere_is_listed(install):
     assert any("missing" in failed.error for failed in Registry.discover().failures)
 
 
+@pytest.mark.parametrize("metadata", [None, "", "Metadata-Version: 2.1\nName: aa-half\n"])
+def test_a_distribution_that_was_half_removed_is_listed(install, metadata):
+    install("aa-chess")
+    file = install("aa-half").parent / "aa_half-1.2.dist-info" / "METADATA"
+    file.unlink() if metadata is None else file.write_text(metadata)
+    registry = Registry.discover()
+    assert mates(registry) == ["aa-chess"]
+    assert [failed.error for failed in registry.failures if "aa_half" in failed.error]
+
+
 def test_strict_makes_a_failed_plugin_fatal(install):
     install("aa-broken", "raise SystemExit(7)")
     with pytest.raises(PluginError, match=r"aa-broken 1.2 \(main\): SystemExit: 7"):
