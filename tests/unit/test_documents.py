@@ -15,6 +15,7 @@ from harness import RewardBatch
 from harness.plan import make_plan
 from harness.protocol import load_protocol
 from harness.registry import Registry
+from harness.testing import check_offer
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = (ROOT / "docs" / "plugins.md").read_text()
@@ -98,6 +99,16 @@ def test_the_complete_plugins_recovery_writes_the_mean(reversal: ModuleType, tmp
     found = registry_with(("harness-reversal", reversal)).find("recovery", "midpoint")
     found.build(found.config_type()()).recover(context)
     assert load_file(output / "model.safetensors")["weight"].tolist() == [6.0, 6.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("domain", "reversal"), ("reward", "reversed-word"), ("recovery", "midpoint")]
+)
+def test_the_complete_plugin_keeps_its_contracts(reversal: ModuleType, kind: str, name: str, tmp_path: Path) -> None:
+    registry = registry_with(("harness-reversal", reversal))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    check_offer(registry.find(kind, name), registry, folder)
 
 
 def test_the_complete_plugins_protocol_is_planned(reversal: ModuleType) -> None:
