@@ -46,7 +46,7 @@ class UsageError(HarnessError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One fault of a protocol: its line (from 1, 0 where there is none), the path of the key, what is wrong, what to do."""
+    """One fault of a protocol: its line (from 1; 0 for none), the path of the key, what is wrong, what to do."""
 
     line: int
     key: str

@@ -54,7 +54,7 @@ class RegistrationHooks:
 
     @hookspec
     def harness_algorithms(self) -> Iterable[AlgorithmSpec]:  # type: ignore[empty-body]
-        """Algorithms: `yield AlgorithmSpec(name="grpo", summary="…", load="mine.grpo:GRPO", config="mine.grpo:Config")`."""
+        """Algorithms: `yield AlgorithmSpec(name="ppo", summary="…", load="mine.ppo:PPO", config="mine.ppo:Config")`."""
 
     @hookspec
     def harness_recoveries(self) -> Iterable[RecoverySpec]:  # type: ignore[empty-body]
@@ -74,7 +74,7 @@ class RegistrationHooks:
 
     @hookspec
     def harness_protocols(self) -> Iterable[ProtocolSpec]:  # type: ignore[empty-body]
-        """Packaged protocols: `yield ProtocolSpec(name="chess", summary="…", path=Path(__file__).parent / "chess.yaml")`."""
+        """Packaged protocols: `yield ProtocolSpec(name="chess", summary="…", path=Path(__file__).with_name("c.yaml"))`."""
 
 
 class ObserverHooks:

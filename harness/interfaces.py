@@ -133,7 +133,7 @@ class Reward(ABC):
 
     @abstractmethod
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
-        """Returns one result a row, in order. A fault of one row is an `error` result, never a zero and never raised."""
+        """Returns one result a row, in order. A row's fault is an `error` result, never a zero and never raised."""
 
 
 # ------------------------------------------------------------------------------------------ training, recovery
@@ -150,7 +150,7 @@ class TrainingDomain:
 
 
 class Progress(Protocol):
-    """Where a long step tells how far it is: a progress bar on a terminal, plain lines elsewhere, a log in the store."""
+    """Where a long step tells how far it is: a bar on a terminal, plain lines elsewhere."""
 
     def __call__(self, done: int, total: int, metrics: Mapping[str, float]) -> None: ...
 
@@ -203,7 +203,7 @@ class Algorithm(ABC):
 
     @abstractmethod
     def train(self, context: TrainingContext) -> StepResult:
-        """Writes the trained model and its tokenizer to `context.output`. Raises StepFailed with a cause for a person."""
+        """Writes the trained model and its tokenizer to `context.output`. Raises StepFailed with a cause."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ class Session:
 
     @cached_property
     def registry(self) -> Registry:
-        """Returns the registry of the installed plugins. Raises PluginError with `--strict-plugins` and a failed one."""
+        """Returns the registry of the installed plugins. With `--strict-plugins`, raises PluginError for a failed one."""
         from harness.registry import Registry
 
         return Registry.discover(without=self.without, strict=self.strict_plugins)
