@@ -74,7 +74,7 @@ class RegistrationHooks:
 
     @hookspec
     def harness_protocols(self) -> Iterable[ProtocolSpec]:  # type: ignore[empty-body]
-        """Packaged protocols: `yield ProtocolSpec(name="chess", summary="…", path=Path(__file__).with_name("c.yaml"))`."""
+        """Packaged files: `yield ProtocolSpec(name="chess", summary="…", path=Path(__file__).with_name("c.yaml"))`."""
 
 
 class ObserverHooks:

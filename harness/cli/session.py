@@ -24,7 +24,7 @@ class Session:
 
     @cached_property
     def registry(self) -> Registry:
-        """Returns the registry of the installed plugins. With `--strict-plugins`, raises PluginError for a failed one."""
+        """Returns the registry of the installed plugins. Raises PluginError for a failed one if `--strict-plugins`."""
         from harness.registry import Registry
 
         return Registry.discover(without=self.without, strict=self.strict_plugins)
