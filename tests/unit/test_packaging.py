@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from packaging.requirements import Requirement
@@ -209,3 +210,20 @@ def test_an_old_python_is_refused_in_one_line(tmp_path: Path) -> None:
     assert refused.returncode != 0
     assert refused.stderr.splitlines()[0].startswith(f"error: {old} is not Python 3.11 or newer")
     assert not (tmp_path / "venv").exists()
+
+
+def test_the_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    with ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        packed = set(wheel.namelist())
+        metadata = wheel.read(next(name for name in packed if name.endswith("/METADATA"))).decode()
+    wanted = {
+        str(path.relative_to(ROOT / "plugins" if path.is_relative_to(ROOT / "plugins") else ROOT))
+        for path in repository_files()
+        if path.relative_to(ROOT).parts[0] in ("harness", "plugins")
+    }
+    assert wanted - packed == set()
+    assert {name.split("/")[0] for name in packed if ".dist-info/" not in name} == {"harness", *PLUGIN_PACKAGES}
+    assert "License-File: LICENSE" in metadata and "License-File: NOTICE" in metadata
