@@ -123,6 +123,7 @@ class Runner:
         states = {node.key: self._store.state(node.key) for node in order}
         missing = [node for node in order if states[node.key] != "done"]
         if not missing and self._folder.tables_hold(len(order)):
+            self._reporter.note(f"nothing to make: all {len(order)} results are in the store")
             return self._outcome(order, missing, _Walk())
         for node in missing:
             if states[node.key] == "damaged":

@@ -1,0 +1,169 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import typer
+from runnable_world import Bench
+from typer.testing import CliRunner
+
+from harness import StepFailed, UsageError
+from harness.cli import exec_node, run
+from harness.cli.session import Session
+from harness.engines.child_process import ChildProcess
+from harness.interfaces import NoConfig, NodeRequest
+from harness.process_environment import prepare_process
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def invoke(bench, monkeypatch, *arguments):
+    """Runs a command on the plugins of the bench, scored as it scores."""
+    monkeypatch.setattr("harness.evaluation.evaluate_checkpoint", bench.evaluate)
+    session = Session()
+    session.__dict__["registry"] = bench.registry
+    app = typer.Typer()
+    run.register(app)
+    exec_node.register(app)
+    command, *rest = map(str, arguments)
+    return CliRunner().invoke(app, [command, str(bench.path), *rest, "-o", str(bench.runs)], obj=session)
+
+
+def test_run_prints_the_folder_and_the_leaderboard(bench, monkeypatch):
+    result = invoke(bench, monkeypatch, "run", "--methods", "sequential")
+    assert result.exit_code == 0
+    assert f"run: {bench.runs}/small-" in result.stderr
+    assert "[3/9] train a (seed 0)" in result.stderr
+    assert "sequential" in result.stdout
+    again = invoke(bench, monkeypatch, "run", "--methods", "sequential")
+    assert "nothing to make: all 9 results are in the store" in again.stderr
+    assert bench.world.trained == ["a", "b"]
+
+
+def test_run_tells_scripts_what_it_came_to(bench, monkeypatch):
+    result = invoke(bench, monkeypatch, "run", "--json", "--seeds", "0,1", "--methods", "back")
+    told = json.loads(result.stdout)
+    assert told["executed"] == told["nodes"] == 2 + 2 * (3 * 3 + 1)
+    assert told["failures"] == []
+    assert os.path.exists(told["leaderboard"])  # noqa: PTH110
+
+
+def test_a_dry_run_makes_nothing(bench, monkeypatch):
+    result = invoke(bench, monkeypatch, "run", "--dry-run", "--json")
+    assert {row["done"] for row in json.loads(result.stdout)["nodes"]} == {False}
+    assert "0 in the store" in invoke(bench, monkeypatch, "run", "--dry-run").stdout
+    assert not bench.runs.exists()
+
+
+def test_failures_are_told_behind_the_tables(bench, monkeypatch):
+    def fail(names, step, context):
+        if names == "b":
+            raise RuntimeError("out of luck")
+
+    bench.world.on_train = fail
+    result = invoke(bench, monkeypatch, "run")
+    assert "sequential" in result.stdout
+    error = result.exception
+    assert isinstance(error, StepFailed)
+    assert error.exit_code == 1
+    assert "1 step failed\n  b: runnable-world 0: algorithm 'add' failed: RuntimeError: out of luck" in str(error)
+    assert "further results start from what failed" in str(error)
+
+
+def test_one_node_is_made_by_its_key(bench, monkeypatch):
+    key = bench.key("a")
+    assert invoke(bench, monkeypatch, "exec-node", key[:16]).exit_code == 0
+    assert bench.store.has(key)
+    assert bench.world.trained == ["a"]
+    assert invoke(bench, monkeypatch, "exec-node", key).exit_code == 0
+    assert bench.world.trained == ["a"]
+
+
+@pytest.mark.parametrize(("key", "message"), [("no-such-key", "has no node"), ("", "nodes have keys that begin")])
+def test_a_key_that_names_no_node_is_told(bench, monkeypatch, key, message):
+    error = invoke(bench, monkeypatch, "exec-node", key).exception
+    assert isinstance(error, UsageError)
+    assert message in str(error)
+
+
+def test_a_node_whose_parent_is_missing_is_told(bench, monkeypatch):
+    error = invoke(bench, monkeypatch, "exec-node", bench.key("b")).exception
+    assert isinstance(error, StepFailed)
+    assert "is not in the store: a" in str(error)
+
+
+def request(tmp_path, script):
+    return NodeRequest(
+        key="k", label="math", needs=frozenset(), protocol=tmp_path, store=tmp_path,
+        arguments=[sys.executable, "-c", script], execute=lambda: None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "raised", "message"),
+    [
+        ("import sys; print('error: math: no luck', '  → try', sep='\\n'); sys.exit(1)", StepFailed, "^math: no luck"),
+        ("import sys; print('error: bad'); sys.exit(2)", UsageError, "bad"),
+        ("import os; os.kill(os.getpid(), 9)", StepFailed, "killed by signal 9"),
+        ("import sys; sys.exit(130)", KeyboardInterrupt, "^$"),
+    ],
+)
+def test_a_childs_end_is_told_as_the_child_told_it(tmp_path, script, raised, message):
+    with pytest.raises(raised, match=message):
+        ChildProcess(NoConfig()).execute(request(tmp_path, script))
+
+
+def test_a_child_that_ends_well_passes(tmp_path, capfd):
+    ChildProcess(NoConfig()).execute(request(tmp_path, "print('step 1')"))
+    assert "step 1" in capfd.readouterr().err
+
+
+COMMAND = """
+import os, signal, sys, typer
+import harness.cli
+from harness.cli import app, main
+
+@app.command("burst")
+def burst(how: str) -> None:
+    if how == "defect":
+        raise ValueError("what nobody expected")
+    os.kill(os.getpid(), signal.SIGTERM if how == "stop" else signal.SIGINT)
+    signal.pause()
+
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["burst", "stop"], 4, "stopped; the same command goes on where this one stopped"),
+        (["burst", "interrupt"], 130, "interrupted; the same command goes on where this one stopped"),
+        (["burst", "defect"], 1, "error: internal error: ValueError: what nobody expected"),
+        (["--debug", "burst", "defect"], 1, "Traceback"),
+        (["burst"], 2, "Missing argument"),
+        (["run", "no-such-protocol"], 2, "error: there is no file no-such-protocol"),
+    ],
+)
+def test_exit_codes_and_their_one_message(arguments, code, message):
+    done = subprocess.run([sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert ("Traceback" in done.stderr) == ("--debug" in arguments)
+
+
+def test_telemetry_is_off_and_offline_holds_for_every_library(monkeypatch):
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    prepare_process(debug=True)
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
+    assert "HF_HUB_OFFLINE" not in os.environ
+    monkeypatch.setenv("HARNESS_OFFLINE", "1")
+    prepare_process(debug=True)
+    assert (os.environ["HF_HUB_OFFLINE"], os.environ["HF_DATASETS_OFFLINE"]) == ("1", "1")
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)

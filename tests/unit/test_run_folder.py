@@ -1,0 +1,130 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from runnable_world import Bench
+
+from harness.progress import PlainReporter, TerminalReporter
+from harness.provenance import gather_provenance, told_command
+from harness.run_folder import RunFolder
+
+
+@settings(deadline=None, max_examples=25)  # every event is synced to the disk
+@given(
+    before=st.lists(st.text(max_size=8), max_size=3),
+    cut=st.integers(1, 12),
+    after=st.lists(st.text(max_size=8), min_size=1, max_size=3),
+)
+def test_events_after_a_torn_line_are_whole(tmp_path_factory, before, cut, after):
+    folder = RunFolder(tmp_path_factory.mktemp("run"))
+    for name in [*before, "torn"]:
+        folder.append(name, label=name)
+    log = folder.path / "events.jsonl"
+    log.write_bytes(log.read_bytes()[:-cut])
+    for name in after:
+        folder.append(name, label=name)
+    kept = [event["event"] for event in folder.events()]
+    # A cut of the line's end alone takes its newline, not its content.
+    assert kept == [*before, *(["torn"] if cut == 1 else []), *after]
+    assert all(event["label"] == event["event"] for event in folder.events())
+
+
+def test_a_folder_without_a_log_has_no_events(tmp_path):
+    assert RunFolder(tmp_path).events() == []
+    assert RunFolder(tmp_path).provenance() == {}
+
+
+def test_tables_count_only_when_made_of_as_many_results(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.append("tables_written", done=3)
+    assert not folder.tables_hold(3)
+    for name in ("scores.parquet", "leaderboard.json"):
+        (tmp_path / name).touch()
+    assert folder.tables_hold(3)
+    assert not folder.tables_hold(4)
+
+
+def test_provenance_says_what_a_result_was_made_with_and_nothing_private(tmp_path):
+    bench = Bench(tmp_path)
+    record = gather_provenance(bench.plan, bench.registry)
+    assert record["plan"] == bench.plan.key
+    assert record["packages"]["pydantic"]
+    assert record["hardware"]["cores"] >= 1
+    assert record["plugins"]["runnable-world"] == "0"
+    assert str(Path.home()) not in json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("lab", "lab"),
+        ("/work/here/lab.yaml", "lab.yaml"),
+        ("/home/somebody/lab.yaml", "…/lab.yaml"),
+        ("--runs=/home/somebody/runs", "--runs=…/runs"),
+        ("~/lab.yaml", "…/lab.yaml"),
+        ("--seeds=0,1", "--seeds=0,1"),
+    ],
+)
+def test_commands_are_recorded_without_peoples_folders(argument, told):
+    assert told_command([argument], Path("/work/here")) == [told]
+
+
+def test_plain_progress_is_a_few_lines_a_step(tmp_path, capsys):
+    bench = Bench(tmp_path)
+    reporter = PlainReporter(Console(width=200))
+    reporter.begin(9, 2)
+    reporter.node_started(bench.plan.nodes[bench.key("a")], 3)
+    for step in range(1, 101):
+        reporter.progress(step, 100, {"loss": 1.0, "reward": step / 100})
+    reporter.node_finished(bench.plan.nodes[bench.key("a")], 1.5, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "[3/9] train a (seed 0)"
+    assert [line for line in lines if "/100" in line] == [
+        f"[3/9] train a (seed 0): {step}/100  reward {step / 100:.3g}" for step in (20, 40, 60, 80)
+    ]
+    assert lines[-1] == "[3/9] train a (seed 0): done after 1.5 s"
+
+
+def test_a_terminal_shows_the_node_its_reward_and_the_time_left(tmp_path):
+    bench = Bench(tmp_path)
+    console = Console(width=160, force_terminal=True, record=True)
+    reporter = TerminalReporter(console)
+    reporter.begin(9, 2)
+    reporter.node_started(bench.plan.nodes[bench.key("a")], 3)
+    reporter.progress(5, 10, {"reward": 0.25})
+    shown = Console(width=160)
+    with shown.capture() as capture:
+        shown.print(reporter._bars.get_renderable())
+    reporter.end()
+    assert "train a (seed 0)" in capture.get()
+    assert "5/10" in capture.get()
+    assert "reward 0.25" in capture.get()
+
+
+PRINTING = """
+import os, subprocess, sys
+from pathlib import Path
+from harness.console_log import lasting_stderr, output_to
+terminal = lasting_stderr()
+try:
+    with output_to(Path(sys.argv[1])):
+        print("a library speaks")
+        os.write(2, b"native code warns\\n")
+        subprocess.run(["echo", "a child complains"], check=True)
+        print("for the person", file=terminal, flush=True)
+        raise RuntimeError
+except RuntimeError:
+    print("told")
+"""
+
+
+def test_what_libraries_print_goes_to_the_log_and_what_a_person_needs_does_not(tmp_path):
+    log = tmp_path / "run" / "console.log"
+    done = subprocess.run([sys.executable, "-c", PRINTING, str(log)], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("told\n", "for the person\n")
+    assert sorted(log.read_text().splitlines()) == ["a child complains", "a library speaks", "native code warns"]
