@@ -94,7 +94,7 @@ def check_space(folder: Path, checkpoints: int, base: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UsageError(
-            f"has {free / 2**30:.1f} GiB free; {checkpoints} checkpoints need about {needed / 2**30:.1f} GiB",
+            f"has {free / 2**20:,.0f} MiB free; {checkpoints} checkpoints need about {needed / 2**20:,.0f} MiB",
             where=str(folder),
             hint="free some space, or choose another folder with -o or HARNESS_RUNS",
         )

@@ -141,21 +141,15 @@ class Runner:
             RunStarted(protocol=self._plan.protocol, run=self._folder.path, nodes=len(order), done=done),
         )
         self._reporter.begin(len(order), done)
-        stopped = ""
         try:
             with output_to(log):
                 self._walk(missing, done, walk)
         except BaseException as error:
-            stopped = _why(error)
             self._reporter.end()
-            self._finish(invocation, order, walk, stopped)
-            try:
-                self._write_tables(order)
-            except Exception as fault:  # told, and the reason of the stop goes on
-                self._reporter.note(f"warning: no tables of what there is: {fault}")
+            self._record_stop(invocation, order, walk, _why(error))
             raise
         self._reporter.end()
-        self._finish(invocation, order, walk, stopped)
+        self._finish(invocation, walk, stopped="")
         self._write_tables(order)
         return self._outcome(order, missing, walk)
 
@@ -241,7 +235,15 @@ class Runner:
         gathered = gather_provenance(self._plan, self._registry)
         self._folder.write_provenance(gathered | {"invocations": [*earlier, invocation]})
 
-    def _finish(self, invocation: dict[str, Any], order: Sequence[Node], walk: _Walk, stopped: str) -> None:
+    def _record_stop(self, invocation: dict[str, Any], order: Sequence[Node], walk: _Walk, stopped: str) -> None:
+        """Records what can be recorded of a run that stops; what cannot is told, and hides not why it stopped."""
+        try:
+            self._finish(invocation, walk, stopped)
+            self._write_tables(order)
+        except Exception as fault:
+            self._reporter.note(f"warning: this stop is not fully recorded: {fault}")
+
+    def _finish(self, invocation: dict[str, Any], walk: _Walk, stopped: str) -> None:
         invocation |= {"ended": _now(), "executed": walk.executed, "failed": len(walk.failures), "stopped": stopped}
         self._record(invocation)
         self._folder.append(

@@ -288,6 +288,10 @@ class Bench:
     def run(self):
         return self.runner().run()
 
+    @property
+    def plan_folder(self) -> str:
+        return f"small-{self.plan.key[:12]}"
+
     def key(self, label: str) -> str:
         [key] = [key for key, node in self.plan.nodes.items() if node.label == label]
         return key

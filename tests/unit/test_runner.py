@@ -1,3 +1,4 @@
+import errno
 import json
 
 import pytest
@@ -8,9 +9,11 @@ from harness.errors import UsageError
 from harness.execution.seeds import named_seed
 from harness.interruption import Terminated
 from harness.leaderboard import Leaderboard
+from harness.preconditions import check_space
 from harness.run_folder import RunFolder
 from harness.runner import walk_order
 from harness.scores import read_scores
+from harness.store import StoreFull
 
 
 @pytest.fixture
@@ -171,3 +174,24 @@ def test_a_runs_folder_that_is_a_file_is_told_before_anything_runs(bench):
         bench.run()
     assert raised.value.where == str(bench.runs)
     assert bench.world.evaluated == 0
+
+
+def test_a_full_disk_stops_the_run_and_is_what_it_tells(bench):
+    def fill(names, step, context):
+        (bench.runs / bench.plan_folder / "provenance.json").unlink()
+        (bench.runs / bench.plan_folder / "provenance.json").mkdir()  # nothing can be recorded either
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    bench.world.on_train = fill
+    with pytest.raises(StoreFull, match="no space is left"):
+        bench.run()
+    assert bench.world.trained == ["a"]
+    assert bench.reporter.notes[-1].startswith("warning: this stop is not fully recorded")
+    assert bench.store.has(bench.key("a after base"))
+
+
+def test_too_little_room_is_told(bench):
+    base = bench.executor().parts.base_folder(bench.plan.nodes[bench.key("base")])
+    check_space(bench.folder, 4, base)
+    with pytest.raises(UsageError, match=r"MiB free; 1000000000000000 checkpoints need about [\d,]+ MiB"):
+        check_space(bench.folder, 10**15, base)
