@@ -11,10 +11,13 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.errors import CheckpointError, HarnessError, StepFailed
+from harness.checkpoint import weight_files
+from harness.errors import CheckpointError, StepFailed
 from harness.interfaces import EvaluationTask
 from harness.nodes import EvaluationSettings
 
@@ -80,30 +83,29 @@ def measurements(task: EvaluationTask, results: Mapping[str, Any]) -> list[dict[
 
 
 def _evaluate(folder: Path, names: list[str], task_folder: Path | None, settings: EvaluationSettings) -> dict[str, Any]:
-    from lm_eval import simple_evaluate
+    # Not `simple_evaluate`: it lists the installed packages at every call, half a second that adds up over the domains
+    # of every checkpoint. What it does to seeds and tasks before it calls `evaluate` is done here in the same order.
+    from lm_eval import evaluate
 
     language_model = _language_model(folder, settings.batch_size)
     manager = _task_manager(task_folder)
     unknown = sorted(set(names) - set(manager.all_tasks))
     if unknown:
         raise StepFailed(f"lm-eval knows no task {', '.join(unknown)}", where=str(task_folder or "lm-eval's own tasks"))
-    results: dict[str, Any] = simple_evaluate(
-        model=language_model,
-        tasks=names,
-        task_manager=manager,
-        limit=settings.limit,
-        batch_size=settings.batch_size,
-        random_seed=settings.seed,
-        numpy_random_seed=settings.seed,
-        torch_random_seed=settings.seed,
-        fewshot_random_seed=settings.seed,
-        log_samples=True,
-    )
+    _seed_generators(settings.seed)
+    loaded = manager.load(names)
+    for task in loaded["tasks"].values():
+        if task.get_config("num_fewshot") is None:
+            task.set_config(key="num_fewshot", value=0)
+        task.set_fewshot_seed(seed=settings.seed)
+    results: dict[str, Any] = evaluate(lm=language_model, task_dict=loaded, limit=settings.limit)
+    results["config"] = asdict(settings) | {"device": str(language_model.device)}
+    results["lm_eval_version"] = version("lm_eval")
     return results
 
 
-_loaded: dict[Path, Any] = {}
-"""The checkpoint that was scored last: its domains are scored one after another."""
+_loaded: dict[tuple[Any, ...], Any] = {}
+"""The checkpoint that was scored last, by its files' state: its domains are scored one after another."""
 
 
 def _language_model(folder: Path, batch_size: int) -> Any:
@@ -111,18 +113,17 @@ def _language_model(folder: Path, batch_size: int) -> Any:
     from lm_eval.models.huggingface import HFLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    if folder not in _loaded:
+    state = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in weight_files(folder))
+    if state not in _loaded:
         _loaded.clear()
         try:
             model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
             tokenizer = AutoTokenizer.from_pretrained(folder)
-        except HarnessError:
-            raise
         except Exception as error:  # transformers and safetensors raise many kinds
             raise CheckpointError(f"the checkpoint cannot be loaded: {error}", where=str(folder)) from error
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        _loaded[folder] = (model.to(device).eval(), tokenizer, device)
-    model, tokenizer, device = _loaded[folder]
+        _loaded[state] = (model.to(device).eval(), tokenizer, device)
+    model, tokenizer, device = _loaded[state]
     return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, device=device)
 
 
@@ -133,6 +134,15 @@ def _task_manager(task_folder: Path | None) -> Any:
         return TaskManager()
     # lm-eval's own thousands of tasks take seconds to index, and a domain's names could meet theirs.
     return TaskManager(include_path=str(task_folder), include_defaults=False)
+
+
+def _seed_generators(seed: int) -> None:
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 @contextmanager

@@ -120,7 +120,8 @@ class Executor:
     def _recover(self, node: RecoverNode, folder: Path, progress: Progress) -> None:
         registered = self.parts.registered(node.recovery)
         work, metrics = self._workplace(node, folder)
-        domains = LazyDomains(self.plan.domains, self.parts)
+        readable = self.plan.domains_before(node.key)  # the key covers these and no others
+        domains = LazyDomains({name: self.plan.domains[name] for name in readable}, self.parts)
         depth = self._depth(node.key)
 
         def train(use: PluginUse, checkpoint: Path, names: Sequence[str]) -> StepResult:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness import Config, NoConfig, Reward, RewardBatch, RewardResult
+from harness.checkpoint import check_checkpoint
 from harness_lab.questions import KINDS
 
 REWARD_MODEL = Path(__file__).parent / "models" / "cw-reward"
@@ -74,6 +75,7 @@ class LearnedReward(Reward):
     def _loaded(self) -> tuple[Any, Any]:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+        check_checkpoint(self.config.model)
         model = AutoModelForSequenceClassification.from_pretrained(self.config.model, num_labels=1)
         return model.eval(), AutoTokenizer.from_pretrained(self.config.model, padding_side="right")
 

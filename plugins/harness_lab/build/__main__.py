@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from harness_lab.build.base_model import SEQUENCES_PER_STEP, train_base_model
+from harness_lab.build.base_model import SEQUENCES_PER_STEP, STEPS, new_model, train_phase
 from harness_lab.build.record import write_record
 from harness_lab.build.sampled_scores import sampled_score
 from harness_lab.questions import KINDS
@@ -28,7 +29,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m harness_lab.build", description=__doc__)
     parser.add_argument("what", nargs="?", choices=("base", "reward", "all"), default="all")
     parser.add_argument("--out", type=Path, default=MODELS, help="folder of the two models")
-    parser.add_argument("--steps", type=int, default=4500, help="optimizer steps of the base model")
+    parser.add_argument(
+        "--steps", type=int, nargs=2, default=STEPS, help="optimizer steps of the base model's two phases"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
@@ -41,13 +44,16 @@ def main() -> None:
         build_reward_model(arguments.out / "base", arguments.out / "cw-reward", seed=arguments.seed)
 
 
-def build_base(folder: Path, *, steps: int, seed: int) -> None:
+def build_base(folder: Path, *, steps: Sequence[int], seed: int) -> None:
     """Trains the base model and writes it to `folder` with its tokenizer and its record."""
     tokenizer = build_tokenizer()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch:
-        model, curve = train_base_model(tokenizer, steps=steps, seed=seed, scratch=scratch)
-    model.save_pretrained(folder)
+    model = new_model(tokenizer, seed)
+    curve = []
+    for phase, phase_steps in enumerate(steps):
+        with tempfile.TemporaryDirectory() as scratch:
+            curve += train_phase(model, tokenizer, phase, steps=phase_steps, seed=seed, scratch=scratch)
+    model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     scores = {
         name: round(sampled_score(model, tokenizer, kind, count=SCORED_PROMPTS, seed=seed), 2)
@@ -56,7 +62,7 @@ def build_base(folder: Path, *, steps: int, seed: int) -> None:
     write_record(
         folder,
         {
-            "steps": steps,
+            "steps": list(steps),
             "sequences_per_step": SEQUENCES_PER_STEP,
             "seed": seed,
             "train_seconds": round(time.monotonic() - started, 1),

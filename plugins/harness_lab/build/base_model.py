@@ -7,16 +7,24 @@ with a real base model.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch.utils.data import IterableDataset
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Trainer, TrainingArguments
 
-from harness_lab.questions import KINDS
+from harness_lab.questions import KINDS, QuestionKind
+from harness_lab.questions.lookup import Lookup
 from harness_lab.tokenizer import MAX_LENGTH
 
+STEPS = (4500, 600)
+"""Optimizer steps of the two phases."""
+LEARNING_RATES = (2e-3, 1e-3)
+PHASES: tuple[dict[str, QuestionKind], ...] = (KINDS, KINDS | {"qa": Lookup(near_misses=0.0)})
+"""The second phase answers QA wrongly with any number instead of another fact's. After the first alone the model
+picks among the text's numbers as if by chance and no reward moves it; numbers from nowhere are a fault that can be
+trained away."""
 MIXTURE = ("code", "math", "qa", "qa", "cw")
 SHARE_RIGHT = {"code": 0.6, "math": 0.6, "qa": 0.6, "cw": 0.4}
 SEQUENCES_PER_STEP = 256
@@ -25,15 +33,16 @@ SEQUENCES_PER_STEP = 256
 class SupervisedDraws(IterableDataset[dict[str, str]]):
     """An endless stream of training prompts, each with an answer that is right with its domain's share."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, kinds: Mapping[str, QuestionKind]) -> None:
         self.seed = seed
+        self.kinds = kinds
 
     def __iter__(self) -> Iterator[dict[str, str]]:
         rng = random.Random(f"lab/base-model/{self.seed}")
-        draws = {name: kind.draw("train", self.seed) for name, kind in KINDS.items()}
+        draws = {name: kind.draw("train", self.seed) for name, kind in self.kinds.items()}
         while True:
             name = rng.choice(MIXTURE)
-            question, kind = next(draws[name]), KINDS[name]
+            question, kind = next(draws[name]), self.kinds[name]
             answer = kind.right_answer if rng.random() < SHARE_RIGHT[name] else kind.wrong_answer
             yield {"prompt": question.prompt, "answer": answer(question, rng)}
 
@@ -81,18 +90,20 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM
     return model
 
 
-def train_base_model(
-    tokenizer: PreTrainedTokenizerFast, *, steps: int, seed: int, scratch: str
-) -> tuple[LlamaForCausalLM, list[dict[str, Any]]]:
-    """Returns the trained base model and its loss curve: rows of `step`, `loss`, `learning_rate`."""
-    model = new_model(tokenizer, seed)
+def train_phase(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: int, *, steps: int, seed: int, scratch: str
+) -> list[dict[str, Any]]:
+    """Trains `model` in place on the draws of `phase` (0 or 1).
+
+    Returns its loss curve: rows of `phase`, `step`, `loss`, `learning_rate`.
+    """
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
             output_dir=scratch,
             max_steps=steps,
             per_device_train_batch_size=SEQUENCES_PER_STEP,
-            learning_rate=2e-3,
+            learning_rate=LEARNING_RATES[phase],
             lr_scheduler_type="cosine",
             warmup_steps=steps // 10,
             weight_decay=0.01,
@@ -106,11 +117,9 @@ def train_base_model(
             use_cpu=True,
             disable_tqdm=True,
         ),
-        train_dataset=SupervisedDraws(seed),
+        train_dataset=SupervisedDraws(seed + phase, PHASES[phase]),
         data_collator=AnswerCollator(tokenizer),
     )
     trainer.train()
-    curve = [
-        {k: row[k] for k in ("step", "loss", "learning_rate")} for row in trainer.state.log_history if "loss" in row
-    ]
-    return model.eval(), curve
+    history = [row for row in trainer.state.log_history if "loss" in row]
+    return [{"phase": phase} | {key: row[key] for key in ("step", "loss", "learning_rate")} for row in history]

@@ -18,6 +18,10 @@ class Lookup(QuestionKind):
     name = "qa"
     completion_tokens = 4
 
+    def __init__(self, near_misses: float = 0.7) -> None:
+        self.near_misses = near_misses
+        """How often a wrong answer is another fact's number rather than any number at all."""
+
     def question(self, rng: random.Random) -> Question:
         count = rng.choice((2, 3))
         owners, things = rng.sample(NAMES, count), rng.sample(NOUNS, count)
@@ -29,7 +33,7 @@ class Lookup(QuestionKind):
 
     def wrong_answer(self, question: Question, rng: random.Random) -> str:
         others = [number for _, number, _ in _FACT.findall(question.prompt) if number != question.answer]
-        if rng.random() < 0.7:
+        if rng.random() < self.near_misses:
             return rng.choice(others)
         return str(rng.choice([number for number in range(10, 100) if str(number) != question.answer]))
 

@@ -1,0 +1,25 @@
+"""The number must be the number: the `lm-eval` command prints what the harness scored."""
+
+import json
+import subprocess
+import sys
+
+from harness.evaluation import evaluate_checkpoint
+from harness.nodes import EvaluationSettings
+from harness_lab.domains import CWDomain, LabDomainConfig
+from harness_lab.model import FOLDER
+
+
+def test_the_command_prints_the_same_sampled_score(tmp_path):
+    domain, settings = CWDomain(LabDomainConfig()), EvaluationSettings(limit=40, batch_size=16, seed=11)
+    evaluate_checkpoint(FOLDER, domain.evaluation_tasks(), domain.task_folder(), settings, tmp_path)
+    (row,) = json.loads((tmp_path / "rows.json").read_text())
+    command = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", f"pretrained={FOLDER}"]
+    command += ["--tasks", "lab_cw", "--include_path", str(domain.task_folder()), "--seed", "11"]
+    command += ["--batch_size", "16", "--limit", "40", "--output_path", str(tmp_path / "out")]
+    subprocess.run(command, check=True, capture_output=True)
+    (results,) = (tmp_path / "out").rglob("results_*.json")
+    printed = json.loads(results.read_text())["results"]["lab_cw"]
+    assert printed["rubric,none"] == row["value"]
+    assert printed["rubric_stderr,none"] == row["stderr"]
+    assert 0 < row["value"] < 1
