@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -91,9 +92,19 @@ class RunFolder:
         """Replaces what is recorded. Raises UsageError where it cannot be written."""
         write_text(self.path / PROVENANCE, json.dumps(provenance, indent=1) + "\n")
 
+    def tables_written(self, done: int) -> None:
+        """Notes that score table and leaderboard, as they are, are of `done` nodes. Raises UsageError as `append`."""
+        self.append("tables_written", done=done, sha256=self._digests())
+
     def tables_hold(self, done: int) -> bool:
-        """Returns whether score table and leaderboard are there and were made of `done` nodes."""
-        if not all((self.path / name).is_file() for name in (SCORES, LEADERBOARD)):
+        """Returns whether score table and leaderboard were made of `done` nodes and are as they were written."""
+        made = [event for event in self.events() if event.get("event") == "tables_written"]
+        if not made or made[-1].get("done") != done:
             return False
-        made = [event.get("done") for event in self.events() if event["event"] == "tables_written"]
-        return bool(made) and made[-1] == done
+        try:
+            return bool(made[-1].get("sha256") == self._digests())
+        except OSError:
+            return False
+
+    def _digests(self) -> dict[str, str]:
+        return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in (SCORES, LEADERBOARD)}

@@ -271,7 +271,7 @@ class Runner:
         write_scores(scores, self._folder.path / SCORES)
         leaderboard = build_leaderboard(scores, self._plan, self._store, self._folder.provenance())
         write_text(self._folder.path / LEADERBOARD, leaderboard.to_json())
-        self._folder.append("tables_written", done=done)
+        self._folder.tables_written(done)
 
 
 def _why(error: BaseException) -> str:

@@ -39,14 +39,34 @@ def test_a_folder_without_a_log_has_no_events(tmp_path):
     assert RunFolder(tmp_path).provenance() == {}
 
 
+TABLES = ("scores.parquet", "leaderboard.json")
+
+
 def test_tables_count_only_when_made_of_as_many_results(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.append("tables_written", done=3)
+    for name in TABLES:
+        (tmp_path / name).write_text("whole")
     assert not folder.tables_hold(3)
-    for name in ("scores.parquet", "leaderboard.json"):
-        (tmp_path / name).touch()
+    folder.tables_written(3)
     assert folder.tables_hold(3)
     assert not folder.tables_hold(4)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_that_are_damaged_or_gone_do_not_count(tmp_path, name):
+    folder = RunFolder(tmp_path)
+    for table in TABLES:
+        (tmp_path / table).write_text("whole")
+    folder.tables_written(3)
+    (tmp_path / name).write_text("torn")
+    assert not folder.tables_hold(3)
+    (tmp_path / name).unlink()
+    assert not folder.tables_hold(3)
+
+
+def test_lines_of_the_log_that_are_no_events_of_ours_do_not_matter(tmp_path):
+    (tmp_path / "events.jsonl").write_text('{"x": 1}\n[]\nnull\n')
+    assert not RunFolder(tmp_path).tables_hold(0)
 
 
 def test_provenance_says_what_a_result_was_made_with_and_nothing_private(tmp_path):
