@@ -48,7 +48,7 @@ class Store:
 
     def path(self, key: str) -> Path:
         """Returns where the result `key` is or will be."""
-        if not key or key.startswith(".") or ".tmp-" in key or Path(key).name != key:
+        if not _is_key(key):
             raise ValueError(f"{key!r} is no key of a store")
         return self.root / key
 
@@ -146,9 +146,11 @@ class Store:
         """Removes what killed processes left: temporaries whose key nobody holds, and scratch of finished results."""
         if not self.root.is_dir():
             return
-        stale = {path.name.partition(".tmp-")[0] for path in self.root.glob("*.tmp-*")}
+        # What a file manager or a network file system leaves here is not ours, and no key.
+        stale = {name for path in self.root.glob("*.tmp-*") if _is_key(name := path.name.partition(".tmp-")[0])}
         scratch = self.root / ".scratch"
-        finished = {path.name for path in scratch.iterdir() if self.has(path.name)} if scratch.is_dir() else set()
+        kept = [path.name for path in scratch.iterdir() if _is_key(path.name)] if scratch.is_dir() else []
+        finished = {key for key in kept if self.has(key)}
         with self._disk_errors():
             for key in sorted(stale | finished):
                 lock = self._lock_of(key)
@@ -224,6 +226,10 @@ def _is_full(error: BaseException) -> bool:
         return error.errno in FULL
     text = str(error).lower()  # libraries that write from native code raise errors of their own
     return "os error 28" in text or os.strerror(errno.ENOSPC).lower() in text
+
+
+def _is_key(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and ".tmp-" not in name and Path(name).name == name
 
 
 def _read_marker(folder: Path) -> dict[str, Any]:

@@ -52,6 +52,18 @@ def test_scratch_goes_once_the_result_is_there(tmp_path):
     assert not scratch.exists()
 
 
+def test_sweeping_leaves_alone_what_is_not_the_stores(tmp_path):
+    store = Store(tmp_path)
+    write(store)
+    strangers = [tmp_path / ".nfs1.tmp-2", tmp_path / ".scratch" / ".DS_Store"]
+    for stranger in strangers:
+        stranger.parent.mkdir(exist_ok=True)
+        stranger.write_text("x")
+    store.sweep()
+    assert all(stranger.is_file() for stranger in strangers)
+    assert store.has("a1")
+
+
 def test_a_result_that_is_there_is_kept(tmp_path):
     store = Store(tmp_path)
     folder = write(store, text="first")
