@@ -61,8 +61,11 @@ def plan(
 
 
 def done_keys(made: Plan, store: Path) -> set[str]:
-    """Returns the keys of a plan's nodes that the store holds; the base model counts as done, it is not made."""
-    return {key for key, node in made.nodes.items() if node.kind == "base" or (store / key / "DONE.json").is_file()}
+    """Returns the keys of a plan's nodes that the store holds whole; the base model counts as done, it is not made."""
+    from harness.store import Store
+
+    held = Store(store)
+    return {key for key, node in made.nodes.items() if node.kind == "base" or held.has(key)}
 
 
 def tree_of(made: Plan, done: Collection[str]) -> Tree:

@@ -12,6 +12,7 @@ from harness.cli import app
 from harness.cli.selection import methods_from, seeds_from
 from harness.errors import UsageError
 from harness.registry import Registry
+from harness.store import Store
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def told(result):
 
 
 def finish(store, key):
-    (store / key).mkdir(parents=True)
-    (store / key / "DONE.json").write_text("{}")
+    with Store(store).writing(key) as folder:
+        (folder / "rows.json").write_text("[]")
 
 
 def test_at_first_everything_is_to_do(harness):
@@ -45,7 +46,10 @@ def test_what_the_store_holds_is_done(harness, tmp_path):
     plan = told(harness("plan", "games.yaml", "--json"))
     first = plan["methods"][0]["lineage"][1]
     finish(tmp_path / "elsewhere" / "store", first)
-    (tmp_path / "elsewhere" / "store" / plan["methods"][0]["lineage"][2]).mkdir()  # begun, not done
+    begun, damaged = plan["methods"][0]["lineage"][2:4]
+    (tmp_path / "elsewhere" / "store" / begun).mkdir()
+    finish(tmp_path / "elsewhere" / "store", damaged)
+    (tmp_path / "elsewhere" / "store" / damaged / "rows.json").unlink()  # `run` makes it again
     again = told(harness("plan", "games.yaml", "--json", "-o", "elsewhere"))
     assert set(again["done"]) - set(plan["done"]) == {first}
     assert again["to_do"]["optimizer_steps"] == 303
