@@ -21,6 +21,7 @@ from harness.cli import (
     show,
     validate,
 )
+from harness.cli.console import accept_any_text
 from harness.cli.session import Session
 from harness.errors import ExitCode, HarnessError
 from harness.interruption import catch_termination, raise_if_terminated, told_to_a_person
@@ -61,6 +62,7 @@ def options(
 def main() -> None:
     """Runs the command line and exits with one of `ExitCode`'s values."""
     debug = "--debug" in sys.argv
+    accept_any_text()
     catch_termination()
     try:
         with told_to_a_person():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,22 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH_OF_PLAIN_OUTPUT = 200
+PLAIN = {"−": "-", "–": "-", "±": "+-", "→": "->", "≥": ">=", "≤": "<=", "×": "x", "…": "..."}
+"""What stands for a sign that the output's encoding has not; a lost minus would make another number of it."""
+
+
+def accept_any_text() -> None:
+    """Makes standard output and error write plainly what their encoding has no sign for, where they would raise."""
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def terminal() -> Console:

@@ -4,6 +4,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -225,3 +227,16 @@ def test_a_folder_that_cannot_be_written_to_is_told(runs, invoke, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
         invoke("leaderboard", "add", "fake", "-d", tmp_path / "file")
+
+
+def test_a_terminal_without_the_signs_shows_the_numbers_and_their_minus(runs):
+    _, folder = make_leaderboard(runs)
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "harness", "show", str(folder)]
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    whole = printed(folder, 200)
+    for sign, plain in (("−", " -"), ("±", "+-")):
+        count = len(re.findall(rf"{sign}\d", whole))
+        assert count > 0
+        assert len(re.findall(rf"{re.escape(plain)}\d", done.stdout.decode("ascii"))) == count
