@@ -48,7 +48,7 @@ def list_plugins(
 @commands.command("show")
 def show_plugin(
     context: typer.Context,
-    name: str = typer.Argument(help="A name, or distribution/name."),
+    name: str = typer.Argument(metavar="NAME", help="A name, or distribution/name."),
     kind: str | None = typer.Option(None, "--kind", metavar="KIND", help="Only this kind, such as domain."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
@@ -65,7 +65,7 @@ def show_plugin(
 @commands.command("check")
 def check_plugin(
     context: typer.Context,
-    name: str = typer.Argument(help="A name, or distribution/name."),
+    name: str = typer.Argument(metavar="NAME", help="A name, or distribution/name."),
     kind: str | None = typer.Option(None, "--kind", metavar="KIND", help="Only this kind, such as domain."),
     config: str = typer.Option("{}", "--config", metavar="JSON", help="Keys of its config, as a JSON object."),
 ) -> None:
@@ -97,7 +97,7 @@ def check_plugin(
 
 @commands.command("new")
 def new_plugin(
-    name: str = typer.Argument(help="The plugin's name, such as chess; the project is harness-chess."),
+    name: str = typer.Argument(metavar="NAME", help="The plugin's name, such as chess; the project is harness-chess."),
     into: str = typer.Option(".", "--into", metavar="FOLDER", help="Where to put the project's folder."),
 ) -> None:
     """Write a new plugin project: one reward that works, its entry point, and its test."""
