@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.tables.layout import MISSING, decimals, header, leaderboard_table, name_of, number, shortest_first
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from harness.statistics import Estimate
 
 NAME_WIDTH = 20
-CELL_WIDTH = 12
+"""Wider names are folded where the numbers need the room."""
+GAP = 2
 WIDE = 100
 
 
@@ -25,18 +26,21 @@ def print_tables(leaderboard: Leaderboard, console: Console) -> None:
 
     console.print(Text(f"{leaderboard.protocol}, base model {leaderboard.model}", style="bold"))
     for table in (*_ranking(leaderboard, console.width), _training(leaderboard)):
+        console.print()
         console.print(table)
+    console.print()
     for note in leaderboard_table(leaderboard).notes:
         console.print(Text(note, style="dim"))
     console.print(Text("\nAfter each step: score, and change by the step", style="bold"))
     for table in _trajectories(leaderboard, console.width):
+        console.print()
         console.print(table)
     if any(row.recoveries for row in leaderboard.rows):
-        console.print(Text("\nRecoveries", style="bold"))
+        console.print(Text("\nRecoveries\n", style="bold"))
         console.print(_recoveries(leaderboard, wide=console.width >= WIDE))
         console.print(
             Text(
-                "Ratio: share of the damage undone. Collateral: points that the other domains lost on average; "
+                "\nRatio: share of the damage undone. Collateral: points that the other domains lost on average; "
                 "net: how they changed. ± is half of a 95 % interval.",
                 style="dim",
             )
@@ -48,7 +52,7 @@ def _new_table(first: str, others: Sequence[str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
     table.add_column(Text(first), overflow="fold")
     for other in others:
         table.add_column(Text(other), justify="right", no_wrap=True)
@@ -61,12 +65,24 @@ def _add(table: Table, cells: Sequence[str], style: str = "") -> None:
     table.add_row(*(Text(cell) for cell in cells), style=style)
 
 
-def _groups(columns: Sequence[str], width: int) -> Iterator[tuple[str, ...]]:
-    """Yields the columns in as many tables as the width asks for; the average takes a place too."""
-    size = max(1, (width - NAME_WIDTH) // CELL_WIDTH)
-    everything = (*columns, "")
-    for start in range(0, len(everything), size):
-        yield tuple(everything[start : start + size])
+def _groups(columns: Mapping[str, Sequence[str]], names: Sequence[str], width: int) -> Iterator[list[str]]:
+    """Yields the columns, given as what stands in each, in as many tables beside the names as the width asks for."""
+    beside = min(NAME_WIDTH, max(map(len, names), default=0))
+    group: list[str] = []
+    used = beside
+    for column, texts in columns.items():
+        needed = GAP + max(map(len, texts), default=0)
+        if group and used + needed > width:
+            yield group
+            group, used = [], beside
+        group.append(column)
+        used += needed
+    yield group
+
+
+def _heads(leaderboard: Leaderboard) -> dict[str, str]:
+    """Returns the header of every column, and of the average, whose column has no name."""
+    return {column: header(leaderboard, column) for column in leaderboard.columns} | {"": "average"}
 
 
 def _spread(one: Estimate | None, digits: int) -> str:
@@ -77,13 +93,23 @@ def _spread(one: Estimate | None, digits: int) -> str:
 
 
 def _ranking(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
-    for group in _groups(leaderboard.columns, width):
-        heads = [header(leaderboard, column) if column else "average" for column in group]
-        table = _new_table("method", ["#", *heads])
-        for row in leaderboard.rows:
-            cells = [_spread(row.scores.get(c) if c else row.average, decimals(leaderboard, c or None)) for c in group]
-            rank = MISSING if row.rank is None else str(row.rank)
-            _add(table, [name_of(row), rank, *cells], "dim" if row.reference else "bold" if row.rank == 1 else "")
+    heads = _heads(leaderboard)
+    columns = {
+        column: [
+            _spread(row.scores.get(column) if column else row.average, decimals(leaderboard, column or None))
+            for row in leaderboard.rows
+        ]
+        for column in heads
+    }
+    ranks = [MISSING if row.rank is None else str(row.rank) for row in leaderboard.rows]
+    names = [name_of(row) for row in leaderboard.rows]
+    widest = max(map(len, ("#", *ranks)))
+    with_heads = {column: [heads[column], *texts] for column, texts in columns.items()}
+    for group in _groups(with_heads, names, width - GAP - widest):
+        table = _new_table("method", ["#", *(heads[column] for column in group)])
+        for index, row in enumerate(leaderboard.rows):
+            cells = [names[index], ranks[index], *(columns[column][index] for column in group)]
+            _add(table, cells, "dim" if row.reference else "bold" if row.rank == 1 else "")
         yield table
 
 
@@ -111,21 +137,32 @@ def _duration(seconds: float) -> str:
 
 
 def _trajectories(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
-    for group in _groups(leaderboard.columns, width):
-        heads = [header(leaderboard, column) if column else "average" for column in group]
-        table = _new_table("checkpoint", heads)
-        shown: set[tuple[str, ...]] = set()
-        for row in shortest_first(leaderboard.rows):
-            new = [index for index, step in enumerate(row.trajectory) if step.checkpoints not in shown]
-            if row.trajectory[1:] and new:
-                _add(table, [row.method], "bold")
-            for index in new:
-                step = row.trajectory[index]
-                shown.add(step.checkpoints)
-                before = row.trajectory[index - 1] if index else None
-                changes = [_change(leaderboard, step, before, column) for column in group]
-                _add(table, [f"  {step.step} {step.label}", *changes])
+    heads = _heads(leaderboard)
+    steps = list(_new_steps(leaderboard))
+    columns = {
+        column: ["" if step is None else _change(leaderboard, step, before, column) for _, step, before in steps]
+        for column in heads
+    }
+    names = [name for name, _, _ in steps]
+    with_heads = {column: [heads[column], *texts] for column, texts in columns.items()}
+    for group in _groups(with_heads, names, width):
+        table = _new_table("checkpoint", [heads[column] for column in group])
+        for index, (name, step, _) in enumerate(steps):
+            _add(table, [name, *(columns[column][index] for column in group)], "" if step else "bold")
         yield table
+
+
+def _new_steps(leaderboard: Leaderboard) -> Iterator[tuple[str, TrajectoryStep | None, TrajectoryStep | None]]:
+    """Yields a line a method, and one a step that no method above shares, with the step before it."""
+    shown: set[tuple[str, ...]] = set()
+    for row in shortest_first(leaderboard.rows):
+        new = [index for index, step in enumerate(row.trajectory) if step.checkpoints not in shown]
+        if row.trajectory[1:] and new:
+            yield row.method, None, None
+        for index in new:
+            step = row.trajectory[index]
+            shown.add(step.checkpoints)
+            yield f"  {step.step} {step.label}", step, row.trajectory[index - 1] if index else None
 
 
 def _change(leaderboard: Leaderboard, step: TrajectoryStep, before: TrajectoryStep | None, column: str) -> str:

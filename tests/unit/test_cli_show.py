@@ -108,10 +108,12 @@ def test_four_domains_and_their_average_stand_in_one_table_of_80_columns(runs):
         widened(row).model_copy(update={"trajectory": tuple(map(widened, row.trajectory))}) for row in board.rows
     )
     console = Console(file=io.StringIO(), width=80)
+    rows = tuple(row.model_copy(update={"method": f"{row.method}-rollback"[-15:]}) for row in rows)  # not folded
     print_tables(board.model_copy(update={"columns": (*board.columns, "cw"), "rows": rows}), console)
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= 80
     assert len(re.findall(r"code +math +qa +cw +average", text)) == 2
+    assert all(re.search(rf"^{row.method} +{row.rank} ", text, re.MULTILINE) for row in rows if row.rank)
     assert "…" not in text
 
 
