@@ -14,7 +14,7 @@ from harness.provenance import gather_provenance, told_command
 from harness.run_folder import RunFolder
 
 
-@settings(deadline=None, max_examples=25)  # every event is synced to the disk
+@settings(max_examples=25)  # every event is synced to the disk
 @given(
     before=st.lists(st.text(max_size=8), max_size=3),
     cut=st.integers(1, 12),

@@ -110,7 +110,7 @@ def test_a_folder_without_a_marker_does_not_exist_and_is_replaced(tmp_path):
     assert not (tmp_path / "a1" / "half").exists()
 
 
-@settings(deadline=None, max_examples=25)  # every example is synced to the disk
+@settings(max_examples=25)  # every example is synced to the disk
 @given(content=st.binary(min_size=1, max_size=64), position=st.integers(min_value=0), mask=st.integers(1, 255))
 def test_verify_sees_every_changed_byte(tmp_path_factory, content, position, mask):
     store = Store(tmp_path_factory.mktemp("store"))
