@@ -83,15 +83,15 @@ def test_provenance_says_what_a_result_was_made_with_and_nothing_private(tmp_pat
     ("argument", "told"),
     [
         ("lab", "lab"),
-        ("/work/here/lab.yaml", "lab.yaml"),
-        ("/home/somebody/lab.yaml", "…/lab.yaml"),
-        ("--runs=/home/somebody/runs", "--runs=…/runs"),
+        ("/runs/here/lab.yaml", "lab.yaml"),
+        ("/people/somebody/lab.yaml", "…/lab.yaml"),
+        ("--runs=/people/somebody/runs", "--runs=…/runs"),
         ("~/lab.yaml", "…/lab.yaml"),
         ("--seeds=0,1", "--seeds=0,1"),
     ],
 )
 def test_commands_are_recorded_without_peoples_folders(argument, told):
-    assert told_command([argument], Path("/work/here")) == [told]
+    assert told_command([argument], Path("/runs/here")) == [told]
 
 
 def test_plain_progress_is_a_few_lines_a_step(tmp_path, capsys):
