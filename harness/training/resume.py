@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,27 +13,38 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-_MARKER = "COMPLETE"
+from harness.training.rewards import RewardRouter
+
+_MARKER = "COMPLETE.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResumableState:
-    """A complete state: its folder, and how many optimizer steps it holds."""
+    """A complete state: its folder, how many optimizer steps it holds, and the outcomes of their rewards by domain."""
 
     folder: Path
     step: int
+    reward_outcomes: Mapping[str, Mapping[str, int]]
 
 
 class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
-    """Marks each of Trainer's checkpoints once it is on disk; Trainer's own save is not atomic."""
+    """Marks each of Trainer's checkpoints once it is on disk, for Trainer's own save is not atomic.
+
+    The mark holds what Trainer's state does not: the outcomes of the rewards so far.
+    """
+
+    def __init__(self, router: RewardRouter) -> None:
+        self.router = router
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
         for path in folder.iterdir():
             if path.is_file():
                 _sync(path)
-        (folder / _MARKER).write_text("")
-        _sync(folder / _MARKER)
+        mark = folder / f"{_MARKER}.tmp"
+        mark.write_text(json.dumps(self.router.counts), encoding="utf-8")
+        _sync(mark)
+        mark.rename(folder / _MARKER)
         _sync(folder)
 
 
@@ -41,7 +53,9 @@ def newest_complete(scratch: Path) -> ResumableState | None:
     states = []
     for folder in scratch.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
         if (folder / _MARKER).exists():
-            states.append(ResumableState(folder=folder, step=int(folder.name.rsplit("-", 1)[1])))
+            outcomes = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+            step = int(folder.name.rsplit("-", 1)[1])
+            states.append(ResumableState(folder=folder, step=step, reward_outcomes=outcomes))
         else:
             shutil.rmtree(folder)
     return max(states, key=lambda state: state.step, default=None)

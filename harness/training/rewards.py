@@ -50,6 +50,10 @@ class RewardRouter:
         self._stop_on_errors()
         return rewards
 
+    def go_on_from(self, outcomes: Mapping[str, Mapping[str, int]]) -> None:
+        """Takes over the counts of a resumed step."""
+        self.counts = {name: Counter(outcomes.get(name, {})) for name in self.domains}
+
     def _score(
         self, name: str, prompts: list[Any], completions: list[Any], rows: list[Mapping[str, Any]]
     ) -> Sequence[RewardResult]:
@@ -76,7 +80,7 @@ class RewardRouter:
             if total >= _FEWEST_FOR_A_RATE and failed > self.max_error_rate * total:
                 raise StepFailed(
                     f"{failed} of {total} rewards of {name} failed, more than the {self.max_error_rate:.0%} allowed;"
-                    f" the last one: {self._last_detail[name]}",
+                    f" the last one: {self._last_detail.get(name, 'before this process')}",
                     hint="mend the reward, or raise max_error_rate of the training step",
                 )
 

@@ -45,8 +45,10 @@ def train_with_trl(
     trainer.create_model_card = lambda *_, **__: None  # a resumable state needs none
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Metrics(context.metrics, context.progress))
-    trainer.add_callback(CompleteCheckpoints())
+    trainer.add_callback(CompleteCheckpoints(router))
     resume = newest_complete(context.scratch)
+    if resume is not None:
+        router.go_on_from(resume.reward_outcomes)
     keep_metrics_until(context.metrics, resume.step if resume else 0)
     trainer.train(resume_from_checkpoint=str(resume.folder) if resume else None)
     trainer.model.save_pretrained(context.output)

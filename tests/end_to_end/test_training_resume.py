@@ -54,6 +54,7 @@ def test_a_killed_step_goes_on_to_the_same_weights(tmp_path, undisturbed, kill_a
     assert all(resumed_weights[name].equal(tensor) for name, tensor in weights.items())
     assert resumed.cost.completions == result.cost.completions == 96
     assert resumed.cost.generated_tokens == result.cost.generated_tokens > 96
+    assert resumed.report == result.report
 
 
 def test_the_step_changed_the_model_and_both_domains_were_rewarded(undisturbed):

@@ -16,8 +16,8 @@ from harness_lab.words import ADJECTIVES, ARTICLES, NOUNS, VERBS
 def preference_pairs(policy: Path, *, count: int, seed: int) -> list[dict[str, str]]:
     """Returns `count` rows of `prompt`, `chosen` and `rejected`, on training prompts.
 
-    The candidates are samples of the model in `policy`; well-made, faulty and scrambled sentences; and well-made ones on other
-    topics: what a policy in training may stray into. Pairs of equal rubric score are left out.
+    Candidates are samples of the model in `policy`; well-made, faulty and scrambled sentences; and well-made ones on
+    other topics: what a policy in training may stray into. Pairs of equal rubric score are left out.
     """
     rng = random.Random(f"lab/preferences/{seed}")
     prompts = [question.prompt for question in islice(WRITING.draw("train", seed + 1), 2 * count)]

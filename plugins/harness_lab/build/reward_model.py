@@ -10,6 +10,7 @@ too. Only training prompts are used.
 from __future__ import annotations
 
 import random
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -28,36 +29,49 @@ from harness_lab.questions import WRITING
 from harness_lab.tokenizer import MAX_LENGTH
 
 FIRST_PAIRS = 18_000
+KEPT_PAIRS = 6_000
 PAIRS_A_ROUND = 4_000
 ROUNDS = 4
-EPOCHS = 3
-LEARNING_RATE = 5e-4
+FIRST_TEACHING = {"num_train_epochs": 3, "learning_rate": 5e-4}
+LATER_TEACHING = {"num_train_epochs": 2, "learning_rate": 3e-4}
 BATCH = 128
 HELD_OUT_ONE_IN = 12
 SCORED_PROMPTS = 1024
 
 
 def build_reward_model(base: Path, folder: Path, *, seed: int) -> None:
-    """Builds the reward model from the base model in `base` and writes it, with its record, to `folder`."""
+    """Builds the reward model from the base model in `base` and writes it, with its record, to `folder`.
+
+    Of all rounds the one is kept whose policy has the best rubric score on training prompts.
+    """
     started = time.monotonic()
-    pairs = preference_pairs(base, count=FIRST_PAIRS, seed=seed)
-    rounds = [_teach(base, folder, pairs, seed=seed)]
+    first = preference_pairs(base, count=FIRST_PAIRS, seed=seed)
+    later: list[dict[str, str]] = []
+    rounds: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for number in range(1, ROUNDS + 1):
-            policy = train_policy(base, folder, Path(scratch) / f"policy-{number}", seed=seed + number)
-            rounds[-1]["rubric_percent_of_a_policy_trained_on_it"] = _rubric(policy, seed)
-            print(f"round {number - 1}: {_summary(rounds[-1])}", flush=True)
-            fresh = preference_pairs(policy, count=PAIRS_A_ROUND, seed=seed + number)
-            old = random.Random(f"lab/reward-model/{seed}/{number}").sample(pairs, PAIRS_A_ROUND)
-            rounds.append(_teach(folder, folder, fresh + old, seed=seed + number))
-            pairs += fresh
-        policy = train_policy(base, folder, Path(scratch) / "policy-last", seed=seed + ROUNDS + 1)
-        rounds[-1]["rubric_percent_of_a_policy_trained_on_it"] = _rubric(policy, seed)
-    write_record(folder, {"seed": seed, "build_seconds": round(time.monotonic() - started, 1), "rounds": rounds})
-    print(f"reward model in {folder}: {_summary(rounds[-1])}")
+        for number in range(ROUNDS + 1):
+            model, previous = Path(scratch) / f"reward-{number}", Path(scratch) / f"reward-{number - 1}"
+            if number == 0:
+                measured = _teach(base, model, first, FIRST_TEACHING, seed=seed)
+            else:
+                # What earlier rounds found is taught again: a model taught the newest alone forgets the others.
+                kept = random.Random(f"lab/reward-model/{seed}/{number}").sample(first, KEPT_PAIRS)
+                measured = _teach(previous, model, later + kept, LATER_TEACHING, seed=seed + number)
+            policy = train_policy(base, model, Path(scratch) / f"policy-{number}", seed=seed + number)
+            measured["rubric_percent_of_a_policy_trained_on_it"] = _rubric(policy, seed)
+            rounds.append(measured)
+            print(f"round {number}: {_summary(measured)}", flush=True)
+            later += preference_pairs(policy, count=PAIRS_A_ROUND, seed=seed + 1 + number)
+        best = max(range(len(rounds)), key=lambda n: rounds[n]["rubric_percent_of_a_policy_trained_on_it"])
+        shutil.copytree(Path(scratch) / f"reward-{best}", folder, dirs_exist_ok=True)
+    seconds = round(time.monotonic() - started, 1)
+    write_record(folder, {"seed": seed, "build_seconds": seconds, "kept_round": best, "rounds": rounds})
+    print(f"reward model in {folder}: round {best}, {_summary(rounds[best])}")
 
 
-def _teach(start: Path, folder: Path, pairs: list[dict[str, str]], *, seed: int) -> dict[str, Any]:
+def _teach(
+    start: Path, folder: Path, pairs: list[dict[str, str]], teaching: dict[str, Any], *, seed: int
+) -> dict[str, Any]:
     """Trains the model in `start` on the pairs, writes it to `folder`, and returns what was measured."""
     tokenizer = AutoTokenizer.from_pretrained(start)
     torch.manual_seed(seed)
@@ -69,10 +83,9 @@ def _teach(start: Path, folder: Path, pairs: list[dict[str, str]], *, seed: int)
             model=model,
             args=RewardConfig(
                 output_dir=scratch,
-                num_train_epochs=EPOCHS,
+                **teaching,
                 per_device_train_batch_size=BATCH,
                 per_device_eval_batch_size=BATCH,
-                learning_rate=LEARNING_RATE,
                 lr_scheduler_type="cosine",
                 warmup_steps=20,
                 center_rewards_coefficient=0.01,
