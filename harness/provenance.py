@@ -8,7 +8,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,13 +46,24 @@ def package_versions(distributions: Sequence[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
         wanted |= {match[0] for line in required if (match := re.match(r"[A-Za-z0-9._-]+", line))}
-    versions = {}
-    for name in sorted(wanted, key=str.lower):
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    found = {name: _installed(name) for name in sorted(wanted, key=str.lower)}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def changed_versions(provenance: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
+    """Returns, for each package of a run's record whose version is another now, the recorded one and this one.
+
+    None stands for a package that is gone.
+    """
+    recorded: Mapping[str, str] = provenance.get("packages", {})
+    return {name: (before, now) for name, before in recorded.items() if (now := _installed(name)) != before}
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -42,15 +42,19 @@ def plan(
     from harness.plan import make_plan, plan_to_json
     from harness.plan_cost import cost_of
     from harness.protocol import find_protocol, load_protocol
+    from harness.provenance import changed_versions
+    from harness.run_folder import RunFolder, run_folder_of
 
     registry = session_of(context).registry
     path = find_protocol(protocol, registry)
     read = load_protocol(path, registry, seeds=seeds_from(seeds), methods=methods_from(methods))
     made = make_plan(read, registry)
     done = done_keys(made, runs_folder(runs) / "store")
+    changed = changed_versions(RunFolder(run_folder_of(runs_folder(runs), made)).provenance())
     if as_json:
         costs = {"cost": asdict(cost_of(made)), "to_do": asdict(cost_of(made, without=done))}
-        typer.echo(json.dumps({**plan_to_json(made), "done": sorted(done), **costs}, indent=2))
+        told = {**plan_to_json(made), "done": sorted(done), **costs, "changed_versions": changed}
+        typer.echo(json.dumps(told, indent=2))
         return
     console = terminal()
     console.print(tree_of(made, done))
@@ -58,6 +62,8 @@ def plan(
     for name, count in total.items():
         if count:
             console.print(f"{name.replace('_', ' ')}: {count:,}, {left[name]:,} to do")
+    for name, (before, now) in changed.items():
+        console.print(f"recorded with {name} {before}, now {now or 'not installed'}: no key depends on it")
 
 
 def done_keys(made: Plan, store: Path) -> set[str]:

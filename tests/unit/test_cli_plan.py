@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 
 import pytest
 from small_world import PROTOCOL, small_world
@@ -70,6 +71,21 @@ def test_the_tree_shows_each_checkpoint_once(harness, tmp_path):
     assert methods == {"sequential", "again", "undone", "mixed"}
     assert any("recover go (undo)" in line for line in lines)
     assert "optimizer steps: 363, 303 to do" in lines
+
+
+def test_versions_that_are_others_than_the_runs_are_shown(harness, tmp_path):
+    plan = told(harness("plan", "games.yaml", "--json"))
+    assert plan["changed_versions"] == {}
+    folder = tmp_path / "runs" / f"{plan['protocol']}-{plan['key'][:12]}"
+    folder.mkdir(parents=True)
+    packages = {"pluggy": version("pluggy"), "numpy": "0.1", "long-gone": "2.0"}
+    (folder / "provenance.json").write_text(json.dumps({"packages": packages}))
+    changed = told(harness("plan", "games.yaml", "--json"))["changed_versions"]
+    assert changed == {"numpy": ["0.1", version("numpy")], "long-gone": ["2.0", None]}
+    shown = harness("plan", "games.yaml").stdout
+    assert f"recorded with numpy 0.1, now {version('numpy')}" in shown
+    assert "long-gone 2.0, now not installed" in shown
+    assert "pluggy" not in shown
 
 
 def test_seeds_and_methods_are_chosen(harness):
