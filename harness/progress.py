@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 LINES_A_STEP = 5
 METRICS_SHOWN = 2
+BAR_WIDTH = 16
+NUMBERS_WIDTH = 34
+"""What counts, time left and a reward take beside a bar, `120/240 0:01:30 reward -0.835`, with the gaps between."""
+SHORTEST_TITLE = 12
 
 
 class Reporter(Protocol):
@@ -93,7 +97,7 @@ class TerminalReporter:
         self._console = console
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=BAR_WIDTH),
             MofNCompleteColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[metrics]}", markup=False),
@@ -115,7 +119,12 @@ class TerminalReporter:
         self._title = node_title(node)
         if self._step is not None:
             self._bars.remove_task(self._step)
-        self._step = self._bars.add_task(self._title, total=None, metrics="")
+        self._step = self._bars.add_task(self._shortened(self._title), total=None, metrics="")
+
+    def _shortened(self, title: str) -> str:
+        """Returns as much of the title as leaves the bar its numbers."""
+        room = max(SHORTEST_TITLE, self._console.width - BAR_WIDTH - NUMBERS_WIDTH)
+        return title if len(title) <= room else f"{title[: room - 1]}…"
 
     def progress(self, done: int, total: int, metrics: Mapping[str, float]) -> None:
         if self._step is not None:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,20 +111,34 @@ def test_plain_progress_is_a_few_lines_a_step(tmp_path, capsys):
     assert lines[-1] == "[3/9] train a (seed 0): done after 1.5 s"
 
 
-def test_a_terminal_shows_the_node_its_reward_and_the_time_left(tmp_path):
-    bench = Bench(tmp_path)
-    console = Console(width=160, force_terminal=True, record=True)
-    reporter = TerminalReporter(console)
+def shown_on_a_terminal(node, width):
+    """Returns the bars as they stand in the middle of a node."""
+    reporter = TerminalReporter(Console(width=width, force_terminal=True, record=True))
     reporter.begin(9, 2)
-    reporter.node_started(bench.plan.nodes[bench.key("a")], 3)
-    reporter.progress(5, 10, {"reward": 0.25})
-    shown = Console(width=160)
+    reporter.node_started(node, 3)
+    reporter.progress(115, 240, {"reward": -0.125})
+    shown = Console(width=width)
     with shown.capture() as capture:
         shown.print(reporter._bars.get_renderable())
     reporter.end()
-    assert "train a (seed 0)" in capture.get()
-    assert "5/10" in capture.get()
-    assert "reward 0.25" in capture.get()
+    return capture.get()
+
+
+def test_a_terminal_shows_the_node_its_reward_and_the_time_left(tmp_path):
+    bench = Bench(tmp_path)
+    text = shown_on_a_terminal(bench.plan.nodes[bench.key("a")], 160)
+    assert "train a (seed 0)" in text
+    assert "115/240 -:--:-- reward -0.125" in text
+
+
+@pytest.mark.parametrize("width", [80, 64])
+def test_a_long_title_is_cut_before_the_numbers_are(tmp_path, width):
+    bench = Bench(tmp_path)
+    node = replace(bench.plan.nodes[bench.key("a")], label="train the-domain-with-the-longest-name and-one-more")
+    text = shown_on_a_terminal(node, width)
+    assert "train the-d" in text
+    assert "115/240 -:--:-- reward -0.125" in text
+    assert max(map(len, text.splitlines())) <= width
 
 
 PRINTING = """
