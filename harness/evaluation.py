@@ -99,9 +99,17 @@ def _evaluate(folder: Path, names: list[str], task_folder: Path | None, settings
             task.set_config(key="num_fewshot", value=0)
         task.set_fewshot_seed(seed=settings.seed)
     results: dict[str, Any] = evaluate(lm=language_model, task_dict=loaded, limit=settings.limit)
+    results["task_hashes"] = {task: _task_hash(items) for task, items in results["samples"].items()}
     results["config"] = asdict(settings) | {"device": str(language_model.device)}
     results["lm_eval_version"] = version("lm_eval")
     return results
+
+
+def _task_hash(samples: Sequence[Mapping[str, Any]]) -> str:
+    """Returns lm-eval's digest of a task's items, prompts and targets, which it makes itself only where it saves."""
+    from lm_eval.utils import hash_string
+
+    return str(hash_string("".join(item["doc_hash"] + item["prompt_hash"] + item["target_hash"] for item in samples)))
 
 
 _loaded: dict[tuple[Any, ...], Any] = {}

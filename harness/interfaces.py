@@ -1,6 +1,6 @@
 """What a spec loads into: the objects a plugin author writes, and the contexts they are handed.
 
-This module imports no torch. A module that a spec's `load` names may, except for domains, rewards' configs and models,
+This module imports no torch. A module that a spec's `load` names may, except for domains, rewards and models,
 whose `fingerprint` is asked for by `harness plan`: keep their heavy imports inside the methods that need them.
 """
 
@@ -130,6 +130,11 @@ class RewardBatch:
 
 class Reward(ABC):
     """Scores completions."""
+
+    def fingerprint(self) -> str:
+        """Returns a string that changes when what the rewards hang on beside config and source does, such as the
+        weights of a reward model. No torch."""
+        return "config and source"
 
     @abstractmethod
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:

@@ -31,12 +31,13 @@ class PluginUse:
 
 @dataclass(frozen=True, kw_only=True)
 class DomainUse:
-    """A domain of the protocol: its column's name, its plugin, its reward, and its data's fingerprint."""
+    """A domain of the protocol: its column's name, its plugin, its reward, and the fingerprints of data and reward."""
 
     name: str
     plugin: PluginUse
     reward: PluginUse
     fingerprint: str
+    reward_fingerprint: str
 
 
 @dataclass(frozen=True, kw_only=True)

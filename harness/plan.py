@@ -75,8 +75,13 @@ class _Planner:
         )
 
     def _domain(self, domain: DeclaredDomain) -> DomainUse:
-        fingerprint = _fingerprint(domain.plugin, self._registry)
-        return DomainUse(name=domain.name, plugin=domain.plugin, reward=domain.reward, fingerprint=fingerprint)
+        return DomainUse(
+            name=domain.name,
+            plugin=domain.plugin,
+            reward=domain.reward,
+            fingerprint=_fingerprint(domain.plugin, self._registry),
+            reward_fingerprint=_fingerprint(domain.reward, self._registry),
+        )
 
     def _add(self, node: AnyNode) -> AnyNode:
         """Returns the node, known to the plan from now on; one that was there keeps its label."""
@@ -213,11 +218,12 @@ def _domain_part(domain: DomainUse) -> dict[str, Any]:
         "plugin": _plugin_part(domain.plugin),
         "reward": _plugin_part(domain.reward),
         "fingerprint": domain.fingerprint,
+        "reward_fingerprint": domain.reward_fingerprint,
     }
 
 
 def _fingerprint(use: PluginUse, registry: Registry) -> str:
-    """Returns the fingerprint of a domain's data or a model's weights."""
+    """Returns the fingerprint of a domain's data, a reward's or a model's weights."""
     ask: Callable[[], object] = instance_of(use, registry).fingerprint
     try:
         fingerprint = ask()

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import Distribution
 from pathlib import Path
 
-SUFFIXES = frozenset({".py", ".yaml", ".json"})
+SUFFIXES = frozenset({".py", ".yaml", ".json", ".safetensors"})
 
 
 def digest_of(root: Path, parts: Iterable[Path]) -> str:

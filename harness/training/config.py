@@ -31,6 +31,8 @@ _OURS = {
     "save_steps": "save_every",
     "resume_from_checkpoint": "nothing: a killed step resumes by itself",
     "model_init_kwargs": "dtype",
+    "logging_steps": "nothing: every step is logged",
+    "logging_strategy": "nothing: every step is logged",
     "remove_unused_columns": "nothing: rewards read the columns",
 }
 

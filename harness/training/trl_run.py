@@ -54,7 +54,7 @@ def train_with_trl(
     trainer.model.save_pretrained(context.output)
     tokenizer.save_pretrained(context.output)
     return StepResult(
-        cost=_cost(context.metrics, config),
+        cost=_cost(context.metrics, router),
         report={"reward_outcomes": {name: dict(counts) for name, counts in router.counts.items()}},
     )
 
@@ -76,7 +76,6 @@ def _arguments(context: TrainingContext, config: PolicyGradientConfig, passed: d
         "activation_checkpointing": False,
         "lr_scheduler_type": "constant",
         "report_to": "none",
-        "logging_steps": 1,
         "disable_tqdm": True,
         "dataloader_pin_memory": cuda,
         "use_cpu": not cuda,
@@ -91,6 +90,7 @@ def _arguments(context: TrainingContext, config: PolicyGradientConfig, passed: d
         "beta": config.beta,
         "loss_type": config.loss_type,
         "seed": context.seed,
+        "logging_steps": 1,
         "per_device_train_batch_size": per_device,
         "gradient_accumulation_steps": accumulation,
         "shuffle_dataset": False,
@@ -146,13 +146,17 @@ class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read w
         self.progress(state.global_step, state.max_steps, numbers)
 
 
-def _cost(metrics: Path, config: PolicyGradientConfig) -> Cost:
-    """Returns the step's cost, read back from its metrics so that a resumed step counts what came before the kill."""
+def _cost(metrics: Path, router: RewardRouter) -> Cost:
+    """Returns the step's cost, from its metrics and the rewards' counts, both of which outlive a kill.
+
+    Tokens are the mean length of a round of generation, as TRL logs it, times the completions that were scored.
+    """
     rows = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()] if metrics.exists() else []
-    completions = config.prompts_per_step * config.generations
+    completions = sum(counts.total() for counts in router.counts.values())
+    lengths = [row["completions/mean_length"] for row in rows if "completions/mean_length" in row]
     return Cost(
         optimizer_steps=len(rows),
-        completions=completions * len(rows),
-        generated_tokens=round(sum(row.get("completions/mean_length", 0.0) * completions for row in rows)),
+        completions=completions,
+        generated_tokens=round(completions * sum(lengths) / len(lengths)) if lengths else 0,
         train_seconds=round(sum(row.get("step_time", 0.0) for row in rows), 3),
     )

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from harness import Config, NoConfig, Reward, RewardBatch, RewardResult
-from harness.checkpoint import check_checkpoint
+from harness.checkpoint import check_checkpoint, hash_checkpoint
 from harness_lab.questions import KINDS
 
 REWARD_MODEL = Path(__file__).parent / "models" / "cw-reward"
@@ -61,7 +61,9 @@ class RubricReward(RuleReward):
 class LearnedRewardConfig(Config):
     """Which reward model scores, and how many completions at once."""
 
-    model: Path = Field(default=REWARD_MODEL, description="a sequence-classification folder with one label")
+    model: Path | None = Field(
+        default=None, description="a sequence-classification folder with one label; by default the one that ships"
+    )
     batch_size: int = Field(default=256, ge=1, description="completions a forward pass")
 
 
@@ -70,14 +72,18 @@ class LearnedReward(Reward):
 
     def __init__(self, config: LearnedRewardConfig) -> None:
         self.config = config
+        self.folder = config.model or REWARD_MODEL
+
+    def fingerprint(self) -> str:
+        return hash_checkpoint(self.folder)
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        check_checkpoint(self.config.model)
-        model = AutoModelForSequenceClassification.from_pretrained(self.config.model, num_labels=1)
-        return model.eval(), AutoTokenizer.from_pretrained(self.config.model, padding_side="right")
+        check_checkpoint(self.folder)
+        model = AutoModelForSequenceClassification.from_pretrained(self.folder, num_labels=1)
+        return model.eval(), AutoTokenizer.from_pretrained(self.folder, padding_side="right")
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
         import torch

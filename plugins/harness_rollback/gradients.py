@@ -24,11 +24,20 @@ class _Sample:
     text: str
 
 
-def mean_squared_gradient(folder: Path, domain: TrainingDomain, *, count: int, seed: int) -> dict[str, torch.Tensor]:
+@dataclass(frozen=True, kw_only=True)
+class Gradients:
+    """A mean over sampled completions, by parameter name, fp32, on the CPU; and how much was sampled for it."""
+
+    values: dict[str, torch.Tensor]
+    completions: int
+    tokens: int
+
+
+def mean_squared_gradient(folder: Path, domain: TrainingDomain, *, count: int, seed: int) -> Gradients:
     """Returns the diagonal of the Fisher matrix of the policy in `folder` on the domain's training prompts.
 
-    F = mean over `count` sampled completions y of (∇ log π(y|x))², the square taken for each completion; fp32, by
-    parameter name. Leaves torch's global generator as it was.
+    F = mean over `count` sampled completions y of (∇ log π(y|x))², the square taken for each completion.
+    Leaves torch's global generator as it was.
     """
     model, samples, _ = _sampled(folder, domain, count=count, seed=seed)
     total = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
@@ -36,14 +45,14 @@ def mean_squared_gradient(folder: Path, domain: TrainingDomain, *, count: int, s
         for name, parameter in model.named_parameters():
             if parameter.grad is not None:
                 total[name].addcmul_(parameter.grad, parameter.grad, value=1 / len(samples))
-    return {name: value.cpu() for name, value in total.items()}
+    return _measured(total, samples)
 
 
-def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, seed: int) -> dict[str, torch.Tensor]:
+def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, seed: int) -> Gradients:
     """Returns the policy gradient of the domain's mean reward at the checkpoint in `folder`.
 
     g = mean over sampled completions y of (r(y) − mean r of y's prompt) · ∇ log π(y|x) (REINFORCE with a group
-    baseline); fp32, by parameter name. Raises StepFailed where no completion got a reward.
+    baseline). Raises StepFailed where no completion got a reward.
     """
     model, samples, rows = _sampled(folder, domain, count=count, seed=seed)
     advantages = _advantages(samples, rows, domain)
@@ -52,7 +61,15 @@ def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, se
         for name, parameter in model.named_parameters():
             if parameter.grad is not None:
                 total[name].add_(parameter.grad, alpha=advantages[index] / len(samples))
-    return {name: value.cpu() for name, value in total.items()}
+    return _measured(total, samples)
+
+
+def _measured(total: dict[str, torch.Tensor], samples: Sequence[_Sample]) -> Gradients:
+    return Gradients(
+        values={name: value.cpu() for name, value in total.items()},
+        completions=len(samples),
+        tokens=sum(len(sample.ids) - sample.prompt_length for sample in samples),
+    )
 
 
 def _sampled(

@@ -47,6 +47,7 @@ class Rollback(Recovery):
         context.progress(2, 2, {})
         eligible = sum(math.prod(now.shape(name)) for name in names)
         return StepResult(
+            cost=score.cost,
             report={
                 "score": self.config.score,
                 "strength": self.config.strength,
@@ -56,7 +57,7 @@ class Rollback(Recovery):
                 "norm": math.sqrt(moved),
                 "norm_of_edit_since_peak": _norm_of_edit(now, peak),
                 "seconds": round(time.monotonic() - started, 3),
-            }
+            },
         )
 
     def _chosen(self, score: Score, now: WeightFolder, peak: WeightFolder, names: list[str]) -> dict[str, torch.Tensor]:
@@ -65,7 +66,7 @@ class Rollback(Recovery):
         The fraction counts all eligible coordinates of the model together. Equal scores go by the global index, first
         first, so the choice does not hang on how the sort breaks ties.
         """
-        scores = [score(name, now.read(name).float() - peak.read(name).float()).flatten() for name in names]
+        scores = [score.of(name, now.read(name).float() - peak.read(name).float()).flatten() for name in names]
         flat = torch.cat(scores)
         budget = max(1, round(self.config.fraction * flat.numel()))
         order = torch.sort(flat, descending=True, stable=True).indices[:budget]

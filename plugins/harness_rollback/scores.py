@@ -6,19 +6,26 @@ The paper does not say how its rollback picks coordinates, so each score here is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
-from harness import RecoveryContext, StepFailed
+from harness import Cost, RecoveryContext, StepFailed
 from harness.weights import WeightFolder
-from harness_rollback.gradients import mean_policy_gradient, mean_squared_gradient
+from harness_rollback.gradients import Gradients, mean_policy_gradient, mean_squared_gradient
 
 if TYPE_CHECKING:
     from harness_rollback.config import RollbackConfig
 
-Score = Callable[[str, torch.Tensor], torch.Tensor]
-"""Takes a tensor's name and its δ in fp32; returns the score of each coordinate, the higher the guiltier."""
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """of: takes a tensor's name and its δ in fp32, returns the score of each coordinate, the higher the guiltier.
+    cost: what was sampled to know it."""
+
+    of: Callable[[str, torch.Tensor], torch.Tensor]
+    cost: Cost = field(default_factory=Cost)
 
 
 def score_of(context: RecoveryContext, config: RollbackConfig) -> Score:
@@ -34,7 +41,7 @@ def _fisher(context: RecoveryContext, config: RollbackConfig) -> Score:
     fisher = mean_squared_gradient(
         context.peak_checkpoint, context.domains[context.target], count=config.completions, seed=context.seed
     )
-    return lambda name, delta: _of(fisher, name) * delta.square()
+    return Score(of=lambda name, delta: _value(fisher, name) * delta.square(), cost=_cost(fisher))
 
 
 def _gradient(context: RecoveryContext, config: RollbackConfig) -> Score:
@@ -42,12 +49,12 @@ def _gradient(context: RecoveryContext, config: RollbackConfig) -> Score:
     gradient = mean_policy_gradient(
         context.checkpoint, context.domains[context.target], count=config.completions, seed=context.seed
     )
-    return lambda name, delta: -_of(gradient, name) * delta
+    return Score(of=lambda name, delta: -_value(gradient, name) * delta, cost=_cost(gradient))
 
 
 def _magnitude(context: RecoveryContext, config: RollbackConfig) -> Score:
     """|δ|."""
-    return lambda name, delta: delta.abs()
+    return Score(of=lambda name, delta: delta.abs())
 
 
 def _sign_conflict(context: RecoveryContext, config: RollbackConfig) -> Score:
@@ -55,13 +62,13 @@ def _sign_conflict(context: RecoveryContext, config: RollbackConfig) -> Score:
     if context.peak == 0:
         raise StepFailed("sign-conflict compares with the edit of the target's own training, and there is none")
     before, peak = WeightFolder(context.lineage[context.peak - 1].folder), WeightFolder(context.peak_checkpoint)
-    return lambda name, delta: -(peak.read(name).float() - before.read(name).float()) * delta
+    return Score(of=lambda name, delta: -(peak.read(name).float() - before.read(name).float()) * delta)
 
 
 def _random(context: RecoveryContext, config: RollbackConfig) -> Score:
     """A uniform draw: the control that every other score has to beat."""
     generator = torch.Generator().manual_seed(context.seed)
-    return lambda name, delta: torch.rand(delta.shape, generator=generator)
+    return Score(of=lambda name, delta: torch.rand(delta.shape, generator=generator))
 
 
 _SCORES: Mapping[str, Callable[[RecoveryContext, RollbackConfig], Score]] = {
@@ -73,7 +80,11 @@ _SCORES: Mapping[str, Callable[[RecoveryContext, RollbackConfig], Score]] = {
 }
 
 
-def _of(values: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
-    if name not in values:
+def _value(gradients: Gradients, name: str) -> torch.Tensor:
+    if name not in gradients.values:
         raise StepFailed(f"the model has no gradient for the parameter {name}")
-    return values[name]
+    return gradients.values[name]
+
+
+def _cost(gradients: Gradients) -> Cost:
+    return Cost(completions=gradients.completions, generated_tokens=gradients.tokens)

@@ -90,7 +90,11 @@ def make_plan(*, seeds=(0,), settings=None, steps=60, protocol="fake", sequentia
         seeds=tuple(seeds),
         domains={
             domain: DomainUse(
-                name=domain, plugin=use("domain", domain), reward=use("reward", domain), fingerprint=f"{domain}-data"
+                name=domain,
+                plugin=use("domain", domain),
+                reward=use("reward", domain),
+                fingerprint=f"{domain}-data",
+                reward_fingerprint=f"{domain}-reward",
             )
             for domain in DOMAINS
         },

@@ -41,6 +41,16 @@ def test_the_seed_fixes_the_sampled_answers(tmp_path):
     assert answers("a", 3) == answers("b", 3) != answers("c", 4)
 
 
+def test_the_task_hash_tells_other_items_apart(tmp_path):
+    def task_hash(name, **settings):
+        (row,) = score(tmp_path / name, EvaluationSettings(**{"limit": 8, "batch_size": 8, "seed": 3} | settings))
+        return row["task_hash"]
+
+    assert len(task_hash("a")) == 64
+    assert task_hash("a2", seed=4, batch_size=4) == task_hash("a3")
+    assert task_hash("b", limit=9) != task_hash("c")
+
+
 def test_no_global_generator_notices(tmp_path):
     def draws():
         return random.random(), numpy.random.rand(), torch.rand(1).item()
