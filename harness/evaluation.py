@@ -18,14 +18,13 @@ from typing import Any
 
 from harness.checkpoint import weight_files
 from harness.errors import CheckpointError, StepFailed
-from harness.interfaces import EvaluationTask
+from harness.interfaces import EvaluationTask, TaskSet
 from harness.nodes import EvaluationSettings
 
 
 def evaluate_checkpoint(
     folder: Path,
-    tasks: Sequence[EvaluationTask],
-    task_folder: Path | None,
+    tasks: TaskSet,
     settings: EvaluationSettings,
     output: Path,
 ) -> None:
@@ -36,9 +35,9 @@ def evaluate_checkpoint(
     is unknown or gives no such metric, CheckpointError where the model cannot be loaded.
     """
     with _untouched_generators():
-        results = _evaluate(folder, [task.task for task in tasks], task_folder, settings)
+        results = _evaluate(folder, tasks, settings)
     samples: Mapping[str, Sequence[Any]] = results.pop("samples")
-    rows = [row for task in tasks for row in measurements(task, results)]
+    rows = [row for task in tasks.tasks for row in measurements(task, results)]
     (output / "rows.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     (output / "lm_eval.json").write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
     for task, items in samples.items():
@@ -82,16 +81,19 @@ def measurements(task: EvaluationTask, results: Mapping[str, Any]) -> list[dict[
     return rows
 
 
-def _evaluate(folder: Path, names: list[str], task_folder: Path | None, settings: EvaluationSettings) -> dict[str, Any]:
+def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dict[str, Any]:
     # Not `simple_evaluate`: it lists the installed packages at every call, half a second that adds up over the domains
     # of every checkpoint. What it does to seeds and tasks before it calls `evaluate` is done here in the same order.
     from lm_eval import evaluate
 
     language_model = _language_model(folder, settings.batch_size)
-    manager = _task_manager(task_folder)
+    manager = _task_manager(tasks)
+    names = [task.task for task in tasks.tasks]
     unknown = sorted(set(names) - set(manager.all_tasks))
     if unknown:
-        raise StepFailed(f"lm-eval knows no task {', '.join(unknown)}", where=str(task_folder or "lm-eval's own tasks"))
+        raise StepFailed(
+            f"lm-eval knows no task {', '.join(unknown)}", where=str(tasks.folder or "lm-eval's own tasks")
+        )
     _seed_generators(settings.seed)
     loaded = manager.load(names)
     for task in loaded["tasks"].values():
@@ -135,13 +137,14 @@ def _language_model(folder: Path, batch_size: int) -> Any:
     return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, device=device)
 
 
-def _task_manager(task_folder: Path | None) -> Any:
+def _task_manager(tasks: TaskSet) -> Any:
     from lm_eval.tasks import TaskManager
 
-    if task_folder is None:
-        return TaskManager()
+    metadata = dict(tasks.metadata) or None
+    if tasks.folder is None:
+        return TaskManager(metadata=metadata)
     # lm-eval's own thousands of tasks take seconds to index, and a domain's names could meet theirs.
-    return TaskManager(include_path=str(task_folder), include_defaults=False)
+    return TaskManager(include_path=str(tasks.folder), include_defaults=False, metadata=metadata)
 
 
 def _seed_generators(seed: int) -> None:

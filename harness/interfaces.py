@@ -66,6 +66,16 @@ class EvaluationTask:
     percent: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class TaskSet:
+    """What lm-eval is asked to run for a domain: its tasks, where they are defined (None for lm-eval's own), and the
+    metadata that their `custom_dataset` functions are called with, as `lm-eval --metadata` would."""
+
+    tasks: Sequence[EvaluationTask]
+    folder: Path | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Domain(ABC):
     """Training prompts and the lm-eval tasks that score the skill."""
 
@@ -87,6 +97,10 @@ class Domain(ABC):
     def task_folder(self) -> Path | None:
         """Returns the folder with the tasks' YAML files, or None where they are lm-eval's own."""
         return None
+
+    def task_metadata(self) -> Mapping[str, Any]:
+        """Returns JSON data that the tasks' `custom_dataset` functions are called with: where the items are."""
+        return {}
 
 
 # ------------------------------------------------------------------------------------------------- rewards

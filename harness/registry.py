@@ -29,6 +29,7 @@ from harness.specs import AnySpec
 DISTRIBUTION = "mdrl-harness"
 KEYED_SOURCE = (
     "interfaces.py",
+    "data",
     "training",
     "weights",
     "sandbox",

@@ -18,12 +18,12 @@ from harness.execution.json_data import write_json
 from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
 from harness.execution.seeds import named_seed
 from harness.interfaces import (
-    EvaluationTask,
     LineageEntry,
     ProbeContext,
     Progress,
     RecoveryContext,
     StepResult,
+    TaskSet,
     TrainingContext,
     TrainingDomain,
 )
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from harness.registry import Registered, Registry
     from harness.store import Store
 
-Evaluator = Callable[[Path, Sequence[EvaluationTask], Path | None, EvaluationSettings, Path], None]
+Evaluator = Callable[[Path, TaskSet, EvaluationSettings, Path], None]
 """What scores a checkpoint: (model folder, tasks, their folder, settings, output folder)."""
 
 
@@ -162,12 +162,13 @@ class Executor:
         domain = self.parts.domain(use)
         checkpoint = self._checkpoint(node.parents[0])
         with plugin_faults(registered, node.label, self.store.root):
-            tasks = domain.evaluation_tasks()
-            task_folder = domain.task_folder()
-        if not tasks:
+            tasks = TaskSet(
+                tasks=domain.evaluation_tasks(), folder=domain.task_folder(), metadata=domain.task_metadata()
+            )
+        if not tasks.tasks:
             raise PluginError("names no task to score it by", where=described(registered))
         with plugin_faults(registered, node.label, self.store.root):  # tasks run the domain's own functions
-            self._evaluator_or_default()(checkpoint, tasks, task_folder, node.settings, folder)
+            self._evaluator_or_default()(checkpoint, tasks, node.settings, folder)
 
     def _evaluator_or_default(self) -> Evaluator:
         if self._evaluator is None:

@@ -52,7 +52,8 @@ def check_domain(domain: Domain, *, seed: int = 0) -> None:
     folder = domain.task_folder()
     if folder is not None:
         require(Path(folder).is_dir(), f"task_folder() is {folder}, which is no folder", "is it packaged?")
-        _check_tasks(tasks, Path(folder), {row["prompt"] for row in rows if isinstance(row["prompt"], str)})
+        metadata = domain.task_metadata()
+        _check_tasks(tasks, Path(folder), metadata, {row["prompt"] for row in rows if isinstance(row["prompt"], str)})
 
 
 def training_rows(domain: Domain, seed: int) -> list[dict[str, Any]]:
@@ -99,10 +100,10 @@ def _check_fingerprint(fingerprint: Any, what: str) -> None:
     require(first == second, f"the {what}'s fingerprint moves: {first!r}, then {second!r}", "make it of the data alone")
 
 
-def _check_tasks(tasks: Sequence[EvaluationTask], folder: Path, prompts: set[str]) -> None:
+def _check_tasks(tasks: Sequence[EvaluationTask], folder: Path, metadata: Mapping[str, Any], prompts: set[str]) -> None:
     from lm_eval.tasks import TaskManager
 
-    manager = TaskManager(include_path=str(folder), include_defaults=False)
+    manager = TaskManager(include_path=str(folder), include_defaults=False, metadata=dict(metadata) or None)
     for wanted in tasks:
         require(wanted.task in manager.all_tasks, f"lm-eval finds no task {wanted.task!r} in {folder}")
         task = manager.load([wanted.task])["tasks"][wanted.task]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from harness.evaluation import evaluate_checkpoint
+from harness.interfaces import TaskSet
 from harness.nodes import EvaluationSettings
 from harness_lab.domains import CWDomain, LabDomainConfig
 from harness_lab.model import FOLDER
@@ -12,7 +13,8 @@ from harness_lab.model import FOLDER
 
 def test_the_command_prints_the_same_sampled_score(tmp_path):
     domain, settings = CWDomain(LabDomainConfig()), EvaluationSettings(limit=40, batch_size=16, seed=11)
-    evaluate_checkpoint(FOLDER, domain.evaluation_tasks(), domain.task_folder(), settings, tmp_path)
+    tasks = TaskSet(tasks=domain.evaluation_tasks(), folder=domain.task_folder())
+    evaluate_checkpoint(FOLDER, tasks, settings, tmp_path)
     (row,) = json.loads((tmp_path / "rows.json").read_text())
     command = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", f"pretrained={FOLDER}"]
     command += ["--tasks", "lab_cw", "--include_path", str(domain.task_folder()), "--seed", "11"]

@@ -254,7 +254,7 @@ class Bench:
         self.store = Store(self.runs / "store")
         self.reporter = Recorder()
 
-    def evaluate(self, folder, tasks, task_folder, settings, output):
+    def evaluate(self, folder, tasks, settings, output):
         """Scores a model by its counts."""
         self.world.evaluated += 1
         counts = read_model(folder)
@@ -263,7 +263,7 @@ class Bench:
                 "task": task.task, "metric": task.metric, "filter": task.filter, "value": float(sum(counts.values())),
                 "stderr": 0.1, "n": 10, "higher_is_better": True, "percent": False, "primary": True, "task_hash": "h",
             }
-            for task in tasks
+            for task in tasks.tasks
         ]  # fmt: skip
         (output / "rows.json").write_text(json.dumps(rows))
         (output / "lm_eval.json").write_text("{}")

@@ -9,6 +9,7 @@ import torch
 
 from harness import CheckpointError, EvaluationTask, StepFailed
 from harness.evaluation import evaluate_checkpoint, measurements
+from harness.interfaces import TaskSet
 from harness.nodes import EvaluationSettings
 from harness_lab.domains import LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
@@ -17,9 +18,15 @@ DOMAIN = MathDomain(LabDomainConfig())
 SETTINGS = EvaluationSettings(limit=24, batch_size=12, seed=3)
 
 
+def task_set(tasks=None):
+    return TaskSet(tasks=tasks or DOMAIN.evaluation_tasks(), folder=DOMAIN.task_folder())
+
+
 def score(output, settings=SETTINGS, tasks=None):
     output.mkdir()
-    evaluate_checkpoint(FOLDER, tasks or DOMAIN.evaluation_tasks(), DOMAIN.task_folder(), settings, output)
+    evaluate_checkpoint(
+        FOLDER, TaskSet(tasks=tasks or DOMAIN.evaluation_tasks(), folder=DOMAIN.task_folder()), settings, output
+    )
     return json.loads((output / "rows.json").read_text())
 
 
@@ -79,4 +86,9 @@ def test_an_unknown_task_and_a_metric_that_is_not_there_are_said(tmp_path):
 
 def test_a_folder_without_a_model_is_said(tmp_path):
     with pytest.raises(CheckpointError, match="nowhere"):
-        evaluate_checkpoint(tmp_path / "nowhere", DOMAIN.evaluation_tasks(), DOMAIN.task_folder(), SETTINGS, tmp_path)
+        evaluate_checkpoint(
+            tmp_path / "nowhere",
+            TaskSet(tasks=DOMAIN.evaluation_tasks(), folder=DOMAIN.task_folder()),
+            SETTINGS,
+            tmp_path,
+        )

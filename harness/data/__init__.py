@@ -1,0 +1,9 @@
+"""Where a domain's rows come from: a pinned data set of the hub, or the user's own files of the same columns.
+
+Importing this imports neither datasets nor torch; loading does.
+"""
+
+from harness.data.source import DataSource
+from harness.data.table import load_table, nested_subset
+
+__all__ = ["DataSource", "load_table", "nested_subset"]

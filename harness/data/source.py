@@ -1,0 +1,43 @@
+"""The keys of a domain's config that say where its rows come from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import Field
+
+from harness.errors import UsageError
+from harness.interfaces import Config
+
+
+class DataSource(Config):
+    """A data set of the hub at a revision, or local files. A domain's config subclasses it with its own defaults."""
+
+    dataset: str | None = Field(default=None, description="a data set's name on the hub")
+    subset: str | None = Field(default=None, description="the data set's configuration")
+    revision: str | None = Field(default=None, description="a branch, tag or commit; pin a commit to publish")
+    split: str = Field(default="train", description="the split to read")
+    data_files: tuple[Path, ...] | Path | None = Field(
+        default=None, description="local JSON, JSON-lines, CSV or Parquet files, in place of the hub's data set"
+    )
+
+    def files(self) -> tuple[Path, ...]:
+        """Returns the local files; none where the rows come from the hub. Raises UsageError for one that is missing."""
+        given = self.data_files if isinstance(self.data_files, tuple) else (self.data_files,)
+        paths = tuple(path.expanduser() for path in given if path is not None)
+        for path in paths:
+            if not path.is_file():
+                raise UsageError("there is no such data file", where=str(path), hint="check data_files")
+        return paths
+
+    def fingerprint(self) -> str:
+        """Returns a hash of the local files' bytes, or the data set's name, subset, revision and split."""
+        files = self.files()
+        if files:
+            digest = hashlib.sha256()
+            for path in files:
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+            return f"files {digest.hexdigest()}"
+        return f"{self.dataset} {self.subset} {self.revision} {self.split}"
