@@ -45,6 +45,6 @@ def check_plugin(plugin_registry: Callable[[object], Registry], tmp_path: Path) 
         for index, offer in enumerate(registry.all()):
             folder = tmp_path / f"{index}-{offer.kind}-{offer.name}"
             folder.mkdir()
-            check_offer(offer, registry, folder, (configs or {}).get(offer.name))
+            check_offer(offer, registry, folder, (configs or {}).get(offer.name), configs)
 
     return check

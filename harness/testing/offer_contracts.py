@@ -32,10 +32,17 @@ def check_spec(offer: Registered) -> None:
         offer.implementation()
 
 
-def check_offer(offer: Registered, registry: Registry, folder: Path, config: Mapping[str, Any] | None = None) -> None:
+def check_offer(
+    offer: Registered,
+    registry: Registry,
+    folder: Path,
+    config: Mapping[str, Any] | None = None,
+    others: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
     """Checks one offer by the contract of its kind, made with the keys of `config`, in the empty `folder`.
 
-    A domain is checked with its own reward, a reward on the rows of the domains that name it, or on the tiny one's.
+    A domain is checked with its own reward, a reward on the rows of the domains that name it, or on the tiny one's;
+    `others` has the config keys of these, by name, where their defaults would not do.
     Raises PluginError naming what is broken; any other HarnessError is one that the plugin raised for a person.
     """
     check_spec(offer)
@@ -48,9 +55,10 @@ def check_offer(offer: Registered, registry: Registry, folder: Path, config: Map
     elif offer.kind == "domain":
         check_domain(built)
         assert isinstance(offer.spec, DomainSpec)
-        check_reward(_build(registry.find("reward", offer.spec.reward), {}), training_rows(built, 0)[:SAMPLE_ROWS])
+        reward = registry.find("reward", offer.spec.reward)
+        check_reward(_build(reward, (others or {}).get(reward.name, {})), training_rows(built, 0)[:SAMPLE_ROWS])
     elif offer.kind == "reward":
-        for rows in _rows_for(offer, registry):
+        for rows in _rows_for(offer, registry, others or {}):
             check_reward(built, rows)
     elif offer.kind == "algorithm":
         check_algorithm(built, folder)
@@ -73,12 +81,14 @@ def _build(offer: Registered, config: Mapping[str, Any]) -> Any:
         raise PluginError(f"the config is not valid: {faults}", where=f"{offer.kind} {offer.name!r}") from error
 
 
-def _rows_for(offer: Registered, registry: Registry) -> list[list[dict[str, Any]]]:
+def _rows_for(
+    offer: Registered, registry: Registry, configs: Mapping[str, Mapping[str, Any]]
+) -> list[list[dict[str, Any]]]:
     """Returns sample rows of every domain that is trained with this reward, or of the tiny domain."""
     named = [
         other
         for other in registry.all("domain")
         if isinstance(other.spec, DomainSpec) and other.spec.reward in (offer.name, offer.qualified)
     ]
-    domains = [_build(other, {}) for other in named] or [Digits()]
+    domains = [_build(other, configs.get(other.name, {})) for other in named] or [Digits()]
     return [training_rows(domain, 0)[:SAMPLE_ROWS] for domain in domains]

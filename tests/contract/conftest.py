@@ -9,6 +9,9 @@ from harness.testing import check_offer, tiny_checkpoint
 SMALL_SETTINGS = {"steps": 1, "prompts_per_step": 2, "generations": 2, "completions": 4, "prompts": 48}
 """Small values for the keys that say how much is done, whichever plugin has them."""
 
+OWN_SETTINGS: dict[str, dict[str, object]] = {}
+"""Config keys of single domains and rewards, by name: fixture files in the place of what is fetched."""
+
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
@@ -27,7 +30,8 @@ def check_shipped(tmp_path, local_model):
     def check(offer: Registered) -> None:
         settings = SMALL_SETTINGS | {"pretrained": str(local_model)}
         known = offer.config_type().model_fields if offer.kind != "protocol" else {}
-        check_offer(offer, SHIPPED, tmp_path, {key: value for key, value in settings.items() if key in known})
+        config = {key: value for key, value in settings.items() if key in known} | OWN_SETTINGS.get(offer.name, {})
+        check_offer(offer, SHIPPED, tmp_path, config, OWN_SETTINGS)
 
     return check
 
