@@ -86,7 +86,7 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
     # of every checkpoint. What it does to seeds and tasks before it calls `evaluate` is done here in the same order.
     from lm_eval import evaluate
 
-    language_model = _language_model(folder, settings.batch_size)
+    language_model = _language_model(folder, settings)
     manager = _task_manager(tasks)
     names = [task.task for task in tasks.tasks]
     unknown = sorted(set(names) - set(manager.all_tasks))
@@ -100,7 +100,13 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
         if task.get_config("num_fewshot") is None:
             task.set_config(key="num_fewshot", value=0)
         task.set_fewshot_seed(seed=settings.seed)
-    results: dict[str, Any] = evaluate(lm=language_model, task_dict=loaded, limit=settings.limit)
+    results: dict[str, Any] = evaluate(
+        lm=language_model,
+        task_dict=loaded,
+        limit=settings.limit,
+        apply_chat_template=settings.chat_template,
+        system_instruction=tasks.system_prompt if settings.chat_template else None,
+    )
     results["task_hashes"] = {task: _task_hash(items) for task, items in results["samples"].items()}
     results["config"] = asdict(settings) | {"device": str(language_model.device)}
     results["lm_eval_version"] = version("lm_eval")
@@ -118,7 +124,7 @@ _loaded: dict[tuple[Any, ...], Any] = {}
 """The checkpoint that was scored last, by its files' state: its domains are scored one after another."""
 
 
-def _language_model(folder: Path, batch_size: int) -> Any:
+def _language_model(folder: Path, settings: EvaluationSettings) -> Any:
     import torch
     from lm_eval.models.huggingface import HFLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -134,7 +140,17 @@ def _language_model(folder: Path, batch_size: int) -> Any:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         _loaded[state] = (model.to(device).eval(), tokenizer, device)
     model, tokenizer, device = _loaded[state]
-    return HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, device=device)
+    if settings.chat_template and tokenizer.chat_template is None:
+        raise StepFailed(
+            "the tokenizer has no chat template", where=str(folder), hint="set evaluate.chat_template to false"
+        )
+    return HFLM(
+        pretrained=model,
+        tokenizer=tokenizer,
+        batch_size=settings.batch_size,
+        device=device,
+        think_end_token=settings.think_end,
+    )
 
 
 def _task_manager(tasks: TaskSet) -> Any:

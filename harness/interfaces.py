@@ -68,12 +68,13 @@ class EvaluationTask:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSet:
-    """What lm-eval is asked to run for a domain: its tasks, where they are defined (None for lm-eval's own), and the
-    metadata that their `custom_dataset` functions are called with, as `lm-eval --metadata` would."""
+    """What lm-eval is asked to run for a domain: its tasks, where they are defined (None for lm-eval's own), the
+    metadata their `custom_dataset` functions are called with, as by `lm-eval --metadata`, and its system prompt."""
 
     tasks: Sequence[EvaluationTask]
     folder: Path | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    system_prompt: str | None = None
 
 
 class Domain(ABC):
@@ -81,6 +82,9 @@ class Domain(ABC):
 
     completion_tokens: int | None = None
     """The longest useful completion, in tokens; algorithms take it where their config sets none."""
+
+    system_prompt: str | None = None
+    """Put before the items when they are scored through a chat template; training prompts carry their own."""
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -42,11 +42,14 @@ class DomainUse:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
-    """How checkpoints are scored. limit: items a task, None for all. seed: of sampled answers; not the run's seed."""
+    """How checkpoints are scored. limit: items a task, None for all. seed: of sampled answers; not the run's seed.
+    chat_template: prompts go through the model's chat template. think_end: what comes up to this mark is not scored."""
 
     limit: int | None = None
     batch_size: int = 16
     seed: int = 0
+    chat_template: bool = False
+    think_end: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

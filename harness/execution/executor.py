@@ -163,7 +163,10 @@ class Executor:
         checkpoint = self._checkpoint(node.parents[0])
         with plugin_faults(registered, node.label, self.store.root):
             tasks = TaskSet(
-                tasks=domain.evaluation_tasks(), folder=domain.task_folder(), metadata=domain.task_metadata()
+                tasks=domain.evaluation_tasks(),
+                folder=domain.task_folder(),
+                metadata=domain.task_metadata(),
+                system_prompt=domain.system_prompt,
             )
         if not tasks.tasks:
             raise PluginError("names no task to score it by", where=described(registered))

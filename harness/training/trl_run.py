@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,14 @@ def train_with_trl(
     trainer.train(resume_from_checkpoint=str(resume.folder) if resume else None)
     trainer.model.save_pretrained(context.output)
     tokenizer.save_pretrained(context.output)
+    rows = [json.loads(line) for line in context.metrics.read_text(encoding="utf-8").splitlines()]
     return StepResult(
-        cost=_cost(context.metrics, router),
-        report={"reward_outcomes": {name: dict(counts) for name, counts in router.counts.items()}},
+        cost=_cost(rows, router),
+        report={
+            "reward_outcomes": {name: dict(counts) for name, counts in router.counts.items()},
+            # Completions that reached max_completion_length: where many do, the length is the reward's limit.
+            "truncated_share": _mean(rows, "completions/clipped_ratio"),
+        },
     )
 
 
@@ -146,17 +151,21 @@ class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read w
         self.progress(state.global_step, state.max_steps, numbers)
 
 
-def _cost(metrics: Path, router: RewardRouter) -> Cost:
+def _cost(rows: Sequence[Mapping[str, float]], router: RewardRouter) -> Cost:
     """Returns the step's cost, from its metrics and the rewards' counts, both of which outlive a kill.
 
     Tokens are the mean length of a round of generation, as TRL logs it, times the completions that were scored.
     """
-    rows = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()] if metrics.exists() else []
     completions = sum(counts.total() for counts in router.counts.values())
-    lengths = [row["completions/mean_length"] for row in rows if "completions/mean_length" in row]
     return Cost(
         optimizer_steps=len(rows),
         completions=completions,
-        generated_tokens=round(completions * sum(lengths) / len(lengths)) if lengths else 0,
+        generated_tokens=round(completions * _mean(rows, "completions/mean_length")),
         train_seconds=round(sum(row.get("step_time", 0.0) for row in rows), 3),
     )
+
+
+def _mean(rows: Sequence[Mapping[str, float]], name: str) -> float:
+    """Returns the mean of a metric over the steps that have it: those that generated."""
+    values = [row[name] for row in rows if name in row]
+    return sum(values) / len(values) if values else 0.0

@@ -61,6 +61,7 @@ def test_the_step_changed_the_model_and_both_domains_were_rewarded(undisturbed):
     result, weights = undisturbed
     base = load_file(FOLDER / "model.safetensors")
     assert not weights["model.embed_tokens.weight"].equal(base["model.embed_tokens.weight"])
+    assert 0 <= result.report["truncated_share"] < 0.5
     assert result.report["reward_outcomes"] == {"code": {"ok": 48}, "math": {"ok": 48}}
     assert result.cost.optimizer_steps == 6
 

@@ -2,19 +2,22 @@
 
 import json
 import random
+import shutil
 
 import numpy
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from harness import CheckpointError, EvaluationTask, StepFailed
 from harness.evaluation import evaluate_checkpoint, measurements
 from harness.interfaces import TaskSet
 from harness.nodes import EvaluationSettings
-from harness_lab.domains import LabDomainConfig, MathDomain
+from harness_lab.domains import CodeDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
 
 DOMAIN = MathDomain(LabDomainConfig())
+CODE = CodeDomain(LabDomainConfig())
 SETTINGS = EvaluationSettings(limit=24, batch_size=12, seed=3)
 
 
@@ -92,3 +95,38 @@ def test_a_folder_without_a_model_is_said(tmp_path):
             SETTINGS,
             tmp_path,
         )
+
+
+def with_chat_template(folder, template):
+    shutil.copytree(FOLDER, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def answers(folder, output, system_prompt=None, **settings):
+    output.mkdir()
+    tasks = TaskSet(tasks=CODE.evaluation_tasks(), folder=CODE.task_folder(), system_prompt=system_prompt)
+    settings = EvaluationSettings(limit=24, batch_size=12, seed=3, **settings)
+    evaluate_checkpoint(folder, tasks, settings, output)
+    samples = [json.loads(line) for line in (output / "samples_lab_code.jsonl").open()]
+    return [sample["filtered_resps"][0] for sample in samples], [s["arguments"][0][0] for s in samples]
+
+
+def test_a_chat_template_holds_the_system_prompt_and_the_item(tmp_path):
+    folder = with_chat_template(tmp_path / "m", "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}")
+    _, prompts = answers(folder, tmp_path / "out", system_prompt="Be short.", chat_template=True)
+    assert all(prompt.startswith("[system]Be short.[user]Q: f(") for prompt in prompts)
+
+
+def test_a_model_without_a_chat_template_is_told_so(tmp_path):
+    with pytest.raises(StepFailed, match="no chat template"):
+        answers(FOLDER, tmp_path / "out", chat_template=True)
+
+
+def test_only_what_follows_the_end_of_thinking_is_scored(tmp_path):
+    whole, _ = answers(FOLDER, tmp_path / "a")
+    after, _ = answers(FOLDER, tmp_path / "b", think_end="*")
+    assert any("*" in answer for answer in whole)
+    assert after == [answer.split("*")[-1] for answer in whole]
