@@ -87,19 +87,8 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
     from lm_eval import evaluate
 
     language_model = _language_model(folder, settings)
-    manager = _task_manager(tasks)
-    names = [task.task for task in tasks.tasks]
-    unknown = sorted(set(names) - set(manager.all_tasks))
-    if unknown:
-        raise StepFailed(
-            f"lm-eval knows no task {', '.join(unknown)}", where=str(tasks.folder or "lm-eval's own tasks")
-        )
     _seed_generators(settings.seed)
-    loaded = manager.load(names)
-    for task in loaded["tasks"].values():
-        if task.get_config("num_fewshot") is None:
-            task.set_config(key="num_fewshot", value=0)
-        task.set_fewshot_seed(seed=settings.seed)
+    loaded = load_tasks(tasks, settings.seed)
     results: dict[str, Any] = evaluate(
         lm=language_model,
         task_dict=loaded,
@@ -118,6 +107,26 @@ def _task_hash(samples: Sequence[Mapping[str, Any]]) -> str:
     from lm_eval.utils import hash_string
 
     return str(hash_string("".join(item["doc_hash"] + item["prompt_hash"] + item["target_hash"] for item in samples)))
+
+
+def load_tasks(tasks: TaskSet, seed: int) -> Any:
+    """Returns lm-eval's loaded tasks, `["tasks"]` by name, their items fetched and their few-shot draws seeded.
+
+    Raises StepFailed for a task that lm-eval does not know.
+    """
+    manager = _task_manager(tasks)
+    names = [task.task for task in tasks.tasks]
+    unknown = sorted(set(names) - set(manager.all_tasks))
+    if unknown:
+        raise StepFailed(
+            f"lm-eval knows no task {', '.join(unknown)}", where=str(tasks.folder or "lm-eval's own tasks")
+        )
+    loaded = manager.load(names)
+    for task in loaded["tasks"].values():
+        if task.get_config("num_fewshot") is None:
+            task.set_config(key="num_fewshot", value=0)
+        task.set_fewshot_seed(seed=seed)
+    return loaded
 
 
 _loaded: dict[tuple[Any, ...], Any] = {}

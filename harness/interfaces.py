@@ -76,6 +76,16 @@ class TaskSet:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     system_prompt: str | None = None
 
+    @classmethod
+    def of(cls, domain: Domain) -> TaskSet:
+        """Returns what `domain` says of its tasks."""
+        return cls(
+            tasks=domain.evaluation_tasks(),
+            folder=domain.task_folder(),
+            metadata=domain.task_metadata(),
+            system_prompt=domain.system_prompt,
+        )
+
 
 class Domain(ABC):
     """Training prompts and the lm-eval tasks that score the skill."""
@@ -153,6 +163,9 @@ class Reward(ABC):
         """Returns a string that changes when what the rewards hang on beside config and source does, such as the
         weights of a reward model. No torch."""
         return "config and source"
+
+    def fetch(self) -> None:  # noqa: B027 - most rewards have nothing to fetch
+        """Downloads what scoring needs, so that a later run does without the network. Nothing, unless overridden."""
 
     @abstractmethod
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:

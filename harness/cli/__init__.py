@@ -16,6 +16,7 @@ from harness.cli import (
     leaderboard,
     plan,
     plugins,
+    prefetch,
     run,
     schema,
     show,
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (run, plan, validate, show, export, leaderboard, plugins, doctor, schema, exec_node):
+for command in (run, plan, validate, show, export, leaderboard, plugins, prefetch, doctor, schema, exec_node):
     command.register(app)
 
 

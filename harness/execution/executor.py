@@ -162,12 +162,7 @@ class Executor:
         domain = self.parts.domain(use)
         checkpoint = self._checkpoint(node.parents[0])
         with plugin_faults(registered, node.label, self.store.root):
-            tasks = TaskSet(
-                tasks=domain.evaluation_tasks(),
-                folder=domain.task_folder(),
-                metadata=domain.task_metadata(),
-                system_prompt=domain.system_prompt,
-            )
+            tasks = TaskSet.of(domain)
         if not tasks.tasks:
             raise PluginError("names no task to score it by", where=described(registered))
         with plugin_faults(registered, node.label, self.store.root):  # tasks run the domain's own functions

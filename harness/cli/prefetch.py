@@ -1,0 +1,53 @@
+"""`harness prefetch`: downloads what a protocol's run needs, so that the run works offline."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.session import session_of
+
+if TYPE_CHECKING:
+    from harness.prefetch import Fetched
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this command to the command line."""
+    app.command("prefetch")(prefetch)
+
+
+def prefetch(
+    context: typer.Context,
+    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Download the model, data and tasks that a run needs; it then works with HARNESS_OFFLINE=1.
+
+    Also tells how many test items share a run of thirteen words with a training prompt.
+    """
+    from harness.plan import make_plan
+    from harness.process_environment import prepare_process
+    from harness.protocol import find_protocol, load_protocol
+
+    session = session_of(context)
+    prepare_process(debug=session.debug)
+    from harness.prefetch import prefetch as fetch
+
+    plan = make_plan(load_protocol(find_protocol(protocol, session.registry), session.registry), session.registry)
+    fetched = []
+    for part in fetch(plan, session.registry, lambda name: typer.echo(f"{name} …", err=True)):
+        fetched.append(part)
+        if not as_json:
+            typer.echo(_line(part))
+    if as_json:
+        typer.echo(json.dumps([asdict(part) for part in fetched], indent=2))
+
+
+def _line(part: Fetched) -> str:
+    line = f"{part.part}: {part.detail}"
+    if part.overlap is None:
+        return line
+    return f"{line}; {part.overlap.overlapping} test items ({part.overlap.share:.1%}) share 13 words with a training prompt"

@@ -1,0 +1,78 @@
+"""Fetches all that a protocol's run will need, so that the run itself makes no request.
+
+Each part is fetched through the code that the run uses, into the caches that Hugging Face's libraries keep; what is
+there already is not fetched again. On the way the training prompts are compared with the test items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.contamination import Overlap, overlap
+from harness.errors import PluginError
+from harness.evaluation import load_tasks
+from harness.execution.parts import Parts, described, plugin_faults
+from harness.interfaces import Domain, TaskSet
+from harness.nodes import BaseNode, DomainUse, Plan
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+
+SEED = 0
+"""Which training rows are looked at: a domain draws them by a seed, from the same data for every seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """One part that is there now: what it is, how much of it, and for a domain how much of its test is in training."""
+
+    part: str
+    detail: str
+    overlap: Overlap | None = None
+
+
+def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) -> Iterator[Fetched]:
+    """Yields each part once it has been fetched; `starting` is told of it before.
+
+    Raises UsageError, CheckpointError or PluginError, as the run would, for what cannot be had.
+    """
+    parts = Parts(registry)
+    for node in plan.nodes.values():
+        if isinstance(node, BaseNode):
+            starting("base model")
+            yield Fetched(part="base model", detail=parts.base_folder(node).name)
+    for use in plan.domains.values():
+        starting(f"domain {use.name}")
+        yield _domain(use, parts)
+        starting(f"reward of {use.name}")
+        with plugin_faults(parts.registered(use.reward), f"reward of {use.name}"):
+            parts.reward(use.reward).fetch()
+        yield Fetched(part=f"reward of {use.name}", detail=use.reward.name)
+
+
+def _domain(use: DomainUse, parts: Parts) -> Fetched:
+    registered = parts.registered(use.plugin)
+    with plugin_faults(registered, f"domain {use.name}"):
+        domain = parts.domain(use.plugin)
+        rows = domain.training_data(SEED)
+        if "prompt" not in rows.column_names:
+            raise PluginError("gave training data without a column 'prompt'", where=described(registered))
+        items = _test_items(domain)
+        shared = overlap((_text(prompt) for prompt in rows["prompt"]), items)
+    detail = f"{len(rows)} training prompts, {len(items)} test items"
+    return Fetched(part=f"domain {use.name}", detail=detail, overlap=shared)
+
+
+def _test_items(domain: Domain) -> list[str]:
+    """Returns the prompts of the domain's test items as lm-eval writes them."""
+    tasks = load_tasks(TaskSet.of(domain), SEED)["tasks"]
+    return [_text(task.doc_to_text(item)) for task in tasks.values() for item in task.eval_docs]
+
+
+def _text(prompt: Any) -> str:
+    """Returns a prompt's text; a conversational one is the content of its messages from the user."""
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(str(message["content"]) for message in prompt if message.get("role") == "user")
