@@ -1,5 +1,7 @@
 """Checks of shipped offers and of small ones made in a test."""
 
+from pathlib import Path
+
 import pytest
 from shipped_offers import SHIPPED, plugin_with
 
@@ -9,7 +11,16 @@ from harness.testing import check_offer, tiny_checkpoint
 SMALL_SETTINGS = {"steps": 1, "prompts_per_step": 2, "generations": 2, "completions": 4, "prompts": 48}
 """Small values for the keys that say how much is done, whichever plugin has them."""
 
-OWN_SETTINGS: dict[str, dict[str, object]] = {}
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+OWN_SETTINGS: dict[str, dict[str, object]] = {
+    "math": {
+        "data_files": FIXTURES / "math" / "openr1_math_train.jsonl",
+        "format": "plain",
+        "test_sets": {
+            task: {"data_files": FIXTURES / "math" / f"{task}_test.jsonl"} for task in ("gsm8k", "math500", "aime25")
+        },
+    },
+}
 """Config keys of single domains and rewards, by name: fixture files in the place of what is fetched."""
 
 

@@ -1,0 +1,30 @@
+"""The tasks' items: the problems that the domain's config names, or the tasks' own data sets where there is none."""
+
+from typing import Any
+
+from datasets import Dataset
+
+from harness_math.config import MathConfig, TaskName
+from harness_math.problems import load_problems
+
+
+def gsm8k(math: dict[str, Any] | None = None, **_: Any) -> dict[str, Dataset]:
+    """Returns lm-eval's mapping of splits for GSM8K."""
+    return _items("gsm8k", math)
+
+
+def math500(math: dict[str, Any] | None = None, **_: Any) -> dict[str, Dataset]:
+    """Returns lm-eval's mapping of splits for MATH-500."""
+    return _items("math500", math)
+
+
+def aime25(math: dict[str, Any] | None = None, **_: Any) -> dict[str, Dataset]:
+    """Returns lm-eval's mapping of splits for AIME 2025."""
+    return _items("aime25", math)
+
+
+def _items(task: TaskName, math: dict[str, Any] | None) -> dict[str, Dataset]:
+    config = MathConfig.model_validate(math or {})
+    rows = load_problems(config.test_table(task))
+    prompts = [config.prompt(problem) for problem in rows["problem"]]
+    return {"test": rows.add_column("prompt", prompts).add_column("thinks", [config.thinks] * len(rows))}
