@@ -28,7 +28,8 @@ class Overlap:
 def overlap(training: Iterable[str], test: Iterable[str], words: int = WORDS) -> Overlap:
     """Returns how many `test` texts share a run of `words` words with any `training` text.
 
-    Case and punctuation do not count, signs of arithmetic do. A text shorter than that is one run of its own: it overlaps with its equals only.
+    Case and punctuation do not count, signs of arithmetic do. A text shorter than that is one run of its own: it
+    overlaps with its equals only.
     """
     seen = {run for text in training for run in _runs(text, words)}
     items = overlapping = 0

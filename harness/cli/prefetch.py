@@ -50,4 +50,5 @@ def _line(part: Fetched) -> str:
     line = f"{part.part}: {part.detail}"
     if part.overlap is None:
         return line
-    return f"{line}; {part.overlap.overlapping} test items ({part.overlap.share:.1%}) share 13 words with a training prompt"
+    shared = f"{part.overlap.overlapping} test items ({part.overlap.share:.1%})"
+    return f"{line}; {shared} share 13 words with a training prompt"

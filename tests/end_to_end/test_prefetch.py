@@ -44,4 +44,4 @@ def test_all_parts_are_told_and_the_run_makes_no_request(tmp_path):
     assert set(fetched) == {"base model", "domain math", "reward of math", "domain cw", "reward of cw"}
     assert fetched["domain math"]["detail"] == "64 training prompts, 512 test items"
     assert fetched["domain math"]["overlap"]["overlapping"] == 0
-    assert json.loads(harness("run", protocol, "-o", tmp_path / "runs", "--json"))["failed"] == []
+    assert json.loads(harness("run", protocol, "-o", tmp_path / "runs", "--json"))["failures"] == []
