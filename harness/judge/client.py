@@ -1,0 +1,184 @@
+"""Puts questions to a judge: many at once, patiently, each at most once.
+
+The protocol is OpenAI's chat completions, which vLLM, SGLang, llama.cpp and the hosted services speak. The key comes
+from an environment variable and goes into the request's header alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from harness.interfaces import RewardResult
+from harness.judge.answers import parse_score, prompt_text, question, without_thinking
+from harness.judge.cache import AnswerCache, answer_key
+from harness.judge.config import JudgeConfig
+
+if TYPE_CHECKING:
+    import httpx2
+
+_PASSING_STATUS = frozenset({408, 409, 425, 429})
+_EXCERPT = 120
+
+
+@dataclass
+class _Failure(Exception):
+    """One try that brought no answer. `again` says whether another may; `wait_s` is what the server asked for."""
+
+    detail: str
+    again: bool = True
+    late: bool = False
+    wait_s: float = 0.0
+
+
+class JudgeClient:
+    """A judge with its cache. `sleep` and `now` stand in for the clock in tests."""
+
+    def __init__(
+        self,
+        config: JudgeConfig,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self._sleep, self._now = sleep, now
+        self._cache: AnswerCache | None = None
+        self._lock = threading.Lock()
+        self._given_up = 0
+
+    def scores(self, prompts: Sequence[Any], completions: Sequence[str]) -> list[RewardResult]:
+        """Returns one result a row, in order: the score, an error, or a time-out where the judge was silent to the end.
+
+        The same question is put once, however often it comes, and never where its answer is on disk.
+        Raises UsageError where the cache cannot be used.
+        """
+        pairs = [
+            (prompt_text(prompt), without_thinking(completion) if self.config.strip_thinking else completion)
+            for prompt, completion in zip(prompts, completions, strict=True)
+        ]
+        keys = [answer_key(self.config, *pair) for pair in pairs]
+        questions = {key: question(self.config.rubric, *pair) for key, pair in zip(keys, pairs, strict=True)}
+        if self._cache is None:
+            self._cache = AnswerCache(self.config.cache)
+        results = {key: _result(answer) for key, answer in self._cache.known(questions).items()}
+        missing = [key for key in questions if key not in results]
+        if missing:
+            results |= dict(zip(missing, self._put(missing, questions, self._cache), strict=True))
+        return [results[key] for key in keys]
+
+    def _put(self, keys: Sequence[str], questions: dict[str, str], cache: AnswerCache) -> list[RewardResult]:
+        import httpx2
+
+        self._given_up = 0
+        try:
+            headers = _headers(self.config.api_key_variable)
+        except ValueError as error:
+            return [RewardResult.error(str(error))] * len(keys)
+        with (
+            httpx2.Client(headers=headers, timeout=self.config.timeout_s) as http,
+            ThreadPoolExecutor(self.config.concurrency, thread_name_prefix="judge") as threads,
+        ):
+            return list(threads.map(lambda key: self._patiently(http, key, questions[key], cache), keys))
+
+    def _patiently(self, http: httpx2.Client, key: str, text: str, cache: AnswerCache) -> RewardResult:
+        if self._given_up >= self.config.give_up_after:
+            return RewardResult.error(f"not put to the judge, as {self._given_up} questions in a row had no answer")
+        failure = _Failure("not tried")
+        for attempt in range(self.config.attempts):
+            if attempt:
+                self._sleep(max(failure.wait_s, self._backoff(key, attempt)))
+            try:
+                answer = self._answer(http, text)
+            except _Failure as failed:
+                failure = failed
+                if not failed.again:
+                    break
+            else:
+                self._given_up = 0
+                cache.keep(key, answer)
+                return _result(answer)
+        with self._lock:
+            self._given_up += 1
+        return (RewardResult.timeout if failure.late else RewardResult.error)(failure.detail)
+
+    def _answer(self, http: httpx2.Client, text: str) -> str:
+        """Returns the judge's answer. Raises _Failure where this try brought none."""
+        import httpx2
+
+        body = {
+            "model": self.config.model,
+            "messages": [{"role": "user", "content": text}],
+            "temperature": self.config.temperature,
+            "max_tokens": self.config.max_tokens,
+        }
+        url = f"{self.config.endpoint.rstrip('/')}/chat/completions"
+        try:
+            response = http.post(url, content=json.dumps(body), headers={"Content-Type": "application/json"})
+        except httpx2.TimeoutException as error:
+            raise _Failure(f"the judge was silent for {self.config.timeout_s:g} s", late=True) from error
+        except httpx2.InvalidURL as error:
+            raise _Failure(f"the judge's endpoint is no URL: {error}", again=False) from error
+        except httpx2.RequestError as error:
+            raise _Failure(f"the judge cannot be reached: {type(error).__name__}") from error
+        if not response.is_success:
+            raise self._refusal(response)
+        try:
+            answer = response.json()["choices"][0]["message"]["content"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise _Failure("the judge's server sent no chat completion") from error
+        if not isinstance(answer, str):
+            raise _Failure("the judge's server sent a chat completion without content")
+        return answer
+
+    def _refusal(self, response: httpx2.Response) -> _Failure:
+        status = response.status_code
+        wait_s = self._wished(response.headers.get("Retry-After", ""))
+        detail = f"the judge's server answered {status} {response.reason_phrase}"
+        if wait_s > self.config.longest_wait_s:
+            return _Failure(f"{detail} and asks for {wait_s:g} s, more than longest_wait_s", again=False)
+        return _Failure(detail, again=status in _PASSING_STATUS or status >= 500, wait_s=wait_s)
+
+    def _wished(self, header: str) -> float:
+        """Returns the seconds that a Retry-After asks for: a number, or a date (RFC 9110, section 10.2.3)."""
+        try:
+            return max(0.0, float(header))
+        except ValueError:
+            pass
+        try:
+            return max(0.0, parsedate_to_datetime(header).timestamp() - self._now())
+        except ValueError:
+            return 0.0
+
+    def _backoff(self, key: str, attempt: int) -> float:
+        """Returns seconds to wait before a try: doubling, less a share of up to a half that the question fixes, so that
+        questions that failed together do not come back together, and no global random generator is touched."""
+        share = hashlib.sha256(f"{key}/{attempt}".encode()).digest()[0] / 255
+        return min(self.config.longest_wait_s, self.config.backoff_s * 2.0 ** (attempt - 1)) * (1 - share / 2)
+
+
+def _result(answer: str) -> RewardResult:
+    score = parse_score(answer)
+    if score is None:
+        return RewardResult.error(f"the judge's answer ends in no score: …{answer[-_EXCERPT:]!r}")
+    return RewardResult.ok(score)
+
+
+def _headers(variable: str | None) -> dict[str, str]:
+    """Returns the header with the key. Raises ValueError, which names the variable and never its value."""
+    if variable is None:
+        return {}
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise ValueError(f"the environment variable {variable}, which holds the judge's key, is not set")
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(f"the key in the environment variable {variable} has characters that no header can carry")
+    return {"Authorization": f"Bearer {key}"}
