@@ -20,6 +20,14 @@ OWN_SETTINGS: dict[str, dict[str, object]] = {
             task: {"data_files": FIXTURES / "math" / f"{task}_test.jsonl"} for task in ("gsm8k", "math500", "aime25")
         },
     },
+    "jsonl": {"data_files": FIXTURES / "jsonl" / "sums.jsonl", "template": "Q: {prompt}? A:"},
+    "regex": {"pattern": r"answer is (\w+)"},
+    "qa": {"data_files": FIXTURES / "qa" / "super_gpqa.jsonl", "strata": ["discipline"]},
+    "super-gpqa": {
+        "data_files": FIXTURES / "qa" / "super_gpqa.jsonl",
+        "mmlu_pro": {"data_files": FIXTURES / "qa" / "mmlu_pro.parquet", "test_share": 0.5},
+    },
+    "mmlu-pro": {"data_files": FIXTURES / "qa" / "mmlu_pro.parquet"},
 }
 """Config keys of single domains and rewards, by name: fixture files in the place of what is fetched."""
 

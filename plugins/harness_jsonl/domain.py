@@ -1,0 +1,46 @@
+"""The user's own data as the harness sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import Domain, EvaluationTask
+from harness_jsonl.config import JsonlConfig
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class JsonlDomain(Domain):
+    """Prompts and answers from files; what is held out is scored by a rule."""
+
+    def __init__(self, config: JsonlConfig) -> None:
+        self.config = config
+        self.completion_tokens = config.completion_tokens
+        self.system_prompt = config.system_prompt
+
+    def fingerprint(self) -> str:
+        source = self.config.test_source()
+        held_out = "a share" if source is None else source.fingerprint()
+        return f"jsonl/{self.config.fingerprint()}/test {held_out}/1"
+
+    def training_data(self, seed: int) -> Dataset:
+        from harness_jsonl.rows import training_rows
+
+        rows = training_rows(self.config)
+        if self.config.format == "plain":
+            return rows
+        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
+        messages = [[*system, {"role": "user", "content": text}] for text in rows["prompt"]]
+        return rows.remove_columns("prompt").add_column("prompt", messages)
+
+    def evaluation_tasks(self) -> Sequence[EvaluationTask]:
+        return (EvaluationTask(task="jsonl", metric="score"),)
+
+    def task_folder(self) -> Path:
+        return Path(__file__).parent / "lm_eval_tasks"
+
+    def task_metadata(self) -> Mapping[str, Any]:
+        return {"jsonl": self.config.model_dump(mode="json", exclude_defaults=True)}

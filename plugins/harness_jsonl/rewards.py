@@ -1,0 +1,18 @@
+"""The rules as rewards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness import Reward, RewardBatch, RewardResult
+from harness_jsonl.rules import Rule
+
+
+class RuleReward(Reward):
+    """Scores each completion by one rule, 1 or 0."""
+
+    def __init__(self, config: Rule) -> None:
+        self.rule = config
+
+    def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
+        return [self.rule.judge(text, row) for text, row in zip(batch.completions, batch.rows, strict=True)]

@@ -1,0 +1,75 @@
+"""The rules that say whether a completion answers a question: by the letter of its option, or in words."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+LETTERS = "ABCDEFGHIJ"
+
+_SAID = r"(?i:answer|option|choice)\s*(?:is|:)\s*[\s:*$({{\[]*(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
+_BOXED = r"\\boxed\{{\s*(?:\\(?:text|mathrm)\{{)?\(?([{0}])(?![\w'])"
+_ALONE = r"(?<![\w'\\])([{0}])(?![\w'])(?!\s+[a-z])"
+_IN_WORDS = re.compile(r"(?:answer\s*(?:is|:)|\\boxed\{)[\s:*]*(.+)", re.IGNORECASE)
+
+
+def answer_part(completion: str) -> str:
+    """Returns what follows the model's thinking; nothing where a `<think>` is never closed."""
+    _, end, after = completion.rpartition("</think>")
+    if not end and "<think>" in completion:
+        return ""
+    return after.strip()
+
+
+def chosen_letter(completion: str, options: int) -> str | None:
+    """Returns the letter that a completion settles on among the first `options`, or None.
+
+    That is the last one after "answer is", "answer:" or in `\\boxed{}`; where there is none, the last that stands alone
+    and is no word of a sentence.
+    """
+    text, letters = answer_part(completion), LETTERS[:options]
+    settled = [*re.finditer(_SAID.format(letters), text), *re.finditer(_BOXED.format(letters), text)]
+    found = max(settled or re.finditer(_ALONE.format(letters), text), key=lambda match: match.start(1), default=None)
+    return found[1] if found else None
+
+
+def answer_in_words(completion: str) -> str:
+    """Returns what follows the last "answer is" or "answer:" on its line, or the last line where there is none."""
+    text = answer_part(completion)
+    said = _IN_WORDS.findall(text)
+    return normalised(said[-1] if said else (text.splitlines() or [""])[-1])
+
+
+def normalised(text: str) -> str:
+    """Returns the words of a text without case, articles, ASCII punctuation at their ends and surplus space."""
+    words = (word.strip(string.punctuation) or word for word in text.casefold().split())
+    return " ".join(word for word in words if word not in ("a", "an", "the"))
+
+
+def letter_agrees(completion: str, row: Mapping[str, Any]) -> bool:
+    """Returns whether a completion chose the row's `letter` among its `options`. Raises ValueError for an odd row."""
+    return chosen_letter(completion, len(_options(row))) == _letter(row)
+
+
+def words_agree(completion: str, row: Mapping[str, Any]) -> bool:
+    """Returns whether a completion says the right option of the row in words. Raises ValueError for an odd row."""
+    return answer_in_words(completion) == normalised(_options(row)[LETTERS.index(_letter(row))])
+
+
+RULES: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {"letter": letter_agrees, "short": words_agree}
+
+
+def _options(row: Mapping[str, Any]) -> Sequence[str]:
+    options = row.get("options")
+    if not isinstance(options, (list, tuple)) or not 2 <= len(options) <= len(LETTERS):
+        raise ValueError(f"the row's options are {options!r:.60}, not a list of 2 to {len(LETTERS)}")
+    return options
+
+
+def _letter(row: Mapping[str, Any]) -> str:
+    letter, letters = row.get("letter"), LETTERS[: len(_options(row))]
+    if not isinstance(letter, str) or len(letter) != 1 or letter not in letters:
+        raise ValueError(f"the row's letter is {letter!r}, not one of {letters}")
+    return letter

@@ -1,0 +1,74 @@
+"""What a protocol says of a question-answering domain; the two data sets are presets of it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.data import DataSource
+
+OPTIONS = "a list of two to ten options"
+
+
+class QAConfig(DataSource):
+    """Where the questions are, the names of their columns, how they are asked, and what is held out."""
+
+    question: str = Field(default="question", description="the column with the question")
+    options: str = Field(default="options", description="the column with the list of options")
+    letter: str = Field(default="answer_letter", description="the column with the right option's letter")
+    strata: tuple[str, ...] = Field(default=(), description="columns by whose values questions are drawn evenly")
+    answers: Literal["letter", "short"] = Field(
+        default="letter", description="ask for the letter, or leave the options out and ask for the answer in words"
+    )
+    format: Literal["plain", "chat"] = Field(
+        default="plain", description="train on the text as it is, or as a user's message in the model's chat template"
+    )
+    system_prompt: str | None = Field(default=None, description="of the chat format")
+    completion_tokens: int = Field(default=2048, ge=1, description="the longest useful completion, in tokens")
+    temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 takes the likeliest token")
+    test_share: float = Field(default=0.1, gt=0, le=1, description="the share of the questions that is held out")
+    prompts: int | None = Field(default=None, ge=1, description="training questions to use; null for all")
+    test_items: int | None = Field(default=None, ge=1, description="held-out questions to use; null for all")
+    subset_seed: int = Field(default=0, ge=0, description="fixes the order of which smaller numbers take a prefix")
+
+    def columns(self) -> dict[str, str]:
+        """Returns the columns that the data must have, and what each holds."""
+        strata = dict.fromkeys(self.strata, "a stratum's name")
+        return strata | {
+            self.question: "the question",
+            self.options: OPTIONS,
+            self.letter: "the letter of the right option, A for the first",
+        }
+
+
+class MMLUProConfig(QAConfig):
+    """TIGER-Lab/MMLU-Pro: the questions are in the split `test`."""
+
+    dataset: str | None = Field(default="TIGER-Lab/MMLU-Pro", description="a data set's name on the hub")
+    split: str = Field(default="test", description="the split to read")
+    letter: str = Field(default="answer", description="the column with the right option's letter")
+    strata: tuple[str, ...] = Field(
+        default=("category",), description="columns by whose values questions are drawn evenly"
+    )
+
+
+class SuperGPQAConfig(QAConfig):
+    """m-a-p/SuperGPQA: all questions are in the split `train`."""
+
+    dataset: str | None = Field(default="m-a-p/SuperGPQA", description="a data set's name on the hub")
+    strata: tuple[str, ...] = Field(
+        default=("subfield", "difficulty"), description="columns by whose values questions are drawn evenly"
+    )
+    mmlu_pro: MMLUProConfig | None = Field(
+        default=None, description="keys of an mmlu-pro whose held-out questions are scored too; {} for its defaults"
+    )
+
+
+CONFIGS: dict[str, type[QAConfig]] = {"qa": QAConfig, "super_gpqa": SuperGPQAConfig, "mmlu_pro": MMLUProConfig}
+"""The config that each lm-eval task is told as metadata, by the metadata's key."""
+
+
+def config_from(metadata: dict[str, Any], key: str) -> QAConfig:
+    """Returns the config under `key` of a task's metadata; its defaults where there is none."""
+    return CONFIGS[key](**metadata.get(key, {}))

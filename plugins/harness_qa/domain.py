@@ -1,0 +1,74 @@
+"""Question answering as the harness sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness import Domain, EvaluationTask
+from harness_qa.config import QAConfig, SuperGPQAConfig
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class QADomain(Domain):
+    """Multiple-choice questions; a share of every stratum is held out."""
+
+    key: ClassVar[str] = "qa"
+
+    def __init__(self, config: QAConfig) -> None:
+        self.config = config
+        self.completion_tokens = config.completion_tokens
+        self.system_prompt = config.system_prompt
+
+    def fingerprint(self) -> str:
+        return f"{self.key}/{self.config.fingerprint()}/1"
+
+    def training_data(self, seed: int) -> Dataset:
+        from harness_qa.questions import training_questions
+
+        rows = training_questions(self.config)
+        if self.config.format == "plain":
+            return rows
+        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
+        messages = [[*system, {"role": "user", "content": text}] for text in rows["prompt"]]
+        return rows.remove_columns("prompt").add_column("prompt", messages)
+
+    def evaluation_tasks(self) -> Sequence[EvaluationTask]:
+        return (EvaluationTask(task=f"harness_{self.key}", metric="right"),)
+
+    def task_folder(self) -> Path:
+        return Path(__file__).parent / "lm_eval_tasks"
+
+    def task_metadata(self) -> Mapping[str, Any]:
+        return {self.key: self.config.model_dump(mode="json", exclude_defaults=True)}
+
+
+class MMLUProDomain(QADomain):
+    """MMLU-Pro."""
+
+    key = "mmlu_pro"
+
+
+class SuperGPQADomain(QADomain):
+    """SuperGPQA, scored on its held-out questions and, where asked for, on MMLU-Pro's."""
+
+    key = "super_gpqa"
+
+    def __init__(self, config: SuperGPQAConfig) -> None:
+        super().__init__(config)
+        self.mmlu_pro = None if config.mmlu_pro is None else MMLUProDomain(config.mmlu_pro)
+
+    def fingerprint(self) -> str:
+        further = "" if self.mmlu_pro is None else self.mmlu_pro.fingerprint()
+        return super().fingerprint() + further
+
+    def evaluation_tasks(self) -> Sequence[EvaluationTask]:
+        further = () if self.mmlu_pro is None else self.mmlu_pro.evaluation_tasks()
+        return (*super().evaluation_tasks(), *further)
+
+    def task_metadata(self) -> Mapping[str, Any]:
+        further = {} if self.mmlu_pro is None else self.mmlu_pro.task_metadata()
+        return {**super().task_metadata(), **further}

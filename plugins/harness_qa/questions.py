@@ -1,0 +1,81 @@
+"""Questions as prompts, and their split into those to train on and those that are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness import UsageError
+from harness.data import load_table
+from harness_qa.answers import LETTERS, RULES
+from harness_qa.config import QAConfig
+from harness_qa.strata import stratified_order
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+ASK_LETTER = "Think it through, then end with the line “Answer: X”, where X is the letter of the right option."
+ASK_WORDS = "Think it through, then end with the line “Answer: …”, with the answer in a few words."
+
+
+def training_questions(config: QAConfig) -> Dataset:
+    """Returns the rows to train on: `prompt` as text, `options`, `letter`, and `stratum`.
+
+    Raises UsageError where the data are not as the config says, or nothing is left to train on.
+    """
+    rows, held_out = _split(config)
+    kept = set(range(len(rows))) - set(held_out)
+    if not kept:
+        raise UsageError(
+            "all questions are held out", where=_where(config), hint="lower test_share, or train on another domain"
+        )
+    order = stratified_order(rows["prompt"][:], rows["stratum"][:], f"training/{config.subset_seed}")
+    return rows.select([index for index in order if index in kept][: config.prompts])
+
+
+def held_out_questions(config: QAConfig) -> Dataset:
+    """Returns the questions that are held out, in the columns of the training rows.
+
+    Raises UsageError where the data are not as the config says.
+    """
+    rows, held_out = _split(config)
+    return rows.select(held_out[: config.test_items])
+
+
+def prompt_of(question: str, options: list[str], answers: str) -> str:
+    """Returns the prompt: the question, the options by their letters unless it is asked for in words, what to do."""
+    if answers == "short":
+        return f"Question: {question.strip()}\n\n{ASK_WORDS}"
+    listed = "\n".join(f"{letter}. {option.strip()}" for letter, option in zip(LETTERS, options, strict=False))
+    return f"Question: {question.strip()}\n\nOptions:\n{listed}\n\n{ASK_LETTER}"
+
+
+def _split(config: QAConfig) -> tuple[Dataset, list[int]]:
+    """Returns all questions, none twice, and the indices of those held out: a beginning of their stratified order."""
+    rows = _prepared(config)
+    order = stratified_order(rows["prompt"][:], rows["stratum"][:], f"held out/{config.subset_seed}")
+    return rows, order[: max(1, round(config.test_share * len(order)))]
+
+
+def _prepared(config: QAConfig) -> Dataset:
+    from datasets import Dataset
+
+    questions: dict[str, Mapping[str, Any]] = {}
+    for number, row in enumerate(load_table(config, config.columns()), start=1):
+        question = {"options": row[config.options], "letter": row[config.letter]}
+        try:
+            if not isinstance(row[config.question], str):
+                raise ValueError(f"the question is {row[config.question]!r:.60}, not text")
+            RULES[config.answers]("", question)
+        except ValueError as error:
+            raise UsageError(
+                f"row {number}: {error}", where=_where(config), hint="mend the row, or leave it out"
+            ) from None
+        prompt = prompt_of(row[config.question], question["options"], config.answers)
+        stratum = " / ".join(str(row[name]) for name in config.strata)
+        questions.setdefault(prompt, {"prompt": prompt, **question, "stratum": stratum})
+    return Dataset.from_list(list(questions.values()))
+
+
+def _where(config: QAConfig) -> str:
+    return ", ".join(map(str, config.files())) or f"{config.dataset} ({config.split})"
