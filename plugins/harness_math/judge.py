@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import IO, cast
 
-from harness import RewardResult
+from harness import RewardResult, StepFailed
 from harness_math.answers import after_thinking, last_boxed
 
 START_SECONDS = 120.0
@@ -93,6 +93,8 @@ class Judge:
         if ready.strip() != "ready":
             process.kill()
             process.communicate()
-            raise RuntimeError("the verifier's process does not start: is math-verify installed?")
+            raise StepFailed(
+                "the verifier's process does not start", hint="is math-verify installed beside the harness?"
+            )
         self._process = process
         return process

@@ -35,7 +35,7 @@ def verdict(reference: str, answer: str) -> dict[str, str]:
         expected = parsed(reference)
     except Exception as error:  # sympy and antlr raise many kinds
         return {"verdict": "error", "detail": f"the reference {reference!r:.80} cannot be read: {error!r:.120}"}
-    if not expected:
+    if all(isinstance(expression, str) for expression in expected):  # the text alone is left where parsing failed
         return {"verdict": "error", "detail": f"the reference {reference!r:.80} is no mathematical expression"}
     try:
         right = verify(expected, parsed(answer), timeout_seconds=None)

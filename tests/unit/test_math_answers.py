@@ -1,0 +1,138 @@
+"""The verifier of the math domain: which answers it takes for right, and what it does where it cannot tell."""
+
+import re
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import harness_math
+from harness import RewardBatch, RewardResult
+from harness_math.answers import after_thinking, last_boxed
+from harness_math.judge import Judge
+from harness_math.reward import MathVerify, MathVerifyConfig
+
+FORMS = Path(harness_math.__file__).parent / "answer_forms.md"
+ROW = re.compile(r"^\| `(.+)` \| `(.+)` \| (right|wrong) \| ?(.*?) ?\|$", re.MULTILINE)
+TABLE = [
+    (reference.replace(r"\|", "|"), answer.replace(r"\|", "|"), verdict, deviation)
+    for reference, answer, verdict, deviation in ROW.findall(FORMS.read_text(encoding="utf-8"))
+]
+BALANCED = st.recursive(
+    st.text(alphabet="ab1 +^\\,", max_size=4).filter(lambda text: not text.endswith("\\") and "\\" not in text),
+    lambda inner: st.builds("{}{{{}}}{}".format, inner, inner, inner),
+    max_leaves=6,
+)
+
+
+@pytest.fixture(scope="module")
+def judge():
+    made = Judge(timeout_seconds=60)
+    yield made
+    made.close()
+
+
+def test_the_table_is_whole():
+    rows = [line for line in FORMS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert len(rows) == len(TABLE) >= 60
+    assert sum(verdict == "wrong" and not deviation for *_, verdict, deviation in TABLE) >= 30
+    assert len(set(TABLE)) == len(TABLE)
+
+
+@pytest.mark.parametrize(("reference", "answer", "verdict", "deviation"), TABLE)
+def test_a_form_is_judged_as_documented(judge, reference, answer, verdict, deviation):
+    assert judge.score(rf"So it is $\boxed{{{answer}}}$.", reference) == RewardResult.ok(float(verdict == "right"))
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        (r"\boxed{1} and then \boxed{2}", "2"),
+        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        (r"$\fbox{7}$", "7"),
+        (r"it is $\boxed 7$.", "7"),
+        (r"\boxed {7}", "7"),
+        (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
+        (r"\boxed{\left\{x\right.} is it", r"\left\{x\right."),
+        (r"\boxed{1} and \boxed{2", None),
+        ("no box", None),
+        ("", None),
+        (r"\boxed", None),
+    ],
+)
+def test_the_last_box_is_found(text, content):
+    assert last_boxed(text) == content
+
+
+@given(BALANCED, st.text(alphabet="ab {}1"))
+def test_a_box_is_found_whatever_stands_before_and_within(content, before):
+    assert last_boxed(rf"{before}\boxed{{{content}}}") == content
+
+
+@pytest.mark.parametrize(
+    ("completion", "thinks", "rest"),
+    [
+        ("all of it", False, "all of it"),
+        ("all of it", True, ""),
+        ("<think>a</think>b", False, "b"),
+        ("a</think>b", True, "b"),
+        ("<think>a</think>b<think>c</think>d", True, "d"),
+        ("<think>cut of", False, ""),
+    ],
+)
+def test_what_is_thought_is_no_answer(completion, thinks, rest):
+    assert after_thinking(completion, thinks=thinks) == rest
+
+
+def test_a_box_in_the_thinking_counts_for_nothing(judge):
+    assert judge.score(r"<think>\boxed{5}</think>I do not know.", "5") == RewardResult.ok(0.0)
+    assert judge.score(r"<think>\boxed{4}</think>\boxed{5}", "5") == RewardResult.ok(1.0)
+    assert judge.score(r"\boxed{5}", "5", thinks=True) == RewardResult.ok(0.0)
+
+
+@pytest.mark.parametrize("reference", ["", " ", "{", "???"])
+@pytest.mark.parametrize("completion", [r"\boxed{5}", "no box"])
+def test_a_reference_that_cannot_be_read_is_an_error(judge, reference, completion):
+    result = judge.score(completion, reference)
+    assert result.outcome == "error"
+    assert "the reference" in result.detail
+
+
+def test_an_endless_comparison_is_a_timeout_and_the_next_one_works():
+    judge = Judge(timeout_seconds=0.5)
+    result = judge.score(r"\boxed{9^{9^{9^{9}}}}", "5")
+    judge.timeout_seconds = 60
+    after = judge.score(r"\boxed{5}", "5")
+    judge.close()
+    assert (result.outcome, result.value) == ("timeout", None)
+    assert "0.5 s" in result.detail
+    assert after == RewardResult.ok(1.0)
+
+
+def test_threads_share_a_judge(judge):
+    results = {}
+
+    def work(number):
+        results[number] = judge.score(rf"\boxed{{{number % 3}}}", "1").value
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {number: float(number % 3 == 1) for number in range(12)}
+
+
+def test_the_reward_answers_every_row():
+    rows = [{"answer": "5"}, {"answer": "5", "thinks": True}, {"answer": 5}, {}, {"answer": "???"}]
+    reward = MathVerify(MathVerifyConfig(timeout_seconds=60))
+    results = reward.score(RewardBatch(prompts=["?"] * 5, completions=[r"\boxed{5}"] * 5, rows=rows))
+    assert [(result.outcome, result.value) for result in results] == [
+        ("ok", 1.0),
+        ("ok", 0.0),
+        ("ok", 1.0),
+        ("error", None),
+        ("error", None),
+    ]
