@@ -1,0 +1,137 @@
+"""A user's own rows as a domain: columns, prompts, what is held out, and what is said of rows that will not do."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from harness import UsageError
+from harness_jsonl.config import JsonlConfig
+from harness_jsonl.domain import JsonlDomain
+from harness_jsonl.rows import _held_out, test_items, training_rows  # noqa: PLC2701
+
+test_items.__test__ = False
+SUMS = [{"prompt": f"{a}+{b}", "answer": a + b} for a in range(10) for b in range(10)]
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(rows, name="mine.jsonl"):
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    return write
+
+
+def test_prompts_come_from_the_template_and_answers_are_text(written):
+    rows = [{"q": "2+2", "hint": "even", "a": 4, "id": 7}, {"q": "{x}", "hint": "odd", "a": 5, "id": 8}]
+    config = JsonlConfig(
+        data_files=written(rows), prompt="q", answer="a", template="{{Q}} {q} ({hint})", keep=("id",), test_share=1e-9
+    )
+    assert sorted(training_rows(config).to_list(), key=lambda row: row["id"]) == [
+        {"id": 7, "prompt": "{Q} 2+2 (even)", "answer": "4"},
+        {"id": 8, "prompt": "{Q} {x} (odd)", "answer": "5"},
+    ]
+
+
+def test_chat_prompts_are_messages_with_the_system_prompt_first(written):
+    domain = JsonlDomain(JsonlConfig(data_files=written(SUMS), format="chat", system_prompt="Be brief."))
+    prompt = domain.training_data(0)[0]["prompt"]
+    assert [message["role"] for message in prompt] == ["system", "user"]
+    assert prompt[0]["content"] == domain.system_prompt == "Be brief."
+
+
+def test_a_share_is_held_out_and_no_prompt_is_on_both_sides(written):
+    config = JsonlConfig(data_files=written(SUMS * 2), test_share=0.3)
+    train, test = training_rows(config)["prompt"][:], test_items(config)["prompt"][:]
+    assert not set(train) & set(test)
+    assert set(train) | set(test) == {row["prompt"] for row in SUMS}
+    assert len(set(test)) == len(test)
+    assert 15 <= len(test) <= 45
+
+
+@settings(max_examples=50)
+@given(st.text(), st.floats(0.01, 0.5), st.floats(0.5, 0.99))
+def test_a_larger_share_holds_out_what_a_smaller_one_does(prompt, small, large):
+    assert _held_out(prompt, large) or not _held_out(prompt, small)
+
+
+def test_a_test_file_is_the_test_and_its_prompts_are_not_trained_on(written):
+    config = JsonlConfig(data_files=written(SUMS), test_files=written(SUMS[:20], "test.jsonl"))
+    assert sorted(test_items(config)["prompt"]) == sorted(row["prompt"] for row in SUMS[:20])
+    assert sorted(training_rows(config)["prompt"]) == sorted(row["prompt"] for row in SUMS[20:])
+
+
+def test_fewer_prompts_and_items_are_beginnings_of_more(written):
+    path = written(SUMS)
+    whole = JsonlConfig(data_files=path)
+    part = JsonlConfig(data_files=path, prompts=10, test_items=3)
+    assert training_rows(part)["prompt"][:] == training_rows(whole)["prompt"][:10]
+    assert test_items(part)["prompt"][:] == test_items(whole)["prompt"][:3]
+
+
+def test_the_fingerprint_follows_both_files(written):
+    def fingerprint():
+        config = JsonlConfig(data_files=written(rows), test_files=written(tests, "test.jsonl"))
+        return JsonlDomain(config).fingerprint()
+
+    rows, tests = SUMS[:4], SUMS[4:6]
+    first = fingerprint()
+    assert fingerprint() == first
+    tests = SUMS[5:7]
+    second = fingerprint()
+    rows = SUMS[:3]
+    assert len({first, second, fingerprint()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        ([{"question": "2+2", "answer": 4}], {}, "no column prompt; they have question, answer"),
+        ([{"prompt": "2+2", "answer": 4}], {"template": "{topic}: {prompt}"}, "no column topic"),
+        ([{"prompt": "2+2", "answer": 4}, {"prompt": "1", "answer": None}], {}, "row 2 has None in the column answer"),
+        ([{"prompt": [{"role": "user"}], "answer": 4}], {}, "row 1 has"),
+        ([{"prompt": "2+2", "answer": "four"}], {"score": "choice-letter"}, "row 1: the row's answer is 'four'"),
+    ],
+)
+def test_rows_that_will_not_do_are_named(written, rows, options, said):
+    with pytest.raises(UsageError, match=said) as caught:
+        training_rows(JsonlConfig(data_files=written(rows), **options))
+    assert "mine.jsonl" in caught.value.where
+    assert caught.value.hint
+
+
+def test_a_file_cut_short_and_a_file_that_is_not_there_are_named(tmp_path):
+    (tmp_path / "cut.jsonl").write_text('{"prompt": "2+2", "answer": 4}\n{"prompt": "2+')
+    for name, said in (("cut.jsonl", "cannot be read"), ("none.jsonl", "no such data file")):
+        with pytest.raises(UsageError, match=said) as caught:
+            training_rows(JsonlConfig(data_files=tmp_path / name))
+        assert name in caught.value.where
+
+
+def test_nothing_left_to_train_on_is_said(written):
+    path = written(SUMS)
+    with pytest.raises(UsageError, match="no training rows are left"):
+        training_rows(JsonlConfig(data_files=path, test_files=path))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"score": "exact"},
+        {"score": {"use": "regex"}},
+        {"template": "Q: A:"},
+        {"template": "{prompt.text}"},
+        {"template": "{prompt"},
+        {"system_prompt": "Be brief."},
+        {"keep": ("answer",)},
+        {"test_files": "a.jsonl", "test_split": "test"},
+        {"test_share": 1.0},
+    ],
+)
+def test_a_config_that_cannot_be_meant_is_refused(options):
+    with pytest.raises(ValidationError):
+        JsonlConfig(data_files="mine.jsonl", **options)

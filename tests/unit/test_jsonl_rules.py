@@ -1,0 +1,141 @@
+"""The rule rewards: what counts as the answer in a completion."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from harness import RewardBatch
+from harness_jsonl.answer_text import after_thinking
+from harness_jsonl.rewards import RuleReward
+from harness_jsonl.rules import ChoiceLetter, Contains, ExactMatch, Pattern, rule_named
+
+
+def value(rule, completion, answer):
+    result = rule.judge(completion, {"answer": answer})
+    assert result.outcome == "ok", result.detail
+    return result.value
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer"),
+    [
+        ("<think>It is 4. No, 5.</think> 5", "5"),
+        ("<think>first</think> no <think>second</think>\n5\n", "5"),
+        ("the thought began in the prompt</think>5", "5"),
+        ("<think>cut short before an answer: 5", ""),
+        (" 5 ", "5"),
+    ],
+)
+def test_only_what_follows_the_thinking_is_the_answer(completion, answer):
+    assert after_thinking(completion) == answer
+
+
+@pytest.mark.parametrize(
+    ("options", "completion", "answer", "right"),
+    [
+        ({}, " Paris ", "Paris", 1),
+        ({}, "paris", "Paris", 0),
+        ({"ignore_case": True}, "PARIS", "Paris", 1),
+        ({}, "Paris.", "Paris", 0),
+        ({"ignore_punctuation": True}, "Paris.", "Paris", 1),
+        ({}, "New   York", "New York", 1),
+        ({"ignore_space": False}, "New   York", "New York", 0),
+        ({}, "I think so.\nParis", "Paris", 0),
+        ({"last_line": True}, "I think so.\nParis", "Paris", 1),
+        ({"last_line": True}, "", "Paris", 0),
+        ({}, "55", 55, 1),
+        ({}, "b", ["a", "b"], 1),
+        ({}, "c", ["a", "b"], 0),
+    ],
+)
+def test_exact_match(options, completion, answer, right):
+    assert value(ExactMatch(**options), completion, answer) == right
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer", "right"),
+    [
+        ("It is 55 in all", "55", 1),
+        ("It is 155", "55", 0),
+        ("", "55", 0),
+        ("<think>55</think>56", "55", 0),
+        ("a+b", "a+b", 1),
+    ],
+)
+def test_contains_finds_whole_words_and_numbers(completion, answer, right):
+    assert value(Contains(), completion, answer) == right
+
+
+def test_a_pattern_takes_what_it_finds_last():
+    rule = Pattern(pattern=r"#### (\d+)")
+    assert value(rule, "#### 4\nwait\n#### 5", "5") == 1
+    assert value(rule, "#### 5\nwait\n#### 4", "5") == 0
+    assert value(rule, "5", "5") == 0
+    assert value(Pattern(pattern=r"\d+"), "4 and 5", "5") == 1
+
+
+def test_a_pattern_that_is_none_is_refused():
+    with pytest.raises(ValidationError, match="not a regular expression"):
+        Pattern(pattern="(")
+
+
+@pytest.mark.parametrize(
+    ("completion", "letter"),
+    [
+        ("The answer is (C).", "C"),
+        ("the answer is B, not D", "B"),
+        ("Answer: A\nNo. Answer: D", "D"),
+        (r"so \boxed{E}", "E"),
+        (r"The answer is $\boxed{\text{F}}$", "F"),
+        ("**Answer: G**", "G"),
+        ("B", "B"),
+        ("(B) A kite is a toy.", "B"),
+        ("Either A or D", "D"),
+    ],
+)
+def test_the_letter_that_a_completion_settles_on(completion, letter):
+    assert value(ChoiceLetter(), completion, letter) == 1
+    other = "H" if letter != "H" else "A"
+    assert value(ChoiceLetter(), completion, other) == 0
+
+
+@pytest.mark.parametrize("completion", ["", "no idea", "K", "The answer is a kite.", "ABCDEFGHIJ", "<think>B"])
+def test_a_completion_may_settle_on_no_letter(completion):
+    assert [value(ChoiceLetter(), completion, letter) for letter in "ABCDEFGHIJ"] == [0] * 10
+
+
+@given(st.text(), st.sampled_from("ABCD"))
+def test_a_last_line_with_the_letter_decides_whatever_came_before(text, letter):
+    assert value(ChoiceLetter(letters="ABCD"), f"{text}</think>\nAnswer: {letter}", letter) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "row"),
+    [
+        (ExactMatch(), {}),
+        (ExactMatch(), {"answer": None}),
+        (ExactMatch(), {"answer": []}),
+        (ExactMatch(), {"answer": " "}),
+        (ExactMatch(answer_column="gold"), {"answer": "5"}),
+        (ChoiceLetter(), {"answer": "yes"}),
+        (ChoiceLetter(letters="ABCD"), {"answer": "E"}),
+    ],
+)
+def test_a_row_without_a_usable_answer_is_an_error_never_a_zero(rule, row):
+    result = rule.judge("5", row)
+    assert (result.outcome, result.value) == ("error", None)
+    assert "answer" in result.detail
+
+
+def test_a_reward_scores_row_by_row():
+    rows = [{"answer": "4"}, {"answer": "5"}, {}]
+    results = RuleReward(ExactMatch()).score(RewardBatch(prompts=["", "", ""], completions=["5", "5", "5"], rows=rows))
+    assert [result.value for result in results] == [0, 1, None]
+
+
+def test_a_rule_is_named_with_its_keys():
+    assert rule_named("contains") == Contains()
+    assert rule_named({"use": "choice-letter", "letters": "AB"}) == ChoiceLetter(letters="AB")
+    with pytest.raises(ValueError, match="there are exact-match"):
+        rule_named("exact")
