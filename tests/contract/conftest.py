@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from shipped_offers import SHIPPED, plugin_with
 
+import harness_lab
 from harness.registry import Registered, Registry
 from harness.testing import check_offer, tiny_checkpoint
 
@@ -12,7 +13,11 @@ SMALL_SETTINGS = {"steps": 1, "prompts_per_step": 2, "generations": 2, "completi
 """Small values for the keys that say how much is done, whichever plugin has them."""
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
+NO_JUDGE = {"model": "none", "endpoint": "http://127.0.0.1:9/v1", "attempts": 1, "cache": None}
+LAB_REWARD_MODEL = Path(harness_lab.__file__).parent / "models" / "cw-reward"
 OWN_SETTINGS: dict[str, dict[str, object]] = {
+    "judge": NO_JUDGE,
+    "reward-model": {"model": str(LAB_REWARD_MODEL), "chat_template": "{{ messages[0].content }}", "device": "cpu"},
     "math": {
         "data_files": FIXTURES / "math" / "openr1_math_train.jsonl",
         "format": "plain",

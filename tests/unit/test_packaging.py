@@ -31,6 +31,7 @@ MOST_LINES = 400
 HEAVY = {"torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables", "sklearn", "evaluate"}
 SOURCE_SUFFIXES = {".py", ".yaml", ".yml", ".md", ".toml", ".cfg", ".txt", ".json", ".html"}
 NAMED_HOSTS = {
+    "127.0.0.1",
     "aclanthology.org",
     "arxiv.org",
     "choosealicense.com",
@@ -38,6 +39,7 @@ NAMED_HOSTS = {
     "github.com",
     "huggingface.co",
     "json-schema.org",
+    "localhost",
     "openreview.net",
     "pytorch.org",
     "www.apache.org",

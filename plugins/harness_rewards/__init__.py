@@ -1,0 +1,24 @@
+"""Rewards that any domain can use: a reward model, and an LLM as judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness import RewardSpec, hookimpl
+
+
+@hookimpl
+def harness_rewards() -> Iterator[RewardSpec]:
+    yield RewardSpec(
+        name="reward-model",
+        summary="The logit of a sequence-classification checkpoint, local or of the hub",
+        load="harness_rewards.reward_model:RewardModel",
+        config="harness_rewards.reward_model:RewardModelConfig",
+    )
+    yield RewardSpec(
+        name="judge",
+        summary="0, 0.5 or 1 from an LLM behind an OpenAI-compatible server, by a rubric",
+        load="harness.judge:JudgeReward",
+        config="harness.judge:JudgeConfig",
+        needs=frozenset({"network"}),
+    )

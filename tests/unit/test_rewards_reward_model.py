@@ -1,0 +1,153 @@
+"""Reward models of random weights, and the one that the lab ships."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    AutoModelForSequenceClassification,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
+
+import harness_lab
+from harness import CheckpointError, RewardBatch, UsageError
+from harness_lab.rewards import LearnedReward, LearnedRewardConfig
+from harness_rewards.reward_model import RewardModel, RewardModelConfig
+
+TEMPLATE = "{% for m in messages %}{{ m.role[0] }}{{ m.content }}{% endfor %}"
+CHARACTERS = [*map(chr, range(32, 127))]
+LAB = str(Path(harness_lab.__file__).parent / "models" / "cw-reward")
+
+
+def save(folder, *, kind=LlamaForSequenceClassification, labels=1, template=None):
+    vocabulary = {token: index for index, token in enumerate(["<pad>", "<eos>", "<unk>", *CHARACTERS])}
+    tokens = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokens.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=tokens, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
+    )
+    tokenizer.chat_template = template
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = kind(
+            LlamaConfig(
+                vocab_size=len(vocabulary),
+                hidden_size=16,
+                intermediate_size=16,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                num_labels=labels,
+                pad_token_id=0,
+                eos_token_id=1,
+            )
+        )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("reward") / "model", template=TEMPLATE)
+
+
+def reward(model, **keys):
+    return RewardModel(RewardModelConfig(model=model, device="cpu", **keys))
+
+
+def scores(made, prompts, completions):
+    return made.score(RewardBatch(prompts=prompts, completions=completions, rows=[{}] * len(prompts)))
+
+
+def by_hand(folder, text):
+    """The logit of one text by itself, without padding."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        return model(**tokenizer(text, return_tensors="pt", return_token_type_ids=False)).logits.item()
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_texts_score_as_each_does_alone_whatever_the_batch(folder, batch_size):
+    prompts, completions = ["Write: "] * 5, ["a", "a long story of a dog", "", "yes.", "no"]
+    results = scores(reward(folder, batch_size=batch_size), prompts, completions)
+    alone = [by_hand(folder, f"{p}{c}<eos>") for p, c in zip(prompts, completions, strict=True)]
+    assert [result.value for result in results] == pytest.approx(alone, abs=1e-5)
+    assert len(set(alone)) == 5
+
+
+def test_messages_go_through_the_chat_template(folder):
+    prompt = [{"role": "system", "content": "S"}, {"role": "user", "content": "Hi"}]
+    [result] = scores(reward(folder), [prompt], ["Hello"])
+    assert result.value == pytest.approx(by_hand(folder, "sSuHiaHello"), abs=1e-5)
+    [other] = scores(reward(folder, chat_template="{{ messages[-1].content }}"), [prompt], ["Hello"])
+    assert other.value == pytest.approx(by_hand(folder, "Hello"), abs=1e-5)
+
+
+def test_thinking_is_scored_only_where_asked(folder):
+    completions = ["<think>dog</think>\nyes", "yes"]
+    stripped = scores(reward(folder), ["p"] * 2, completions)
+    assert stripped[0].value == pytest.approx(stripped[1].value, abs=1e-5)
+    whole = scores(reward(folder, strip_thinking=False), ["p"] * 2, completions)
+    assert abs(whole[0].value - whole[1].value) > 1e-4
+
+
+def test_a_row_that_cannot_be_scored_is_an_error_and_leaves_the_others(tmp_path):
+    plain = save(tmp_path / "plain")
+    prompts = ["p", [{"role": "user", "content": "p"}], "p"]
+    ok, no_template, long = scores(reward(plain, max_length=10), prompts, ["c", "c", "c" * 20])
+    assert ok.outcome == "ok"
+    assert (no_template.outcome, long.outcome) == ("error", "error")
+    assert "chat template" in no_template.detail
+    assert "22 tokens" in long.detail
+
+
+def test_a_logit_that_is_no_number_is_an_error(tmp_path):
+    model = LlamaForSequenceClassification.from_pretrained(save(tmp_path / "broken"))
+    with torch.no_grad():
+        model.score.weight.fill_(float("nan"))
+    model.save_pretrained(tmp_path / "broken")
+    [result] = scores(reward(str(tmp_path / "broken")), ["p"], ["c"])
+    assert (result.outcome, result.value) == ("error", None)
+
+
+@pytest.mark.parametrize(("kind", "labels", "message"), [(LlamaForCausalLM, 1, "score.weight"), (None, 3, "3 labels")])
+def test_what_is_no_reward_model_is_told(tmp_path, kind, labels, message):
+    model = save(tmp_path / "model", kind=kind or LlamaForSequenceClassification, labels=labels)
+    with pytest.raises(CheckpointError, match=message):
+        scores(reward(model), ["p"], ["c"])
+
+
+def test_the_fingerprint_follows_the_weights(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    assert reward(folder).fingerprint() == reward(str(copy)).fingerprint()
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    assert reward(folder).fingerprint() != reward(str(copy)).fingerprint()
+    assert reward("someone/model", revision="abc").fingerprint() == "someone/model@abc"
+
+
+def test_a_missing_folder_a_model_that_is_not_cached_and_an_unknown_device_are_told(folder, tmp_path, monkeypatch):
+    with pytest.raises(CheckpointError, match="no such folder"):
+        reward(str(tmp_path / "none")).fingerprint()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(CheckpointError, match="cannot be had"):
+        scores(reward("someone/no-such-model"), ["p"], ["c"])
+    made = RewardModel(RewardModelConfig(model=folder, device="nowhere"))
+    with pytest.raises(UsageError, match="nowhere"):
+        scores(made, ["p"], ["c"])
+
+
+def test_the_labs_reward_model_scores_as_the_lab_does():
+    prompts, completions = ["Q: sun dog? A:"] * 3, [" the shy sun sat.", " a fun dog fell.", ""]
+    lab = LearnedReward(LearnedRewardConfig()).score(
+        RewardBatch(prompts=prompts, completions=completions, rows=[{}] * 3)
+    )
+    ours = scores(reward(LAB, dtype="float32"), prompts, completions)
+    assert [result.value for result in ours] == pytest.approx([result.value for result in lab], abs=1e-4)
