@@ -1,0 +1,6 @@
+"""Untrusted code, run apart: jobs in, plain data out. docs/sandbox.md says what each tier contains."""
+
+from harness.sandbox.jobs import Job, Limits, Outcome, OutcomeKind, SandboxConfig, Tier
+from harness.sandbox.tiers import Sandbox, open_sandbox
+
+__all__ = ["Job", "Limits", "Outcome", "OutcomeKind", "Sandbox", "SandboxConfig", "Tier", "open_sandbox"]

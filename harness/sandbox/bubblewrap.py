@@ -1,0 +1,86 @@
+"""The command that starts a zygote inside bubblewrap: no network, no host files but Python's own, all read-only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.sandbox.jobs import Limits
+from harness.sandbox.worker import Worker, WorkerFailedError, interpreter_arguments, python_program
+
+FIRST_USER = 0x70000000  # far from the numbers that people and services have
+INSIDE = Path("/sandbox")
+MODULES = ("frames.py", "job_process.py", "plain_data.py", "zygote.py")
+LIBRARIES = ("/lib", "/lib32", "/lib64", "/libx32", "/bin")
+
+
+def file_system(limits: Limits) -> list[str]:
+    """Returns the options that build what a job can see: the system's libraries, Python, an empty /tmp."""
+    options = ["--ro-bind", "/usr", "/usr"]
+    for name in LIBRARIES:
+        library = Path(name)
+        if library.is_symlink():
+            options += ["--symlink", str(library.readlink()), name]
+        elif library.exists():
+            options += ["--ro-bind", name, name]
+    options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    prefix = Path(sys.base_prefix).resolve()
+    if not prefix.is_relative_to("/usr"):
+        options += ["--ro-bind", str(prefix), str(prefix)]
+    for module in MODULES:
+        options += ["--ro-bind", str(Path(__file__).parent / module), str(INSIDE / module)]
+    options += ["--proc", "/proc", "--dev", "/dev"]
+    options += ["--perms", "1777", "--size", str(limits.files << 20), "--tmpfs", "/tmp"]
+    options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
+    return options
+
+
+def with_user_of_its_own(program: str, limits: Limits, number: int) -> list[str]:
+    """Returns the command for root: each job gives up root for a user of the worker's, whose processes are counted."""
+    rights = ["--cap-drop", "ALL"]
+    for right in ("CAP_SETUID", "CAP_SETGID", "CAP_KILL"):
+        rights += ["--cap-add", right]
+    spaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    user = FIRST_USER + (os.getpid() << 6) + number % 64
+    return command(program, [*spaces, *rights], limits, user)
+
+
+def with_user_namespace(program: str, limits: Limits, number: int) -> list[str]:
+    """Returns the command for anybody else: the caller's own user, renumbered, in a user namespace."""
+    spaces = ["--unshare-all", "--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534"]
+    return command(program, [*spaces, "--cap-drop", "ALL"], limits, None)
+
+
+def command(program: str, separation: list[str], limits: Limits, user: int | None) -> list[str]:
+    """Returns the whole command line."""
+    return [
+        *(program, *separation, *file_system(limits), "--new-session", "--as-pid-1", "--", str(python_program())),
+        *interpreter_arguments(INSIDE, limits, contained=True, user=user),
+    ]
+
+
+def worker_factory(limits: Limits) -> tuple[Callable[[int], Worker], Worker]:
+    """Returns what starts the worker of a given number, and the first worker, already started.
+
+    Raises WorkerFailedError, with a reason for people, where bubblewrap is missing or not allowed to work here.
+    """
+    program = shutil.which("bwrap")
+    if program is None:
+        raise WorkerFailedError("bubblewrap (the program bwrap) is not installed")
+    ways = [with_user_namespace]
+    if os.geteuid() == 0:
+        ways.insert(0, with_user_of_its_own)
+    reasons = []
+    for way in ways:
+
+        def start(number: int, way: Callable[[str, Limits, int], list[str]] = way) -> Worker:
+            return Worker(way(program, limits, number), limits)
+
+        try:
+            return start, start(0)
+        except WorkerFailedError as error:
+            reasons.append(str(error))
+    raise WorkerFailedError(f"bubblewrap does not work here: {'; '.join(dict.fromkeys(reasons))}")

@@ -1,0 +1,56 @@
+"""What is asked of a sandbox and what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.interfaces import Config
+
+OutcomeKind = Literal["ok", "sandbox-error", "timeout", "compile-error", "runtime-error"]
+Tier = Literal["auto", "bubblewrap", "monty", "subprocess"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """`code` is run as a module, then each of `expressions` is evaluated in its namespace, in order."""
+
+    code: str
+    expressions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job came to.
+
+    `ok`: `values` holds one value an expression, plain data of exact builtin types (None, bool, int, float, str, list,
+    tuple, dict, set). Whether they are the right ones, the caller says.
+    `compile-error`: the code, or an expression, is no Python. `runtime-error`: it raised, exited, printed too much, or
+    an expression's value is not plain data. `timeout`: it ran too long. `sandbox-error`: the sandbox failed or cannot
+    run such code; this says nothing about the candidate. `detail` is for people.
+    """
+
+    kind: OutcomeKind
+    values: tuple[Any, ...] = ()
+    detail: str = ""
+
+
+class Limits(Config):
+    """What one job may use."""
+
+    seconds: float = Field(default=5.0, gt=0, le=600, description="Wall-clock seconds.")
+    memory_mebibytes: int = Field(default=512, ge=64, description="Address space of each process, MiB.")
+    output_bytes: int = Field(default=65536, ge=1024, le=1 << 28, description="Bytes printed, and bytes of values.")
+    processes: int = Field(default=16, ge=1, description="Processes and threads at one time.")
+    files: int = Field(default=16, ge=1, description="MiB written to files.")
+
+
+class SandboxConfig(Config):
+    """Which sandbox, and what a job may use in it."""
+
+    tier: Tier = Field(default="auto", description="auto: monty where it is installed, then bubblewrap.")
+    limits: Limits = Limits()
+    workers: int = Field(default=2, ge=1, le=64, description="Jobs that run at the same time.")
+    allow_unsafe: bool = Field(default=False, description="Allows the tier subprocess, which contains nothing.")

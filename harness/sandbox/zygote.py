@@ -1,0 +1,226 @@
+"""A process that forks once a job: Python starts once, each job gets a fresh copy of it.
+
+In the contained tier it is process 1 of its own process namespace: what a job started dies with the job, because
+process 1 may signal all others, and nobody in the namespace can kill process 1. The standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.sandbox.frames import read_frame, write_frame
+from harness.sandbox.job_process import MOST_DETAIL, become, run_job, set_limits
+
+PRELOADED = (
+    *("bisect", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "heapq"),
+    *("itertools", "json", "math", "operator", "random", "re", "statistics", "string", "typing"),
+)
+PR_SET_DUMPABLE = 4
+TOKEN_BYTES = 16
+FORGED = "wrote into the channel of results"
+OF_A_JOB = ("ok", "compile-error", "runtime-error")  # what a job may say of itself
+
+
+class Zygote:
+    """Runs jobs one by one; `contained` says that it is process 1 of a sandbox, `user` whom its jobs run as."""
+
+    def __init__(self, limits: dict[str, Any], *, contained: bool, user: int | None) -> None:
+        self.limits = limits
+        self.contained = contained
+        self.user = user
+        # The pipes move away from 0 and 1, so that nothing which prints can write into them.
+        self.requests, self.answers = os.dup(0), os.dup(1)
+        self.null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(self.null, standard)
+        self.woken, wake = os.pipe()
+        for end in (self.woken, wake):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler, or the wakeup is not written
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        """Answers requests until the other side closes its end, or a job left something behind for the next."""
+        write_frame(self.answers, {"ready": True})
+        while True:
+            try:
+                job = read_frame(self.requests)
+            except EOFError:
+                return
+            answer = self.run(job)
+            answer["spent"] = self.contained and self.something_is_left()
+            write_frame(self.answers, answer)
+            if answer["spent"]:
+                return
+
+    def run(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Returns the outcome of one job, after everything that it started is dead."""
+        token = os.urandom(TOKEN_BYTES)
+        result, result_end = os.pipe()
+        output, output_end = os.pipe()
+        process = os.fork()
+        if process == 0:
+            self.become_the_job(job, token, result_end, output_end, (result, output))
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.setpgid(process, process)  # the job does so too; whichever comes first
+        for end in (result_end, output_end):
+            os.close(end)
+        try:
+            return self.watch(process, token, result, output)
+        finally:
+            self.kill_all(process)
+            os.close(result)
+            os.close(output)
+
+    def become_the_job(
+        self, job: dict[str, Any], token: bytes, result: int, output: int, unwanted: tuple[int, ...]
+    ) -> None:
+        """Runs in the forked process; never returns."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for end in (self.requests, self.answers, self.woken, *unwanted):
+                os.close(end)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.close(output)
+            os.setpgid(0, 0)
+            if self.user is not None:
+                become(self.user)
+            set_limits(self.limits, count_processes=self.contained)
+            run_job(job, self.limits, result, token)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def watch(self, process: int, token: bytes, result: int, output: int) -> dict[str, Any]:
+        """Returns the outcome once the job reported, ended, wrote too much or ran out of time."""
+        deadline = time.monotonic() + self.limits["seconds"]
+        poll = select.poll()
+        for end in (result, output, self.woken):
+            poll.register(end, select.POLLIN)
+        poll.register(self.requests, 0)  # a hang-up only
+        reported, printed = b"", 0
+        while (left := deadline - time.monotonic()) > 0:
+            outcome = None
+            for end, event in poll.poll(left * 1000):
+                if end == self.requests and event & (select.POLLHUP | select.POLLERR):
+                    self.kill_all(process)
+                    os._exit(0)
+                if end == output:
+                    chunk = os.read(output, 65536)
+                    printed += len(chunk)
+                    if not chunk:
+                        poll.unregister(output)
+                if end == result:
+                    chunk = os.read(result, 65536)
+                    reported += chunk
+                    if not chunk:
+                        poll.unregister(result)
+                    outcome = self.outcome_in(reported, token)
+                if end == self.woken:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self.woken, 4096)
+            outcome = outcome or self.outcome_of_ended(process, token, result, reported)
+            if outcome is not None:
+                printed += len(rest_of(output))  # what was printed before the end counts, whoever was read first
+            if printed > self.limits["output_bytes"]:
+                return failure("runtime-error", f"printed more than {self.limits['output_bytes']} bytes")
+            if outcome is not None:
+                return outcome
+        return failure("timeout", f"ran longer than {self.limits['seconds']:g} seconds")
+
+    def outcome_in(self, reported: bytes, token: bytes) -> dict[str, Any] | None:
+        """Returns the outcome where a whole report has arrived, None where more is to come."""
+        start = len(token) + 4
+        length = int.from_bytes(reported[len(token) : start], "big")
+        forged = reported[: len(token)] != token[: len(reported)]
+        if forged or length > self.limits["output_bytes"] + 2 * MOST_DETAIL:
+            return failure("runtime-error", FORGED)
+        if len(reported) < start or len(reported) < start + length:
+            return None
+        try:
+            outcome = json.loads(reported[start : start + length])
+        except (ValueError, RecursionError):
+            outcome = None
+        if not isinstance(outcome, dict) or outcome.get("kind") not in OF_A_JOB:
+            return failure("runtime-error", FORGED)
+        return {name: outcome.get(name) for name in ("kind", "values", "detail")}
+
+    def outcome_of_ended(self, process: int, token: bytes, result: int, reported: bytes) -> dict[str, Any] | None:
+        """Returns the outcome where the job's process ended, None where it still runs."""
+        try:
+            ended, status = os.waitpid(process, os.WNOHANG)
+        except ChildProcessError:
+            return failure("runtime-error", "ended without a result")
+        if not ended:
+            return None
+        outcome = self.outcome_in(reported + rest_of(result), token)
+        if outcome is not None:
+            return outcome
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+            return failure("timeout", "used up its processor time")
+        end = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
+        return failure("runtime-error", f"ended without a result, with {end}")
+
+    def kill_all(self, process: int) -> None:
+        """Kills and reaps: in a sandbox everything else that lives in it, outside it the job's own session."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.contained:
+                os.kill(-1, signal.SIGKILL)
+            else:
+                os.killpg(process, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process, 0)
+        with contextlib.suppress(ChildProcessError):
+            while self.contained:
+                os.waitpid(-1, 0)
+
+    def something_is_left(self) -> bool:
+        """Returns whether the job left files or shared memory that the next job could see."""
+        if any(Path("/tmp").iterdir()):
+            return True
+        tables = (Path("/proc/sysvipc") / name for name in ("shm", "sem", "msg"))
+        return any(len(table.read_text().splitlines()) > 1 for table in tables if table.exists())
+
+
+def rest_of(pipe: int) -> bytes:
+    """Returns what lies in a pipe already, without waiting for more: at most what a pipe holds."""
+    os.set_blocking(pipe, False)
+    try:
+        return os.read(pipe, 1 << 20)
+    except BlockingIOError:
+        return b""
+
+
+def failure(kind: str, detail: str) -> dict[str, Any]:
+    """Returns an outcome without values."""
+    return {"kind": kind, "values": [], "detail": detail}
+
+
+def main() -> None:
+    """Serves; `sys.argv[1]` is JSON: `limits`, `contained`, `user`."""
+    settings = json.loads(sys.argv[1])
+    sys.argv[1:] = []
+    if settings["contained"]:
+        if os.getpid() != 1:
+            raise SystemExit("not process 1: killing all processes would reach outside the sandbox")
+        os.umask(0o022)
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # a job must not read the pipes in /proc/1/fd
+    for name in PRELOADED:
+        importlib.import_module(name)
+    zygote = Zygote(settings["limits"], contained=settings["contained"], user=settings["user"])
+    gc.freeze()
+    zygote.serve()
