@@ -1,0 +1,37 @@
+"""What a program is judged by, as one JSON column of the training rows and of the test items."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """The tests of one problem.
+
+    prefix, suffix: code that stands before the program, such as the signature that a plain completion goes on from, and
+    after it. source: Python with the assertions. entry_point: the function that a `check` of `source` is to be called
+    with, for HumanEval's form. stdin: pairs of standard input and expected standard output.
+    """
+
+    prefix: str = ""
+    suffix: str = ""
+    source: str = ""
+    entry_point: str | None = None
+    stdin: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: Any) -> Problem:
+        """Returns the problem of a column's text. Raises ValueError where it is not one."""
+        if not isinstance(text, str):
+            raise ValueError(f"the tests are {text!r:.40}, which is no text")
+        data = json.loads(text)
+        if not isinstance(data, dict) or not set(data) <= set(cls.__dataclass_fields__):
+            raise ValueError(f"the tests are not an object with {', '.join(cls.__dataclass_fields__)}: {text:.60}")
+        pairs = tuple((str(given), str(expected)) for given, expected in data.get("stdin", ()))
+        return cls(**{**data, "stdin": pairs})

@@ -1,0 +1,123 @@
+"""From the columns of the three data sets to questions and tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.data import DataSource, load_table
+from harness_code.problem import Problem
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+USUAL_IMPORTS = """\
+import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
+from bisect import *
+from collections import *
+from functools import *
+from heapq import *
+from itertools import *
+from math import ceil, comb, factorial, floor, gcd, inf, isqrt, log, log2, pi, sqrt
+from typing import *
+"""
+"""What LeetCode's judge has imported, and the starter code of such problems takes for granted."""
+
+FENCE = "Write the whole program in one ```python block."
+
+
+@dataclass(frozen=True)
+class Question:
+    """A problem as it is asked: the text, its tests, and a reference solution where the data have one."""
+
+    text: str
+    problem: Problem
+    reference: str = ""
+
+
+def klear(row: Mapping[str, Any]) -> Question:
+    """Reads `prompt`, a chat of one message, and `reward_model.ground_truth`: JSON with `functional` or `pytest` (test
+    code), or with `inputs` and `outputs` of standard streams. Raises ValueError for another form."""
+    prompt = row["prompt"]
+    text = prompt if isinstance(prompt, str) else "\n\n".join(str(message["content"]) for message in prompt)
+    truth = row["reward_model"]["ground_truth"]
+    truth = json.loads(truth) if isinstance(truth, str) else truth
+    code = truth.get("functional") or truth.get("pytest")
+    if code:
+        source = code if isinstance(code, str) else "\n".join(code)
+        return Question(text, Problem(prefix=USUAL_IMPORTS, source=source))
+    if "inputs" in truth and "outputs" in truth:
+        pairs = zip(map(_stream, truth["inputs"]), map(_stream, truth["outputs"]), strict=True)
+        return Question(text, Problem(stdin=tuple(pairs)))
+    return Question(text, Problem())
+
+
+def _stream(text: Any) -> str:
+    return ", ".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+def mbpp(row: Mapping[str, Any]) -> Question:
+    """Reads `test_list`, `text` and `test_setup_code`, or the sanitized subset's `prompt` and `test_imports`."""
+    asked = row.get("text") or row.get("prompt") or ""
+    tests = [str(test) for test in row["test_list"]]
+    setup = "\n".join([row.get("test_setup_code") or "", *(row.get("test_imports") or ())]).strip()
+    imports = [line for line in setup.splitlines() if line.startswith(("import ", "from "))]
+    task = f"You are an expert Python programmer, and here is your task: {asked}"
+    text = "\n".join([task, "Your code should pass these tests:", "", *tests, "", FENCE])
+    problem = Problem(prefix="\n".join(imports), suffix=setup, source="\n".join([*imports, *tests]))
+    return Question(text, problem, row.get("code") or "")
+
+
+def humaneval(row: Mapping[str, Any]) -> Question:
+    """Reads `prompt`, `test`, `entry_point` and, for the reference, `canonical_solution`."""
+    text = f"Complete this function.\n\n```python\n{row['prompt']}```\n\n{FENCE}"
+    problem = Problem(prefix=row["prompt"], source=row["test"], entry_point=row["entry_point"])
+    return Question(text, problem, row.get("canonical_solution") or "")
+
+
+@dataclass(frozen=True)
+class Form:
+    """The columns a data set has to have, and how its rows are read."""
+
+    columns: Mapping[str, str]
+    read: Callable[[Mapping[str, Any]], Question]
+
+
+FORMS = {
+    "klear": Form(
+        {
+            "prompt": "the problem, as a list of chat messages",
+            "reward_model": "an object whose ground_truth is JSON text with functional, or with inputs and outputs",
+        },
+        klear,
+    ),
+    "mbpp": Form({"test_list": "a list of assert statements"}, mbpp),
+    "humaneval": Form(
+        {
+            "prompt": "a function's signature and docstring",
+            "test": "code that defines check(candidate)",
+            "entry_point": "the function's name",
+        },
+        humaneval,
+    ),
+}
+
+
+def load_questions(source: DataSource, form: str) -> tuple[Dataset, Sequence[Question]]:
+    """Returns the rows of a source and the question of each. Raises UsageError where the data cannot be had or read."""
+    from harness.errors import UsageError
+
+    rows = load_table(source, FORMS[form].columns)
+    questions = []
+    for index, row in enumerate(rows):
+        try:
+            questions.append(FORMS[form].read(row))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UsageError(
+                f"row {index} cannot be read as {form}: {type(error).__name__}: {error}",
+                where=", ".join(map(str, source.files())) or str(source.dataset),
+                hint="; ".join(f"{name} is {what}" for name, what in FORMS[form].columns.items()),
+            ) from error
+    return rows, questions

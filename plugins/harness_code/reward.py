@@ -1,0 +1,58 @@
+"""The reward of a program: the tests it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness import Reward, RewardBatch, RewardResult
+from harness.sandbox import open_sandbox
+from harness_code.config import CodeRewardConfig
+from harness_code.extraction import program_of
+from harness_code.judge import Judgement, judge
+from harness_code.problem import Problem
+
+
+class CodeTestsReward(Reward):
+    """Runs each completion's program against the tests in its row's column `tests`.
+
+    A program that is wrong, fails, does not compile or takes too long scores 0.0 for those tests, and the detail says
+    which it was; where the sandbox fails, or no test can be read, there is no reward but an error.
+    """
+
+    def __init__(self, config: CodeRewardConfig) -> None:
+        self.config = config
+
+    def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
+        results: list[RewardResult | None] = [None] * len(batch.rows)
+        submitted: list[tuple[int, tuple[str, Problem]]] = []
+        for index, (completion, row) in enumerate(zip(batch.completions, batch.rows, strict=True)):
+            try:
+                problem = Problem.from_json(row.get("tests"))
+            except (ValueError, TypeError) as error:
+                results[index] = RewardResult.error(f"the row's tests cannot be read: {error}")
+                continue
+            program = program_of(completion, self.config.format)
+            if program is None:
+                results[index] = RewardResult("ok", 0.0, "no program in the completion")
+            else:
+                submitted.append((index, (program, problem)))
+        if submitted:
+            with open_sandbox(self.config.sandbox) as sandbox:
+                judgements = judge(
+                    [submission for _, submission in submitted],
+                    sandbox,
+                    max_tests=self.config.max_tests,
+                    all_or_nothing=self.config.score == "all",
+                )
+            for (index, _), judgement in zip(submitted, judgements, strict=True):
+                results[index] = self._result(judgement)
+        return [result for result in results if result is not None]
+
+    def _result(self, judgement: Judgement) -> RewardResult:
+        if not judgement.tests:
+            return RewardResult.error(f"none of the {judgement.unsupported} tests is in a form that can be run")
+        failed = [test.detail for test in judgement.tests if test.verdict == "sandbox-error"]
+        if failed:
+            return RewardResult.error(failed[0])
+        value = judgement.share if self.config.score == "share" else float(judgement.share == 1.0)
+        return RewardResult("ok", value, judgement.describe())
