@@ -17,6 +17,14 @@ NO_JUDGE = {"model": "none", "endpoint": "http://127.0.0.1:9/v1", "attempts": 1,
 LAB_REWARD_MODEL = Path(harness_lab.__file__).parent / "models" / "cw-reward"
 OWN_SETTINGS: dict[str, dict[str, object]] = {
     "judge": NO_JUDGE,
+    "creative-writing-judge": NO_JUDGE,
+    "creative-writing": {
+        "data_files": FIXTURES / "cw" / "creative_writing.jsonl",
+        "test_items": 4,
+        "format": "plain",
+        "judge": NO_JUDGE,
+    },
+    "chat": {"data_files": FIXTURES / "chat" / "wildchat_if.jsonl", "test_items": 4, "judge": NO_JUDGE},
     "reward-model": {"model": str(LAB_REWARD_MODEL), "chat_template": "{{ messages[0].content }}", "device": "cpu"},
     "math": {
         "data_files": FIXTURES / "math" / "openr1_math_train.jsonl",

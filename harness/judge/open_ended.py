@@ -1,0 +1,139 @@
+"""Domains of prompts without reference answers: rows with a prompt, some held out, whose answers a judge scores.
+
+A plugin makes one by subclassing the config, for its defaults, and the domain, for its name and folder of tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from harness.data import DataSource, load_table, nested_subset
+from harness.errors import UsageError
+from harness.interfaces import Domain, EvaluationTask
+from harness.judge.answers import prompt_text
+from harness.judge.config import JudgeConfig
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+METADATA = "open_ended"
+
+
+class OpenEndedConfig(DataSource):
+    """Where the prompts are, how they look, how many are held out, and who judges the answers to those."""
+
+    judge: JudgeConfig = Field(description="the judge that scores held-out prompts: model, endpoint, …")
+    more_datasets: tuple[str, ...] = Field(
+        default=(), description="further data sets of the hub with the same split and column, at their main branch"
+    )
+    prompt: str = Field(default="prompt", min_length=1, description="the column with the prompt: text, or messages")
+    format: Literal["plain", "chat"] = Field(
+        default="chat", description="train on the text as it is, or as messages in the model's chat template"
+    )
+    system_prompt: str | None = Field(default=None, description="of the chat format")
+    completion_tokens: int = Field(default=2048, ge=1, description="the longest useful completion, in tokens")
+    temperature: float = Field(default=0.7, ge=0, description="of the scored answers; 0 takes the likeliest token")
+    prompts: int | None = Field(default=None, ge=1, description="training prompts to use; null for all")
+    test_items: int = Field(default=50, ge=1, description="prompts held out of training and scored by the judge")
+    subset_seed: int = Field(
+        default=0, ge=0, description="fixes what is held out, and which prompts smaller numbers take"
+    )
+
+    def sources(self) -> list[DataSource]:
+        """Returns where the rows come from: the files, or each data set."""
+        first = DataSource(**{name: getattr(self, name) for name in DataSource.model_fields})
+        if first.data_files:
+            return [first]
+        return [first, *(DataSource(dataset=name, split=self.split) for name in self.more_datasets)]
+
+    def held_out(self) -> Dataset:
+        """Returns the test items: `prompt` as text, no prompt twice. Raises UsageError where the data do not serve."""
+        return self._ordered().select(range(self.test_items)).select_columns("prompt")
+
+    def training(self) -> Dataset:
+        """Returns `prompt` as text and `messages`, none of them held out. Raises UsageError as `held_out` does."""
+        rows = self._ordered()
+        last = len(rows) if self.prompts is None else min(len(rows), self.test_items + self.prompts)
+        return rows.select(range(self.test_items, last))
+
+    def _ordered(self) -> Dataset:
+        """Returns the distinct prompts in the order of `subset_seed`: the first `test_items` are held out."""
+        from datasets import Dataset
+
+        found: dict[str, list[dict[str, str]]] = {}
+        for source in self.sources():
+            for messages in self._messages(source):
+                found.setdefault(prompt_text(messages), messages)
+        if len(found) <= self.test_items:
+            raise UsageError(
+                f"there are {len(found)} prompts, and {self.test_items} are to be held out",
+                where=", ".join(map(str, self.files())) or str(self.dataset),
+                hint="give more prompts, or set test_items lower",
+            )
+        rows = Dataset.from_dict({"prompt": list(found), "messages": list(found.values())})
+        return nested_subset(rows, None, self.subset_seed, "prompt")
+
+    def _messages(self, source: DataSource) -> Iterator[list[dict[str, str]]]:
+        table = load_table(source, {self.prompt: "the prompt: text, or a list of messages with role and content"})
+        where = ", ".join(map(str, source.files())) or f"{source.dataset} ({source.split})"
+        for number, value in enumerate(table[self.prompt], start=1):
+            messages = [{"role": "user", "content": value}] if isinstance(value, str) else value
+            if not _is_a_request(messages):
+                raise UsageError(
+                    f"row {number} has {value!r:.60} in the column {self.prompt}",
+                    where=where,
+                    hint="every row wants text, or messages with role and content that end with the user's",
+                )
+            yield [{"role": message["role"], "content": message["content"]} for message in messages]
+
+
+def _is_a_request(messages: Any) -> bool:
+    if not isinstance(messages, list) or not messages:
+        return False
+    whole = all(
+        isinstance(message, dict) and isinstance(message.get("role"), str) and isinstance(message.get("content"), str)
+        for message in messages
+    )
+    return whole and messages[-1]["role"] == "user" and bool(messages[-1]["content"].strip())
+
+
+class OpenEndedDomain(Domain):
+    """Prompts to train on with any reward, and held-out ones that a judge scores; a subclass names it."""
+
+    task: ClassVar[str]
+    folder: ClassVar[Path]
+
+    def __init__(self, config: OpenEndedConfig) -> None:
+        self.config = config
+        self.completion_tokens = config.completion_tokens
+        self.system_prompt = config.system_prompt if config.format == "chat" else None
+
+    def fingerprint(self) -> str:
+        return f"{self.task}/1 " + " | ".join(source.fingerprint() for source in self.config.sources())
+
+    def training_data(self, seed: int) -> Dataset:
+        """Returns rows of `prompt`; the same prompts for every seed, as a data set is."""
+        from datasets import Dataset
+
+        rows = self.config.training()
+        if self.config.format == "plain":
+            return rows.select_columns("prompt")
+        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
+        return Dataset.from_dict({"prompt": [[*system, *turns] for turns in rows["messages"]]})
+
+    def evaluation_tasks(self) -> Sequence[EvaluationTask]:
+        return (EvaluationTask(task=self.task, metric="judge_score", filter="judged"),)
+
+    def task_folder(self) -> Path:
+        return self.folder
+
+    def task_metadata(self) -> Mapping[str, Any]:
+        """Returns this config with absolute paths, from which the task finds its items, its settings and its judge."""
+        config = self.config
+        if config.data_files is not None:
+            config = config.model_copy(update={"data_files": tuple(path.absolute() for path in config.files())})
+        return {METADATA: config.model_dump(mode="json")}

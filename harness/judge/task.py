@@ -1,0 +1,65 @@
+"""The lm-eval task of an open-ended domain: its items, how answers are sampled, and the judge that scores them.
+
+A filter, and not the scoring function, asks the judge: lm-eval hands it all answers at once, so that many questions are
+under way together. All settings come from the task's metadata, `{"open_ended": <the domain's config>}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lm_eval.api.task import ConfigurableTask
+
+from harness.errors import StepFailed
+from harness.judge.client import JudgeClient
+from harness.judge.config import JudgeConfig
+from harness.judge.open_ended import METADATA, OpenEndedConfig
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_JUDGE = "judged by"
+
+
+def items(open_ended: Mapping[str, Any], **_: Any) -> dict[str, Dataset]:
+    """Returns lm-eval's mapping of splits: the held-out prompts. Each carries its judge, for a filter is handed the
+    items and nothing else."""
+    config = OpenEndedConfig(**open_ended)
+    rows = config.held_out()
+    return {"test": rows.add_column(_JUDGE, [config.judge.model_dump_json()] * len(rows))}
+
+
+def judged(answers: Iterable[Sequence[str]], rows: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+    """Returns the judge's scores in the place of the answers. Raises StepFailed where one has none: a mean over the
+    rest would be the score of other items."""
+    flat = [(row, answer) for row, given in zip(rows, answers, strict=True) for answer in given]
+    client = JudgeClient(JudgeConfig(**json.loads(rows[0][_JUDGE])))
+    results = client.scores([row["prompt"] for row, _ in flat], [answer for _, answer in flat])
+    failed = [result for result in results if result.value is None]
+    if failed:
+        raise StepFailed(
+            f"{len(failed)} of {len(results)} answers have no score; the last one: {failed[-1].detail}",
+            where=f"{client.config.model} at {client.config.endpoint}",
+            hint="is the judge's server up? run again: what it has answered is kept",
+        )
+    return [[result.value] for result in results if result.value is not None]
+
+
+def score(item: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
+    """Returns the judge's score of an item's answer, from 0 to 1."""
+    [[value]] = results
+    return {"judge_score": value}
+
+
+class OpenEndedTask(ConfigurableTask):  # type: ignore[misc]
+    """A generation task whose length and temperature are the domain's, which a YAML file cannot say."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        domain = OpenEndedConfig(**config["metadata"][METADATA])
+        sampling = {"do_sample": True, "temperature": domain.temperature, "top_k": 0, "top_p": 1.0}
+        generation = {"until": [], "max_gen_toks": domain.completion_tokens}
+        generation |= sampling if domain.temperature else {"do_sample": False}
+        task = {key: value for key, value in config.items() if key != "class"}
+        super().__init__(config=task | {"generation_kwargs": generation})
