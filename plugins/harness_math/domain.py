@@ -72,7 +72,8 @@ class MathDomain(Domain):
         }
         kept = config.model_dump(mode="json", include=asked)
         return {
-            "math": kept | {"test_sets": {t: v.model_dump(mode="json", exclude_unset=True) for t, v in tables.items()}}
+            "math": kept
+            | {"test_sets": {t: v.model_dump(mode="json", exclude_defaults=True) for t, v in tables.items()}}
         }
 
     def _prompt(self, problem: str) -> str | list[dict[str, str]]:

@@ -25,13 +25,20 @@ class ProblemTable(DataSource):
     hub_file: str | None = Field(default=None, description="one file of a data set that has no configurations")
 
     def under(self, given: ProblemTable) -> ProblemTable:
-        """Returns this table with the keys that are set in `given` laid over; another data set keeps only columns."""
-        keys = {key: getattr(given, key) for key in given.model_fields_set if key in ProblemTable.model_fields}
-        if "dataset" in keys:
-            keys = {"subset": None, "subsets": (), "hub_file": None, "revision": None} | keys
-        elif "subset" in keys:
-            keys = {"subsets": ()} | keys
-        return ProblemTable.model_validate(self.model_dump() | keys)
+        """Returns this table with those keys of `given` laid over that are not at their defaults.
+
+        Another data set brings its own split, subset, revision and file, and keeps only the columns.
+        """
+        keys = {
+            name: getattr(given, name)
+            for name, field in ProblemTable.model_fields.items()
+            if getattr(given, name) != field.get_default()
+        }
+        if given.dataset is not None:
+            keys |= {name: getattr(given, name) for name in _PLACE}
+        elif given.subset is not None:
+            keys["subsets"] = ()
+        return self.model_copy(update=keys)
 
     def fingerprint(self) -> str:
         """Returns a hash of the local files, or the data set's place, with the columns that are read."""
@@ -43,6 +50,8 @@ class ProblemTable(DataSource):
         """Returns the same table with the absolute paths of its files. Raises UsageError where one is missing."""
         return self.model_copy(update={"data_files": tuple(Path(path).absolute() for path in self.files()) or None})
 
+
+_PLACE = ("subset", "subsets", "hub_file", "revision", "split")
 
 _MATH_SUBJECTS = (
     "algebra",

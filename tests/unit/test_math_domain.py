@@ -127,6 +127,16 @@ def test_own_keys_lie_over_the_preset():
     assert MathConfig(test_sets={"aime25": {"revision": "abc"}}).test_table("aime25").split == "test"
 
 
+@pytest.mark.parametrize("source", TRAINING)
+def test_a_config_with_all_its_defaults_written_out_means_the_same(source):
+    config = MathConfig(source=source, test_sets={"math500": {"revision": "abc"}, "aime25": {"dataset": "me/mine"}})
+    again = MathConfig(**config.model_dump(mode="json"))
+    assert again.training_table() == config.training_table() == TRAINING[source]
+    assert again.test_table("gsm8k") == TESTS["gsm8k"]
+    assert again.test_table("math500") == TESTS["math500"].model_copy(update={"revision": "abc"})
+    assert (again.test_table("aime25").dataset, again.test_table("aime25").split) == ("me/mine", "train")
+
+
 def test_a_users_own_columns_are_read(tmp_path):
     path = saved(tmp_path, {"q": "1+1?", "a": 2}, {"q": "1+2?", "a": 3})
     rows = domain(data_files=path, problem_column="q", answer_column="a", answer_form="whole").training_data(0)
