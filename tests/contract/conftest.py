@@ -16,6 +16,11 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 NO_JUDGE = {"model": "none", "endpoint": "http://127.0.0.1:9/v1", "attempts": 1, "cache": None}
 LAB_REWARD_MODEL = Path(harness_lab.__file__).parent / "models" / "cw-reward"
 OWN_SETTINGS: dict[str, dict[str, object]] = {
+    "code": {
+        "data_files": FIXTURES / "code" / "klear_train.jsonl",
+        "format": "plain",
+        **{name: {"data_files": FIXTURES / "code" / f"{name}_test.jsonl"} for name in ("humaneval", "mbpp")},
+    },
     "judge": NO_JUDGE,
     "creative-writing-judge": NO_JUDGE,
     "creative-writing": {
