@@ -26,9 +26,12 @@ def file_system(limits: Limits) -> list[str]:
             options += ["--symlink", str(library.readlink()), name]
         elif library.exists():
             options += ["--ro-bind", name, name]
-    options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
     prefix = Path(sys.base_prefix).resolve()
-    if not prefix.is_relative_to("/usr"):
+    shared = prefix.is_relative_to("/usr")
+    for folder in (Path("/etc"), INSIDE, *(() if shared else reversed(prefix.parents[:-1]))):
+        options += ["--perms", "0755", "--dir", str(folder)]  # those that bubblewrap makes by itself are root's alone
+    options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    if not shared:
         options += ["--ro-bind", str(prefix), str(prefix)]
     for module in MODULES:
         options += ["--ro-bind", str(Path(__file__).parent / module), str(INSIDE / module)]

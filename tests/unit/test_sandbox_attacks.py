@@ -1,0 +1,213 @@
+"""Hostile candidates, each contained and classified, in each tier that contains."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from harness.errors import UsageError
+from harness.sandbox import Job, Limits, SandboxConfig, open_sandbox
+
+LIMITS = Limits(seconds=1, memory_mebibytes=256, processes=8)
+ALIVE = Job("def f(n):\n    return n + 1", ("f(1)",))
+BUBBLEWRAP_ONLY = "monty has no processes, files or descriptors"
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "monty"])
+def sandbox(request):
+    try:
+        opened = open_sandbox(SandboxConfig(tier=request.param, limits=LIMITS, workers=1))
+    except UsageError as error:
+        pytest.skip(error.message)
+    with opened:
+        yield opened
+
+
+def attack(sandbox, code, *expressions):
+    """Runs the code, then a harmless job: whatever an attack did, the sandbox has to go on working."""
+    outcome, after = sandbox.run([Job(code, tuple(expressions)), ALIVE])
+    assert (after.kind, after.values) == ("ok", (2,)), after
+    return outcome
+
+
+def refused(sandbox, outcome, error):
+    """A runtime error that names `error`; monty, which has no such module or method at all, says so."""
+    if sandbox.tier == "monty":
+        return outcome.kind == "sandbox-error" and "monty cannot run this" in outcome.detail
+    return outcome.kind == "runtime-error" and error in outcome.detail
+
+
+def test_host_read(sandbox, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("the-secret")
+    outcome = attack(sandbox, f"text = open({str(secret)!r}).read()", "text")
+    assert refused(sandbox, outcome, "FileNotFoundError")
+    assert "the-secret" not in outcome.detail
+
+
+def test_environment_and_account_files_are_not_there(sandbox, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_HOST", "the-secret")
+    outcome = attack(sandbox, "import os", "dict(os.environ)")
+    assert outcome.kind != "ok" or "SECRET_OF_THE_HOST" not in outcome.values[0]
+    assert refused(sandbox, attack(sandbox, "open('/etc/shadow').read()"), "FileNotFoundError")
+
+
+def test_host_write(sandbox, tmp_path):
+    target = tmp_path / "written"
+    assert refused(sandbox, attack(sandbox, f"open({str(target)!r}, 'w').write('x')"), "FileNotFoundError")
+    assert not target.exists()
+    outcome = attack(sandbox, f"open({str(os.__file__)!r}, 'a').write('x')")
+    assert refused(sandbox, outcome, "Error: [Errno")
+
+
+def test_network(sandbox):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        port = server.getsockname()[1]
+        outcome = attack(sandbox, f"import socket\nsocket.create_connection(('127.0.0.1', {port}), 0.5)")
+        assert refused(sandbox, outcome, "ConnectionRefusedError")
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+@pytest.mark.parametrize("code", ["x = [0] * 10**10", "x = []\nwhile True:\n    x.append('x' * 10**7 + str(len(x)))"])
+def test_memory_bomb(sandbox, code):
+    outcome = attack(sandbox, code)
+    assert outcome.kind == "runtime-error" and "MemoryError" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    "code", ["while True:\n    pass", "try:\n    while True: pass\nexcept BaseException: pass\n" * 2]
+)
+def test_infinite_loop(sandbox, code):
+    assert attack(sandbox, code).kind == "timeout"
+
+
+def test_infinite_loop_in_an_expression(sandbox):
+    assert attack(sandbox, "def f():\n    while True:\n        pass", "f()").kind == "timeout"
+
+
+def test_fork_bomb(sandbox):
+    code = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
+    assert attack(sandbox, code).kind == ("sandbox-error" if sandbox.tier == "monty" else "timeout")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the kernel counts all processes of the user who runs the tests")
+def test_forks_end_at_the_limit(sandbox):
+    code = (
+        "import os, time\nforked = 0\ntry:\n    while forked < 100:\n        if os.fork() == 0:\n"
+        "            time.sleep(100)\n        forked += 1\nexcept BlockingIOError:\n    pass"
+    )
+    outcome = attack(sandbox, code, "forked")
+    assert outcome.values == (LIMITS.processes - 1,) or sandbox.tier == "monty"
+
+
+@pytest.mark.parametrize("target", ["os.getppid()", "1", "-1"])
+def test_kill_parent(sandbox, target):
+    outcome = attack(sandbox, f"import os\nos.kill({target}, 9)", "1")
+    assert outcome.kind in ("sandbox-error" if sandbox.tier == "monty" else "runtime-error", "ok")
+    os.kill(os.getpid(), 0)
+
+
+@pytest.mark.parametrize("code", ["while True:\n    print('x' * 10000)", "print('x' * 70000)"])
+def test_output_flood(sandbox, code):
+    outcome = attack(sandbox, code)
+    assert outcome.kind == "runtime-error"
+    assert len(outcome.detail) < 1000
+
+
+def test_flood_of_values(sandbox):
+    assert attack(sandbox, "", "'x' * 10**6", "list(range(10**6))").kind == "runtime-error"
+
+
+def test_daemon_does_not_survive(sandbox):
+    code = (
+        "import os, signal\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n        while True: pass\n    os._exit(0)\nos.wait()"
+    )
+    started = attack(sandbox, code, "1")
+    if sandbox.tier == "monty":
+        assert started.kind == "sandbox-error"
+        return
+    assert started.kind == "ok"
+    [seen] = sandbox.run([Job("import os", ("[name for name in os.listdir('/proc') if name.isdigit()]",))])
+    assert len(seen.values[0]) == 2, "process 1 and the job itself"
+
+
+@pytest.mark.parametrize(
+    "code", ["import sys\nsys.exit(0)", "raise SystemExit(0)", "import os\nos._exit(0)", "exit(0)"]
+)
+def test_exit_before_the_asserts(sandbox, code):
+    outcome = attack(sandbox, code, "1 == 2")
+    assert outcome.kind == ("sandbox-error" if sandbox.tier == "monty" else "runtime-error")
+    assert outcome.values == ()
+
+
+def test_always_equal(sandbox):
+    code = "class Equal:\n    def __eq__(self, other):\n        return True\n"
+    outcome = attack(sandbox, code, "Equal()")
+    assert outcome.kind == "runtime-error" and "plain data" in outcome.detail
+    inherited = attack(sandbox, "class Equal(int):\n    def __eq__(self, other):\n        return True\n", "[Equal(1)]")
+    assert refused(sandbox, inherited, "plain data")
+
+
+def test_deep_recursion(sandbox):
+    outcome = attack(sandbox, "def f(n):\n    return f(n + 1)", "f(0)")
+    assert outcome.kind == "runtime-error" and "RecursionError" in outcome.detail
+    unlimited = "import sys\nsys.setrecursionlimit(10**9)\nx = []\nfor _ in range(10**6):\n    x = [x]\n"
+    assert refused(sandbox, attack(sandbox, unlimited, "repr(x)"), "")
+    assert attack(sandbox, "x = " + "(" * 5000 + ")" * 5000).kind in ("compile-error", "runtime-error")
+
+
+def test_symlink_escape(sandbox, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("the-secret")
+    code = f"import os\nos.symlink({str(tmp_path)!r}, '/tmp/link')\ntext = open('/tmp/link/secret').read()"
+    assert refused(sandbox, attack(sandbox, code, "text"), "FileNotFoundError")
+
+
+@pytest.fixture
+def bubblewrap(sandbox):
+    if sandbox.tier != "bubblewrap":
+        pytest.skip(BUBBLEWRAP_ONLY)
+    return sandbox
+
+
+def test_files_of_one_job_are_not_there_for_the_next(bubblewrap):
+    code = "import os\nos.makedirs('/tmp/a/b', mode=0o700)\nopen('/tmp/a/b/c', 'w').write('x')\nos.chmod('/tmp/a', 0)"
+    first, second = bubblewrap.run([Job(code, ("1",)), Job("import os", ("os.listdir('/tmp')",))])
+    assert (first.values, second.values) == ((1,), ([],))
+
+
+def test_files_end_at_the_limit(bubblewrap):
+    code = (
+        "import os\nwritten = 0\ntry:\n    for name in range(100):\n        with open(f'/tmp/{name}', 'wb') as file:\n"
+        "            written += file.write(bytes(10**6))\nexcept OSError:\n    pass"
+    )
+    assert 0 < attack(bubblewrap, code, "written").values[0] <= LIMITS.files << 20
+
+
+@pytest.mark.parametrize("junk", ["b'junk'", "b'\\0' * 100", "bytes(16) + (8).to_bytes(4, 'big') + b'[1, 2]  '"])
+def test_writing_to_every_descriptor_forges_nothing(bubblewrap, junk):
+    code = (
+        f"import os\nfor end in range(64):\n    try:\n        os.write(end, {junk})\n    except OSError:\n        pass"
+    )
+    outcome = attack(bubblewrap, code, "undefined")
+    assert outcome.kind == "runtime-error" and outcome.values == ()
+
+
+def test_closing_every_descriptor_forges_nothing(bubblewrap):
+    assert attack(bubblewrap, "import os\nos.closerange(0, 64)", "1").kind == "runtime-error"
+
+
+def test_a_fork_does_not_answer_for_the_job(bubblewrap):
+    outcome = attack(bubblewrap, "import os\nmine = 1 if os.fork() else 2\nif mine == 1: os.wait()", "mine")
+    assert outcome.values == (1,)
+
+
+def test_the_pipes_of_process_one_are_out_of_reach(bubblewrap):
+    code = "import os\nfor number in os.listdir('/proc/1/fd'):\n    open(f'/proc/1/fd/{number}', 'wb')"
+    outcome = attack(bubblewrap, code, "1")
+    assert outcome.kind == "runtime-error" and "PermissionError" in outcome.detail
