@@ -14,8 +14,10 @@ from harness_qa.strata import stratified_order
 if TYPE_CHECKING:
     from datasets import Dataset
 
-ASK_LETTER = "Think it through, then end with the line “Answer: X”, where X is the letter of the right option."
-ASK_WORDS = "Think it through, then end with the line “Answer: …”, with the answer in a few words."
+# Short enough that no 13 words of two prompts agree because of them: that many are looked for between training prompts
+# and test items.
+ASK_LETTER = "Think, then write “Answer: ” and a letter."
+ASK_WORDS = "Think, then write “Answer: ” and a few words."
 
 
 def training_questions(config: QAConfig) -> Dataset:
