@@ -3,9 +3,10 @@
 import ast
 
 import pytest
-from harness_code.assertions import read_assertions
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from harness_code.assertions import read_assertions
 
 
 def forms(source, entry_point=None):

@@ -4,11 +4,12 @@ from itertools import combinations
 from math import comb
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from harness_code.extraction import program_of
 from harness_code.pass_at_k import pass_at_k
 from harness_code.standard_streams import same_output
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+
+from harness import RewardBatch
+from harness.data import DataSource
+from harness.sandbox import Outcome, SandboxConfig
 from harness_code import reward as reward_module
 from harness_code.config import CodeConfig, CodeRewardConfig
 from harness_code.domain import CodeDomain
 from harness_code.problem import Problem
 from harness_code.reward import CodeTestsReward
-
-from harness import RewardBatch
-from harness.data import DataSource
-from harness.sandbox import Outcome, SandboxConfig
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "code"
 BARE = SandboxConfig(tier="subprocess", allow_unsafe=True)

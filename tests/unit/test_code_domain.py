@@ -1,0 +1,169 @@
+"""The domain and its lm-eval tasks, offline on files in the data sets' columns."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from harness import StepFailed, UsageError
+from harness.sandbox import Outcome
+from harness_code.config import CodeConfig
+from harness_code.domain import CodeDomain
+from harness_code.problem import Problem
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "code"
+BARE = {"tier": "subprocess", "allow_unsafe": True}
+
+
+def config(**keys):
+    files = {name: {"data_files": FIXTURES / f"{name}_test.jsonl"} for name in ("humaneval", "mbpp")}
+    return CodeConfig(**{"data_files": FIXTURES / "klear_train.jsonl", "sandbox": BARE, **files, **keys})
+
+
+def load_task(domain, name):
+    from lm_eval.tasks import TaskManager
+
+    metadata = json.loads(json.dumps(domain.task_metadata()))
+    manager = TaskManager(include_path=str(domain.task_folder()), include_defaults=False, metadata=metadata)
+    return manager.load([name])["tasks"][name]
+
+
+def fenced(program):
+    return f"<think>I think</think>\n```python\n{program}\n```\n"
+
+
+def test_prompts_are_chats_or_text_and_carry_their_tests():
+    rows = CodeDomain(config(system_prompt="Be brief.")).training_data(0).to_list()
+    assert len(rows) == 5
+    assert [message["role"] for message in rows[0]["prompt"]] == ["system", "user"]
+    assert {bool(Problem.from_json(row["tests"]).stdin) for row in rows} == {True, False}
+    plain = CodeDomain(config(format="plain")).training_data(0).to_list()
+    assert [row["prompt"] for row in plain] == [row["prompt"][1]["content"] for row in rows]
+
+
+def test_fewer_prompts_are_the_first_of_more():
+    more, fewer = (CodeDomain(config(format="plain", prompts=count)).training_data(0)["prompt"] for count in (4, 2))
+    assert list(more)[:2] == list(fewer)
+    other = CodeDomain(config(format="plain", prompts=4, sample_seed=1)).training_data(0)["prompt"]
+    assert list(other) != list(more)
+
+
+def test_presets_name_their_data_unless_other_data_are_named():
+    assert CodeConfig().dataset == "Kwai-Klear/KlearReasoner-CodeSub-15K"
+    assert (CodeConfig(preset="mbpp").subset, CodeConfig(preset="mbpp").split) == ("full", "train")
+    assert CodeConfig(preset="mbpp", subset="sanitized").subset == "sanitized"
+    assert CodeConfig(preset="mbpp", dataset="my/own").subset is None
+    assert CodeConfig(preset="mbpp", data_files="x.jsonl").dataset is None
+    again = CodeConfig(**CodeConfig(preset="humaneval").model_dump(mode="json"))
+    assert (again.split, again.tasks) == ("test", ("mbpp",))
+
+
+def test_humaneval_is_not_trained_on_and_tested_with():
+    with pytest.raises(ValidationError, match="test items only"):
+        CodeConfig(preset="humaneval", tasks=["humaneval"])
+
+
+def test_the_fingerprint_follows_training_and_test_data(tmp_path):
+    changed = tmp_path / "other.jsonl"
+    changed.write_text((FIXTURES / "mbpp_test.jsonl").read_text().replace("plate", "word"))
+    prints = {
+        CodeDomain(config()).fingerprint(),
+        CodeDomain(config(mbpp={"data_files": changed})).fingerprint(),
+        CodeDomain(config(preset="mbpp", data_files=FIXTURES / "mbpp_train.jsonl")).fingerprint(),
+        CodeDomain(config(tasks=["mbpp"])).fingerprint(),
+    }
+    assert len(prints) == 4
+    assert CodeDomain(config()).fingerprint() in prints
+
+
+def test_missing_columns_and_unreadable_rows_are_told(tmp_path):
+    with pytest.raises(UsageError, match="reward_model"):
+        CodeDomain(config(data_files=FIXTURES / "mbpp_train.jsonl")).training_data(0)
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text(json.dumps({"prompt": "p", "reward_model": {"ground_truth": "{not json"}}) + "\n")
+    with pytest.raises(UsageError, match="row 0 cannot be read as klear"):
+        CodeDomain(config(data_files=broken)).training_data(0)
+
+
+@pytest.mark.parametrize("name", ["code_humaneval", "code_mbpp", "code_humaneval_plain"])
+def test_reference_solutions_pass_the_tasks_and_others_do_not(name):
+    task = load_task(CodeDomain(config()), name)
+    first, second = list(task.test_docs())
+    for document, other in ((first, second), (second, first)):
+        right = document["reference"] if "plain" in name else fenced(document["reference"])
+        assert task.process_results(document, [[right]]) == {"pass@1": 1.0, "supported": 1.0}
+        assert task.process_results(document, [[fenced(other["reference"])]])["pass@1"] == 0.0
+        assert task.process_results(document, [["I do not know."]])["pass@1"] == 0.0
+
+
+def test_several_samples_give_pass_at_k():
+    domain = CodeDomain(config(samples=4, temperature=0.5, completion_tokens=77))
+    task = load_task(domain, "code_mbpp")
+    assert task.config.repeats == 4
+    assert task.config.generation_kwargs["max_gen_toks"] == 77
+    assert task.config.generation_kwargs["temperature"] == 0.5
+    assert set(task.higher_is_better()) == {"pass@1", "pass@4", "supported"}
+    document = next(iter(task.test_docs()))
+    right, wrong = fenced(document["reference"]), fenced("def mirrored(plate): return 3")
+    scores = task.process_results(document, [[right, wrong, wrong, wrong]])
+    assert scores == {"pass@1": pytest.approx(0.25), "pass@4": 1.0, "supported": 1.0}
+
+
+def test_lm_eval_itself_samples_and_scores_every_program():
+    """The whole of lm-eval, on a model that answers the references to half of the samples."""
+    from lm_eval import evaluate
+    from lm_eval.api.model import LM
+
+    task = load_task(CodeDomain(config(samples=2)), "code_humaneval")
+    answers = {task.doc_to_text(document): document["reference"] for document in task.test_docs()}
+
+    class Half(LM):
+        calls = 0
+
+        def generate_until(self, requests, disable_tqdm=False):
+            made = []
+            for request in requests:
+                self.calls += 1
+                made.append(answers[request.args[0]] if self.calls % 2 else "pass")
+            return made
+
+        def loglikelihood(self, requests):
+            raise NotImplementedError
+
+        def loglikelihood_rolling(self, requests):
+            raise NotImplementedError
+
+    results = evaluate(lm=Half(), task_dict={"code_humaneval": task})["results"]["code_humaneval"]
+    assert results["pass@1,none"] == pytest.approx(0.5)
+    assert results["pass@2,none"] == 1.0
+    assert results["supported,none"] == 1.0
+
+
+def test_an_item_without_readable_tests_gives_no_score():
+    task = load_task(CodeDomain(config()), "code_mbpp")
+    document = {"tests": Problem(source="for n in f(): assert n").to_json(), "sandbox": json.dumps(BARE)}
+    assert task.process_results(document, [[fenced("f = 1")]]) == {"supported": 0.0}
+
+
+def test_a_failing_sandbox_stops_the_scoring(monkeypatch):
+    task = load_task(CodeDomain(config()), "code_mbpp")
+    scoring = task.config.process_results.__globals__
+    real = scoring["open_sandbox"]
+
+    class Failing:
+        def __init__(self, settings):
+            self.real = real(settings)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            self.real.close()
+
+        def run(self, jobs):
+            return [Outcome("sandbox-error", (), "the worker died") for _ in jobs]
+
+    monkeypatch.setitem(scoring, "open_sandbox", Failing)
+    with pytest.raises(StepFailed, match="the worker died"):
+        task.process_results(next(iter(task.test_docs())), [[fenced("f = 1")]])
