@@ -66,8 +66,10 @@ def _prepared(config: JsonlConfig, source: DataSource) -> Dataset:
                 f"row {number}: {verdict.detail}", where=where, hint="mend the row, or choose another score"
             )
     kept = {name: rows[name][:] for name in config.keep}
-    # Text throughout: rows of several domains are put together for mixed training, which wants one type a column.
+    # One type throughout, and text where it can be: domains are put together for mixed training, column by column.
     answers = [list(map(str, a)) if isinstance(a, list) else str(a) for a in rows[config.answer]]
+    if any(isinstance(answer, list) for answer in answers):
+        answers = [answer if isinstance(answer, list) else [answer] for answer in answers]
     return Dataset.from_dict(kept | {"prompt": prompts, "answer": answers})
 
 

@@ -135,3 +135,10 @@ def test_nothing_left_to_train_on_is_said(written):
 def test_a_config_that_cannot_be_meant_is_refused(options):
     with pytest.raises(ValidationError):
         JsonlConfig(data_files="mine.jsonl", **options)
+
+
+def test_one_row_with_several_answers_makes_lists_of_all(written):
+    rows = [{"prompt": f"{i}", "answer": ["6", "six"] if i == 3 else i} for i in range(6)]
+    config = JsonlConfig(data_files=written(rows), test_share=1e-9)
+    answers = {row["prompt"]: row["answer"] for row in training_rows(config)}
+    assert answers == {str(i): ["6", "six"] if i == 3 else [str(i)] for i in range(6)}
