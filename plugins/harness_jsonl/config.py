@@ -91,6 +91,6 @@ def template_columns(template: str | None) -> list[str]:
     """Returns the columns that a template names. Raises ValueError where it is malformed or reaches into a value."""
     names = [name for _, name, _, _ in Formatter().parse(template or "") if name is not None]
     for name in names:
-        if not name or any(mark in name for mark in ".[]"):
+        if not name or name.isdigit() or any(mark in name for mark in ".[]"):
             raise ValueError(f"{{{name}}} is not the name of a column")
     return names

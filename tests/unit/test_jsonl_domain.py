@@ -126,6 +126,7 @@ def test_nothing_left_to_train_on_is_said(written):
         {"template": "Q: A:"},
         {"template": "{prompt.text}"},
         {"template": "{prompt"},
+        {"template": "{0}"},
         {"system_prompt": "Be brief."},
         {"keep": ("answer",)},
         {"test_files": "a.jsonl", "test_split": "test"},
