@@ -154,6 +154,7 @@ class _Reader:
             if self._state_changed:
                 raise _Unsupported
             check = split.visit(copy.deepcopy(test))
+            assert isinstance(check, ast.expr)
             if not split.calls:
                 raise _Unsupported
         except _Unsupported:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,12 +14,14 @@ from harness_code.extraction import CompletionFormat
 Preset = Literal["klear", "mbpp", "humaneval"]
 Task = Literal["humaneval", "humaneval_plain", "mbpp"]
 
-SOURCES: dict[str, dict[str, str]] = {
-    "klear": {"dataset": "Kwai-Klear/KlearReasoner-CodeSub-15K", "split": "train"},
-    "mbpp": {"dataset": "google-research-datasets/mbpp", "subset": "full", "split": "train"},
-    "humaneval": {"dataset": "openai/openai_humaneval", "split": "test"},
+HUMANEVAL = DataSource(dataset="openai/openai_humaneval", split="test")
+MBPP = DataSource(dataset="google-research-datasets/mbpp", subset="full", split="test")
+SOURCES = {
+    "klear": DataSource(dataset="Kwai-Klear/KlearReasoner-CodeSub-15K"),
+    "mbpp": MBPP.model_copy(update={"split": "train"}),
+    "humaneval": HUMANEVAL,
 }
-"""Where the presets' training problems are; the keys of a config go before these."""
+"""Where the presets' training problems are."""
 
 
 class Sampling(Config):
@@ -43,40 +45,37 @@ class CodeConfig(DataSource, Sampling):
     sample_seed: int = Field(default=0, ge=0, description="of the order that `prompts` takes problems in")
     format: Literal["chat", "plain"] = Field(default="chat", description="prompts as chat messages, or as text")
     system_prompt: str | None = Field(default=None, description="put before the problem, as the system's message")
-    tasks: tuple[Task, ...] = Field(
-        default=("humaneval", "mbpp"), min_length=1, description="the tasks whose mean pass@1 is the score"
+    tasks: tuple[Task, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="the tasks whose mean pass@1 is the score; null for humaneval and mbpp, or mbpp where HumanEval is"
+        " trained on",
     )
-    humaneval: DataSource = Field(
-        default=DataSource(dataset="openai/openai_humaneval", split="test"), description="HumanEval's test items"
-    )
-    mbpp: DataSource = Field(
-        default=DataSource(dataset="google-research-datasets/mbpp", subset="full", split="test"),
-        description="MBPP's test items",
-    )
+    humaneval: DataSource = Field(default=HUMANEVAL, description="HumanEval's test items")
+    mbpp: DataSource = Field(default=MBPP, description="MBPP's test items")
     sandbox: SandboxConfig = Field(default=SandboxConfig(), description="where the tasks' programs run")
+
+    def training_source(self) -> DataSource:
+        """Returns where the training problems are: the preset's data set unless another one or files are named."""
+        given = {name: getattr(self, name) for name in DataSource.model_fields}
+        if self.dataset is None and self.data_files is None:
+            preset = SOURCES[self.preset]
+            given |= {"dataset": preset.dataset, "subset": self.subset or preset.subset}
+            given["split"] = preset.split if self.split == "train" else self.split
+        return DataSource(**given)
+
+    def scoring_tasks(self) -> tuple[Task, ...]:
+        """Returns the tasks that score the skill."""
+        return self.tasks or (("mbpp",) if self.preset == "humaneval" else ("humaneval", "mbpp"))
 
     def test_sources(self) -> dict[str, DataSource]:
         """Returns where the items of the tasks are, by data set."""
-        return {name: getattr(self, name) for name in sorted({task.removesuffix("_plain") for task in self.tasks})}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in_the_preset(cls, given: Any) -> Any:
-        """Sets what the preset says of the data, unless other data are named, and drops the task it trains on."""
-        if not isinstance(given, dict):
-            return given
-        preset = given.get("preset", "klear")
-        filled = dict(given)
-        if preset in SOURCES and not given.get("dataset") and not given.get("data_files"):
-            filled = {key: value for key, value in given.items() if key != "dataset"}
-            filled = {**SOURCES[preset], **filled}
-        if preset == "humaneval":
-            filled.setdefault("tasks", ("mbpp",))
-        return filled
+        names = {task.removesuffix("_plain") for task in self.scoring_tasks()}
+        return {name: getattr(self, name) for name in sorted(names)}
 
     @model_validator(mode="after")
-    def _trains_on_no_test_items(self) -> CodeConfig:
-        if self.preset == "humaneval" and set(self.tasks) & {"humaneval", "humaneval_plain"}:
+    def _trains_on_no_test_items(self) -> Self:
+        if self.preset == "humaneval" and set(self.scoring_tasks()) & {"humaneval", "humaneval_plain"}:
             raise ValueError("HumanEval has test items only: trained on, it cannot be a task; set tasks to [mbpp]")
         return self
 

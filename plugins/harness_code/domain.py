@@ -27,14 +27,14 @@ class CodeDomain(Domain):
         self.system_prompt = config.system_prompt if config.format == "chat" else None
 
     def fingerprint(self) -> str:
-        sources = [self.config, *self.config.test_sources().values()]
+        sources = [self.config.training_source(), *self.config.test_sources().values()]
         return f"code/1 {self.config.preset} " + " | ".join(source.fingerprint() for source in sources)
 
     def training_data(self, seed: int) -> Dataset:
         """Returns `prompt` and `tests`, the JSON of a Problem; the same rows for every seed, as a data set is."""
         from datasets import Dataset
 
-        _, questions = load_questions(self.config, self.config.preset)
+        _, questions = load_questions(self.config.training_source(), self.config.preset)
         rows = Dataset.from_list([{"text": asked.text, "tests": asked.problem.to_json()} for asked in questions])
         rows = nested_subset(rows, self.config.prompts, self.config.sample_seed, column="text")
         prompts = [self._prompt(text) for text in rows["text"]]
@@ -48,7 +48,7 @@ class CodeDomain(Domain):
         return [*messages, {"role": "user", "content": text}]
 
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
-        return [EvaluationTask(task=f"code_{task}", metric=METRIC) for task in self.config.tasks]
+        return [EvaluationTask(task=f"code_{task}", metric=METRIC) for task in self.config.scoring_tasks()]
 
     def task_folder(self) -> Path:
         return TASKS

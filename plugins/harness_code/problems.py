@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness import UsageError
 from harness.data import DataSource, load_table
 from harness_code.problem import Problem
 
@@ -107,8 +108,6 @@ FORMS = {
 
 def load_questions(source: DataSource, form: str) -> tuple[Dataset, Sequence[Question]]:
     """Returns the rows of a source and the question of each. Raises UsageError where the data cannot be had or read."""
-    from harness.errors import UsageError
-
     rows = load_table(source, FORMS[form].columns)
     questions = []
     for index, row in enumerate(rows):

@@ -7,6 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from harness import StepFailed, UsageError
+from harness.protocol.faults import validate
+from harness.protocol.plugin_uses import dumped
 from harness.sandbox import Outcome
 from harness_code.config import CodeConfig
 from harness_code.domain import CodeDomain
@@ -49,19 +51,28 @@ def test_fewer_prompts_are_the_first_of_more():
     assert list(other) != list(more)
 
 
-def test_presets_name_their_data_unless_other_data_are_named():
-    assert CodeConfig().dataset == "Kwai-Klear/KlearReasoner-CodeSub-15K"
-    assert (CodeConfig(preset="mbpp").subset, CodeConfig(preset="mbpp").split) == ("full", "train")
-    assert CodeConfig(preset="mbpp", subset="sanitized").subset == "sanitized"
-    assert CodeConfig(preset="mbpp", dataset="my/own").subset is None
-    assert CodeConfig(preset="mbpp", data_files="x.jsonl").dataset is None
-    again = CodeConfig(**CodeConfig(preset="humaneval").model_dump(mode="json"))
-    assert (again.split, again.tasks) == ("test", ("mbpp",))
+@pytest.mark.parametrize(
+    ("keys", "dataset", "subset", "split"),
+    [
+        ({}, "Kwai-Klear/KlearReasoner-CodeSub-15K", None, "train"),
+        ({"preset": "mbpp"}, "google-research-datasets/mbpp", "full", "train"),
+        ({"preset": "mbpp", "subset": "sanitized"}, "google-research-datasets/mbpp", "sanitized", "train"),
+        ({"preset": "humaneval"}, "openai/openai_humaneval", None, "test"),
+        ({"preset": "mbpp", "dataset": "my/own"}, "my/own", None, "train"),
+        ({"preset": "mbpp", "data_files": "x.jsonl"}, None, None, "train"),
+    ],
+)
+def test_presets_name_their_data_unless_other_data_are_named(keys, dataset, subset, split):
+    for made in (CodeConfig(**keys), validate(CodeConfig, dumped(CodeConfig(**keys)))):
+        source = made.training_source()
+        assert (source.dataset, source.subset, source.split) == (dataset, subset, split)
 
 
 def test_humaneval_is_not_trained_on_and_tested_with():
     with pytest.raises(ValidationError, match="test items only"):
         CodeConfig(preset="humaneval", tasks=["humaneval"])
+    assert CodeConfig(preset="humaneval").scoring_tasks() == ("mbpp",)
+    assert CodeConfig().scoring_tasks() == ("humaneval", "mbpp")
 
 
 def test_the_fingerprint_follows_training_and_test_data(tmp_path):

@@ -21,7 +21,7 @@ def mbpp(mbpp: dict[str, Any] | None = None, sandbox: dict[str, Any] | None = No
 
 
 def _items(form: str, given: dict[str, Any] | None, sandbox: dict[str, Any] | None) -> dict[str, Dataset]:
-    source = DataSource(**given) if given else CodeConfig.model_fields[form].default
+    source = DataSource(**given) if given else getattr(CodeConfig(), form)
     _, questions = load_questions(source, form)
     settings = json.dumps(sandbox or {}, sort_keys=True)
     rows = [
