@@ -68,6 +68,24 @@ def bubblewrap(config: SandboxConfig) -> WorkerPool:
     return WorkerPool(start, config.workers, first)
 
 
+def has_monty() -> bool:
+    """Returns whether Monty is installed."""
+    return find_spec("pydantic_monty") is not None
+
+
+def monty(config: SandboxConfig) -> MontySandbox:
+    """Returns the pool of Monty's processes. Raises UsageError where it is missing or its program does not start."""
+    if not has_monty():
+        raise UsageError("the tier monty needs the package pydantic-monty", hint=INSTALL_MONTY)
+    try:
+        return MontySandbox(config.limits, config.workers)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(
+            f"pydantic-monty is installed and does not start: {error}",
+            hint=f"{INSTALL_MONTY} --force-reinstall, or tier: bubblewrap",
+        ) from error
+
+
 def uncontained(limits: Limits, workers: int) -> WorkerPool:
     """Returns a pool of zygotes without a sandbox around them: limits on time, memory and output, nothing else."""
 
@@ -91,18 +109,19 @@ def open_sandbox(config: SandboxConfig) -> Sandbox:
                 hint=f"{INSTALL_BUBBLEWRAP}, or say allow_unsafe: true",
             )
         return Sandbox("subprocess", [uncontained(config.limits, config.workers)])
-    has_monty = find_spec("pydantic_monty") is not None
     if config.tier == "monty":
-        if not has_monty:
-            raise UsageError("the tier monty needs the package pydantic-monty", hint=INSTALL_MONTY)
-        return Sandbox("monty", [MontySandbox(config.limits, config.workers)])
+        return Sandbox("monty", [monty(config)])
     try:
         contained = bubblewrap(config)
     except WorkerFailedError as error:
-        if config.tier == "auto" and has_monty:
-            return Sandbox("monty", [MontySandbox(config.limits, config.workers)])
+        if config.tier == "auto" and has_monty():
+            return Sandbox("monty", [monty(config)])
         hint = f"{INSTALL_BUBBLEWRAP}, or {INSTALL_MONTY}"
         raise UsageError(f"no sandbox for untrusted code: {error}", hint=hint) from error
-    if config.tier == "auto" and has_monty:
-        return Sandbox("monty+bubblewrap", [MontySandbox(config.limits, config.workers), contained])
-    return Sandbox("bubblewrap", [contained])
+    if config.tier == "bubblewrap" or not has_monty():
+        return Sandbox("bubblewrap", [contained])
+    try:
+        return Sandbox("monty+bubblewrap", [monty(config), contained])
+    except UsageError:
+        contained.close()
+        raise

@@ -117,6 +117,14 @@ def test_monty_that_is_missing_says_what_to_install(monkeypatch):
     assert "pip install pydantic-monty" in caught.value.hint
 
 
+@pytest.mark.skipif(find_spec("pydantic_monty") is None, reason="pydantic-monty is not installed")
+@pytest.mark.parametrize("tier", ["auto", "monty"])
+def test_monty_that_does_not_start_is_told_to_a_person(tier, monkeypatch):
+    monkeypatch.setenv("MONTY_BIN", "/nowhere/monty")
+    with pytest.raises(UsageError, match="does not start"):
+        open_sandbox(SandboxConfig(tier=tier))
+
+
 def test_the_uncontained_tier_wants_to_be_allowed():
     with pytest.raises(UsageError, match="contains nothing"):
         open_sandbox(SandboxConfig(tier="subprocess"))
