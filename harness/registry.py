@@ -33,6 +33,7 @@ KEYED_SOURCE = (
     "training",
     "weights",
     "sandbox",
+    "judge",
     "evaluation",
     "evaluation.py",
     "checkpoint.py",
