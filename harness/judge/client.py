@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PASSING_STATUS = frozenset({408, 409, 425, 429})
 _EXCERPT = 120
+UNREADABLE = "the judge's answer ends in no score"
 
 
 @dataclass
@@ -168,7 +169,7 @@ class JudgeClient:
 def _result(answer: str) -> RewardResult:
     score = parse_score(answer)
     if score is None:
-        return RewardResult.error(f"the judge's answer ends in no score: …{answer[-_EXCERPT:]!r}")
+        return RewardResult.error(f"{UNREADABLE}: …{answer[-_EXCERPT:]!r}")
     return RewardResult.ok(score)
 
 

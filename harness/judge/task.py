@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval.api.task import ConfigurableTask
 
 from harness.errors import StepFailed
-from harness.judge.client import JudgeClient
+from harness.judge.client import UNREADABLE, JudgeClient
 from harness.judge.config import JudgeConfig
 from harness.judge.open_ended import METADATA, OpenEndedConfig
 
@@ -42,7 +42,9 @@ def judged(answers: Iterable[Sequence[str]], rows: Sequence[Mapping[str, Any]]) 
         raise StepFailed(
             f"{len(failed)} of {len(results)} answers have no score; the last one: {failed[-1].detail}",
             where=f"{client.config.model} at {client.config.endpoint}",
-            hint="is the judge's server up? run again: what it has answered is kept",
+            hint="is the judge's server up? run again: what it has answered is kept"
+            if not all(result.detail.startswith(UNREADABLE) for result in failed)
+            else f"raise the judge's max_tokens, mend its rubric, or remove {client.config.cache} to ask anew",
         )
     return [[result.value] for result in results if result.value is not None]
 

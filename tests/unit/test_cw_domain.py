@@ -111,6 +111,13 @@ def test_an_item_without_a_score_is_no_score_of_the_rest():
         evaluated(domain(server.endpoint))
 
 
+def test_answers_that_are_no_scores_are_told_from_a_server_that_is_down(tmp_path):
+    with judge_server(lambda asked, tries: Say("Hm.")) as server, pytest.raises(StepFailed) as raised:
+        evaluated(domain(server.endpoint, cache=tmp_path / "answers.sqlite"))
+    assert "Hm." in raised.value.message
+    assert str(tmp_path / "answers.sqlite") in raised.value.hint
+
+
 def test_the_reward_asks_by_its_own_rubric():
     assert WritingJudgeConfig(model="judge").rubric == REWARD_RUBRIC != TEST_RUBRIC
     assert domain().config.judge.rubric == TEST_RUBRIC
