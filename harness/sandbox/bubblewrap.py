@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from harness.sandbox.jobs import Limits
+from harness.sandbox.system_calls import filter_program
 from harness.sandbox.worker import Worker, WorkerFailedError, interpreter_arguments, python_program
 
 FIRST_USER = 0x70000000  # far from the numbers that people and services have
@@ -65,6 +68,18 @@ def command(program: str, separation: list[str], limits: Limits, user: int | Non
     ]
 
 
+def start_worker(way: Callable[[str, Limits, int], list[str]], program: str, limits: Limits, number: int) -> Worker:
+    """Returns a started worker, behind the filter of system calls where there is one for this machine."""
+    name, *options = way(program, limits, number)
+    filtering = filter_program()
+    if filtering is None:
+        return Worker([name, *options], limits)
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(filtering)
+        file.seek(0)
+        return Worker([name, "--seccomp", str(file.fileno()), *options], limits, passed=(file.fileno(),))
+
+
 def worker_factory(limits: Limits) -> tuple[Callable[[int], Worker], Worker]:
     """Returns what starts the worker of a given number, and the first worker, already started.
 
@@ -78,10 +93,7 @@ def worker_factory(limits: Limits) -> tuple[Callable[[int], Worker], Worker]:
         ways.insert(0, with_user_of_its_own)
     reasons = []
     for way in ways:
-
-        def start(number: int, way: Callable[[str, Limits, int], list[str]] = way) -> Worker:
-            return Worker(way(program, limits, number), limits)
-
+        start = partial(start_worker, way, program, limits)
         try:
             return start, start(0)
         except WorkerFailedError as error:

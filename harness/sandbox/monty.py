@@ -16,14 +16,14 @@ from harness.sandbox.plain_data import NotPlainDataError, encode
 SECONDS_OF_GRACE = 1.0
 # What leaves Monty is converted: a range or a function would arrive as a string. So the types are told apart inside.
 IS_PLAIN = """
-def is_plain_data(value):
+def __is_plain_data(value):
     kind = type(value)
     if value is None or kind is bool or kind is int or kind is float or kind is str:
         return True
     if kind is list or kind is tuple or kind is set:
-        return all([is_plain_data(item) for item in value])
+        return all([__is_plain_data(item) for item in value])
     if kind is dict:
-        return all([is_plain_data(key) and is_plain_data(item) for key, item in value.items()])
+        return all([__is_plain_data(key) and __is_plain_data(item) for key, item in value.items()])
     return False
 """
 NAME = "__evaluated"
@@ -71,6 +71,8 @@ class MontySandbox:
                     return session.feed_run(code, print_callback=printed)
 
                 feed(job.code)
+                if job.expressions:
+                    feed(IS_PLAIN)
                 values = []
                 for index, expression in enumerate(job.expressions):
                     where = f"expression {index}"
@@ -89,8 +91,7 @@ class MontySandbox:
 
     def value_of(self, expression: str, feed: Callable[[str], Any]) -> Any:
         """Returns the value of one expression. Raises NotPlainDataError where it is none that may leave."""
-        feed(f"{NAME} = (\n{expression}\n)")
-        if feed(f"{IS_PLAIN}\nis_plain_data({NAME})") is not True:
+        if feed(f"{NAME} = (\n{expression}\n)\n__is_plain_data({NAME})") is not True:
             raise NotPlainDataError("not plain data")
         value = feed(NAME)
         encode(value, self.limits.output_bytes)  # the same bounds as in the other tiers

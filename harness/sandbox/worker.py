@@ -52,7 +52,7 @@ def python_program() -> Path:
 class Worker:
     """A running zygote. Raises WorkerFailedError where it does not start, with what it said."""
 
-    def __init__(self, command: Sequence[str], limits: Limits) -> None:
+    def __init__(self, command: Sequence[str], limits: Limits, passed: Sequence[int] = ()) -> None:
         self.limits = limits
         self.folder = tempfile.TemporaryDirectory(prefix="sandbox-")
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
@@ -68,6 +68,7 @@ class Worker:
                 bufsize=0,
                 cwd=self.folder.name,
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"},
+                pass_fds=passed,
                 start_new_session=True,  # an interrupt from the keyboard is for us to act on
             )
             assert self.process.stdin is not None and self.process.stdout is not None

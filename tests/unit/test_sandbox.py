@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.sandbox import Job, Limits, Outcome, SandboxConfig, open_sandbox, tiers
-from harness.sandbox.bubblewrap import with_user_namespace
+from harness.sandbox.bubblewrap import start_worker, with_user_namespace
 from harness.sandbox.pool import WorkerPool
 from harness.sandbox.worker import Worker, WorkerFailedError
 
@@ -148,10 +148,10 @@ def test_a_worker_that_died_between_jobs_is_replaced():
 def test_the_way_for_those_who_are_not_root():
     program = shutil.which("bwrap")
     try:
-        first = Worker(with_user_namespace(program, LIMITS, 0), LIMITS)
+        first = start_worker(with_user_namespace, program, LIMITS, 0)
     except WorkerFailedError as error:
         pytest.skip(f"no user namespaces here: {error}")
-    pool = WorkerPool(lambda number: Worker(with_user_namespace(program, LIMITS, number), LIMITS), 1, first)
+    pool = WorkerPool(lambda number: start_worker(with_user_namespace, program, LIMITS, number), 1, first)
     try:
         codes = ("import os\nos.kill(1, 9)", "open('/proc/1/fd/3', 'wb')", "open('/usr/mine', 'w')")
         outcomes = pool.run([Job(code, ("1",)) for code in codes])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
@@ -9,6 +10,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.sandbox import Job, Limits, SandboxConfig, open_sandbox
+from harness.sandbox.system_calls import filter_program
 
 LIMITS = Limits(seconds=1, memory_mebibytes=256, processes=8)
 ALIVE = Job("def f(n):\n    return n + 1", ("f(1)",))
@@ -211,3 +213,20 @@ def test_the_pipes_of_process_one_are_out_of_reach(bubblewrap):
     code = "import os\nfor number in os.listdir('/proc/1/fd'):\n    open(f'/proc/1/fd/{number}', 'wb')"
     outcome = attack(bubblewrap, code, "1")
     assert outcome.kind == "runtime-error" and "PermissionError" in outcome.detail
+
+
+@pytest.mark.skipif(filter_program() is None, reason="no filter of system calls for this machine")
+@pytest.mark.parametrize(
+    "call", ["unshare(0x10000000)", "unshare(0x20000)", "shmget(1, 4096, 0o1777)", "ptrace(0, 0, 0, 0)"]
+)
+def test_no_namespaces_shared_memory_or_tracing(bubblewrap, call):
+    code = f"import ctypes\nlibrary = ctypes.CDLL(None, use_errno=True)\nresult = library.{call}"
+    assert attack(bubblewrap, code, "(result, ctypes.get_errno())").values == ((-1, errno.EPERM),)
+
+
+def test_threads_and_processes_still_work(bubblewrap):
+    code = (
+        "import subprocess, sys, threading\nseen = []\nthread = threading.Thread(target=lambda: seen.append(1))\n"
+        "thread.start()\nthread.join()\ntext = subprocess.check_output(['/bin/echo', 'x'], text=True)"
+    )
+    assert attack(bubblewrap, code, "seen", "text").values == ([1], "x\n")
