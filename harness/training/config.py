@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.interfaces import Config
 from harness.training.trl_fields import config_fields
@@ -35,6 +35,10 @@ _OURS = {
     "logging_strategy": "nothing: every step is logged",
     "remove_unused_columns": "nothing: rewards read the columns",
 }
+_STOPS = ("stop", "stop_strings")
+# What cannot be together with stop texts: TRL takes a completion that ends at one for a truncated one, and its
+# continuous batching does not stop at texts.
+_NOT_WITH_STOP = ("mask_truncated_completions", "use_transformers_continuous_batching")
 
 
 class PolicyGradientConfig(Config):
@@ -50,6 +54,10 @@ class PolicyGradientConfig(Config):
     max_completion_length: int | None = Field(
         default=None, ge=1, description="longest completion in tokens; by default the longest that the domains name"
     )
+    stop: tuple[str, ...] = Field(
+        default=(),
+        description="texts at which a sampled completion ends; its reward sees what stands before",
+    )
     temperature: float = Field(default=1.0, gt=0, description="of the sampled completions")
     beta: float = Field(default=0.0, ge=0, description="weight of the KL to the step's starting checkpoint")
     loss_type: str = Field(default="dapo", description="TRL's name of the loss; dapo is the mean over all tokens")
@@ -64,6 +72,23 @@ class PolicyGradientConfig(Config):
     save_every: int = Field(default=20, ge=0, description="optimizer steps between resumable states; 0 for none")
     max_error_rate: float = Field(default=0.05, ge=0, le=1, description="share of failed rewards that stops the step")
     trl: dict[str, Any] = Field(default_factory=dict, description="further fields of TRL's config, passed as they are")
+
+    @field_validator("stop")
+    @classmethod
+    def _no_empty_text(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
+        if "" in stop:
+            raise ValueError("an empty text ends every completion before its first token")
+        return stop
+
+    @model_validator(mode="after")
+    def _stops_once(self) -> Self:
+        generation = self.trl.get("generation_kwargs") or {}
+        if isinstance(generation, dict) and any(name in generation for name in _STOPS):
+            raise ValueError("stop texts in trl.generation_kwargs are not cut off; use stop")
+        for name in _NOT_WITH_STOP:
+            if self.stop and self.trl.get(name):
+                raise ValueError(f"trl.{name} cannot be together with stop")
+        return self
 
     @field_validator("trl")
     @classmethod

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.completions import THINK_START, whole_completion
 from harness.errors import StepFailed
 from harness.interfaces import RewardBatch, RewardResult, TrainingDomain
+from harness.training.endings import Endings
+
+LogMetric = Callable[[str, float], None]
 
 DOMAIN_COLUMN = "domain"
+TRUNCATED = "truncated"
+"""The metric with the share of a step's completions that reached the longest length; `truncated/<domain>` of one's."""
 _FEWEST_FOR_A_RATE = 20
 
 
@@ -27,11 +33,17 @@ class RewardRouter:
         self.max_error_rate = max_error_rate
         self.counts: dict[str, Counter[str]] = {name: Counter() for name in self.domains}
         self._last_detail: dict[str, str] = {}
+        self._endings: Endings | None = None
+        self._chat_opens_thinking = False
+
+    def read_with(self, endings: Endings, *, chat_opens_thinking: bool) -> None:
+        """Takes what is known of the completions' ends, and whether the chat template opens the thinking."""
+        self._endings, self._chat_opens_thinking = endings, chat_opens_thinking
 
     def __call__(self, *, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
         """Returns one reward a row, None where there is none. Raises StepFailed on an unrouted row, a broken contract,
         or too many errors."""
-        log_metric = columns.get("log_metric")
+        log_metric = columns.get("log_metric") or _nothing
         routes = columns.get(DOMAIN_COLUMN)
         if routes is None or len(routes) != len(prompts):
             raise StepFailed(f"the training data have no column {DOMAIN_COLUMN!r}, so no row has a reward")
@@ -45,8 +57,9 @@ class RewardRouter:
             for index, result in zip(indices, results, strict=True):
                 rewards[index] = result.value
             values = [result.value for result in results if result.value is not None]
-            if log_metric is not None and values:
+            if values:
                 log_metric(f"reward/{name}", sum(values) / len(values))
+        self._log_truncated(routes, columns.get("completion_ids"), log_metric)
         self._stop_on_errors()
         return rewards
 
@@ -62,7 +75,8 @@ class RewardRouter:
                 f"a training row belongs to the domain {name!r}, which has no reward here",
                 hint=f"the step trains on {', '.join(self.domains)}",
             )
-        batch = RewardBatch(prompts=prompts, completions=[_text(c) for c in completions], rows=rows)
+        texts = [self._text(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
+        batch = RewardBatch(prompts=prompts, completions=texts, rows=rows)
         reward = self.domains[name].reward
         results = reward.score(batch)
         _check_contract(
@@ -74,6 +88,24 @@ class RewardRouter:
                 self._last_detail[name] = result.detail
         return results
 
+    def _text(self, prompt: Any, completion: Any) -> str:
+        """Returns a completion's text up to where it ends, a thought that the prompt has opened opened again."""
+        text = _text(completion)
+        if self._endings is not None:
+            text = self._endings.text(text)
+        if isinstance(prompt, str):
+            return whole_completion(prompt, text)
+        return whole_completion(THINK_START, text) if self._chat_opens_thinking else text
+
+    def _log_truncated(self, routes: Sequence[str], ids: Sequence[Sequence[int]] | None, log_metric: LogMetric) -> None:
+        if self._endings is None or ids is None:
+            return
+        truncated = [self._endings.truncated(tokens) for tokens in ids]
+        log_metric(TRUNCATED, sum(truncated) / len(truncated))
+        for name in sorted(set(routes)):
+            own = [cut for cut, route in zip(truncated, routes, strict=True) if route == name]
+            log_metric(f"{TRUNCATED}/{name}", sum(own) / len(own))
+
     def _stop_on_errors(self) -> None:
         for name, counts in self.counts.items():
             failed, total = counts["error"] + counts["timeout"], counts.total()
@@ -83,6 +115,10 @@ class RewardRouter:
                     f" the last one: {self._last_detail.get(name, 'before this process')}",
                     hint="mend the reward, or raise max_error_rate of the training step",
                 )
+
+
+def _nothing(name: str, value: float) -> None:
+    pass
 
 
 def _check_contract(results: Sequence[RewardResult], expected: int, *, where: str) -> None:

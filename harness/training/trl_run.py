@@ -12,12 +12,14 @@ import torch
 from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from harness.completions import opens_thinking
 from harness.errors import StepFailed
 from harness.interfaces import Cost, Progress, StepResult, TrainingContext
 from harness.training.config import PolicyGradientConfig
+from harness.training.endings import Endings, generation_settings
 from harness.training.prompts import ordered_prompts
 from harness.training.resume import CompleteCheckpoints, keep_metrics_until, newest_complete
-from harness.training.rewards import RewardRouter
+from harness.training.rewards import TRUNCATED, RewardRouter
 
 
 def train_with_trl(
@@ -32,7 +34,7 @@ def train_with_trl(
     trainer_class: GRPOTrainer or a subclass. fields: further fields of TRL's config, under those the user passes.
     Returns the step's cost and the outcomes of its rewards. Raises StepFailed where the rewards fail.
     """
-    arguments = _arguments(context, config, dict(fields or {}) | config.trl)
+    arguments = _arguments(context, config, generation_settings(dict(fields or {}) | config.trl, config.stop))
     router = RewardRouter(context.domains, config.max_error_rate)
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint, padding_side="left")
     trainer = trainer_class(
@@ -42,9 +44,12 @@ def train_with_trl(
         processing_class=tokenizer,
         train_dataset=_prompts(context, config, arguments),
     )
+    endings = Endings(tokenizer, trainer.eos_token_ids, config.stop)
+    endings.apply_to(trainer)
+    router.read_with(endings, chat_opens_thinking=_chat_opens_thinking(tokenizer, arguments))
     trainer.create_model_card = lambda *_, **__: None  # a resumable state needs none
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_Metrics(context.metrics, context.progress))
+    trainer.add_callback(_Metrics(context.metrics, context.progress, without=_UNTRUE_OF_STOPPED if config.stop else ()))
     trainer.add_callback(CompleteCheckpoints(router))
     resume = newest_complete(context.scratch)
     if resume is not None:
@@ -59,7 +64,8 @@ def train_with_trl(
         report={
             "reward_outcomes": {name: dict(counts) for name, counts in router.counts.items()},
             # Completions that reached max_completion_length: where many do, the length is the reward's limit.
-            "truncated_share": _mean(rows, "completions/clipped_ratio"),
+            "truncated_share": _mean(rows, TRUNCATED),
+            "truncated_share_of": {name: _mean(rows, f"{TRUNCATED}/{name}") for name in router.counts},
         },
     )
 
@@ -135,15 +141,40 @@ def _prompts(context: TrainingContext, config: PolicyGradientConfig, arguments: 
     )
 
 
-class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
-    """Appends each step's numbers to a file of JSON lines and tells them to the progress display."""
+# TRL takes what ended at a stop text for truncated; the router's own count is the true one.
+_UNTRUE_OF_STOPPED = (
+    "completions/clipped_ratio",
+    *(f"completions/{m}_terminated_length" for m in ("mean", "min", "max")),
+)
 
-    def __init__(self, path: Path, progress: Progress) -> None:
+
+def _chat_opens_thinking(tokenizer: Any, arguments: GRPOConfig) -> bool:
+    """Returns whether the chat template ends a prompt in a thought that it has opened."""
+    if tokenizer.chat_template is None:
+        return False
+    rendered = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "?"}],
+        add_generation_prompt=True,
+        tokenize=False,
+        **(arguments.chat_template_kwargs or {}),
+    )
+    return opens_thinking(rendered)
+
+
+class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
+    """Appends each step's numbers, `without` some, to a file of JSON lines and tells them to the progress display."""
+
+    def __init__(self, path: Path, progress: Progress, *, without: Sequence[str] = ()) -> None:
         self.path = path
         self.progress = progress
+        self.without = without
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        numbers = {key: float(value) for key, value in (logs or {}).items() if isinstance(value, (int, float))}
+        numbers = {
+            key: float(value)
+            for key, value in (logs or {}).items()
+            if isinstance(value, (int, float)) and key not in self.without
+        }
         if "loss" not in numbers:  # the summary that Trainer logs at its end
             return
         with self.path.open("a", encoding="utf-8") as file:
