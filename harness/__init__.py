@@ -31,6 +31,7 @@ from harness.interfaces import (
     TrainingContext,
     TrainingDomain,
 )
+from harness.reward_use import RewardUse
 from harness.specs import (
     AlgorithmSpec,
     DomainSpec,
@@ -76,6 +77,7 @@ __all__ = [
     "RewardBatch",
     "RewardResult",
     "RewardSpec",
+    "RewardUse",
     "RunFinished",
     "RunStarted",
     "StepFailed",

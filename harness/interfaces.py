@@ -222,7 +222,9 @@ class TrainingContext:
     """What an algorithm is handed.
 
     checkpoint: the model folder to start from. output: an existing empty folder for the trained one. scratch: a folder
-    that outlives a killed process, for resuming. metrics: a JSON-lines file to append training metrics to.
+    that outlives a killed process, for resuming. metrics: a JSON-lines file to append training metrics to. earlier: the
+    domains that the method trained before this step, without the step's own, by name; for algorithms whose spec says
+    `replays`, none for the others.
     """
 
     checkpoint: Path
@@ -232,6 +234,7 @@ class TrainingContext:
     domains: Sequence[TrainingDomain]
     seed: int
     progress: Progress
+    earlier: Sequence[TrainingDomain] = ()
 
 
 class Algorithm(ABC):

@@ -73,23 +73,29 @@ class BaseNode(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainNode(Node):
-    """A training of `parents[0]` on `domains` (weights by name, ordered by name) with `algorithm`."""
+    """A training of `parents[0]` on `domains` (weights by name, ordered by name) with `algorithm`.
+
+    earlier: the domains trained before, by name, where the algorithm replays them; the key covers them.
+    """
 
     algorithm: PluginUse
     domains: Mapping[str, float]
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecoverNode(Node):
     """A recovery of `target` on `parents[-1]`; `parents` is the whole lineage from the base, `peak` an index into it.
 
-    training: the algorithm that a recovery which trains was given, resolved; None for training-free ones.
+    training: the algorithm that a recovery which trains was given, resolved; None for training-free ones. earlier: as
+    of a training, where that algorithm replays.
     """
 
     recovery: PluginUse
     target: str
     peak: int
     training: PluginUse | None = None
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +114,15 @@ class ProbeNode(Node):
 
 
 CheckpointNode = BaseNode | TrainNode | RecoverNode
+
+
+def trained_by(node: Node) -> tuple[str, ...]:
+    """Returns the domains that a step trained: none for the base and for a training-free recovery."""
+    if isinstance(node, TrainNode):
+        return tuple(node.domains)
+    if isinstance(node, RecoverNode) and node.training is not None:
+        return (node.target,)
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +151,7 @@ class Plan:
 
     def domains_of(self, key: str) -> tuple[str, ...]:
         """Returns the domains that the step `key` trained: none for the base and for a training-free recovery."""
-        node = self.nodes[key]
-        if isinstance(node, TrainNode):
-            return tuple(node.domains)
-        if isinstance(node, RecoverNode) and node.training is not None:
-            return (node.target,)
-        return ()
+        return trained_by(self.nodes[key])
 
     def domains_before(self, key: str) -> tuple[str, ...]:
         """Returns the domains that the parents of `key` trained, by name: those that a recovery may read.

@@ -6,7 +6,7 @@ its like are in none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -24,9 +24,11 @@ from harness.nodes import (
     ProbeNode,
     RecoverNode,
     TrainNode,
+    trained_by,
 )
 from harness.protocol import DeclaredDomain, Protocol, RecoverStep, Step, TrainStep, instance_of
 from harness.registry import Registry
+from harness.specs import AlgorithmSpec
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 
@@ -91,11 +93,10 @@ class _Planner:
     def _method(self, name: str, steps: Sequence[Step], seed: int, base: BaseNode) -> MethodPlan:
         lineage: list[CheckpointNode] = [base]
         for step in steps:
-            keys = tuple(node.key for node in lineage)
             if isinstance(step, TrainStep):
-                node: CheckpointNode = self._train(step, seed, keys[-1])
+                node: CheckpointNode = self._train(step, seed, lineage)
             else:
-                node = self._recover(step, seed, keys)
+                node = self._recover(step, seed, lineage)
             lineage.append(self._add(node))
             self._evaluate(node)
         keys = tuple(node.key for node in lineage)
@@ -112,11 +113,13 @@ class _Planner:
         self._evaluate(node)
         return node
 
-    def _train(self, step: TrainStep, seed: int, parent: str) -> TrainNode:
+    def _train(self, step: TrainStep, seed: int, lineage: Sequence[CheckpointNode]) -> TrainNode:
         """The key covers the harness, the seed, the parent, the algorithm, and each domain with its reward and weight.
 
-        The domains stand in the order of their names, which is the order that the algorithm sees.
+        The domains stand in the order of their names, which is the order that the algorithm sees. Of the domains that
+        an algorithm replays, the parent's key covers all.
         """
+        parent = lineage[-1].key
         key = content_key(
             kind="train",
             harness=self._harness,
@@ -133,18 +136,29 @@ class _Planner:
             parents=(parent,),
             algorithm=step.algorithm,
             domains=step.domains,
+            earlier=self._earlier(step.algorithm, lineage, step.domains),
         )
 
-    def _recover(self, step: RecoverStep, seed: int, lineage: tuple[str, ...]) -> RecoverNode:
+    def _earlier(
+        self, algorithm: PluginUse, lineage: Sequence[CheckpointNode], trained: Collection[str]
+    ) -> tuple[str, ...]:
+        """Returns the domains that the lineage trained, less those of the step, where the algorithm replays them."""
+        spec = self._registry.find("algorithm", algorithm.name).spec
+        if not (isinstance(spec, AlgorithmSpec) and spec.replays):
+            return ()
+        return tuple(sorted({name for node in lineage for name in trained_by(node)} - set(trained)))
+
+    def _recover(self, step: RecoverStep, seed: int, lineage: Sequence[CheckpointNode]) -> RecoverNode:
         """The key covers the harness, the seed, the lineage, the recovery, its training, the target and its peak.
 
         The other domains that the lineage trained, which a recovery may read, are in the lineage's keys.
         """
+        parents = tuple(node.key for node in lineage)
         key = content_key(
             kind="recover",
             harness=self._harness,
             seed=seed,
-            lineage=lineage,
+            lineage=parents,
             recovery=_plugin_part(step.recovery),
             training=_plugin_part(step.training) if step.training is not None else None,
             target=_domain_part(self._domains[step.target]),
@@ -155,11 +169,12 @@ class _Planner:
             kind="recover",
             label=step.label,
             seed=seed,
-            parents=lineage,
+            parents=parents,
             recovery=step.recovery,
             target=step.target,
             peak=step.peak,
             training=step.training,
+            earlier=self._earlier(step.training, lineage, [step.target]) if step.training is not None else (),
         )
 
     def _evaluate(self, checkpoint: CheckpointNode) -> None:

@@ -22,10 +22,10 @@ def plugins_of(node: Node, plan: Plan) -> list[PluginUse]:
     if isinstance(node, BaseNode):
         return [node.model]
     if isinstance(node, TrainNode):
-        return [node.algorithm, *_training_parts(node.domains, plan)]
+        return [node.algorithm, *_training_parts([*node.domains, *node.earlier], plan)]
     if isinstance(node, RecoverNode):
         training = [node.training] if node.training is not None else []
-        return [node.recovery, *training, *_training_parts([node.target], plan)]
+        return [node.recovery, *training, *_training_parts([node.target, *node.earlier], plan)]
     if isinstance(node, EvaluateNode):
         return [plan.domains[node.domain].plugin]
     if isinstance(node, ProbeNode):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import importlib.metadata
+import json
 import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -18,17 +19,20 @@ from typing import Any
 
 import pluggy
 from packaging.utils import canonicalize_name
+from pydantic import BaseModel as PydanticModel
 
 from harness import hookspecs
 from harness.discovery import SELECTION_VARIABLE, Source, installed_sources, select, wanted_distributions
 from harness.errors import PluginError
 from harness.offers import FailedPlugin, Registered, check_specs, describe_failure
+from harness.reward_use import RewardUse, reward_uses
 from harness.source_digest import digest_of, is_editable
 from harness.specs import AnySpec
 
 DISTRIBUTION = "mdrl-harness"
 KEYED_SOURCE = (
     "interfaces.py",
+    "reward_use.py",
     "data",
     "training",
     "weights",
@@ -135,6 +139,19 @@ class Registry:
         if len(offers) == 1:
             return offers[0]
         raise self._unknown(kind, name) if not offers else _ambiguous(kind, name, offers)
+
+    def build(self, offer: Registered, config: PydanticModel) -> Any:
+        """Returns the object that an offer loads into, the rewards in its config built before it.
+
+        Raises PluginError where one cannot be built, pydantic's ValidationError where a reward's keys are not its own.
+        """
+        for use in reward_uses(config):
+            use.bind(self._reward)
+        return offer.build(config)
+
+    def _reward(self, use: RewardUse) -> Any:
+        found = self.find("reward", use.use)
+        return self.build(found, found.config_type().model_validate_json(json.dumps(use.config), strict=True))
 
     def _unknown(self, kind: str, name: str) -> PluginError:
         known = [offer.qualified if "/" in name else offer.name for offer in self.all(kind)]

@@ -78,9 +78,14 @@ class RewardSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class AlgorithmSpec(Spec):
-    """A training algorithm; loads into `Algorithm`."""
+    """A training algorithm; loads into `Algorithm`.
+
+    With `replays` it is handed the domains that the method trained before, as `TrainingContext.earlier`.
+    """
 
     kind: ClassVar[str] = "algorithm"
+
+    replays: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,6 +112,7 @@ class Executor:
             domains=trained,
             seed=named_seed(node.seed, "train", self._depth(node.key)),
             progress=progress,
+            earlier=[domains[name] for name in node.earlier],
         )
         with plugin_faults(registered, node.label, self.store.root):
             result = algorithm.train(context)
@@ -134,6 +135,7 @@ class Executor:
                 domains=[domains[name] for name in names],
                 seed=named_seed(node.seed, "recover", "train", depth),
                 progress=progress,
+                earlier=[domains[name] for name in node.earlier if name not in names],
             )
             with plugin_faults(self.parts.registered(use), node.label, self.store.root):
                 return self.parts.algorithm(use).train(context)

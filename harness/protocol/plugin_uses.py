@@ -13,6 +13,7 @@ from harness.nodes import PluginUse
 from harness.protocol.faults import Faults, describe, validate
 from harness.protocol.source import KeyPath
 from harness.registry import Registered, Registry
+from harness.reward_use import RewardUse
 from harness.specs import Spec
 
 AGREED_NEEDS = {"executes-code": "executes code that a model wrote"}
@@ -71,7 +72,8 @@ class PluginUses:
         if model is None:
             return None
         try:
-            filled = dumped(validate(model, config))
+            read = validate(model, config)
+            filled = dumped(read)
         except ValidationError as error:
             for path, message, hint in describe(model, error):
                 self._faults.add((*place(str(path[0])), *path[1:]) if path else at, message, hint)
@@ -79,9 +81,44 @@ class PluginUses:
         except ValueError as error:
             self._faults.add(at, f"the config of the {kind} {name!r} cannot be written as JSON: {error}", plugin=True)
             return None
-        return PluginUse(
-            kind=kind, name=str(name), identity=found.identity, config=filled, needs=frozenset(found.spec.needs)
-        )
+        needs = set(found.spec.needs)
+        whole = {
+            key: self._with_rewards(getattr(read, field), filled[key], place(key), needs)
+            for key, field in _field_names(model).items()
+        }
+        return PluginUse(kind=kind, name=str(name), identity=found.identity, config=whole, needs=frozenset(needs))
+
+    def _with_rewards(self, value: Any, data: Any, at: KeyPath, needs: set[str]) -> Any:
+        """Returns `data`, the JSON of `value`, with every reward in it resolved: identity, config after defaults.
+
+        Adds to `needs` those of the rewards.
+        """
+        if isinstance(value, RewardUse):
+            inner = self.use("reward", value.use, value.config, at=at, place=lambda key: (*at, key))
+            if inner is None:
+                return data
+            needs.update(inner.needs)
+            return {"use": inner.name, "config": dict(inner.config), "identity": inner.identity}
+        if isinstance(value, BaseModel) and isinstance(data, dict):
+            names = _field_names(type(value))
+            return {
+                key: self._with_rewards(getattr(value, names[key]), item, (*at, key), needs) if key in names else item
+                for key, item in data.items()
+            }
+        if isinstance(value, Mapping) and isinstance(data, dict):
+            return {
+                key: self._with_rewards(before, item, (*at, key), needs)
+                for (key, item), before in zip(data.items(), value.values(), strict=True)
+            }
+        if isinstance(value, list | tuple) and isinstance(data, list):
+            pairs = enumerate(zip(value, data, strict=True))
+            return [self._with_rewards(before, item, (*at, index), needs) for index, (before, item) in pairs]
+        return data
+
+
+def _field_names(model: type[BaseModel]) -> dict[str, str]:
+    """Returns the names of a model's fields by the keys that a person writes."""
+    return {field.alias or name: name for name, field in model.model_fields.items()}
 
 
 def dumped(config: BaseModel) -> dict[str, Any]:
@@ -116,4 +153,4 @@ def instance_of(use: PluginUse, registry: Registry) -> Any:
             where=f"{found.distribution} {found.version}: {use.kind} {use.name!r}",
             hint="the config's own defaults have to be of its fields' types: tell the plugin's authors",
         ) from None
-    return found.build(config)
+    return registry.build(found, config)

@@ -49,14 +49,16 @@ def check_offer(
     if isinstance(offer.spec, ProtocolSpec):
         check_protocol(offer.spec.path, registry)
         return
-    built = _build(offer, config or {})
+    built = _build(offer, config or {}, registry)
     if offer.kind == "model":
         check_model(built)
     elif offer.kind == "domain":
         check_domain(built)
         assert isinstance(offer.spec, DomainSpec)
         reward = registry.find("reward", offer.spec.reward)
-        check_reward(_build(reward, (others or {}).get(reward.name, {})), training_rows(built, 0)[:SAMPLE_ROWS])
+        check_reward(
+            _build(reward, (others or {}).get(reward.name, {}), registry), training_rows(built, 0)[:SAMPLE_ROWS]
+        )
     elif offer.kind == "reward":
         for rows in _rows_for(offer, registry, others or {}):
             check_reward(built, rows)
@@ -73,9 +75,9 @@ def check_offer(
         check_engine(built, folder)
 
 
-def _build(offer: Registered, config: Mapping[str, Any]) -> Any:
+def _build(offer: Registered, config: Mapping[str, Any], registry: Registry) -> Any:
     try:
-        return offer.build(offer.config_type()(**config))
+        return registry.build(offer, offer.config_type()(**config))
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise PluginError(f"the config is not valid: {faults}", where=f"{offer.kind} {offer.name!r}") from error
@@ -90,5 +92,5 @@ def _rows_for(
         for other in registry.all("domain")
         if isinstance(other.spec, DomainSpec) and other.spec.reward in (offer.name, offer.qualified)
     ]
-    domains = [_build(other, configs.get(other.name, {})) for other in named] or [Digits()]
+    domains = [_build(other, configs.get(other.name, {}), registry) for other in named] or [Digits()]
     return [training_rows(domain, 0)[:SAMPLE_ROWS] for domain in domains]

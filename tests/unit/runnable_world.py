@@ -117,6 +117,7 @@ class World:
     """What the plugins saw, and what they are to do. on_train: called before each optimizer step."""
 
     seeds: list[tuple[str, int]] = field(default_factory=list)
+    earlier: list[tuple[str, list[str]]] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
     evaluated: int = 0
     on_train: Callable | None = None
@@ -135,6 +136,7 @@ def registry_of(world: World, **needs: frozenset[str]) -> Registry:
             names = "+".join(domain.name for domain in context.domains)
             world.trained.append(names)
             world.seeds.append((names, context.seed))
+            world.earlier.append((names, [domain.name for domain in context.earlier]))
             state = context.scratch / "done"
             done = int(state.read_text()) if state.exists() else 0
             for step in range(done + 1, self.config.steps + 1):
@@ -193,6 +195,7 @@ def registry_of(world: World, **needs: frozenset[str]) -> Registry:
             yield AlgorithmSpec(
                 name="add", summary="-", load=Add, config=AddConfig, needs=needs.get("add", frozenset())
             )
+            yield AlgorithmSpec(name="replaying", summary="-", load=Add, config=AddConfig, replays=True)
 
         @hookimpl
         def harness_recoveries(self):

@@ -4,7 +4,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runnable_world import DISTRIBUTION, Bench, read_model
+from runnable_world import DISTRIBUTION, PROTOCOL, Bench, read_model
 
 from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution import checkpoint_folder
@@ -75,6 +75,13 @@ def test_recoveries_get_lineage_peak_and_training(bench):
     assert read_model(back) == {"base": 1, "a": 3}
     report = read(bench, "recover a (undo)", "result.json")["report"]
     assert report == {"lineage": ["base", "a", "b"], "loss": None}
+
+
+def test_an_algorithm_that_replays_is_handed_what_its_method_trained_before(tmp_path):
+    steps = "[a, b, {train: b, with: replaying}, {recover: a, with: repeat, algorithm: replaying}]"
+    bench = Bench(tmp_path, PROTOCOL.replace("sequential: [a, b]", f"sequential: {steps}"), methods=["sequential"])
+    make(bench, "a", "b", "b (replaying)", "recover a (repeat)")
+    assert bench.world.earlier == [("a", []), ("b", []), ("b", ["a"]), ("a", ["b"])]
 
 
 def test_every_draw_has_a_seed_of_its_own(bench):
