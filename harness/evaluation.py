@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.checkpoint import weight_files
+from harness.completions import THINK_END
 from harness.errors import CheckpointError, StepFailed
 from harness.interfaces import EvaluationTask, TaskSet
 from harness.nodes import EvaluationSettings
@@ -86,7 +87,7 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
     # of every checkpoint. What it does to seeds and tasks before it calls `evaluate` is done here in the same order.
     from lm_eval import evaluate
 
-    language_model = _language_model(folder, settings)
+    language_model = _language_model(folder, settings, _think_end(tasks, settings))
     _seed_generators(settings.seed)
     loaded = load_tasks(tasks, settings.seed)
     results: dict[str, Any] = evaluate(
@@ -133,7 +134,16 @@ _loaded: dict[tuple[Any, ...], Any] = {}
 """The checkpoint that was scored last, by its files' state: its domains are scored one after another."""
 
 
-def _language_model(folder: Path, settings: EvaluationSettings) -> Any:
+def _think_end(tasks: TaskSet, settings: EvaluationSettings) -> str | None:
+    """Returns the mark up to which lm-eval takes the thinking off, None where that is left to the tasks.
+
+    lm-eval scores all of a text without the mark, a thought that was cut short too.
+    """
+    left_to_tasks = tasks.reads_thinking and settings.think_end == THINK_END
+    return None if left_to_tasks else settings.think_end
+
+
+def _language_model(folder: Path, settings: EvaluationSettings, think_end: str | None) -> Any:
     import torch
     from lm_eval.models.huggingface import HFLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -158,7 +168,7 @@ def _language_model(folder: Path, settings: EvaluationSettings) -> Any:
         tokenizer=tokenizer,
         batch_size=settings.batch_size,
         device=device,
-        think_end_token=settings.think_end,
+        think_end_token=think_end,
     )
 
 

@@ -69,12 +69,14 @@ class EvaluationTask:
 @dataclass(frozen=True, kw_only=True)
 class TaskSet:
     """What lm-eval is asked to run for a domain: its tasks, where they are defined (None for lm-eval's own), the
-    metadata their `custom_dataset` functions are called with, as by `lm-eval --metadata`, and its system prompt."""
+    metadata their `custom_dataset` functions are called with, as by `lm-eval --metadata`, its system prompt, and
+    whether the tasks take the thinking off themselves."""
 
     tasks: Sequence[EvaluationTask]
     folder: Path | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     system_prompt: str | None = None
+    reads_thinking: bool = False
 
     @classmethod
     def of(cls, domain: Domain) -> TaskSet:
@@ -84,6 +86,7 @@ class TaskSet:
             folder=domain.task_folder(),
             metadata=domain.task_metadata(),
             system_prompt=domain.system_prompt,
+            reads_thinking=domain.reads_thinking,
         )
 
 
@@ -95,6 +98,10 @@ class Domain(ABC):
 
     system_prompt: str | None = None
     """Put before the items when they are scored through a chat template; training prompts carry their own."""
+
+    reads_thinking: bool = False
+    """Says that the tasks take off what comes up to `</think>` themselves, so that lm-eval leaves it to them: only so
+    can they tell an answer from a thought that was cut short. `harness.completions.ReadsThinking` is for such tasks."""
 
     @abstractmethod
     def fingerprint(self) -> str:

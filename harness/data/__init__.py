@@ -3,7 +3,8 @@
 Importing this imports neither datasets nor torch; loading does.
 """
 
+from harness.data.messages import as_messages
 from harness.data.source import DataSource
 from harness.data.table import load_table, nested_subset
 
-__all__ = ["DataSource", "load_table", "nested_subset"]
+__all__ = ["DataSource", "as_messages", "load_table", "nested_subset"]

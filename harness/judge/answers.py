@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.completions import answer_after_thinking
+
 _VALUES = {"0": 0.0, "0.5": 0.5, ".5": 0.5, "1/2": 0.5, "½": 0.5, "1": 1.0}
 _MARKS = " \t*_`\"'()[]"
 _ANNOUNCED = re.compile(rf"\bscore[{re.escape(_MARKS)}]*[:=](.*)", re.IGNORECASE)
@@ -15,11 +17,9 @@ _PLACE = re.compile(r"\{(prompt|completion)\}")
 
 def without_thinking(text: str) -> str:
     """Returns what comes after the last `</think>`; nothing where a `<think>` was never closed, and all of `text` where
-    there is neither. A template that opens the thinking in the prompt leaves the closing mark alone in `text`."""
-    _, closing, answer = text.rpartition("</think>")
-    if closing:
-        return answer.lstrip() if "<think>" not in answer else ""
-    return "" if text.lstrip().startswith("<think>") else text
+    there is neither."""
+    answer = answer_after_thinking(text) or ""
+    return answer if answer == text else answer.lstrip()
 
 
 def prompt_text(prompt: str | Sequence[Mapping[str, Any]]) -> str:

@@ -36,6 +36,7 @@ class OpenEndedConfig(DataSource):
     )
     system_prompt: str | None = Field(default=None, description="of the chat format")
     completion_tokens: int = Field(default=2048, ge=1, description="the longest useful completion, in tokens")
+    stop: tuple[str, ...] = Field(default=(), description="texts at which a scored answer ends")
     temperature: float = Field(default=0.7, ge=0, description="of the scored answers; 0 takes the likeliest token")
     prompts: int | None = Field(default=None, ge=1, description="training prompts to use; null for all")
     test_items: int = Field(default=50, ge=1, description="prompts held out of training and scored by the judge")
@@ -106,6 +107,7 @@ class OpenEndedDomain(Domain):
 
     task: ClassVar[str]
     folder: ClassVar[Path]
+    reads_thinking = True
 
     def __init__(self, config: OpenEndedConfig) -> None:
         self.config = config
@@ -137,3 +139,6 @@ class OpenEndedDomain(Domain):
         if config.data_files is not None:
             config = config.model_copy(update={"data_files": tuple(path.absolute() for path in config.files())})
         return {METADATA: config.model_dump(mode="json")}
+
+    def scored_completions(self, limit: int | None) -> int:
+        return min(self.config.test_items, limit or self.config.test_items)

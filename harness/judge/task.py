@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.task import ConfigurableTask
 
+from harness.completions import ReadsThinking
 from harness.errors import StepFailed
 from harness.judge.client import UNREADABLE, JudgeClient
 from harness.judge.config import JudgeConfig
@@ -55,13 +56,13 @@ def score(item: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
     return {"judge_score": value}
 
 
-class OpenEndedTask(ConfigurableTask):  # type: ignore[misc]
-    """A generation task whose length and temperature are the domain's, which a YAML file cannot say."""
+class OpenEndedTask(ReadsThinking, ConfigurableTask):  # type: ignore[misc]
+    """A generation task whose length, stops and temperature are the domain's, which a YAML file cannot say."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         domain = OpenEndedConfig(**config["metadata"][METADATA])
         sampling = {"do_sample": True, "temperature": domain.temperature, "top_k": 0, "top_p": 1.0}
-        generation = {"until": [], "max_gen_toks": domain.completion_tokens}
+        generation = {"until": list(domain.stop), "max_gen_toks": domain.completion_tokens}
         generation |= sampling if domain.temperature else {"do_sample": False}
         task = {key: value for key, value in config.items() if key != "class"}
         super().__init__(config=task | {"generation_kwargs": generation})

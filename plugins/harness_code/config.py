@@ -31,6 +31,7 @@ class Sampling(Config):
     temperature: float = Field(default=0.8, gt=0, description="of the programs, where there are more than one")
     top_p: float = Field(default=0.95, gt=0, le=1, description="the nucleus they are drawn from")
     completion_tokens: int = Field(default=4096, ge=1, description="the longest completion, in tokens")
+    stop: tuple[str, ...] = Field(default=(), description="texts at which a scored answer ends")
 
     def counts(self) -> tuple[int, ...]:
         """Returns the ks of the pass@k that the samples give."""

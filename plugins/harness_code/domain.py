@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
-from harness.data import DataSource, nested_subset
-from harness_code.config import CodeConfig, Sampling
+from harness.data import DataSource, as_messages, nested_subset
+from harness_code.config import HUMANEVAL, MBPP, CodeConfig, Sampling
 from harness_code.problems import load_questions
 
 if TYPE_CHECKING:
@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
 TASKS = Path(__file__).parent / "lm_eval_tasks"
 METRIC = "pass@1"
+STOCK = {"humaneval": HUMANEVAL, "mbpp": MBPP}
+ITEMS = {"humaneval": 164, "mbpp": 500}
+"""The test items of the stock data sets, by their cards."""
 
 
 class CodeDomain(Domain):
     """Problems whose answer is a Python program, judged by the problem's tests."""
+
+    reads_thinking = True
 
     def __init__(self, config: CodeConfig) -> None:
         self.config = config
@@ -35,23 +40,25 @@ class CodeDomain(Domain):
         from datasets import Dataset
 
         _, questions = load_questions(self.config.training_source(), self.config.preset)
-        rows = Dataset.from_list([{"text": asked.text, "tests": asked.problem.to_json()} for asked in questions])
-        rows = nested_subset(rows, self.config.prompts, self.config.sample_seed, column="text")
-        prompts = [self._prompt(text) for text in rows["text"]]
-        return rows.remove_columns("text").add_column("prompt", prompts)
-
-    def _prompt(self, text: str) -> str | list[dict[str, str]]:
+        rows = Dataset.from_list([{"prompt": asked.text, "tests": asked.problem.to_json()} for asked in questions])
+        rows = nested_subset(rows, self.config.prompts, self.config.sample_seed, column="prompt")
         system = self.config.system_prompt
-        if self.config.format == "plain":
-            return f"{system}\n\n{text}" if system else text
-        messages = [{"role": "system", "content": system}] if system else []
-        return [*messages, {"role": "user", "content": text}]
+        if self.config.format == "chat":
+            return as_messages(rows, system)
+        prompts = [f"{system}\n\n{text}" if system else text for text in rows["prompt"]]
+        return rows.remove_columns("prompt").add_column("prompt", prompts)
 
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
         return [EvaluationTask(task=f"code_{task}", metric=METRIC) for task in self.config.scoring_tasks()]
 
     def task_folder(self) -> Path:
         return TASKS
+
+    def scored_completions(self, limit: int | None) -> int | None:
+        names = [task.removesuffix("_plain") for task in self.config.scoring_tasks()]
+        if any(self.config.test_sources()[name] != STOCK[name] for name in names):
+            return None
+        return sum(min(ITEMS[name], limit or ITEMS[name]) for name in names) * self.config.samples
 
     def task_metadata(self) -> Mapping[str, Any]:
         """Returns where the tasks' items are, how programs are sampled, and the sandbox they run in."""

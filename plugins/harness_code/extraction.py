@@ -5,18 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from harness.completions import answer_after_thinking
+
 CompletionFormat = Literal["block", "plain"]
 
 _FENCE = re.compile(r"[ \t]*```[ \t]*([^`\s]*)[^`\n]*")
 _PYTHON = frozenset({"", "py", "python", "python3"})
-
-
-def answer_of(completion: str) -> str | None:
-    """Returns what follows the thinking, all of it where there is none, and None where the thinking never ends."""
-    _, closed, after = completion.rpartition("</think>")
-    if closed:
-        return after
-    return None if "<think>" in completion else completion
 
 
 def program_of(completion: str, completion_format: CompletionFormat) -> str | None:
@@ -25,7 +19,7 @@ def program_of(completion: str, completion_format: CompletionFormat) -> str | No
     `block`: the last fenced block that is marked as Python, or not marked, after the thinking. `plain`: all of the text
     after the thinking.
     """
-    answer = answer_of(completion)
+    answer = answer_after_thinking(completion)
     if answer is None:
         return None
     if completion_format == "plain":

@@ -1,4 +1,4 @@
-"""What of a completion is its answer, and when two texts are the same answer."""
+"""When two texts are the same answer."""
 
 from __future__ import annotations
 
@@ -7,20 +7,6 @@ import string
 from pydantic import Field
 
 from harness import Config
-
-THINK_START, THINK_END = "<think>", "</think>"
-
-
-def after_thinking(completion: str) -> str:
-    """Returns what follows the last `</think>`, without the space around it; nothing where a thought never ends.
-
-    A template that opens the thought itself leaves `<think>` in the prompt. Cut short there, a thought cannot be told
-    from an answer, and is taken for one.
-    """
-    _, end, after = completion.rpartition(THINK_END)
-    if not end and THINK_START in completion:
-        return ""
-    return (after if end else completion).strip()
 
 
 class Normalisation(Config):

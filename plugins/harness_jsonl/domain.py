@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
+from harness.data import as_messages
 from harness_jsonl.config import JsonlConfig
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 class JsonlDomain(Domain):
     """Prompts and answers from files; what is held out is scored by a rule."""
+
+    reads_thinking = True
 
     def __init__(self, config: JsonlConfig) -> None:
         self.config = config
@@ -30,11 +33,7 @@ class JsonlDomain(Domain):
         from harness_jsonl.rows import training_rows
 
         rows = training_rows(self.config)
-        if self.config.format == "plain":
-            return rows
-        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
-        messages = [[*system, {"role": "user", "content": text}] for text in rows["prompt"]]
-        return rows.remove_columns("prompt").add_column("prompt", messages)
+        return rows if self.config.format == "plain" else as_messages(rows, self.system_prompt)
 
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
         return (EvaluationTask(task="jsonl", metric="score"),)

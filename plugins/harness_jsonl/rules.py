@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from harness import RewardResult
-from harness_jsonl.answer_text import Normalisation, after_thinking
+from harness.completions import answer_after_thinking
+from harness_jsonl.answer_text import Normalisation
 
 _FINAL_LETTER = (
     r"(?i:answer|option|choice)\s*(?:is|:)\s*[\s:*$({{\[]*(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
@@ -42,7 +43,7 @@ class Rule(Normalisation):
         for text in texts:
             if fault := self.unusable(text):
                 return RewardResult.error(fault)
-        answered = after_thinking(completion)
+        answered = (answer_after_thinking(completion) or "").strip()
         return RewardResult.ok(any(self.agrees(answered, text) for text in texts))
 
 

@@ -1,23 +1,12 @@
-"""Finds the answer in a text: what follows the thinking, and there the last box."""
+"""Finds the answer in a text: the last box."""
 
 from __future__ import annotations
 
 import re
 
-THINK_START, THINK_END = "<think>", "</think>"
+from harness.completions import answer_after_thinking
+
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\S)")
-
-
-def after_thinking(completion: str, *, thinks: bool = False) -> str:
-    """Returns what comes after the last `</think>`.
-
-    Without that mark it is the whole text, or nothing where the thinking was begun and not ended, or where the model
-    `thinks`: chat templates may open the thinking in the prompt, so that a truncated completion has neither mark.
-    """
-    _thinking, mark, answer = completion.rpartition(THINK_END)
-    if mark:
-        return answer
-    return "" if thinks or THINK_START in completion else completion
 
 
 def last_boxed(text: str) -> str | None:
@@ -37,3 +26,8 @@ def last_boxed(text: str) -> str | None:
         if depth == 0:
             return rest[1:index]
     return None
+
+
+def boxed_answer(completion: str, *, thinks: bool) -> str | None:
+    """Returns the content of the last box after the thinking; None without one, or where the thinking never ends."""
+    return last_boxed(answer_after_thinking(completion, thinks=thinks) or "")

@@ -37,6 +37,7 @@ class MathConfig(ProblemTable):
     template: str = Field(default=BOXED, description="the text of a prompt; {problem} is where the problem goes")
     thinks: bool = Field(default=False, description="an answer counts only after </think>, which has to come")
     completion_tokens: int = Field(default=4096, ge=1, description="the longest completion, in tokens")
+    stop: tuple[str, ...] = Field(default=(), description="texts at which a scored answer ends")
     tasks: tuple[TaskName, ...] = Field(
         default=("gsm8k", "math500", "aime25"), min_length=1, description="the tasks whose mean is the score"
     )

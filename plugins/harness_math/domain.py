@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TASKS = Path(__file__).parent / "lm_eval_tasks"
 METRIC = "math_verify"
+ITEMS = {"gsm8k": 1319, "math500": 500, "aime25": 30}
+"""The test items of the tasks' own data sets, by their cards."""
 
 
 class MathDomain(Domain):
@@ -22,6 +24,7 @@ class MathDomain(Domain):
     def __init__(self, config: MathConfig) -> None:
         self.config = config
         self.completion_tokens = config.completion_tokens
+        self.reads_thinking = not config.stock_tasks
         self.system_prompt = config.system_prompt if config.format == "chat" else None
 
     def fingerprint(self) -> str:
@@ -32,19 +35,17 @@ class MathDomain(Domain):
 
     def training_data(self, seed: int) -> Dataset:
         """Returns `prompt`, `answer` and `thinks`; the same problems for every seed, as a data set is."""
-        from harness.data import nested_subset
+        from harness.data import as_messages, nested_subset
         from harness_math.problems import load_problems
 
         config = self.config
         rows = nested_subset(
             load_problems(config.training_table()), config.prompts, config.sample_seed, column="problem"
         )
-        prompts = [self._prompt(problem) for problem in rows["problem"]]
-        return (
-            rows.remove_columns("problem")
-            .add_column("prompt", prompts)
-            .add_column("thinks", [config.thinks] * len(rows))
-        )
+        prompts = [config.prompt(problem) for problem in rows["problem"]]
+        rows = rows.remove_columns("problem").add_column("prompt", prompts)
+        rows = rows.add_column("thinks", [config.thinks] * len(rows))
+        return rows if config.format == "plain" else as_messages(rows, config.system_prompt)
 
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
         if self.config.stock_tasks:
@@ -53,6 +54,12 @@ class MathDomain(Domain):
 
     def task_folder(self) -> Path | None:
         return None if self.config.stock_tasks else TASKS
+
+    def scored_completions(self, limit: int | None) -> int | None:
+        config = self.config
+        if config.stock_tasks or any(task in config.test_sets for task in config.tasks):
+            return None
+        return sum(min(ITEMS[task], limit or ITEMS[task]) * config.repeats.get(task, 1) for task in config.tasks)
 
     def task_metadata(self) -> Mapping[str, Any]:
         """Returns this config with absolute paths, from which the tasks find their problems and their settings."""
@@ -66,6 +73,7 @@ class MathDomain(Domain):
             "template",
             "thinks",
             "completion_tokens",
+            "stop",
             "repeats",
             "temperature",
             "top_p",
@@ -75,10 +83,3 @@ class MathDomain(Domain):
             "math": kept
             | {"test_sets": {t: v.model_dump(mode="json", exclude_defaults=True) for t, v in tables.items()}}
         }
-
-    def _prompt(self, problem: str) -> str | list[dict[str, str]]:
-        text = self.config.prompt(problem)
-        if self.config.format == "plain":
-            return text
-        system = [{"role": "system", "content": self.config.system_prompt}] if self.config.system_prompt else []
-        return [*system, {"role": "user", "content": text}]

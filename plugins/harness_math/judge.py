@@ -10,7 +10,7 @@ import threading
 from typing import IO, cast
 
 from harness import RewardResult, StepFailed
-from harness_math.answers import after_thinking, last_boxed
+from harness_math.answers import boxed_answer
 
 START_SECONDS = 120.0
 """For the worker's imports, which take a second on an idle machine."""
@@ -30,7 +30,7 @@ class Judge:
 
         It is an error where the reference cannot be read, a timeout where comparing takes too long.
         """
-        answer = last_boxed(after_thinking(completion, thinks=thinks))
+        answer = boxed_answer(completion, thinks=thinks)
         return self.compare(reference, answer if answer and answer.strip() else None)
 
     def compare(self, reference: str, answer: str | None) -> RewardResult:

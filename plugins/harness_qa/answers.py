@@ -7,6 +7,8 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.completions import answer_after_thinking
+
 LETTERS = "ABCDEFGHIJ"
 
 _SAID = r"(?i:answer|option|choice)\s*(?:is|:)\s*[\s:*$({{\[]*(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
@@ -15,21 +17,13 @@ _ALONE = r"(?<![\w'\\])([{0}])(?![\w'])(?!\s+[a-z])"
 _IN_WORDS = re.compile(r"(?:answer\s*(?:is|:)|\\boxed\{)[\s:*]*(.+)", re.IGNORECASE)
 
 
-def answer_part(completion: str) -> str:
-    """Returns what follows the model's thinking; nothing where a `<think>` is never closed."""
-    _, end, after = completion.rpartition("</think>")
-    if not end and "<think>" in completion:
-        return ""
-    return after.strip()
-
-
 def chosen_letter(completion: str, options: int) -> str | None:
     """Returns the letter that a completion settles on among the first `options`, or None.
 
     That is the last one after "answer is", "answer:" or in `\\boxed{}`; where there is none, the last that stands alone
     and is no word of a sentence.
     """
-    text, letters = answer_part(completion), LETTERS[:options]
+    text, letters = _answer(completion), LETTERS[:options]
     settled = [*re.finditer(_SAID.format(letters), text), *re.finditer(_BOXED.format(letters), text)]
     found = max(settled or re.finditer(_ALONE.format(letters), text), key=lambda match: match.start(1), default=None)
     return found[1] if found else None
@@ -37,7 +31,7 @@ def chosen_letter(completion: str, options: int) -> str | None:
 
 def answer_in_words(completion: str) -> str:
     """Returns what follows the last "answer is" or "answer:" on its line, or the last line where there is none."""
-    text = answer_part(completion)
+    text = _answer(completion)
     said = _IN_WORDS.findall(text)
     return normalised(said[-1] if said else (text.splitlines() or [""])[-1])
 
@@ -59,6 +53,10 @@ def words_agree(completion: str, row: Mapping[str, Any]) -> bool:
 
 
 RULES: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {"letter": letter_agrees, "short": words_agree}
+
+
+def _answer(completion: str) -> str:
+    return (answer_after_thinking(completion) or "").strip()
 
 
 def _options(row: Mapping[str, Any]) -> Sequence[str]:

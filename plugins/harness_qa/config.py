@@ -26,6 +26,7 @@ class QAConfig(DataSource):
     )
     system_prompt: str | None = Field(default=None, description="of the chat format")
     completion_tokens: int = Field(default=2048, ge=1, description="the longest useful completion, in tokens")
+    stop: tuple[str, ...] = Field(default=(), description="texts at which a scored answer ends")
     temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 takes the likeliest token")
     test_share: float = Field(default=0.1, gt=0, le=1, description="the share of the questions that is held out")
     prompts: int | None = Field(default=None, ge=1, description="training questions to use; null for all")

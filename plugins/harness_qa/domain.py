@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import Domain, EvaluationTask
+from harness.data import as_messages
 from harness_qa.config import QAConfig, SuperGPQAConfig
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ class QADomain(Domain):
     """Multiple-choice questions; a share of every stratum is held out."""
 
     key: ClassVar[str] = "qa"
+
+    reads_thinking = True
 
     def __init__(self, config: QAConfig) -> None:
         self.config = config
@@ -30,17 +33,17 @@ class QADomain(Domain):
         from harness_qa.questions import training_questions
 
         rows = training_questions(self.config)
-        if self.config.format == "plain":
-            return rows
-        system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
-        messages = [[*system, {"role": "user", "content": text}] for text in rows["prompt"]]
-        return rows.remove_columns("prompt").add_column("prompt", messages)
+        return rows if self.config.format == "plain" else as_messages(rows, self.system_prompt)
 
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
         return (EvaluationTask(task=f"harness_{self.key}", metric="right"),)
 
     def task_folder(self) -> Path:
         return Path(__file__).parent / "lm_eval_tasks"
+
+    def scored_completions(self, limit: int | None) -> int | None:
+        known = [count for count in (self.config.test_items, limit) if count is not None]
+        return min(known, default=None)
 
     def task_metadata(self) -> Mapping[str, Any]:
         return {self.key: self.config.model_dump(mode="json", exclude_defaults=True)}
@@ -68,6 +71,11 @@ class SuperGPQADomain(QADomain):
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
         further = () if self.mmlu_pro is None else self.mmlu_pro.evaluation_tasks()
         return (*super().evaluation_tasks(), *further)
+
+    def scored_completions(self, limit: int | None) -> int | None:
+        own = super().scored_completions(limit)
+        further = 0 if self.mmlu_pro is None else self.mmlu_pro.scored_completions(limit)
+        return None if own is None or further is None else own + further
 
     def task_metadata(self) -> Mapping[str, Any]:
         further = {} if self.mmlu_pro is None else self.mmlu_pro.task_metadata()

@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from harness import RewardBatch, StepFailed, TrainingDomain
+from harness.completions import whole_completion
 
 _GROUP = 8
 """Completions sampled for each prompt; their mean reward is the baseline of the policy gradient."""
@@ -111,7 +112,7 @@ def _generate(
         if len(ends):
             completion = completion[: int(ends[0]) + 1]
         prompt = sequence[width - length : width]
-        text = tokenizer.decode(completion, skip_special_tokens=True)
+        text = whole_completion(prompts[row // _GROUP], tokenizer.decode(completion, skip_special_tokens=True))
         joined = torch.cat([prompt, completion]).clone()
         samples.append(_Sample(prompt=indices[row // _GROUP], ids=joined, prompt_length=length, text=text))
     return samples

@@ -105,9 +105,14 @@ def with_chat_template(folder, template):
     return folder
 
 
-def answers(folder, output, system_prompt=None, **settings):
+def answers(folder, output, system_prompt=None, reads_thinking=False, **settings):
     output.mkdir()
-    tasks = TaskSet(tasks=CODE.evaluation_tasks(), folder=CODE.task_folder(), system_prompt=system_prompt)
+    tasks = TaskSet(
+        tasks=CODE.evaluation_tasks(),
+        folder=CODE.task_folder(),
+        system_prompt=system_prompt,
+        reads_thinking=reads_thinking,
+    )
     settings = EvaluationSettings(limit=24, batch_size=12, seed=3, **settings)
     evaluate_checkpoint(folder, tasks, settings, output)
     samples = [json.loads(line) for line in (output / "samples_lab_code.jsonl").open()]
@@ -130,3 +135,12 @@ def test_only_what_follows_the_end_of_thinking_is_scored(tmp_path):
     after, _ = answers(FOLDER, tmp_path / "b", think_end="*")
     assert any("*" in answer for answer in whole)
     assert after == [answer.split("*")[-1] for answer in whole]
+
+
+def test_tasks_that_read_thinking_themselves_are_handed_all_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.evaluation.THINK_END", "*")
+    whole, _ = answers(FOLDER, tmp_path / "a")
+    left, _ = answers(FOLDER, tmp_path / "b", think_end="*", reads_thinking=True)
+    other, _ = answers(FOLDER, tmp_path / "c", think_end="-", reads_thinking=True)
+    assert left == whole
+    assert other == [answer.split("-")[-1] for answer in whole] != whole

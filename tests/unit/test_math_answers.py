@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import harness_math
 from harness import RewardBatch, RewardResult
-from harness_math.answers import after_thinking, last_boxed
+from harness_math.answers import last_boxed
 from harness_math.judge import Judge
 from harness_math.reward import MathVerify, MathVerifyConfig
 
@@ -69,21 +69,6 @@ def test_the_last_box_is_found(text, content):
 @given(BALANCED, st.text(alphabet="ab {}1"))
 def test_a_box_is_found_whatever_stands_before_and_within(content, before):
     assert last_boxed(rf"{before}\boxed{{{content}}}") == content
-
-
-@pytest.mark.parametrize(
-    ("completion", "thinks", "rest"),
-    [
-        ("all of it", False, "all of it"),
-        ("all of it", True, ""),
-        ("<think>a</think>b", False, "b"),
-        ("a</think>b", True, "b"),
-        ("<think>a</think>b<think>c</think>d", True, "d"),
-        ("<think>cut of", False, ""),
-    ],
-)
-def test_what_is_thought_is_no_answer(completion, thinks, rest):
-    assert after_thinking(completion, thinks=thinks) == rest
 
 
 def test_a_box_in_the_thinking_counts_for_nothing(judge):

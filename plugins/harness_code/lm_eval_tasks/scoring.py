@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from harness import StepFailed
+from harness.completions import answer_after_thinking
 from harness.sandbox import SandboxConfig, open_sandbox
-from harness_code.extraction import answer_of, program_of
+from harness_code.extraction import program_of
 from harness_code.judge import judge
 from harness_code.pass_at_k import pass_at_k
 from harness_code.problem import Problem
@@ -42,4 +43,4 @@ def tests_passed(document: dict[str, Any], results: list[list[str]]) -> dict[str
 def _program(sample: str) -> str:
     """Returns the last block, or all of the answer of a model that writes none; nothing where it never answers."""
     program = program_of(sample, "block")
-    return program if program is not None else (answer_of(sample) or "")
+    return program if program is not None else (answer_after_thinking(sample) or "")

@@ -4,15 +4,17 @@ from typing import Any
 
 from lm_eval.api.task import ConfigurableTask
 
+from harness.completions import ReadsThinking
 from harness_code.config import Sampling
 
 
-class ProgramTask(ConfigurableTask):
+class ProgramTask(ReadsThinking, ConfigurableTask):
     """Samples as many programs an item as the metadata say, and hands all of them to `process_results`."""
 
     def __init__(self, config: dict[str, Any], **arguments: Any) -> None:
         sampling = Sampling.model_validate(config["metadata"].get("sampling", {}))
-        generation: dict[str, Any] = {"until": config["generation_kwargs"]["until"], "do_sample": sampling.samples > 1}
+        until = [*config["generation_kwargs"]["until"], *sampling.stop]
+        generation: dict[str, Any] = {"until": until, "do_sample": sampling.samples > 1}
         generation["max_gen_toks"] = sampling.completion_tokens
         if sampling.samples > 1:
             generation |= {"temperature": sampling.temperature, "top_p": sampling.top_p}

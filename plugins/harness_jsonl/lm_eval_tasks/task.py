@@ -14,6 +14,7 @@ from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
 from harness import UsageError
+from harness.completions import ReadsThinking
 from harness_jsonl.config import JsonlConfig
 from harness_jsonl.rows import test_items
 from harness_jsonl.rules import rule_named
@@ -39,7 +40,7 @@ def score(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     return {"score": verdict.value}
 
 
-class JsonlTask(ConfigurableTask):
+class JsonlTask(ReadsThinking, ConfigurableTask):
     """A generation task whose length, stops and temperature are the domain's, which a YAML file cannot say."""
 
     def __init__(self, config: dict[str, Any]) -> None:

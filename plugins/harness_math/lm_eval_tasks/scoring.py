@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness_math.answers import after_thinking, last_boxed
+from harness_math.answers import boxed_answer
 from harness_math.judge import Judge
 
 _JUDGE = Judge(timeout_seconds=30.0)
@@ -12,7 +12,7 @@ def process_results(doc: dict[str, Any], results: list[list[str]]) -> dict[str, 
     """Returns the mean over the item's answers: right ones, boxed ones, and ones that got no verdict, which count 0."""
     [answers] = results
     judged = [_JUDGE.score(answer, doc["answer"], thinks=doc["thinks"]) for answer in answers]
-    boxes = [last_boxed(after_thinking(answer, thinks=doc["thinks"])) for answer in answers]
+    boxes = [boxed_answer(answer, thinks=doc["thinks"]) for answer in answers]
     return {
         "math_verify": sum(result.value or 0.0 for result in judged) / len(judged),
         "boxed": sum(box is not None for box in boxes) / len(boxes),

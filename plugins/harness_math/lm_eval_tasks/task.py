@@ -4,10 +4,11 @@ from typing import Any
 
 from lm_eval.api.task import ConfigurableTask
 
+from harness.completions import ReadsThinking
 from harness_math.config import MathConfig
 
 
-class BoxedTask(ConfigurableTask):
+class BoxedTask(ReadsThinking, ConfigurableTask):
     """Answers every item `repeats` times, and hands all the answers to `process_results`."""
 
     def __init__(self, config: dict[str, Any], **arguments: Any) -> None:
@@ -15,8 +16,7 @@ class BoxedTask(ConfigurableTask):
         repeats = settings.repeats.get(config["task"].removeprefix("boxed_"), 1)
         sampled = {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p}
         greedy = {"do_sample": False, "temperature": 0.0}
-        given = config["generation_kwargs"]
-        generation = {"until": given["until"], "max_gen_toks": settings.completion_tokens}
+        generation = {"until": list(settings.stop), "max_gen_toks": settings.completion_tokens}
         kept = {key: value for key, value in config.items() if key != "class"}
         super().__init__(
             config=kept

@@ -12,6 +12,7 @@ from typing import Any
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
+from harness.completions import ReadsThinking
 from harness_qa.answers import RULES
 from harness_qa.config import config_from
 from harness_qa.questions import held_out_questions
@@ -37,13 +38,13 @@ def right(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     return {"right": float(RULES[item["rule"]](results[0], item))}
 
 
-class QuestionTask(ConfigurableTask):
-    """A generation task whose answers' length and temperature are the domain's, which a YAML file cannot say."""
+class QuestionTask(ReadsThinking, ConfigurableTask):
+    """A generation task whose answers' length, stops and temperature are the domain's, which a YAML file cannot say."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         domain = config_from(config["metadata"], config["task"].removeprefix("harness_"))
         sampling = {"do_sample": True, "temperature": domain.temperature, "top_k": 0, "top_p": 1.0}
-        generation = {"until": [], "max_gen_toks": domain.completion_tokens}
+        generation = {"until": list(domain.stop), "max_gen_toks": domain.completion_tokens}
         generation |= sampling if domain.temperature else {"do_sample": False}
         task = {key: value for key, value in config.items() if key != "class"}
         super().__init__(config=task | {"generation_kwargs": generation})
