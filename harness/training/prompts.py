@@ -18,20 +18,31 @@ if TYPE_CHECKING:
 
 
 def ordered_prompts(
-    domains: Sequence[TrainingDomain], *, steps: int, prompts_per_step: int, proportional: bool, seed: int
+    domains: Sequence[TrainingDomain],
+    *,
+    steps: int,
+    prompts_per_step: int,
+    seed: int,
+    size_exponent: float = 0.0,
+    replayed: Sequence[TrainingDomain] = (),
+    replay_share: float = 0.0,
 ) -> Dataset:
     """Returns `steps` × `prompts_per_step` rows with a column that routes each to its domain's reward.
 
     Each step's rows hold the domains by their shares, as evenly over the steps as whole numbers allow; each domain's
-    rows come in a fresh random order every time they are used up.
+    rows come in a fresh random order every time they are used up. A domain's share goes by its weight × the size of
+    its data ^ `size_exponent`. Of all rows, `replay_share` (below 1) are of the domains `replayed`, by their weights.
     """
     from datasets import concatenate_datasets
 
-    data = [_routed(domain, seed) for domain in domains]
+    data = [_routed(domain, seed) for domain in (*domains, *replayed)]
     sizes = [len(rows) for rows in data]
-    weights = [d.weight * (size if proportional else 1) for d, size in zip(domains, sizes, strict=True)]
+    weights = [d.weight * size**size_exponent for d, size in zip(domains, sizes, strict=False)]
+    weights += _replay_weights(sum(weights), [domain.weight for domain in replayed], replay_share)
     offsets = [sum(sizes[:index]) for index in range(len(sizes))]
-    draws = [_endless_order(size, f"{seed}/{domain.name}") for size, domain in zip(sizes, domains, strict=True)]
+    draws = [
+        _endless_order(size, f"{seed}/{domain.name}") for size, domain in zip(sizes, (*domains, *replayed), strict=True)
+    ]
     shuffle = random.Random(f"{seed}/prompts within a step")
     order: list[int] = []
     for counts in quotas(weights, prompts_per_step, steps):
@@ -59,6 +70,11 @@ def quotas(weights: Sequence[float], per_step: int, steps: int) -> Iterator[list
             counts[max(range(len(counts)), key=lambda i: (given[i] + counts[i] - due[i], counts[i]))] -= 1
         given = [g + c for g, c in zip(given, counts, strict=True)]
         yield counts
+
+
+def _replay_weights(others: float, weights: Sequence[float], share: float) -> list[float]:
+    """Returns `weights` scaled so that together they are `share` of their sum with `others`."""
+    return [share / (1 - share) * others * weight / sum(weights) for weight in weights]
 
 
 def _routed(domain: TrainingDomain, seed: int) -> Dataset:

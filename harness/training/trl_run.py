@@ -136,7 +136,6 @@ def _prompts(context: TrainingContext, config: PolicyGradientConfig, arguments: 
         context.domains,
         steps=steps,
         prompts_per_step=config.prompts_per_step,
-        proportional=config.mix == "proportional",
         seed=context.seed,
     )
 
@@ -156,6 +155,7 @@ def _chat_opens_thinking(tokenizer: Any, arguments: GRPOConfig) -> bool:
         [{"role": "user", "content": "?"}],
         add_generation_prompt=True,
         tokenize=False,
+        size_exponent=config.size_exponent,
         **(arguments.chat_template_kwargs or {}),
     )
     return opens_thinking(rendered)

@@ -2,10 +2,11 @@
 
 import datasets
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import Domain, EvaluationTask, StepFailed, TrainingDomain
+from harness.training import PolicyGradientConfig
 from harness.training.prompts import ordered_prompts, quotas
 
 
@@ -42,9 +43,9 @@ def test_every_step_is_full_and_no_domain_falls_behind(weights, per_step, steps)
             assert abs(got - weight / sum(weights) * per_step * step) < len(weights)
 
 
-def order(seed=0, proportional=False, **sizes):
+def order(seed=0, size_exponent=0.0, **sizes):
     domains = [training_domain(name, size) for name, size in sizes.items()]
-    return ordered_prompts(domains, steps=6, prompts_per_step=8, proportional=proportional, seed=seed)
+    return ordered_prompts(domains, steps=6, prompts_per_step=8, size_exponent=size_exponent, seed=seed)
 
 
 def test_equal_weights_give_equal_shares_in_every_step_whatever_the_sizes():
@@ -55,7 +56,46 @@ def test_equal_weights_give_equal_shares_in_every_step_whatever_the_sizes():
 
 
 def test_proportional_shares_follow_the_sizes():
-    assert list(order(a=10, b=30, proportional=True)["domain"]).count("a") == 12
+    assert list(order(a=10, b=30, size_exponent=1.0)["domain"]).count("a") == 12
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    weights=st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), min_size=4, max_size=4),
+    exponent=st.sampled_from([0.0, 0.2, 0.5, 1.0]),
+    share=st.sampled_from([0.0, 0.1, 0.25, 0.5]),
+    per_step=st.integers(1, 12),
+)
+@settings(max_examples=25, deadline=None)
+def test_every_share_is_exact_to_a_prompt_and_every_step_full(sizes, weights, exponent, share, per_step):
+    steps = 5
+    domains = [training_domain(f"d{i}", size, weight=weights[i]) for i, size in enumerate(sizes)]
+    replayed = [training_domain("r0", 7), training_domain("r1", 11)] if share else []
+    rows = ordered_prompts(
+        domains, steps=steps, prompts_per_step=per_step, seed=1, size_exponent=exponent,
+        replayed=replayed, replay_share=share,
+    )  # fmt: skip
+    routes = list(rows["domain"])
+    assert len(routes) == steps * per_step
+    scaled = [weight * size**exponent for weight, size in zip(weights, sizes, strict=False)]
+    due = {f"d{i}": (1 - share) * value / sum(scaled) for i, value in enumerate(scaled)}
+    due |= {domain.name: share / 2 for domain in replayed}
+    for step in range(1, steps + 1):
+        for name, part in due.items():
+            assert abs(routes[: step * per_step].count(name) - part * step * per_step) < len(due)
+
+
+def test_temperature_lies_between_equal_and_proportional_shares():
+    counts = [list(order(a=10, b=160, size_exponent=e)["domain"]).count("a") for e in (0.0, 0.5, 1.0)]
+    assert counts == [24, round(48 / 5), round(48 / 17)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "exponent"),
+    [({}, 0.0), ({"mix": "proportional"}, 1.0), ({"mix": "temperature", "mix_temperature": 4}, 0.25)],
+)
+def test_the_settings_give_the_exponent(settings, exponent):
+    assert PolicyGradientConfig(**settings).size_exponent == exponent
 
 
 def test_rows_are_routed_to_their_own_domain_and_used_up_before_they_come_again():
@@ -75,6 +115,4 @@ def test_the_seed_fixes_the_order():
 )
 def test_data_without_prompts_are_refused(how, says):
     with pytest.raises(StepFailed, match=says):
-        ordered_prompts(
-            [training_domain("a", 3 if how else 0, **how)], steps=1, prompts_per_step=2, proportional=False, seed=0
-        )
+        ordered_prompts([training_domain("a", 3 if how else 0, **how)], steps=1, prompts_per_step=2, seed=0)
