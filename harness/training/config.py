@@ -77,8 +77,6 @@ class PolicyGradientConfig(Config):
     max_error_rate: float = Field(default=0.05, ge=0, le=1, description="share of failed rewards that stops the step")
     trl: dict[str, Any] = Field(default_factory=dict, description="further fields of TRL's config, passed as they are")
 
-    @field_validator("stop")
-    @classmethod
     @property
     def size_exponent(self) -> float:
         """The power of a data set's size by which its domain's share grows.
@@ -90,6 +88,8 @@ class PolicyGradientConfig(Config):
     def workload(self) -> Workload:
         return policy_gradient_workload(self)
 
+    @field_validator("stop")
+    @classmethod
     def _no_empty_text(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
         if "" in stop:
             raise ValueError("an empty text ends every completion before its first token")
