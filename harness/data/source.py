@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from harness.data.hub import HubSource
 from harness.errors import UsageError
 from harness.interfaces import Config
 
@@ -30,6 +31,14 @@ class DataSource(Config):
             if not path.is_file():
                 raise UsageError("there is no such data file", where=str(path), hint="check data_files")
         return paths
+
+    def on_hub(self) -> HubSource:
+        """Returns the data set and its revision, whether or not local files stand in for it."""
+        return HubSource(kind="dataset", name=str(self.dataset), revision=self.revision)
+
+    def hub_sources(self) -> tuple[HubSource, ...]:
+        """Returns what is fetched from the hub: the data set, or nothing where there are local files."""
+        return () if self.data_files or self.dataset is None else (self.on_hub(),)
 
     def fingerprint(self) -> str:
         """Returns a hash of the local files' bytes, or the data set's name, subset, revision and split."""

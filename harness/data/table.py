@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.data.hub import first_line
+from harness.data.hub_table import load_hub_table
 from harness.data.source import DataSource
 from harness.errors import UsageError
 
@@ -27,14 +28,16 @@ def load_table(source: DataSource, columns: Mapping[str, str]) -> Dataset:
     if files:
         rows, where = _local(files), ", ".join(map(str, files))
     else:
-        rows, where = _from_hub(source), f"{source.dataset} ({source.split})"
+        rows = load_hub_table(source)
+        where = f"{source.dataset} at {source.revision or 'main'}, split {source.split}"
     missing = [name for name in columns if name not in rows.column_names]
     if missing:
         wanted = "; ".join(f"{name}: {columns[name]}" for name in columns)
         raise UsageError(
             f"the data have no column {', '.join(missing)}; they have {', '.join(rows.column_names)}",
             where=where,
-            hint=f"the columns wanted are {wanted}",
+            hint=f"the columns wanted are {wanted}; name the data's own in the config where it has keys for them"
+            + ("" if files else ", or set `revision` to a commit that has them"),
         )
     if len(rows) == 0:
         raise UsageError("the data have no rows", where=where)
@@ -53,7 +56,7 @@ def nested_subset(rows: Dataset, limit: int | None, seed: int, column: str) -> D
 
 def _local(files: tuple[Path, ...]) -> Dataset:
     from datasets import load_dataset
-    from datasets.exceptions import DatasetGenerationError
+    from datasets.exceptions import DatasetsError
 
     kinds = {_READERS.get(path.suffix.lower()) for path in files}
     if len(kinds) != 1 or None in kinds:
@@ -64,41 +67,10 @@ def _local(files: tuple[Path, ...]) -> Dataset:
         )
     try:
         return load_dataset(kinds.pop(), data_files=[str(path) for path in files], split="train")
-    except (DatasetGenerationError, ValueError, OSError) as error:
+    except (DatasetsError, ValueError, OSError) as error:
         cause = error.__cause__ or error
         raise UsageError(
-            f"the data file cannot be read: {_first_line(cause)}",
+            f"the data file cannot be read: {first_line(cause)}",
             where=", ".join(map(str, files)),
             hint="mend the file, or save it again",
         ) from error
-
-
-def _from_hub(source: DataSource) -> Dataset:
-    from datasets import load_dataset
-    from datasets.exceptions import DatasetNotFoundError
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RevisionNotFoundError
-
-    if source.dataset is None:
-        raise UsageError("no data are named", hint="set data_files to your own files, or dataset to one of the hub")
-    where = f"{source.dataset} ({source.revision or 'main'}, {source.split})"
-    try:
-        return load_dataset(source.dataset, source.subset, revision=source.revision, split=source.split)
-    except GatedRepoError as error:
-        raise UsageError(
-            "the data set is gated", where=where, hint="accept its terms on its page, then log in with `hf auth login`"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise UsageError("the data set has no such revision", where=where, hint="check `revision`") from error
-    except (DatasetNotFoundError, HfHubHTTPError, ConnectionError, OSError, ValueError) as error:
-        offline = os.environ.get("HF_HUB_OFFLINE") == "1"
-        raise UsageError(
-            f"the data set cannot be had: {_first_line(error)}",
-            where=where,
-            hint="unset HARNESS_OFFLINE and HF_HUB_OFFLINE, or give local data_files"
-            if offline
-            else "check the name, your access and the network; or give local data_files",
-        ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
