@@ -43,6 +43,7 @@ from harness.specs import (
     RewardSpec,
     TableFormatSpec,
 )
+from harness.workload import Workload
 
 __version__ = "0.1.0"
 
@@ -89,5 +90,6 @@ __all__ = [
     "TrainingContext",
     "TrainingDomain",
     "UsageError",
+    "Workload",
     "hookimpl",
 ]

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from harness.leaderboard import Leaderboard
+    from harness.workload import Workload
 
 
 class Config(PydanticModel):
     """The base of a plugin's config: unknown keys are refused, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    def workload(self) -> Workload | None:
+        """Returns what a training or recovery with this config does at most, for `harness plan`; None where the config
+        does not tell. Nothing is read or imported for it that is heavy."""
+        return None
 
 
 class NoConfig(Config):
@@ -47,6 +53,13 @@ class BaseModel(ABC):
 
         Raises CheckpointError where it cannot be had.
         """
+
+    def config_json(self) -> Mapping[str, Any] | None:
+        """Returns the values of the model's config.json where they are known without the network, else None. No torch.
+
+        `harness plan` tells the model's size from them.
+        """
+        return None
 
 
 # ------------------------------------------------------------------------------------------------- domains
@@ -122,6 +135,11 @@ class Domain(ABC):
     def task_metadata(self) -> Mapping[str, Any]:
         """Returns JSON data that the tasks' `custom_dataset` functions are called with: where the items are."""
         return {}
+
+    def scored_completions(self, limit: int | None) -> int | None:
+        """Returns how many completions the scoring of a checkpoint samples at most, at `limit` items a task; None where
+        only the data tell. Nothing is read for it."""
+        return None
 
 
 # ------------------------------------------------------------------------------------------------- rewards

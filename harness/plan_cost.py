@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-from harness.nodes import EvaluateNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
+from harness.interfaces import Config
+from harness.nodes import EvaluateNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
+from harness.protocol.faults import validate
+from harness.registry import Registry
+from harness.workload import Workload
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanCost:
-    """Counts over some of a plan's nodes. Optimizer steps and completions of configs that do not tell count as 0."""
+    """Counts over some of a plan's nodes. Optimizer steps and completions of configs that do not tell count as 0.
+    completions: those of trainings and recoveries, not of scorings."""
 
     trainings: int = 0
     recoveries: int = 0
@@ -21,36 +25,38 @@ class PlanCost:
     completions: int = 0
 
 
-def cost_of(plan: Plan, *, without: Collection[str] = ()) -> PlanCost:
+def cost_of(plan: Plan, registry: Registry, *, without: Collection[str] = ()) -> PlanCost:
     """Returns the cost of a plan's nodes, less those whose keys are in `without`."""
     nodes = [node for node in plan.nodes.values() if node.key not in without]
-    configs = [config for node in nodes if (config := _training_config(node)) is not None]
+    works = [work for key, work in workloads_of(plan, registry).items() if key not in without and work is not None]
     return PlanCost(
         trainings=_count(nodes, TrainNode),
         recoveries=_count(nodes, RecoverNode),
         evaluations=_count(nodes, EvaluateNode),
         probes=_count(nodes, ProbeNode),
-        optimizer_steps=sum(_number(config, "steps") for config in configs),
-        completions=sum(
-            _number(config, "steps") * _number(config, "prompts_per_step") * _number(config, "generations")
-            for config in configs
-        ),
+        optimizer_steps=sum(work.optimizer_steps for work in works),
+        completions=sum(work.completions for work in works),
     )
+
+
+def workloads_of(plan: Plan, registry: Registry) -> dict[str, Workload | None]:
+    """Returns, by key, what each training and recovery of a plan does at most; None where its config does not tell."""
+    return {key: _workload(use, registry) for key, node in plan.nodes.items() if (use := _worker(node)) is not None}
+
+
+def _worker(node: Node) -> PluginUse | None:
+    """Returns the plugin whose config tells what making the node takes, None where the node trains nothing."""
+    if isinstance(node, TrainNode):
+        return node.algorithm
+    if isinstance(node, RecoverNode):
+        return node.recovery if node.training is None else node.training
+    return None
+
+
+def _workload(use: PluginUse, registry: Registry) -> Workload | None:
+    config = validate(registry.find(use.kind, use.name).config_type(), use.config)
+    return config.workload() if isinstance(config, Config) else None
 
 
 def _count(nodes: Collection[Node], kind: type[Node]) -> int:
     return sum(isinstance(node, kind) for node in nodes)
-
-
-def _training_config(node: Node) -> Mapping[str, Any] | None:
-    """Returns the config of the algorithm that makes the node, None where none does."""
-    if isinstance(node, TrainNode):
-        return node.algorithm.config
-    if isinstance(node, RecoverNode) and node.training is not None:
-        return node.training.config
-    return None
-
-
-def _number(config: Mapping[str, Any], key: str) -> int:
-    value = config.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -8,13 +8,12 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from harness.disk_need import DiskNeed
 from harness.errors import UsageError
 from harness.nodes import BaseNode, EvaluateNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
 
 OFFLINE = ("HARNESS_OFFLINE", "HF_HUB_OFFLINE")
 FALSE = frozenset({"", "0", "false", "no", "off"})
-RESUMABLE_COPIES = 4
-"""Models' worth of room, beside the checkpoints, for the states that a training resumes from: a rough figure."""
 
 
 def plugins_of(node: Node, plan: Plan) -> list[PluginUse]:
@@ -87,14 +86,13 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def check_space(folder: Path, checkpoints: int, base: Path) -> None:
-    """Raises UsageError where `folder` has no room for so many models as large as `base`, and states to resume from."""
-    size = sum(path.stat().st_size for path in base.rglob("*") if path.is_file())
-    needed = size * (checkpoints + RESUMABLE_COPIES)
+def check_space(folder: Path, need: DiskNeed) -> None:
+    """Raises UsageError where `folder` has no room for the checkpoints and the states to resume from."""
     free = shutil.disk_usage(folder).free
-    if free < needed:
+    if free < need.total_bytes:
         raise UsageError(
-            f"has {free / 2**20:,.0f} MiB free; {checkpoints} checkpoints need about {needed / 2**20:,.0f} MiB",
+            f"has {free / 2**20:,.0f} MiB free; {need.checkpoints} checkpoints need about"
+            f" {need.total_bytes / 2**20:,.0f} MiB, with the states that a training resumes from",
             where=str(folder),
             hint="free some space, or choose another folder with -o or HARNESS_RUNS",
         )

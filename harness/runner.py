@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.console_log import output_to
+from harness.disk_need import disk_need, size_of
 from harness.errors import HarnessError, PluginError, StepFailed
 from harness.events import RunFinished, RunStarted
 from harness.execution import Evaluator, Executor
 from harness.interfaces import Engine, NodeRequest
 from harness.interruption import Terminated, raise_if_terminated
 from harness.node_events import NodeEvents
-from harness.nodes import BaseNode, Node, Plan, RecoverNode, TrainNode
+from harness.nodes import BaseNode, Node, Plan
+from harness.plan_cost import workloads_of
 from harness.preconditions import check_needs, check_space, check_writable, plugins_of
 from harness.progress import Reporter
 from harness.protocol import Protocol
@@ -167,9 +169,12 @@ class Runner:
         check_writable(self._run_root)
         bases = [node for node in self._plan.nodes.values() if isinstance(node, BaseNode)] if missing else []
         check_needs([*bases, *missing], self._plan, os.environ)
-        checkpoints = sum(isinstance(node, TrainNode | RecoverNode) for node in missing)
+        done = self._plan.nodes.keys() - {node.key for node in missing}
+        workloads = workloads_of(self._plan, self._registry)
         for base in bases:
-            check_space(self._run_root, checkpoints, self._executor.parts.base_folder(base))
+            parameters, dtype = size_of(self._executor.parts.base_folder(base))
+            need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done)
+            check_space(self._run_root, need)
 
     def _walk(self, missing: Sequence[Node], done: int, walk: _Walk) -> None:
         for index, node in enumerate(missing, start=done + 1):

@@ -17,7 +17,9 @@ from harness.cli.session import runs_folder, session_of
 if TYPE_CHECKING:
     from rich.tree import Tree
 
+    from harness.model_shape import ModelShape
     from harness.nodes import Node, Plan
+    from harness.registry import Registry
 
 SHORT_KEY = 12
 
@@ -36,11 +38,34 @@ def plan(
     ] = None,
     seeds: str | None = typer.Option(None, "--seeds", metavar="0,1,2", help="These seeds in place of the protocol's."),
     methods: str | None = typer.Option(None, "--methods", metavar="A,B", help="Only these methods."),
+    prompt_tokens: Annotated[
+        int, typer.Option("--prompt-tokens", min=0, metavar="N", help="Estimates: tokens of a prompt.")
+    ] = 1024,
+    gpu_teraflops: Annotated[
+        float, typer.Option("--gpu-teraflops", min=0.001, metavar="X", help="Estimates: a GPU's peak, TFLOP/s.")
+    ] = 989.0,
+    generation_utilization: Annotated[
+        float,
+        typer.Option("--generation-utilization", min=1e-6, max=1, metavar="SHARE", help="Estimates: of that peak."),
+    ] = 0.1,
+    training_utilization: Annotated[
+        float, typer.Option("--training-utilization", min=1e-6, max=1, metavar="SHARE", help="Estimates: of that peak.")
+    ] = 0.4,
+    model_config: Annotated[
+        Path | None,
+        typer.Option("--model-config", metavar="FILE", help="Estimates: the model's config.json, or its folder."),
+    ] = None,
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Show what a run would make: the tree of steps, what is done and what is to do, and what that costs."""
+    """Show what a run would make: the tree of steps, what is done and what is to do, and what that costs.
+
+    Tokens, GPU hours and disk are estimated from the configs and the model's config.json; nothing is fetched.
+    """
+    from harness.cli.plan_summary import cost_lines, estimate_lines, estimate_to_json, need_lines
     from harness.plan import make_plan, plan_to_json
     from harness.plan_cost import cost_of
+    from harness.plan_estimate import Assumptions, Estimator
+    from harness.plan_needs import needs_of, sandboxes_here
     from harness.protocol import find_protocol, load_protocol
     from harness.provenance import changed_versions
     from harness.run_folder import RunFolder, run_folder_of
@@ -51,19 +76,78 @@ def plan(
     made = make_plan(read, registry)
     done = done_keys(made, runs_folder(runs) / "store")
     changed = changed_versions(RunFolder(run_folder_of(runs_folder(runs), made)).provenance())
+    assumed = Assumptions(
+        prompt_tokens=prompt_tokens,
+        gpu_teraflops=gpu_teraflops,
+        generation_utilization=generation_utilization,
+        training_utilization=training_utilization,
+    )
+    shape = shape_for(made, registry, model_config)
+    estimator = Estimator(made, registry, shape, assumed)
+    cost, left = cost_of(made, registry), cost_of(made, registry, without=done)
+    total, to_do = estimator.total(), estimator.total(without=done)
+    needs, sandboxes = needs_of(made), sandboxes_here()
     if as_json:
-        costs = {"cost": asdict(cost_of(made)), "to_do": asdict(cost_of(made, without=done))}
-        told = {**plan_to_json(made), "done": sorted(done), **costs, "changed_versions": changed}
+        told = {
+            **plan_to_json(made),
+            "done": sorted(done),
+            "cost": asdict(cost),
+            "to_do": asdict(left),
+            "estimate": {
+                "total": estimate_to_json(total),
+                "to_do": estimate_to_json(to_do),
+                "nodes": {key: asdict(node) for key, node in estimator.nodes.items()},
+                "assumptions": asdict(assumed),
+                "model_shape": asdict(shape) if shape is not None else None,
+            },
+            "needs": [asdict(need) for need in needs],
+            "allowed": sorted(read.allow),
+            "sandboxes_installed": sandboxes,
+            "changed_versions": changed,
+        }
         typer.echo(json.dumps(told, indent=2))
         return
     console = terminal()
     console.print(tree_of(made, done))
-    total, left = asdict(cost_of(made)), asdict(cost_of(made, without=done))
-    for name, count in total.items():
-        if count:
-            console.print(f"{name.replace('_', ' ')}: {count:,}, {left[name]:,} to do")
+    for line in (
+        *cost_lines(cost, left),
+        *estimate_lines(total, to_do, shape, assumed, made.model),
+        *need_lines(needs, sandboxes),
+    ):
+        console.print(line, markup=False)
     for name, (before, now) in changed.items():
         console.print(f"recorded with {name} {before}, now {now or 'not installed'}: no key depends on it")
+
+
+def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape | None:
+    """Returns the shape of the plan's model: by `file`, else by what the model says of itself without the network.
+
+    Raises UsageError where `file` holds no config.json of a decoder.
+    """
+    from harness.errors import UsageError
+    from harness.model_shape import shape_of
+    from harness.nodes import BaseNode
+    from harness.protocol import instance_of
+
+    if file is None:
+        base = next(node for node in made.nodes.values() if isinstance(node, BaseNode))
+        values = instance_of(base.model, registry).config_json()
+        return None if values is None else shape_of(values)
+    path = file / "config.json" if file.is_dir() else file
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"no config.json can be read: {error}", where=str(path), hint="check --model-config"
+        ) from error
+    shape = shape_of(values) if isinstance(values, dict) else None
+    if shape is None:
+        raise UsageError(
+            "the sizes of no dense decoder are in it",
+            where=str(path),
+            hint="it has to have hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, vocab_size",
+        )
+    return shape
 
 
 def done_keys(made: Plan, store: Path) -> set[str]:

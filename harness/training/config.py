@@ -9,6 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.interfaces import Config
 from harness.training.trl_fields import config_fields
+from harness.training.workload import policy_gradient_workload
+from harness.workload import Workload
 
 # What the harness sets itself, and the key of the protocol that sets it.
 _OURS = {
@@ -76,6 +78,9 @@ class PolicyGradientConfig(Config):
     save_every: int = Field(default=20, ge=0, description="optimizer steps between resumable states; 0 for none")
     max_error_rate: float = Field(default=0.05, ge=0, le=1, description="share of failed rewards that stops the step")
     trl: dict[str, Any] = Field(default_factory=dict, description="further fields of TRL's config, passed as they are")
+
+    def workload(self) -> Workload:
+        return policy_gradient_workload(self)
 
     @property
     def size_exponent(self) -> float:

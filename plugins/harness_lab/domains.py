@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from harness import Config, Domain, EvaluationTask
+from harness_lab.evaluation_items import ITEMS
 from harness_lab.questions import KINDS
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class LabDomain(Domain):
 
     def task_folder(self) -> Path:
         return TASKS
+
+    def scored_completions(self, limit: int | None) -> int:
+        return min(ITEMS, limit or ITEMS)
 
 
 class CodeDomain(LabDomain):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from harness import BaseModel, CheckpointError, NoConfig
 
@@ -22,6 +25,10 @@ class LabModel(BaseModel):
     def folder(self) -> Path:
         self._present()
         return FOLDER
+
+    def config_json(self) -> Mapping[str, Any]:
+        values: dict[str, Any] = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
+        return values
 
     def _present(self) -> Path:
         if not self._weights.is_file():

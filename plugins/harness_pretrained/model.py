@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
 from harness import BaseModel, CheckpointError, Config
-from harness.checkpoint import check_checkpoint, hash_checkpoint
+from harness.checkpoint import CONFIG, check_checkpoint, hash_checkpoint
+from harness_pretrained.published import PUBLISHED
 
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")
 
@@ -58,9 +62,31 @@ class Pretrained(BaseModel):
         check_checkpoint(folder)
         return folder
 
+    def config_json(self) -> Mapping[str, Any] | None:
+        """Returns the local folder's config.json, or that in the hub's cache, or what is published of a known model."""
+        if self._is_local():
+            return _read(self.local / CONFIG)
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+
+        try:
+            cached = try_to_load_from_cache(self.config.pretrained, CONFIG, revision=self.config.revision)
+        except HFValidationError:
+            return None
+        read = _read(Path(cached)) if isinstance(cached, str) else None
+        return PUBLISHED.get(self.config.pretrained) if read is None else read
+
     def _is_local(self) -> bool:
         looks_local = self.config.pretrained.startswith((".", "/", "~"))
         return looks_local or self.local.is_dir()
+
+
+def _read(path: Path) -> Mapping[str, Any] | None:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return values if isinstance(values, dict) else None
 
 
 def _first_line(error: Exception) -> str:

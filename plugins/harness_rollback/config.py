@@ -4,7 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness import Config
+from harness import Config, Workload
+
+GROUP = 8
+"""Completions sampled for each prompt; their mean reward is the baseline of the policy gradient."""
 
 
 class RollbackConfig(Config):
@@ -21,3 +24,10 @@ class RollbackConfig(Config):
     completions: int = Field(
         default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"
     )
+
+    def workload(self) -> Workload:
+        """Returns what `fisher` and `gradient` sample, whole groups of 8, and go backward over; nothing otherwise."""
+        if self.score not in ("fisher", "gradient"):
+            return Workload()
+        sampled = max(1, self.completions // GROUP) * GROUP
+        return Workload(completions=sampled, trained_completions=min(sampled, self.completions))

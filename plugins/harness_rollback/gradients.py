@@ -12,9 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from harness import RewardBatch, StepFailed, TrainingDomain
 from harness.completions import whole_completion
-
-_GROUP = 8
-"""Completions sampled for each prompt; their mean reward is the baseline of the policy gradient."""
+from harness_rollback.config import GROUP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +78,12 @@ def _sampled(
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     data = domain.domain.training_data(seed)
-    rows = [dict(data[index % len(data)]) for index in range(max(1, count // _GROUP))]
+    rows = [dict(data[index % len(data)]) for index in range(max(1, count // GROUP))]
     samples: list[_Sample] = []
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        for start in range(0, len(rows), _GROUP):
-            samples += _generate(model, tokenizer, rows, range(start, min(start + _GROUP, len(rows))), domain)
+        for start in range(0, len(rows), GROUP):
+            samples += _generate(model, tokenizer, rows, range(start, min(start + GROUP, len(rows))), domain)
     return model, samples[:count], rows
 
 
@@ -100,21 +98,21 @@ def _generate(
             do_sample=True,
             top_k=0,
             temperature=1.0,
-            num_return_sequences=_GROUP,
+            num_return_sequences=GROUP,
             max_new_tokens=domain.domain.completion_tokens or 256,
         )
     width = inputs["input_ids"].shape[1]
     samples = []
     for row, sequence in enumerate(ids):
-        length = int(inputs["attention_mask"][row // _GROUP].sum())
+        length = int(inputs["attention_mask"][row // GROUP].sum())
         completion = sequence[width:]
         ends = (completion == tokenizer.eos_token_id).nonzero()
         if len(ends):
             completion = completion[: int(ends[0]) + 1]
         prompt = sequence[width - length : width]
-        text = whole_completion(prompts[row // _GROUP], tokenizer.decode(completion, skip_special_tokens=True))
+        text = whole_completion(prompts[row // GROUP], tokenizer.decode(completion, skip_special_tokens=True))
         joined = torch.cat([prompt, completion]).clone()
-        samples.append(_Sample(prompt=indices[row // _GROUP], ids=joined, prompt_length=length, text=text))
+        samples.append(_Sample(prompt=indices[row // GROUP], ids=joined, prompt_length=length, text=text))
     return samples
 
 

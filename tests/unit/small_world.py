@@ -23,6 +23,7 @@ from harness import (
     RecoverySpec,
     Reward,
     RewardSpec,
+    Workload,
     hookimpl,
 )
 from harness.registry import Registry
@@ -94,10 +95,23 @@ class TrainingConfig(Config):
     prompts_per_step: int = Field(4, ge=1)
     generations: int = Field(2, ge=2)
 
+    def workload(self):
+        completions = self.steps * self.prompts_per_step * self.generations
+        return Workload(
+            optimizer_steps=self.steps,
+            completions=completions,
+            trained_completions=completions,
+            resumable_states=2,
+            dtype="float32",
+        )
+
 
 class PlainConfig(Config):
     steps: int = Field(5, ge=1)
     momentum: float = 0.9
+
+    def workload(self):
+        return Workload(optimizer_steps=self.steps)
 
 
 class NeedyConfig(Config):

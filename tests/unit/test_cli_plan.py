@@ -73,6 +73,88 @@ def test_the_tree_shows_each_checkpoint_once(harness, tmp_path):
     assert "optimizer steps: 363, 303 to do" in lines
 
 
+CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 8,
+    "intermediate_size": 12,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 10,
+    "torch_dtype": "float32",
+}
+
+
+def test_tokens_hours_and_disk_are_estimated_from_a_config(harness, tmp_path, monkeypatch):
+    monkeypatch.setattr("small_world.Game.completion_tokens", 7)
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    chosen = ("--model-config", ".", "--prompt-tokens", "3", "--gpu-teraflops", "1e-3", "--methods", "mixed")
+    plan = told(harness("plan", "games.yaml", "--json", *chosen))
+    assert plan["estimate"]["assumptions"]["prompt_tokens"] == 3
+    assert plan["estimate"]["model_shape"]["parameters"] == 1160
+    total = plan["estimate"]["total"]
+    assert (total["generated_tokens"], total["prompt_tokens"]) == (180 * 8 * 7, 180 * 8 * 3)
+    assert total["disk"]["total_bytes"] == 4640 * (1 + 2 * 3)
+    # A sequence of 10 tokens: 20·1080 + 20·2·10·8 = 24,800 operations forward; 1,440 of them generated at a tenth of
+    # 1e9 a second, and gone through forward and backward at four tenths.
+    assert total["gpu_hours"] == pytest.approx(1440 * 24_800 * (1 / 0.1 + 3 / 0.4) / 1e9 / 3600)
+    assert sum(node["generated_tokens"] or 0 for node in plan["estimate"]["nodes"].values()) == 180 * 8 * 7
+    finish(tmp_path / "runs" / "store", plan["methods"][0]["lineage"][1])
+    left = told(harness("plan", "games.yaml", "--json", *chosen))["estimate"]["to_do"]
+    assert (left["generated_tokens"], left["disk"]["total_bytes"]) == (0, 0)
+    lines = harness("plan", "games.yaml", *chosen).stdout.splitlines()
+    figures = lines[next(index for index, line in enumerate(lines) if line.startswith("trainings")) :]
+    assert "generated tokens: at most 10.1 thousand, 0 to do" in "\n".join(figures)
+    assert max(map(len, figures)) <= 100
+
+
+def test_a_model_of_unknown_size_is_told_with_what_to_do(harness):
+    plan = told(harness("plan", "games.yaml", "--json"))
+    assert plan["estimate"]["model_shape"] is None
+    assert plan["estimate"]["total"]["gpu_hours"] is None
+    shown = harness("plan", "games.yaml").stdout
+    assert "GPU hours, disk: unknown" in shown
+    assert "--model-config FILE" in shown
+
+
+def test_a_config_without_a_decoders_sizes_is_a_usage_error(harness, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    for file, said in (("config.json", "no dense decoder"), ("absent.json", "no config.json can be read")):
+        error = harness("plan", "games.yaml", "--model-config", file).exception
+        assert isinstance(error, UsageError)
+        assert said in str(error)
+
+
+def test_code_that_will_be_executed_is_announced(harness, tmp_path):
+    runs = PROTOCOL.replace("{use: chess}", "{use: chess, reward: run}")
+    (tmp_path / "games.yaml").write_text(runs)
+    assert "allow: [executes-code]" in str(harness("plan", "games.yaml").exception)
+    (tmp_path / "games.yaml").write_text(runs + "allow: [executes-code]\n")
+    assert "executes code that a model wrote" in harness("plan", "games.yaml").stdout
+    plan = told(harness("plan", "games.yaml", "--json", "--methods", "sequential"))
+    assert plan["needs"] == [{"need": "executes-code", "plugin": "reward run", "nodes": 1, "sandboxes": []}]
+    assert plan["allowed"] == ["executes-code"]
+    assert set(plan["sandboxes_installed"]) == {"bubblewrap", "monty"}
+
+
+def test_a_papers_plan_is_estimated_before_anything_is_fetched(monkeypatch, tmp_path):
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    result = CliRunner().invoke(app, ["plan", "code-math-qa-cw", "--json", "-o", str(tmp_path)])
+    plan = told(result)
+    assert plan["estimate"]["model_shape"]["parameters"] == 4_022_468_096
+    total = plan["estimate"]["total"]
+    # 1,289 steps of 512 completions, and 128 for the Fisher, each at most 8,192 tokens.
+    assert total["training_generated_tokens"] == (1289 * 512 + 128) * 8192
+    # Ten checkpoints in float32, and at one time three states of the weights and two moments.
+    assert total["disk"]["total_bytes"] == 4_022_468_096 * 4 * (10 + 3 * 3)
+    code = [need for need in plan["needs"] if need["need"] == "executes-code"]
+    assert {need["plugin"]: need["sandboxes"] for need in code} == {
+        "domain code": ["auto"],
+        "reward code-tests": ["auto"],
+    }
+
+
 def test_versions_that_are_others_than_the_runs_are_shown(harness, tmp_path):
     plan = told(harness("plan", "games.yaml", "--json"))
     assert plan["changed_versions"] == {}

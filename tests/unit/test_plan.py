@@ -241,7 +241,7 @@ def test_a_domain_that_cannot_be_built_is_told_by_name(plan_of):
 
 def test_the_cost_counts_what_the_configs_tell(plan_of):
     plan = plan_of()
-    assert cost_of(plan) == PlanCost(
+    assert cost_of(plan, REGISTRY) == PlanCost(
         trainings=4,
         recoveries=2,
         evaluations=7 * 3,
@@ -249,7 +249,7 @@ def test_the_cost_counts_what_the_configs_tell(plan_of):
         completions=(3 * 60 + 180 + 3) * 4 * 2,
     )
     done = plan.methods[0].lineage
-    assert cost_of(plan, without=done).optimizer_steps == 180 + 3
+    assert cost_of(plan, REGISTRY, without=done).optimizer_steps == 180 + 3
 
 
 def test_the_plan_is_written_as_json_whole_and_in_order(plan_of):

@@ -5,6 +5,7 @@ import pytest
 from runnable_world import PROTOCOL, Bench
 
 from harness import Engine, StepFailed
+from harness.disk_need import DiskNeed
 from harness.errors import UsageError
 from harness.execution.seeds import named_seed
 from harness.interruption import Terminated
@@ -191,7 +192,8 @@ def test_a_full_disk_stops_the_run_and_is_what_it_tells(bench):
 
 
 def test_too_little_room_is_told(bench):
-    base = bench.executor().parts.base_folder(bench.plan.nodes[bench.key("base")])
-    check_space(bench.folder, 4, base)
-    with pytest.raises(UsageError, match=r"MiB free; 1000000000000000 checkpoints need about [\d,]+ MiB"):
-        check_space(bench.folder, 10**15, base)
+    check_space(bench.folder, DiskNeed(checkpoints=4, checkpoint_bytes=4))
+    with pytest.raises(UsageError, match=r"MiB free; 3 checkpoints need about 1,048,576,000,000 MiB"):
+        check_space(
+            bench.folder, DiskNeed(checkpoints=3, checkpoint_bytes=10**18, scratch_bytes=99_511_627_776_000_000)
+        )

@@ -1,0 +1,108 @@
+"""The figures under the tree of `harness plan`: counts, tokens, GPU hours, disk, and what has to be allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.model_shape import ModelShape
+    from harness.plan_cost import PlanCost
+    from harness.plan_estimate import Assumptions, Estimate
+    from harness.plan_needs import NeedOf
+
+SIZES = ((1e12, "trillion", "TB"), (1e9, "billion", "GB"), (1e6, "million", "MB"), (1e3, "thousand", "kB"))
+EXECUTES_CODE = "executes-code"
+
+
+def cost_lines(total: PlanCost, left: PlanCost) -> Iterator[str]:
+    """Yields the counts that are not 0, each with what of it is to do."""
+    to_do = asdict(left)
+    for name, count in asdict(total).items():
+        if count:
+            yield f"{name.replace('_', ' ')}: {count:,}, {to_do[name]:,} to do"
+
+
+def estimate_lines(
+    total: Estimate, left: Estimate, shape: ModelShape | None, assumed: Assumptions, model: str
+) -> Iterator[str]:
+    """Yields the estimate in sentences: what is bounded, what is assumed, what is not counted."""
+    yield f"generated tokens: at most {_short(total.generated_tokens)}, {_short(left.generated_tokens)} to do"
+    yield (
+        f"  {_short(total.training_generated_tokens)} of them to train and recover,"
+        f" {_short(total.evaluation_generated_tokens)} to score"
+    )
+    yield (
+        f"prompt tokens: about {_short(total.prompt_tokens)}, {_short(left.prompt_tokens)} to do,"
+        f" at {assumed.prompt_tokens:,} a prompt (--prompt-tokens)"
+    )
+    if shape is None or total.gpu_hours is None or left.gpu_hours is None:
+        yield f"GPU hours, disk: unknown, for the size of {model} is not known here without fetching it"
+        yield "  its config.json alone is enough: `hf download NAME config.json`, or --model-config FILE"
+    else:
+        hours = f"{_hours(total.gpu_hours)}, {_hours(left.gpu_hours)} to do"
+        yield f"GPU hours: about {hours}, with every completion at its longest"
+        peak = f"{assumed.gpu_teraflops:g} TFLOP/s (--gpu-teraflops; 989 is an H100's peak in bf16)"
+        yield f"  on GPUs with a peak of {peak}, of which"
+        yield f"  {assumed.generation_utilization:.3g} is reached in generation (--generation-utilization) and"
+        yield f"  {assumed.training_utilization:.3g} in training (--training-utilization); an order of magnitude only"
+        yield f"model: {_shape_line(shape)}"
+    if total.disk is not None and left.disk is not None:
+        disk = left.disk
+        yield (
+            f"disk to do: about {_bytes(disk.total_bytes)}: {_bytes(disk.checkpoint_bytes)} for"
+            f" {disk.checkpoints} checkpoints, {_bytes(disk.scratch_bytes)} at one time to resume from"
+        )
+    for what, labels in total.not_counted.items():
+        yield f"tokens not counted: {what}, {len(labels)} of them"
+
+
+def need_lines(needs: Sequence[NeedOf], sandboxes: Mapping[str, bool]) -> Iterator[str]:
+    """Yields what plugins need, code that is executed first, with the sandboxes that are here."""
+    code = [need for need in needs if need.need == EXECUTES_CODE]
+    if code:
+        yield "executes code that a model wrote, which the protocol allows (`allow: [executes-code]`):"
+        for need in code:
+            tier = f", sandbox: {', '.join(need.sandboxes)}" if need.sandboxes else ", sandbox: its own affair"
+            yield f"  {need.plugin}: in {need.nodes} results{tier}"
+        here = ", ".join(f"{name} {'installed' if there else 'not installed'}" for name, there in sandboxes.items())
+        yield f"  sandboxes here, none of them tried: {here}"
+    for need in needs:
+        if need.need != EXECUTES_CODE:
+            yield f"needs {need.need}: {need.plugin}: in {need.nodes} results"
+
+
+def estimate_to_json(estimate: Estimate) -> dict[str, Any]:
+    """Returns an estimate as JSON data; the keys carry the units."""
+    told = asdict(estimate)
+    told["not_counted"] = {what: list(labels) for what, labels in estimate.not_counted.items()}
+    if estimate.disk is not None:
+        told["disk"]["total_bytes"] = estimate.disk.total_bytes
+    return told
+
+
+def _shape_line(shape: ModelShape) -> str:
+    told = f"{_short(shape.parameters)} parameters"
+    told += f", published in {shape.dtype}" if shape.dtype else ""
+    return told if shape.exact else f"{told}; counted as if it were a Llama, whose family it is not"
+
+
+def _short(count: int) -> str:
+    for size, word, _ in SIZES:
+        if count >= size:
+            return f"{count / size:.3g} {word}"
+    return str(count)
+
+
+def _bytes(count: int) -> str:
+    for size, _, unit in SIZES:
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"
+
+
+def _hours(hours: float) -> str:
+    if 0 < hours < 0.01:
+        return "less than 0.01"
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
