@@ -43,11 +43,11 @@ _STOPS = ("stop", "stop_strings")
 _NOT_WITH_STOP = ("mask_truncated_completions", "use_transformers_continuous_batching")
 
 
-class PolicyGradientConfig(Config):
+class OnPolicyConfig(Config):
     """Settings of a training step that samples completions and rewards them. One optimizer step sees
-    `prompts_per_step` × `generations` completions."""
+    `prompts_per_step` × `generations` completions. `trl_config` names the class of TRL that they become."""
 
-    trl_config: ClassVar[str] = "GRPOConfig"
+    trl_config: ClassVar[str]
 
     steps: int = Field(default=60, ge=1, description="optimizer steps")
     learning_rate: float = Field(default=1e-6, gt=0, description="AdamW's constant learning rate")
@@ -62,7 +62,6 @@ class PolicyGradientConfig(Config):
     )
     temperature: float = Field(default=1.0, gt=0, description="of the sampled completions")
     beta: float = Field(default=0.0, ge=0, description="weight of the KL to the step's starting checkpoint")
-    loss_type: str = Field(default="dapo", description="TRL's name of the loss; dapo is the mean over all tokens")
     mix: Literal["weighted", "proportional", "temperature"] = Field(
         default="weighted",
         description="several domains: prompts by the step's weights, by weight × size of the data, or by weight ×"
@@ -79,8 +78,9 @@ class PolicyGradientConfig(Config):
     max_error_rate: float = Field(default=0.05, ge=0, le=1, description="share of failed rewards that stops the step")
     trl: dict[str, Any] = Field(default_factory=dict, description="further fields of TRL's config, passed as they are")
 
-    def workload(self) -> Workload:
-        return policy_gradient_workload(self)
+    def loss_fields(self) -> dict[str, Any]:
+        """Returns the fields of TRL's config by which this algorithm's loss is chosen."""
+        return {}
 
     @property
     def size_exponent(self) -> float:
@@ -115,10 +115,21 @@ class PolicyGradientConfig(Config):
     def _known_to_trl(cls, given: dict[str, Any]) -> dict[str, Any]:
         known = config_fields(cls.trl_config)
         for key in given:
-            if key in _OURS:
+            if key in known and key in _OURS:
                 raise ValueError(f"{key} is set by the harness; use {_OURS[key]}")
             if key not in known:
                 near = get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise ValueError(f"TRL's {cls.trl_config} has no field {key}{hint}")
         return given
+
+
+class PolicyGradientConfig(OnPolicyConfig):
+    """Settings of GRPO and of what is built on TRL's GRPOTrainer."""
+
+    trl_config: ClassVar[str] = "GRPOConfig"
+
+    loss_type: str = Field(default="dapo", description="TRL's name of the loss; dapo is the mean over all tokens")
+
+    def loss_fields(self) -> dict[str, Any]:
+        return {"loss_type": self.loss_type}
