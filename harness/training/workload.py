@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from harness.workload import Workload
 
 if TYPE_CHECKING:
-    from harness.training.config import PolicyGradientConfig
+    from harness.training.config import OnPolicyConfig
 
 _KEPT_STATES = 2
 """`save_total_limit` of the step; one more is on disk until it is whole and the oldest goes."""
 
 
-def policy_gradient_workload(config: PolicyGradientConfig) -> Workload:
+def policy_gradient_workload(config: OnPolicyConfig) -> Workload:
     """Returns what a training with this config does at most.
 
     One round of generation lasts steps_per_generation × num_iterations forward passes of completions_per_device. The
@@ -40,6 +40,6 @@ def policy_gradient_workload(config: PolicyGradientConfig) -> Workload:
     )
 
 
-def _count(config: PolicyGradientConfig, name: str, default: int) -> int:
+def _count(config: OnPolicyConfig, name: str, default: int) -> int:
     value = config.trl.get(name)
     return value if isinstance(value, int) and value > 0 else default
