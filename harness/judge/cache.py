@@ -13,8 +13,9 @@ from harness.errors import UsageError
 from harness.judge.config import JudgeConfig
 
 
-def answer_key(config: JudgeConfig, prompt: str, completion: str) -> str:
-    """Returns a hash of all that an answer hangs on: server, judge, rubric, sampling, prompt and completion."""
+def answer_key(config: JudgeConfig, prompt: str, *texts: str) -> str:
+    """Returns a hash of all that an answer hangs on: server, judge, rubric, sampling, prompt, and what is judged: a
+    completion, or two texts in their order."""
     parts = [
         config.endpoint.rstrip("/"),
         config.model,
@@ -22,7 +23,7 @@ def answer_key(config: JudgeConfig, prompt: str, completion: str) -> str:
         config.temperature,
         config.max_tokens,
         prompt,
-        completion,
+        *texts,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

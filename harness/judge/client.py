@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -21,6 +21,7 @@ from harness.interfaces import RewardResult
 from harness.judge.answers import parse_score, prompt_text, question, without_thinking
 from harness.judge.cache import AnswerCache, answer_key
 from harness.judge.config import JudgeConfig
+from harness.judge.verdicts import Comparison, Verdict, pair_question, parse_verdict
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _PASSING_STATUS = frozenset({408, 409, 425, 429})
 _EXCERPT = 120
 UNREADABLE = "the judge's answer ends in no score"
+NO_VERDICT = "the judge's answer ends in no verdict"
 
 
 @dataclass
@@ -63,20 +65,51 @@ class JudgeClient:
         Raises UsageError where the cache cannot be used.
         """
         pairs = [
-            (prompt_text(prompt), without_thinking(completion) if self.config.strip_thinking else completion)
+            (prompt_text(prompt), self._judged(completion))
             for prompt, completion in zip(prompts, completions, strict=True)
         ]
         keys = [answer_key(self.config, *pair) for pair in pairs]
         questions = {key: question(self.config.rubric, *pair) for key, pair in zip(keys, pairs, strict=True)}
+        answers = self._answers(questions)
+        return [_score(answers[key]) for key in keys]
+
+    def comparisons(
+        self, prompts: Sequence[Any], texts: Sequence[str], references: Sequence[str]
+    ) -> list[Comparison | RewardResult]:
+        """Returns for each row what the judge says of its text and its reference in both orders, or the error or
+        time-out of the order that has no verdict; `config.rubric` is that of a comparison.
+
+        As with `scores`, no question is put twice. Raises UsageError where the cache cannot be used.
+        """
+        keys: list[tuple[str, str]] = []
+        questions: dict[str, str] = {}
+        for prompt, text, reference in zip(prompts, texts, references, strict=True):
+            asked, texts_judged = prompt_text(prompt), (self._judged(text), self._judged(reference))
+            orders = (texts_judged, texts_judged[::-1])
+            keys.append((answer_key(self.config, asked, *orders[0]), answer_key(self.config, asked, *orders[1])))
+            questions |= {
+                key: pair_question(self.config.rubric, asked, *order)
+                for key, order in zip(keys[-1], orders, strict=True)
+            }
+        answers = self._answers(questions)
+        return [_comparison(answers[one], answers[other]) for one, other in keys]
+
+    def _judged(self, text: str) -> str:
+        return without_thinking(text) if self.config.strip_thinking else text
+
+    def _answers(self, questions: Mapping[str, str]) -> dict[str, str | RewardResult]:
+        """Returns by key the judge's answer to each question, from disk where it is there, or why there is none."""
         if self._cache is None:
             self._cache = AnswerCache(self.config.cache)
-        results = {key: _result(answer) for key, answer in self._cache.known(questions).items()}
-        missing = [key for key in questions if key not in results]
+        answers: dict[str, str | RewardResult] = dict(self._cache.known(questions))
+        missing = [key for key in questions if key not in answers]
         if missing:
-            results |= dict(zip(missing, self._put(missing, questions, self._cache), strict=True))
-        return [results[key] for key in keys]
+            answers |= zip(missing, self._put(missing, questions, self._cache), strict=True)
+        return answers
 
-    def _put(self, keys: Sequence[str], questions: dict[str, str], cache: AnswerCache) -> list[RewardResult]:
+    def _put(
+        self, keys: Sequence[str], questions: Mapping[str, str], cache: AnswerCache
+    ) -> Sequence[str | RewardResult]:
         import httpx2
 
         self._given_up = 0
@@ -90,7 +123,7 @@ class JudgeClient:
         ):
             return list(threads.map(lambda key: self._patiently(http, key, questions[key], cache), keys))
 
-    def _patiently(self, http: httpx2.Client, key: str, text: str, cache: AnswerCache) -> RewardResult:
+    def _patiently(self, http: httpx2.Client, key: str, text: str, cache: AnswerCache) -> str | RewardResult:
         if self._given_up >= self.config.give_up_after:
             return RewardResult.error(f"not put to the judge, as {self._given_up} questions in a row had no answer")
         failure = _Failure("not tried")
@@ -106,7 +139,7 @@ class JudgeClient:
             else:
                 self._given_up = 0
                 cache.keep(key, answer)
-                return _result(answer)
+                return answer
         with self._lock:
             self._given_up += 1
         return (RewardResult.timeout if failure.late else RewardResult.error)(failure.detail)
@@ -166,7 +199,21 @@ class JudgeClient:
         return min(self.config.longest_wait_s, self.config.backoff_s * 2.0 ** (attempt - 1)) * (1 - share / 2)
 
 
-def _result(answer: str) -> RewardResult:
+def _comparison(one: str | RewardResult, other: str | RewardResult) -> Comparison | RewardResult:
+    verdicts: list[Verdict] = []
+    for answer in (one, other):
+        if isinstance(answer, RewardResult):
+            return answer
+        verdict = parse_verdict(answer)
+        if verdict is None:
+            return RewardResult.error(f"{NO_VERDICT}: …{answer[-_EXCERPT:]!r}")
+        verdicts.append(verdict)
+    return Comparison(text_first=verdicts[0], reference_first=verdicts[1])
+
+
+def _score(answer: str | RewardResult) -> RewardResult:
+    if isinstance(answer, RewardResult):
+        return answer
     score = parse_score(answer)
     if score is None:
         return RewardResult.error(f"{UNREADABLE}: …{answer[-_EXCERPT:]!r}")

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from harness.data import DataSource, load_table, nested_subset
 from harness.errors import UsageError
 from harness.interfaces import Domain, EvaluationTask
 from harness.judge.answers import prompt_text
 from harness.judge.config import JudgeConfig
+from harness.judge.verdicts import PAIR_RUBRIC, check_places
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 METADATA = "open_ended"
+PROMPT = "the prompt: text, or a list of messages with role and content"
 
 
 class OpenEndedConfig(DataSource):
@@ -43,6 +45,26 @@ class OpenEndedConfig(DataSource):
     subset_seed: int = Field(
         default=0, ge=0, description="fixes what is held out, and which prompts smaller numbers take"
     )
+    scoring: Literal["absolute", "pairwise"] = Field(
+        default="absolute", description="score an answer by itself, or against a reference for the same prompt"
+    )
+    reference: str | None = Field(
+        default=None, description="pairwise: the column with the reference: text, or messages that end in it"
+    )
+    reference_file: Path | None = Field(
+        default=None, description="pairwise: a local file of the columns `prompt` and `reference`, not the data's own"
+    )
+    pair_rubric: str = Field(
+        default=PAIR_RUBRIC, description="pairwise: what the judge is asked, with {prompt}, {first} and {second} in it"
+    )
+
+    _has_all_places = field_validator("pair_rubric")(check_places)
+
+    @model_validator(mode="after")
+    def _has_references(self) -> Self:
+        if self.scoring == "pairwise" and self.reference is None:
+            raise ValueError("pairwise scoring wants `reference`, the column that holds what answers are compared with")
+        return self
 
     def sources(self) -> list[DataSource]:
         """Returns where the rows come from: the files, or each data set."""
@@ -52,8 +74,37 @@ class OpenEndedConfig(DataSource):
         return [first, *(DataSource(dataset=name, split=self.split) for name in self.more_datasets)]
 
     def held_out(self) -> Dataset:
-        """Returns the test items: `prompt` as text, no prompt twice. Raises UsageError where the data do not serve."""
-        return self._ordered().select(range(self.test_items)).select_columns("prompt")
+        """Returns the test items: `prompt` as text, no prompt twice, and in pairwise scoring `reference`.
+
+        Raises UsageError where the data do not serve.
+        """
+        rows = self._ordered().select(range(self.test_items)).select_columns("prompt")
+        if self.scoring == "absolute":
+            return rows
+        known = self._references()
+        missing = [prompt for prompt in rows["prompt"] if not known.get(prompt, "").strip()]
+        if missing:
+            raise UsageError(
+                f"{len(missing)} of {self.test_items} held-out prompts have no reference, first {missing[0]!r:.80}",
+                where=self._place(self._reference_sources()[0]),
+                hint=f"every held-out prompt wants a text in the column {self.reference}, or messages that end in the"
+                " assistant's",
+            )
+        return rows.add_column("reference", [known[prompt] for prompt in rows["prompt"]])
+
+    def _reference_sources(self) -> list[DataSource]:
+        return self.sources() if self.reference_file is None else [DataSource(data_files=self.reference_file)]
+
+    def _references(self) -> dict[str, str]:
+        """Returns the references by their prompts' text; of a prompt that comes twice the first one's."""
+        assert self.reference is not None, "pairwise scoring has a column"
+        found: dict[str, str] = {}
+        for source in self._reference_sources():
+            columns = {self.prompt: PROMPT, self.reference: "what answers are compared with"}
+            table = load_table(source, columns)
+            for prompt, value in zip(table[self.prompt], table[self.reference], strict=True):
+                found.setdefault(prompt_text(prompt), _reference_text(value))
+        return found
 
     def training(self) -> Dataset:
         """Returns `prompt` as text and `messages`, none of them held out. Raises UsageError as `held_out` does."""
@@ -79,17 +130,27 @@ class OpenEndedConfig(DataSource):
         return nested_subset(rows, None, self.subset_seed, "prompt")
 
     def _messages(self, source: DataSource) -> Iterator[list[dict[str, str]]]:
-        table = load_table(source, {self.prompt: "the prompt: text, or a list of messages with role and content"})
-        where = ", ".join(map(str, source.files())) or f"{source.dataset} ({source.split})"
+        table = load_table(source, {self.prompt: PROMPT})
         for number, value in enumerate(table[self.prompt], start=1):
             messages = [{"role": "user", "content": value}] if isinstance(value, str) else value
             if not _is_a_request(messages):
                 raise UsageError(
                     f"row {number} has {value!r:.60} in the column {self.prompt}",
-                    where=where,
+                    where=self._place(source),
                     hint="every row wants text, or messages with role and content that end with the user's",
                 )
             yield [{"role": message["role"], "content": message["content"]} for message in messages]
+
+    @staticmethod
+    def _place(source: DataSource) -> str:
+        return ", ".join(map(str, source.files())) or f"{source.dataset} ({source.split})"
+
+
+def _reference_text(value: Any) -> str:
+    """Returns a reference's text; the last message's where it is the assistant's, and nothing for anything else."""
+    if isinstance(value, list) and value and isinstance(value[-1], dict) and value[-1].get("role") == "assistant":
+        value = value[-1].get("content")
+    return value if isinstance(value, str) else ""
 
 
 def _is_a_request(messages: Any) -> bool:
@@ -115,7 +176,10 @@ class OpenEndedDomain(Domain):
         self.system_prompt = config.system_prompt if config.format == "chat" else None
 
     def fingerprint(self) -> str:
-        return f"{self.task}/1 " + " | ".join(source.fingerprint() for source in self.config.sources())
+        sources = self.config.sources()
+        if self.config.reference_file is not None:
+            sources.append(DataSource(data_files=self.config.reference_file))
+        return f"{self.task}/1 " + " | ".join(source.fingerprint() for source in sources)
 
     def training_data(self, seed: int) -> Dataset:
         """Returns rows of `prompt`; the same prompts for every seed, as a data set is."""
@@ -128,6 +192,8 @@ class OpenEndedDomain(Domain):
         return Dataset.from_dict({"prompt": [[*system, *turns] for turns in rows["messages"]]})
 
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
+        if self.config.scoring == "pairwise":
+            return (EvaluationTask(task=f"{self.task}_pairwise", metric="pairwise_win_rate", filter="compared"),)
         return (EvaluationTask(task=self.task, metric="judge_score", filter="judged"),)
 
     def task_folder(self) -> Path:
@@ -138,6 +204,8 @@ class OpenEndedDomain(Domain):
         config = self.config
         if config.data_files is not None:
             config = config.model_copy(update={"data_files": tuple(path.absolute() for path in config.files())})
+        if config.reference_file is not None:
+            config = config.model_copy(update={"reference_file": config.reference_file.expanduser().absolute()})
         return {METADATA: config.model_dump(mode="json")}
 
     def scored_completions(self, limit: int | None) -> int:

@@ -14,14 +14,16 @@ from lm_eval.api.task import ConfigurableTask
 
 from harness.completions import ReadsThinking
 from harness.errors import StepFailed
-from harness.judge.client import UNREADABLE, JudgeClient
+from harness.interfaces import RewardResult
+from harness.judge.client import NO_VERDICT, UNREADABLE, JudgeClient
 from harness.judge.config import JudgeConfig
 from harness.judge.open_ended import METADATA, OpenEndedConfig
+from harness.judge.verdicts import Comparison
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_JUDGE = "judged by"
+_JUDGE, _PAIR_RUBRIC = "judged by", "compared by"
 
 
 def items(open_ended: Mapping[str, Any], **_: Any) -> dict[str, Dataset]:
@@ -29,6 +31,8 @@ def items(open_ended: Mapping[str, Any], **_: Any) -> dict[str, Dataset]:
     items and nothing else."""
     config = OpenEndedConfig(**open_ended)
     rows = config.held_out()
+    if config.scoring == "pairwise":
+        rows = rows.add_column(_PAIR_RUBRIC, [config.pair_rubric] * len(rows))
     return {"test": rows.add_column(_JUDGE, [config.judge.model_dump_json()] * len(rows))}
 
 
@@ -36,24 +40,51 @@ def judged(answers: Iterable[Sequence[str]], rows: Sequence[Mapping[str, Any]]) 
     """Returns the judge's scores in the place of the answers. Raises StepFailed where one has none: a mean over the
     rest would be the score of other items."""
     flat = [(row, answer) for row, given in zip(rows, answers, strict=True) for answer in given]
-    client = JudgeClient(JudgeConfig(**json.loads(rows[0][_JUDGE])))
+    client = _client(rows)
     results = client.scores([row["prompt"] for row, _ in flat], [answer for _, answer in flat])
-    failed = [result for result in results if result.value is None]
-    if failed:
-        raise StepFailed(
-            f"{len(failed)} of {len(results)} answers have no score; the last one: {failed[-1].detail}",
-            where=f"{client.config.model} at {client.config.endpoint}",
-            hint="is the judge's server up? run again: what it has answered is kept"
-            if not all(result.detail.startswith(UNREADABLE) for result in failed)
-            else f"raise the judge's max_tokens, mend its rubric, or remove {client.config.cache} to ask anew",
-        )
+    _check([result for result in results if result.value is None], len(results), client, "score")
     return [[result.value] for result in results if result.value is not None]
+
+
+def compared(answers: Iterable[Sequence[str]], rows: Sequence[Mapping[str, Any]]) -> list[list[Comparison]]:
+    """Returns the judge's comparisons with the rows' references in the place of the answers. Raises StepFailed where
+    one has no verdict."""
+    flat = [(row, answer) for row, given in zip(rows, answers, strict=True) for answer in given]
+    client = _client(rows)
+    references = [row["reference"] for row, _ in flat]
+    results = client.comparisons([row["prompt"] for row, _ in flat], [answer for _, answer in flat], references)
+    _check([result for result in results if isinstance(result, RewardResult)], len(results), client, "verdict")
+    return [[result] for result in results if isinstance(result, Comparison)]
+
+
+def _client(rows: Sequence[Mapping[str, Any]]) -> JudgeClient:
+    config = JudgeConfig(**json.loads(rows[0][_JUDGE]))
+    rubric = rows[0].get(_PAIR_RUBRIC, config.rubric)
+    return JudgeClient(config.model_copy(update={"rubric": rubric}))
+
+
+def _check(failed: Sequence[RewardResult], count: int, client: JudgeClient, wanted: str) -> None:
+    if failed:
+        unreadable = all(result.detail.startswith((UNREADABLE, NO_VERDICT)) for result in failed)
+        raise StepFailed(
+            f"{len(failed)} of {count} answers have no {wanted}; the last one: {failed[-1].detail}",
+            where=f"{client.config.model} at {client.config.endpoint}",
+            hint=f"raise the judge's max_tokens, mend its rubric, or remove {client.config.cache} to ask anew"
+            if unreadable
+            else "is the judge's server up? run again: what it has answered is kept",
+        )
 
 
 def score(item: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
     """Returns the judge's score of an item's answer, from 0 to 1."""
     [[value]] = results
     return {"judge_score": value}
+
+
+def win_rate(item: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
+    """Returns what an item's answer is worth against its reference, 1, ½ or 0, and whether the order decided it."""
+    [[comparison]] = results
+    return {"pairwise_win_rate": comparison.value, "order_flip_share": float(comparison.flipped)}
 
 
 class OpenEndedTask(ReadsThinking, ConfigurableTask):  # type: ignore[misc]
