@@ -75,20 +75,22 @@ class BaseNode(Node):
 class TrainNode(Node):
     """A training of `parents[0]` on `domains` (weights by name, ordered by name) with `algorithm`.
 
-    earlier: the domains trained before, by name, where the algorithm replays them; the key covers them.
+    earlier: the domains trained before, by name, where the algorithm replays them; the key covers them. launch:
+    accelerate's config where the step runs in several processes.
     """
 
     algorithm: PluginUse
     domains: Mapping[str, float]
     earlier: tuple[str, ...] = ()
+    launch: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecoverNode(Node):
     """A recovery of `target` on `parents[-1]`; `parents` is the whole lineage from the base, `peak` an index into it.
 
-    training: the algorithm that a recovery which trains was given, resolved; None for training-free ones. earlier: as
-    of a training, where that algorithm replays.
+    training: the algorithm that a recovery which trains was given, resolved; None for training-free ones. earlier,
+    launch: as of a training, where there is that algorithm.
     """
 
     recovery: PluginUse
@@ -96,6 +98,7 @@ class RecoverNode(Node):
     peak: int
     training: PluginUse | None = None
     earlier: tuple[str, ...] = ()
+    launch: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

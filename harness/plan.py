@@ -30,6 +30,9 @@ from harness.protocol import DeclaredDomain, Protocol, RecoverStep, Step, TrainS
 from harness.registry import Registry
 from harness.specs import AlgorithmSpec
 
+_PLACE_OF_LAUNCH = frozenset({"main_process_ip", "main_process_port", "gpu_ids", "debug"})
+"""Keys of accelerate's config that say where processes meet, not what they compute."""
+
 AnyNode = TypeVar("AnyNode", bound=Node)
 
 
@@ -127,6 +130,7 @@ class _Planner:
             parent=parent,
             algorithm=_plugin_part(step.algorithm),
             domains=[[_domain_part(self._domains[name]), weight] for name, weight in step.domains.items()],
+            **self._launched(),
         )
         return TrainNode(
             key=key,
@@ -137,7 +141,15 @@ class _Planner:
             algorithm=step.algorithm,
             domains=step.domains,
             earlier=self._earlier(step.algorithm, lineage, step.domains),
+            launch=self._protocol.launch,
         )
+
+    def _launched(self) -> dict[str, Any]:
+        """Returns what a key covers of the launch: how many processes share the work changes every sum in it."""
+        launch = self._protocol.launch
+        if launch is None:
+            return {}
+        return {"launch": {key: value for key, value in launch.items() if key not in _PLACE_OF_LAUNCH}}
 
     def _earlier(
         self, algorithm: PluginUse, lineage: Sequence[CheckpointNode], trained: Collection[str]
@@ -163,6 +175,7 @@ class _Planner:
             training=_plugin_part(step.training) if step.training is not None else None,
             target=_domain_part(self._domains[step.target]),
             peak=step.peak,
+            **(self._launched() if step.training is not None else {}),
         )
         return RecoverNode(
             key=key,
@@ -175,6 +188,7 @@ class _Planner:
             peak=step.peak,
             training=step.training,
             earlier=self._earlier(step.training, lineage, [step.target]) if step.training is not None else (),
+            launch=self._protocol.launch if step.training is not None else None,
         )
 
     def _evaluate(self, checkpoint: CheckpointNode) -> None:

@@ -110,7 +110,7 @@ class Runner:
         self._command = list(command)
         self._global_arguments = list(global_arguments)
         self._arguments = list(arguments)
-        self._executor = Executor(plan, registry, store, evaluator=evaluator)
+        self._executor = Executor(plan, registry, store, evaluator=evaluator, command=self._exec_node)
         self._folder = RunFolder(run_folder_of(run_root, plan))
         self._events = NodeEvents(self._folder, plan, registry, store, reporter)
 

@@ -36,10 +36,13 @@ def exec_node(
 ) -> None:
     """Make one node of a protocol's plan, given that the store holds what it starts from. For engines."""
     import os
+    import sys
 
     from rich.console import Console
 
     from harness.execution import Executor
+    from harness.execution.executor import silent
+    from harness.execution.launching import is_first_rank, rank_folder
     from harness.plan import make_plan
     from harness.preconditions import check_needs, check_writable
     from harness.progress import PlainReporter
@@ -57,8 +60,13 @@ def exec_node(
     reporter = PlainReporter(Console(stderr=True, highlight=False))
     reporter.name(node.label)
     store = Store(root / "store", waiting=lambda waited: reporter.note(f"waiting: another process is making {waited}"))
+    executor = Executor(plan, registry, store, command=lambda _: [sys.executable, "-m", "harness", *sys.argv[1:]])
+    rank = rank_folder()
     with told_to_a_person():
-        Executor(plan, registry, store).execute(node.key, reporter.progress)
+        if rank is None:
+            executor.execute(node.key, reporter.progress)
+        else:
+            executor.execute_rank(node.key, rank, reporter.progress if is_first_rank() else silent)
 
 
 def find_node(plan: Plan, key: str) -> Node:

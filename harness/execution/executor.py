@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.checkpoint import check_checkpoint
 from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution.json_data import write_json
+from harness.execution.launching import is_first_rank, launch
 from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
 from harness.execution.seeds import named_seed
 from harness.interfaces import (
@@ -25,7 +26,6 @@ from harness.interfaces import (
     StepResult,
     TaskSet,
     TrainingContext,
-    TrainingDomain,
 )
 from harness.nodes import (
     BaseNode,
@@ -52,10 +52,23 @@ def silent(done: int, total: int, metrics: Mapping[str, float]) -> None:
 
 
 class Executor:
-    """Makes the nodes of one plan into one store. `evaluator` is lm-eval's unless given."""
+    """Makes the nodes of one plan into one store.
 
-    def __init__(self, plan: Plan, registry: Registry, store: Store, *, evaluator: Evaluator | None = None) -> None:
+    evaluator: lm-eval's unless given. command: returns the `harness exec-node` command that makes the node of a key,
+    for steps that are launched in several processes.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        registry: Registry,
+        store: Store,
+        *,
+        evaluator: Evaluator | None = None,
+        command: Callable[[str], Sequence[str]] | None = None,
+    ) -> None:
         self.plan = plan
+        self._command = command
         self.store = store
         self.registry = registry
         self.parts = Parts(registry)
@@ -78,7 +91,20 @@ class Executor:
             if self.store.has(key):
                 return
             with self.store.writing(key) as folder:
-                self._make(node, folder, progress)
+                if isinstance(node, TrainNode | RecoverNode) and node.launch is not None:
+                    self._launch(node, node.launch, folder)
+                else:
+                    self._make(node, folder, progress)
+
+    def execute_rank(self, key: str, folder: Path, progress: Progress = silent) -> None:
+        """Does this process's part of a launched step, whose files rank 0 writes to `folder`. Raises as `execute`."""
+        self._make(self.plan.nodes[key], folder, progress)
+
+    def _launch(self, node: TrainNode | RecoverNode, config: Mapping[str, Any], folder: Path) -> None:
+        if self._command is None:
+            raise StepFailed("a step in several processes is started by `harness run` or `exec-node`", where=node.label)
+        self._workplace(node, folder)
+        launch(self._command(node.key), config, folder, self.store.scratch(node.key), node.label)
 
     def _is_there(self, key: str) -> bool:
         return isinstance(self.plan.nodes[key], BaseNode) or self.store.has(key)
@@ -99,10 +125,7 @@ class Executor:
         registered = self.parts.registered(node.algorithm)
         work, metrics = self._workplace(node, folder)
         domains = LazyDomains(self.plan.domains, self.parts)
-        trained = [
-            TrainingDomain(name=name, domain=domains[name].domain, reward=domains[name].reward, weight=weight)
-            for name, weight in node.domains.items()
-        ]
+        trained = [replace(domains[name], weight=weight) for name, weight in node.domains.items()]
         algorithm = self.parts.algorithm(node.algorithm)
         context = TrainingContext(
             checkpoint=self._checkpoint(node.parents[0]),
@@ -200,7 +223,12 @@ class Executor:
         return _made(scratch / "work"), scratch / "metrics.jsonl"
 
     def _keep(self, registered: Registered, result: StepResult, folder: Path, metrics: Path) -> None:
-        """Checks the model that a step left and writes the rest of its folder. Raises PluginError for no model."""
+        """Checks the model that a step left and writes the rest of its folder. Raises PluginError for no model.
+
+        Of several ranks only the first does: the others have left nothing.
+        """
+        if not is_first_rank():
+            return
         try:
             check_checkpoint(folder / "model")
         except CheckpointError as error:

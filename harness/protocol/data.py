@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.nodes import EvaluationSettings, PluginUse
 
@@ -48,7 +49,8 @@ Step = TrainStep | RecoverStep
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """What a protocol file says. text: as it was written. model_label: the model's name for people."""
+    """What a protocol file says. text: as it was written. model_label: the model's name for people. launch:
+    accelerate's config for training steps, None where they run in one process."""
 
     name: str
     summary: str
@@ -62,3 +64,4 @@ class Protocol:
     methods: Mapping[str, tuple[Step, ...]]
     probes: tuple[PluginUse, ...]
     allow: frozenset[str]
+    launch: Mapping[str, Any] | None = None

@@ -15,6 +15,7 @@ from harness.errors import UsageError
 from harness.nodes import EvaluationSettings, PluginUse
 from harness.protocol.data import DeclaredDomain, Protocol, Step
 from harness.protocol.faults import Faults, describe, near_match, validate
+from harness.protocol.launch import read_launch
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import DEFAULT_MODEL, ProtocolFile
 from harness.protocol.source import KeyPath, read_source
@@ -67,6 +68,7 @@ def load_protocol(
     domains = sections.domains()
     every_method = sections.methods(tuple(sections.mapping("domains")))
     probes = sections.probes()
+    launch = read_launch(source.data.get("launch"), path, faults)
     faults.check()
     assert model is not None, "a model that is not there is a fault"
     file = validate(ProtocolFile, source.data)
@@ -83,6 +85,7 @@ def load_protocol(
         methods=every_method if methods is None else _chosen_methods(methods, every_method),
         probes=probes,
         allow=frozenset(file.allow),
+        launch=launch,
     )
 
 

@@ -47,6 +47,12 @@ class EvaluateSection(Config):
     )
 
 
+class LaunchSection(Config):
+    """How training steps are started in several processes."""
+
+    accelerate: dict[str, Any] | str = Field(description="What accelerate's config file holds, or its path.")
+
+
 class ProtocolFile(Config):
     """A protocol: a model, the domains, and the methods to compare on them."""
 
@@ -58,6 +64,7 @@ class ProtocolFile(Config):
     requires: list[str] = Field(default_factory=list, description="Plugin distributions needed: harness-foo>=1.2.")
     domains: dict[Name, dict[str, Any]] = Field(min_length=1, description="The leaderboard's columns, by name.")
     train: dict[str, Any] = Field(default_factory=dict, description="Defaults of every training step.")
+    launch: LaunchSection | None = Field(None, description="Training steps in several processes; null for one.")
     evaluate: EvaluateSection = Field(default_factory=EvaluateSection)
     methods: dict[Name, Annotated[list[Any], Field(min_length=1)]] = Field(
         min_length=1, description="The leaderboard's rows: a pipeline of steps each."

@@ -1,0 +1,70 @@
+"""A child of this program, run to its end: what it prints passed on, and its error told as the child told it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from harness.errors import ExitCode, PluginError, StepFailed, UsageError
+from harness.interruption import Terminated
+
+LINES_KEPT = 400
+ERROR = "error: "
+
+
+def run_child(arguments: Sequence[str], *, label: str, environment: Mapping[str, str] | None = None) -> None:
+    """Returns once the child ended well. label: the step's, for errors. environment: over this process's own.
+
+    Raises what the child ended with: KeyboardInterrupt, Terminated, UsageError, PluginError or StepFailed.
+    """
+    last: deque[str] = deque(maxlen=LINES_KEPT)
+    child = subprocess.Popen(
+        list(arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, **(environment or {})},
+    )
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            last.append(line.rstrip())
+            if not line.startswith(ERROR):
+                sys.stderr.write(line)
+        code = child.wait()
+    except BaseException:
+        child.terminate()  # it ends as this process does: what is half-done removed, the rest resumable
+        child.wait()
+        raise
+    if code != ExitCode.DONE:
+        _raise(code, label, list(last))
+
+
+def _raise(code: int, label: str, lines: list[str]) -> None:
+    if code == ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if code == ExitCode.STOPPED:
+        raise Terminated
+    begins = [number for number, line in enumerate(lines) if line.startswith(ERROR)]
+    if not begins:
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        raise StepFailed(
+            f"the process of this step {how}",
+            where=label,
+            hint="a process that is killed without a word has often run out of memory",
+        )
+    told = lines[begins[-1]].strip().removeprefix(ERROR).removeprefix(f"{label}: ")
+    hint: list[str] = []
+    for line in lines[begins[-1] + 1 :]:
+        if not line.startswith(" "):
+            break
+        hint.append(line.strip().removeprefix("→").strip())
+    kinds: dict[int, type[StepFailed] | type[UsageError] | type[PluginError]] = {
+        ExitCode.USAGE: UsageError,
+        ExitCode.PLUGIN: PluginError,
+    }
+    raise kinds.get(code, StepFailed)(told, where=label, hint=" ".join(hint))

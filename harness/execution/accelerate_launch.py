@@ -1,0 +1,14 @@
+"""`accelerate launch` in a process that ends with the one that started it; run as a module, with its arguments."""
+
+from __future__ import annotations
+
+import os
+
+from harness.execution.launching import PARENT_VARIABLE
+from harness.execution.parent_process import end_with
+
+if __name__ == "__main__":
+    end_with(int(os.environ[PARENT_VARIABLE]))
+    from accelerate.commands.launch import main
+
+    main()
