@@ -46,6 +46,10 @@ OWN_SETTINGS: dict[str, dict[str, object]] = {
         "mmlu_pro": {"data_files": FIXTURES / "qa" / "mmlu_pro.parquet", "test_share": 0.5},
     },
     "mmlu-pro": {"data_files": FIXTURES / "qa" / "mmlu_pro.parquet"},
+    "instruction-following": {
+        "data_files": FIXTURES / "ifollow" / "nemotron.jsonl",
+        "test": {"data_files": FIXTURES / "ifollow" / "ifeval.jsonl"},
+    },
 }
 """Config keys of single domains and rewards, by name: fixture files in the place of what is fetched."""
 

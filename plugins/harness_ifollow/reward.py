@@ -1,0 +1,48 @@
+"""The reward: the fraction of a row's constraints that a completion meets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness import NoConfig, Reward, RewardBatch, RewardResult
+from harness_ifollow.answers import checked_text
+from harness_ifollow.checkers import constraints_of, ifeval, met
+from harness_ifollow.sentence_data import fetch_sentence_data
+
+
+class InstructionReward(Reward):
+    """The share of the constraints in the row's `instruction_id_list` and `kwargs` that hold after the thinking.
+
+    `kwargs` is a list of mappings, or JSON text of one; a row's `thinks` says that the thinking has to have ended. A
+    completion without an answer gets 0. A row whose constraints cannot be checked is an error.
+    """
+
+    def __init__(self, config: NoConfig) -> None:
+        pass
+
+    def fetch(self) -> None:
+        """Downloads the data of nltk that two of the checkers need. Raises UsageError where they cannot be had."""
+        ifeval()
+        fetch_sentence_data()
+
+    def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
+        """Returns one result a row. Raises UsageError where the packages that lm-eval's checkers need are missing."""
+        ifeval()
+        return [self._score(text, row) for text, row in zip(batch.completions, batch.rows, strict=True)]
+
+    def _score(self, completion: str, row: Mapping[str, Any]) -> RewardResult:
+        if missing := [name for name in ("instruction_id_list", "kwargs") if row.get(name) is None]:
+            return RewardResult.error(f"the row has no column {', '.join(missing)}")
+        try:
+            constraints = constraints_of(row["instruction_id_list"], row["kwargs"])
+        except ValueError as error:
+            return RewardResult.error(f"the row cannot be used: {error}")
+        for one in constraints:
+            if (fault := one.fault()) is not None:
+                return RewardResult.error(fault)
+        try:
+            verdicts = met(constraints, checked_text(completion, thinks=bool(row.get("thinks", False))))
+        except Exception as error:  # lm-eval's checkers are not ours, and one odd text must not stop a step
+            return RewardResult.error(f"a checker failed: {type(error).__name__}: {error}")
+        return RewardResult.ok(sum(verdicts) / len(verdicts))
