@@ -31,6 +31,7 @@ from harness.interfaces import (
     TrainingContext,
     TrainingDomain,
 )
+from harness.reward_scoring import Scoring, score_rewards, score_together
 from harness.reward_use import RewardUse
 from harness.specs import (
     AlgorithmSpec,
@@ -81,6 +82,7 @@ __all__ = [
     "RewardUse",
     "RunFinished",
     "RunStarted",
+    "Scoring",
     "StepFailed",
     "StepFinished",
     "StepResult",
@@ -92,4 +94,6 @@ __all__ = [
     "UsageError",
     "Workload",
     "hookimpl",
+    "score_rewards",
+    "score_together",
 ]

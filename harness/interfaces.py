@@ -7,7 +7,7 @@ whose `fingerprint` is asked for by `harness plan`: keep their heavy imports ins
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -149,11 +149,15 @@ Outcome = Literal["ok", "abstain", "error", "timeout"]
 
 @dataclass(frozen=True, slots=True)
 class RewardResult:
-    """The reward of one completion. Only `ok` has a value; the others say in `detail` why they have none."""
+    """The reward of one completion. Only `ok` has a value; the others say in `detail` why they have none.
+
+    parts: what a reward made of several got from each, by name; logged and counted beside the whole.
+    """
 
     outcome: Outcome
     value: float | None = None
     detail: str = ""
+    parts: Mapping[str, RewardResult] = field(default_factory=dict, hash=False)
 
     @classmethod
     def ok(cls, value: float) -> RewardResult:
@@ -193,8 +197,13 @@ class Reward(ABC):
         """Downloads what scoring needs, so that a later run does without the network. Nothing, unless overridden."""
 
     @abstractmethod
-    def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
-        """Returns one result a row, in order. A row's fault is an `error` result, never a zero and never raised."""
+    def score(self, batch: RewardBatch) -> Sequence[RewardResult] | Awaitable[Sequence[RewardResult]]:
+        """Returns one result a row, in order. A row's fault is an `error` result, never a zero and never raised.
+
+        May be `async def`: the asynchronous rewards of one batch wait together. Every batch has an event loop of its
+        own, so what belongs to a loop, such as a client's connections, is opened in here. `harness.score_rewards` calls
+        either kind.
+        """
 
 
 # ------------------------------------------------------------------------------------------ training, recovery
@@ -202,12 +211,16 @@ class Reward(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingDomain:
-    """A domain as a training step sees it: its reward loaded, and its weight in the mix (1.0 is its fair share)."""
+    """A domain as a training step sees it: its reward loaded, and its weight in the mix (1.0 is its fair share).
+
+    reward_label: the reward's distribution and name, for what is told to a person.
+    """
 
     name: str
     domain: Domain
     reward: Reward
     weight: float = 1.0
+    reward_label: str = ""
 
 
 class Progress(Protocol):

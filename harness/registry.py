@@ -33,6 +33,7 @@ DISTRIBUTION = "mdrl-harness"
 KEYED_SOURCE = (
     "interfaces.py",
     "reward_use.py",
+    "reward_scoring.py",
     "data",
     "training",
     "weights",

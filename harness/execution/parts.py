@@ -76,7 +76,12 @@ class LazyDomains(Mapping[str, TrainingDomain]):
 
     def __getitem__(self, name: str) -> TrainingDomain:
         use = self._uses[name]
-        return TrainingDomain(name=name, domain=self._parts.domain(use.plugin), reward=self._parts.reward(use.reward))
+        return TrainingDomain(
+            name=name,
+            domain=self._parts.domain(use.plugin),
+            reward=self._parts.reward(use.reward),
+            reward_label=described(self._parts.registered(use.reward)),
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._uses)
@@ -113,7 +118,10 @@ def plugin_faults(registered: Registered, label: str, root: Path | None = None) 
     """
     try:
         yield
-    except HarnessError:
+    except HarnessError as error:
+        told = disk_error(error, root) if root is not None and error.__cause__ is not None else None
+        if told is not None:
+            raise told from error
         raise
     except (Exception, SystemExit) as error:
         told = disk_error(error, root) if root is not None else None

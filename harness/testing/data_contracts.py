@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import CheckpointError, HarnessError
-from harness.interfaces import BaseModel, Domain, EvaluationTask, Outcome, Reward, RewardBatch, RewardResult
+from harness.errors import CheckpointError
+from harness.interfaces import BaseModel, Domain, EvaluationTask, Reward, RewardBatch, RewardResult
+from harness.reward_scoring import score_rewards
 from harness.testing.requirement import require
 
 if TYPE_CHECKING:
@@ -125,23 +126,13 @@ def _check_tasks(tasks: Sequence[EvaluationTask], folder: Path, metadata: Mappin
 
 def _scored(reward: Reward, rows: Sequence[Mapping[str, Any]], completions: Sequence[str]) -> list[RewardResult]:
     batch = RewardBatch(prompts=[row["prompt"] for row in rows], completions=list(completions), rows=list(rows))
-    try:
-        results = list(reward.score(batch))
-    except HarnessError:
-        raise
-    except Exception as error:
-        require(False, f"score raised {type(error).__name__}: {error}", "a row's fault is RewardResult.error(detail)")
-        raise
-    require(len(results) == len(rows), f"score gave {len(results)} results for {len(rows)} rows")
+    results = score_rewards(reward, batch, label=f"reward {type(reward).__name__}")
     for result in results:
-        require(isinstance(result, RewardResult), f"score gave {result!r}", "give harness.RewardResult")
-        require(result.outcome in get_args(Outcome), f"a result has the outcome {result.outcome!r}")
-        if result.outcome == "ok":
-            value = result.value
-            require(value is not None and math.isfinite(value), f"an ok result has the value {value!r}")
-        else:
-            require(result.value is None, f"a result that is {result.outcome} has a value", "an error is never a zero")
-            require(bool(result.detail), f"a result that is {result.outcome} has no detail", "say why")
+        require(
+            result.outcome == "ok" or bool(result.detail),
+            f"a result that is {result.outcome} has no detail",
+            "say why",
+        )
     return results
 
 

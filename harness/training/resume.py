@@ -20,17 +20,17 @@ _MARKER = "COMPLETE.json"
 
 @dataclass(frozen=True, kw_only=True)
 class ResumableState:
-    """A complete state: its folder, how many optimizer steps it holds, and the outcomes of their rewards by domain."""
+    """A complete state: its folder, how many optimizer steps it holds, and the record of this rank's rewards."""
 
     folder: Path
     step: int
-    reward_outcomes: Mapping[str, Mapping[str, int]]
+    rewards: Mapping[str, Any]
 
 
 class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
     """Marks each of Trainer's checkpoints once it is on disk, for Trainer's own save is not atomic.
 
-    The mark holds what Trainer's state does not: the outcomes of the rewards so far.
+    The mark holds what Trainer's state does not: the record of the rewards so far.
     """
 
     def __init__(self, router: RewardRouter) -> None:
@@ -42,7 +42,7 @@ class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformer
             if path.is_file():
                 _sync(path)
         mark = folder / f"{_MARKER}.tmp"
-        mark.write_text(json.dumps(self.router.counts), encoding="utf-8")
+        mark.write_text(json.dumps(self.router.record.as_json()), encoding="utf-8")
         _sync(mark)
         mark.rename(folder / _MARKER)
         _sync(folder)
@@ -53,9 +53,9 @@ def newest_complete(scratch: Path) -> ResumableState | None:
     states = []
     for folder in scratch.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
         if (folder / _MARKER).exists():
-            outcomes = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+            rewards = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
             step = int(folder.name.rsplit("-", 1)[1])
-            states.append(ResumableState(folder=folder, step=step, reward_outcomes=outcomes))
+            states.append(ResumableState(folder=folder, step=step, rewards=rewards))
         else:
             shutil.rmtree(folder)
     return max(states, key=lambda state: state.step, default=None)

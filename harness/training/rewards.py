@@ -1,92 +1,120 @@
 """Routes each completion to its own domain's reward, and counts what comes back.
 
-An error or a time-out is never a reward of zero: TRL gets None for it, and past `max_error_rate` the step stops.
+An error or a time-out is never a reward of zero: TRL gets None for it, leaves it out of its group's mean and standard
+deviation, and gives it no advantage. Past `max_error_rate` the step stops.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.completions import THINK_START, whole_completion
 from harness.errors import StepFailed
-from harness.interfaces import RewardBatch, RewardResult, TrainingDomain
+from harness.interfaces import RewardBatch, TrainingDomain
+from harness.reward_scoring import Scoring, finished, score_together, timed_rewards
 from harness.training.endings import Endings
+from harness.training.reward_record import RewardRecord, mean_of_parts
 
 LogMetric = Callable[[str, float], None]
 
 DOMAIN_COLUMN = "domain"
 TRUNCATED = "truncated"
 """The metric with the share of a step's completions that reached the longest length; `truncated/<domain>` of one's."""
+SECONDS = "reward_seconds"
+"""The metric `reward_seconds/<domain>` has the wall time of a step's rewards, `…/<part>` that of a part."""
 _FEWEST_FOR_A_RATE = 20
 
 
 class RewardRouter:
-    """A TRL reward function over several domains; `counts` has, for each domain, how often each outcome came back."""
+    """A TRL reward function over several domains; `record` has what came back so far."""
 
     __name__ = "reward"  # TRL names its metrics after the function
 
     def __init__(self, domains: Sequence[TrainingDomain], max_error_rate: float) -> None:
         self.domains = {domain.name: domain for domain in domains}
         self.max_error_rate = max_error_rate
-        self.counts: dict[str, Counter[str]] = {name: Counter() for name in self.domains}
-        self._last_detail: dict[str, str] = {}
+        self.record = RewardRecord(list(self.domains))
+        self._detail: dict[str, str] = {}
         self._endings: Endings | None = None
         self._chat_opens_thinking = False
+
+    @property
+    def counts(self) -> Mapping[str, Counter[str]]:
+        """Returns, for each domain, how often each outcome came back."""
+        return self.record.outcomes
 
     def read_with(self, endings: Endings, *, chat_opens_thinking: bool) -> None:
         """Takes what is known of the completions' ends, and whether the chat template opens the thinking."""
         self._endings, self._chat_opens_thinking = endings, chat_opens_thinking
 
     def __call__(self, *, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        """Returns one reward a row, None where there is none. Raises StepFailed on an unrouted row, a broken contract,
-        or too many errors."""
+        """Returns one reward a row, None where there is none.
+
+        Raises StepFailed on an unrouted row or too many errors, PluginError on a reward that breaks its contract.
+        """
         log_metric = columns.get("log_metric") or _nothing
         routes = columns.get(DOMAIN_COLUMN)
         if routes is None or len(routes) != len(prompts):
             raise StepFailed(f"the training data have no column {DOMAIN_COLUMN!r}, so no row has a reward")
         rows = _rows(columns, len(prompts))
-        rewards: list[float | None] = [None] * len(prompts)
-        for name in sorted(set(routes)):
-            indices = [index for index, route in enumerate(routes) if route == name]
-            results = self._score(
-                name, [prompts[i] for i in indices], [completions[i] for i in indices], [rows[i] for i in indices]
+        texts = [self._text(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
+        indices = {name: [i for i, route in enumerate(routes) if route == name] for name in sorted(set(routes))}
+        scorings = [
+            self._scoring(
+                name,
+                RewardBatch(
+                    prompts=[prompts[i] for i in own], completions=[texts[i] for i in own], rows=[rows[i] for i in own]
+                ),
             )
-            for index, result in zip(indices, results, strict=True):
+            for name, own in indices.items()
+        ]
+        with timed_rewards() as seconds:
+            scored = finished(score_together(scorings))
+        rewards: list[float | None] = [None] * len(prompts)
+        for (name, own), results in zip(indices.items(), scored, strict=True):
+            for index, result in zip(own, results, strict=True):
                 rewards[index] = result.value
+            self.record.add(name, results)
+            failures = [result.detail for result in results if result.outcome in ("error", "timeout")]
+            if failures:
+                self._detail[name] = failures[0]
             values = [result.value for result in results if result.value is not None]
             if values:
                 log_metric(f"reward/{name}", sum(values) / len(values))
+            for part, mean in mean_of_parts(results).items():
+                log_metric(f"reward/{name}/{part}", mean)
+        self.record.add_seconds(seconds)
+        for name, spent in seconds.items():
+            log_metric(f"{SECONDS}/{name}", spent)
         self._log_truncated(routes, columns.get("completion_ids"), log_metric)
         self._stop_on_errors()
         return rewards
 
-    def go_on_from(self, outcomes: Mapping[str, Mapping[str, int]]) -> None:
-        """Takes over the counts of a resumed step."""
-        self.counts = {name: Counter(outcomes.get(name, {})) for name in self.domains}
+    def go_on_from(self, record: Mapping[str, Any]) -> None:
+        """Takes over the record of a resumed step, as plain data."""
+        self.record = RewardRecord.from_json(list(self.domains), record)
 
-    def _score(
-        self, name: str, prompts: list[Any], completions: list[Any], rows: list[Mapping[str, Any]]
-    ) -> Sequence[RewardResult]:
+    def check_any_scored(self) -> None:
+        """Raises StepFailed where all rewards of a domain failed, which of few completions no error rate tells."""
+        for name, counts in self.counts.items():
+            failed = counts["error"] + counts["timeout"]
+            if failed == counts.total() and self.max_error_rate < 1 and failed:
+                raise self._failure(name, f"all {failed} rewards of {name} failed")
+
+    def _scoring(self, name: str, batch: RewardBatch) -> Scoring:
         if name not in self.domains:
             raise StepFailed(
                 f"a training row belongs to the domain {name!r}, which has no reward here",
                 hint=f"the step trains on {', '.join(self.domains)}",
             )
-        texts = [self._text(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
-        batch = RewardBatch(prompts=prompts, completions=texts, rows=rows)
-        reward = self.domains[name].reward
-        results = reward.score(batch)
-        _check_contract(
-            results, len(prompts), where=f"reward of {name} ({type(reward).__module__}.{type(reward).__name__})"
-        )
-        for result in results:
-            self.counts[name][result.outcome] += 1
-            if result.outcome in ("error", "timeout"):
-                self._last_detail[name] = result.detail
-        return results
+        return Scoring(name=name, reward=self.domains[name].reward, batch=batch, label=self._label(name))
+
+    def _label(self, name: str) -> str:
+        domain = self.domains[name]
+        kind = type(domain.reward)
+        return f"{domain.reward_label or f'{kind.__module__}.{kind.__name__}'} (reward of {name})"
 
     def _text(self, prompt: Any, completion: Any) -> str:
         """Returns a completion's text up to where it ends, a thought that the prompt has opened opened again."""
@@ -110,27 +138,20 @@ class RewardRouter:
         for name, counts in self.counts.items():
             failed, total = counts["error"] + counts["timeout"], counts.total()
             if total >= _FEWEST_FOR_A_RATE and failed > self.max_error_rate * total:
-                raise StepFailed(
-                    f"{failed} of {total} rewards of {name} failed, more than the {self.max_error_rate:.0%} allowed;"
-                    f" the last one: {self._last_detail.get(name, 'before this process')}",
-                    hint="mend the reward, or raise max_error_rate of the training step",
-                )
+                told = f"{failed} of {total} rewards of {name} failed, more than the {self.max_error_rate:.0%} allowed"
+                raise self._failure(name, told)
+
+    def _failure(self, name: str, told: str) -> StepFailed:
+        errors, timeouts = self.counts[name]["error"], self.counts[name]["timeout"]
+        return StepFailed(
+            f"{told} ({errors} errors, {timeouts} time-outs): {self._detail.get(name, 'before this process')}",
+            where=self._label(name),
+            hint="mend the reward, or raise max_error_rate of the training step",
+        )
 
 
 def _nothing(name: str, value: float) -> None:
     pass
-
-
-def _check_contract(results: Sequence[RewardResult], expected: int, *, where: str) -> None:
-    if len(results) != expected:
-        raise StepFailed(f"{len(results)} results for {expected} completions", where=where)
-    for result in results:
-        if not isinstance(result, RewardResult):
-            raise StepFailed(f"a result is {result!r}, not a RewardResult", where=where)
-        value = result.value
-        numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if (result.outcome == "ok") != numeric or (result.outcome != "ok" and value is not None):
-            raise StepFailed(f"a result with outcome {result.outcome} has the value {value!r}", where=where)
 
 
 def _rows(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:

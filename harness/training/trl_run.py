@@ -53,16 +53,17 @@ def train_with_trl(
     trainer.add_callback(CompleteCheckpoints(router))
     resume = newest_complete(context.scratch)
     if resume is not None:
-        router.go_on_from(resume.reward_outcomes)
+        router.go_on_from(resume.rewards)
     keep_metrics_until(context.metrics, resume.step if resume else 0)
     trainer.train(resume_from_checkpoint=str(resume.folder) if resume else None)
+    router.check_any_scored()
     trainer.model.save_pretrained(context.output)
     tokenizer.save_pretrained(context.output)
     rows = [json.loads(line) for line in context.metrics.read_text(encoding="utf-8").splitlines()]
     return StepResult(
         cost=_cost(rows, router),
         report={
-            "reward_outcomes": {name: dict(counts) for name, counts in router.counts.items()},
+            **router.record.report(),
             # Completions that reached max_completion_length: where many do, the length is the reward's limit.
             "truncated_share": _mean(rows, TRUNCATED),
             "truncated_share_of": {name: _mean(rows, f"{TRUNCATED}/{name}") for name in router.counts},

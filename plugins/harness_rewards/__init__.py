@@ -1,4 +1,4 @@
-"""Rewards that any domain can use: a reward model, and an LLM as judge."""
+"""Rewards that any domain can use: a reward model, an LLM as judge, and a weighted sum of rewards."""
 
 from __future__ import annotations
 
@@ -21,4 +21,10 @@ def harness_rewards() -> Iterator[RewardSpec]:
         load="harness.judge:JudgeReward",
         config="harness.judge:JudgeConfig",
         needs=frozenset({"network"}),
+    )
+    yield RewardSpec(
+        name="composite",
+        summary="The weighted sum of other rewards, each part logged",
+        load="harness_rewards.composite:Composite",
+        config="harness_rewards.composite:CompositeConfig",
     )

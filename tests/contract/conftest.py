@@ -40,6 +40,7 @@ OWN_SETTINGS: dict[str, dict[str, object]] = {
     },
     "jsonl": {"data_files": FIXTURES / "jsonl" / "sums.jsonl", "template": "Q: {prompt}? A:"},
     "regex": {"pattern": r"answer is (\w+)"},
+    "composite": {"parts": {"right": {"reward": "exact-match"}, "judged": {"reward": {"use": "judge", **NO_JUDGE}}}},
     "qa": {"data_files": FIXTURES / "qa" / "super_gpqa.jsonl", "strata": ["discipline"]},
     "super-gpqa": {
         "data_files": FIXTURES / "qa" / "super_gpqa.jsonl",

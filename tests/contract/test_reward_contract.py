@@ -53,10 +53,10 @@ def test_every_outcome_keeps_it(check_small):
         (small(lambda prompt, completion: 0.5), "gave 0.5"),
         (small(lambda prompt, completion: RewardResult.ok(float("nan"))), "nan"),
         (small(lambda prompt, completion: RewardResult("ok")), "None"),
-        (small(lambda prompt, completion: RewardResult("error", 0.0, "fault")), "has a value"),
+        (small(lambda prompt, completion: RewardResult("error", 0.0, "fault")), "the value 0.0"),
         (small(lambda prompt, completion: RewardResult.abstain("")), "no detail"),
         (small(lambda prompt, completion: RewardResult("wrong", None, "fault")), "outcome 'wrong'"),
-        (small(lambda prompt, completion: RewardResult.ok(float(completion))), "raised ValueError"),
+        (small(lambda prompt, completion: RewardResult.ok(float(completion))), "score raised ValueError"),
         (small(lambda prompt, completion: RewardResult.ok(next(NUMBERS))), "two calls"),
         (whole(lambda batch: [RewardResult.ok(1)]), "1 results for"),
         (whole(lambda batch: [RewardResult.ok(row) for row in range(len(batch.prompts))]), "another order"),
@@ -66,3 +66,11 @@ def test_what_breaks_it(check_small, spec, message):
     with pytest.raises(PluginError) as raised:
         check_small(spec)
     assert message in raised.value.message
+
+
+def test_a_reward_may_be_awaited(check_small):
+    async def score(self, batch):
+        return [RewardResult.ok(len(completion)) for completion in batch.completions]
+
+    made = type("Awaited", (Reward,), {"__init__": lambda self, c: None, "score": score})
+    check_small(RewardSpec(name="small", summary="A small reward", load=made))

@@ -1,0 +1,88 @@
+"""What the rewards of a training step came to so far: outcomes and wall times, by domain and by part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from harness.interfaces import RewardResult
+
+
+class RewardRecord:
+    """Outcomes by domain, those of a reward's parts beside them, and seconds; `as_json` outlives a killed process."""
+
+    def __init__(self, domains: Sequence[str]) -> None:
+        self.outcomes: dict[str, Counter[str]] = {name: Counter() for name in domains}
+        self.parts: dict[str, dict[str, Counter[str]]] = {}
+        self.seconds: dict[str, float] = {}
+
+    def add(self, domain: str, results: Sequence[RewardResult]) -> None:
+        """Counts the results of one batch of a domain."""
+        for result in results:
+            self.outcomes[domain][result.outcome] += 1
+            for name, part in parts_of(result):
+                self.parts.setdefault(domain, {}).setdefault(name, Counter())[part.outcome] += 1
+
+    def add_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Adds wall times, by domain or `domain/part`."""
+        for name, spent in seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the record as plain data."""
+        parts = {domain: {name: dict(part) for name, part in named.items()} for domain, named in self.parts.items()}
+        outcomes = {name: dict(counts) for name, counts in self.outcomes.items()}
+        return {"outcomes": outcomes, "parts": parts, "seconds": dict(self.seconds)}
+
+    @classmethod
+    def from_json(cls, domains: Sequence[str], data: Mapping[str, Any]) -> Self:
+        """Returns the record that `as_json` gave."""
+        record = cls(domains)
+        record.outcomes = {name: Counter(data["outcomes"].get(name, {})) for name in domains}
+        record.parts = {
+            domain: {name: Counter(part) for name, part in named.items()} for domain, named in data["parts"].items()
+        }
+        record.seconds = dict(data["seconds"])
+        return record
+
+    @classmethod
+    def of_ranks(cls, domains: Sequence[str], ranks: Sequence[Mapping[str, Any]]) -> Self:
+        """Returns the counts of all ranks together, and of each wall time the longest, for they wait side by side."""
+        total = cls(domains)
+        for data in ranks:
+            own = cls.from_json(domains, data)
+            for name in domains:
+                total.outcomes[name] += own.outcomes[name]
+            for domain, named in own.parts.items():
+                for name, part in named.items():
+                    total.parts.setdefault(domain, {}).setdefault(name, Counter()).update(part)
+            for name, spent in own.seconds.items():
+                total.seconds[name] = max(spent, total.seconds.get(name, 0.0))
+        return total
+
+    def report(self) -> dict[str, Any]:
+        """Returns what a step's report says of its rewards."""
+        data = self.as_json()
+        return {
+            "reward_outcomes": data["outcomes"],
+            "reward_outcomes_of_parts": data["parts"],
+            "reward_seconds": {name: round(spent, 3) for name, spent in self.seconds.items()},
+        }
+
+
+def parts_of(result: RewardResult, above: str = "") -> Iterator[tuple[str, RewardResult]]:
+    """Yields a result's parts, and theirs, each by its path of names."""
+    for name, part in result.parts.items():
+        yield f"{above}{name}", part
+        yield from parts_of(part, f"{above}{name}/")
+
+
+def mean_of_parts(results: Sequence[RewardResult]) -> dict[str, float]:
+    """Returns the mean value of each part over the results in which it has one."""
+    values: dict[str, list[float]] = {}
+    for result in results:
+        for name, part in parts_of(result):
+            if part.value is not None:
+                values.setdefault(name, []).append(part.value)
+    return {name: sum(numbers) / len(numbers) for name, numbers in sorted(values.items())}
