@@ -1,0 +1,58 @@
+"""The table of cosines by module that a training step leaves, kept on disk so that it outlives a killed process."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from harness.training.resume import keep_metrics_until
+
+
+class ConflictRecord:
+    """A file of JSON lines, one an optimizer step: the cosine of each two domains in each module, null where unknown.
+
+    Opened at the optimizer step that a resumed training goes on from, so that nothing is counted twice.
+    """
+
+    def __init__(self, path: Path, domains: Sequence[str], *, step: int) -> None:
+        self.path = path
+        self.pairs = list(combinations(range(len(domains)), 2))
+        self.domains = tuple(domains)
+        keep_metrics_until(path, step)
+
+    def note(self, step: int, cosines: Mapping[str, Tensor]) -> None:
+        """Appends the cosines of optimizer step `step`, for each module a matrix over the domains."""
+        rows = {module: [_number(float(matrix[a, b])) for a, b in self.pairs] for module, matrix in cosines.items()}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, "cosines": rows}) + "\n")
+
+    def by_module(self) -> list[dict[str, Any]]:
+        """Returns, for each module and pair of domains, the mean cosine, the share of steps with a negative one, and
+        how many steps knew it. Empty with one domain."""
+        seen: dict[tuple[str, int], list[float]] = defaultdict(list)
+        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():
+            for module, values in json.loads(line)["cosines"].items():
+                for pair, value in enumerate(values):
+                    if value is not None:
+                        seen[module, pair].append(value)
+        return [
+            {
+                "module": module,
+                "domains": [self.domains[index] for index in self.pairs[pair]],
+                "cosine_mean": sum(values) / len(values),
+                "conflict_share": sum(value < 0 for value in values) / len(values),
+                "steps": len(values),
+            }
+            for (module, pair), values in seen.items()
+        ]
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
