@@ -14,3 +14,10 @@ def harness_protocols() -> Iterator[ProtocolSpec]:
         path=Path(__file__).parent / "code-math-qa-cw.yaml",
         cite="Yang, Ding and Xiong 2026, A Local Perturbation Theory, arXiv 2606.02398",
     )
+    for name, model in (("math-chat-if", "Qwen2.5-7B"), ("math-chat-if-llama", "Llama-3.1-8B")):
+        yield ProtocolSpec(
+            name=name,
+            summary=f"Modular Gradient Surgery on {model}: math and chat in turn, mixed, and with surgery",
+            path=Path(__file__).parent / f"{name}.yaml",
+            cite="Modular Gradient Surgery, arXiv 2602.02301",
+        )
