@@ -13,6 +13,7 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from harness.training.processes import gathered, rank
 from harness.training.rewards import RewardRouter
 
 _MARKER = "COMPLETE.json"
@@ -38,11 +39,14 @@ class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformer
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        records = gathered(self.router.record.as_json())  # once all ranks have told theirs, all have saved their part
+        if rank() > 0:
+            return
         for path in folder.iterdir():
             if path.is_file():
                 _sync(path)
         mark = folder / f"{_MARKER}.tmp"
-        mark.write_text(json.dumps(self.router.record.as_json()), encoding="utf-8")
+        mark.write_text(json.dumps(records), encoding="utf-8")
         _sync(mark)
         mark.rename(folder / _MARKER)
         _sync(folder)
@@ -53,7 +57,7 @@ def newest_complete(scratch: Path) -> ResumableState | None:
     states = []
     for folder in scratch.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
         if (folder / _MARKER).exists():
-            rewards = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+            rewards = json.loads((folder / _MARKER).read_text(encoding="utf-8"))[rank()]
             step = int(folder.name.rsplit("-", 1)[1])
             states.append(ResumableState(folder=folder, step=step, rewards=rewards))
         else:

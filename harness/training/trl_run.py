@@ -4,45 +4,54 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+import trl
 from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 
 from harness.completions import opens_thinking
 from harness.errors import StepFailed
-from harness.interfaces import Cost, Progress, StepResult, TrainingContext
-from harness.training.config import PolicyGradientConfig
+from harness.interfaces import Cost, Progress, StepResult, TrainingContext, TrainingDomain
+from harness.training.config import OnPolicyConfig
 from harness.training.endings import Endings, generation_settings
+from harness.training.processes import gathered, world_size
 from harness.training.prompts import ordered_prompts
 from harness.training.resume import CompleteCheckpoints, keep_metrics_until, newest_complete
+from harness.training.reward_record import RewardRecord
 from harness.training.rewards import TRUNCATED, RewardRouter
 
 
 def train_with_trl(
     context: TrainingContext,
-    config: PolicyGradientConfig,
+    config: OnPolicyConfig,
     *,
-    trainer_class: Callable[..., GRPOTrainer] = GRPOTrainer,
+    trainer_class: Callable[..., Any] = GRPOTrainer,
     fields: Mapping[str, Any] | None = None,
+    replay_share: float = 0.0,
 ) -> StepResult:
     """Trains `context.checkpoint` and writes the model and its tokenizer to `context.output`.
 
-    trainer_class: GRPOTrainer or a subclass. fields: further fields of TRL's config, under those the user passes.
+    trainer_class: TRL's trainer for the config's `trl_config`, or a subclass. fields: further fields of TRL's config,
+    under those the user passes. replay_share: the share of prompts, below 1, that are of the context's earlier domains.
     Returns the step's cost and the outcomes of its rewards. Raises StepFailed where the rewards fail.
     """
-    arguments = _arguments(context, config, generation_settings(dict(fields or {}) | config.trl, config.stop))
-    router = RewardRouter(context.domains, config.max_error_rate)
+    replayed = tuple(context.earlier) if replay_share else ()
+    domains = (*context.domains, *replayed)
+    passed = generation_settings(dict(fields or {}) | config.trl, config.stop)
+    arguments = _arguments(context, config, domains, passed)
+    router = RewardRouter(domains, config.max_error_rate)
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint, padding_side="left")
     trainer = trainer_class(
         model=str(context.checkpoint),
         args=arguments,
         reward_funcs=router,
         processing_class=tokenizer,
-        train_dataset=_prompts(context, config, arguments),
+        train_dataset=_prompts(context, config, arguments, replayed, replay_share),
     )
     endings = Endings(tokenizer, trainer.eos_token_ids, config.stop)
     endings.apply_to(trainer)
@@ -51,17 +60,19 @@ def train_with_trl(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Metrics(context.metrics, context.progress, without=_UNTRUE_OF_STOPPED if config.stop else ()))
     trainer.add_callback(CompleteCheckpoints(router))
-    resume = newest_complete(context.scratch)
+    with trainer.accelerator.main_process_first():  # the first removes what a kill left unfinished
+        resume = newest_complete(context.scratch)
     if resume is not None:
         router.go_on_from(resume.rewards)
-    keep_metrics_until(context.metrics, resume.step if resume else 0)
+    if trainer.accelerator.is_main_process:
+        keep_metrics_until(context.metrics, resume.step if resume else 0)
     trainer.train(resume_from_checkpoint=str(resume.folder) if resume else None)
+    router.record = RewardRecord.of_ranks(list(router.domains), gathered(router.record.as_json()))
     router.check_any_scored()
-    trainer.model.save_pretrained(context.output)
-    tokenizer.save_pretrained(context.output)
+    _save(trainer, tokenizer, context.output)
     rows = [json.loads(line) for line in context.metrics.read_text(encoding="utf-8").splitlines()]
     return StepResult(
-        cost=_cost(rows, router),
+        cost=_cost(rows, router.counts),
         report={
             **router.record.report(),
             # Completions that reached max_completion_length: where many do, the length is the reward's limit.
@@ -71,15 +82,28 @@ def train_with_trl(
     )
 
 
-def _arguments(context: TrainingContext, config: PolicyGradientConfig, passed: dict[str, Any]) -> GRPOConfig:
+def _save(trainer: GRPOTrainer, tokenizer: Any, output: Path) -> None:
+    """Writes the model and its tokenizer: the first rank does, once all have handed it their part of the weights."""
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if world_size() > 1 else None
+    if trainer.accelerator.is_main_process:
+        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(output, state_dict=weights)
+        tokenizer.save_pretrained(output)
+    trainer.accelerator.wait_for_everyone()  # whoever reads the model next finds it whole
+
+
+def _arguments(
+    context: TrainingContext, config: OnPolicyConfig, domains: Sequence[TrainingDomain], passed: dict[str, Any]
+) -> Any:
     completions = config.prompts_per_step * config.generations
-    per_device = min(config.completions_per_device or completions, completions)
-    if completions % per_device:
+    share, rest = divmod(completions, world_size())
+    per_device = min(config.completions_per_device or share, share)
+    if rest or not share or share % per_device:
+        among = f" among {world_size()} processes" if world_size() > 1 else ""
         raise StepFailed(
-            f"{completions} completions a step cannot be split into passes of {per_device}",
-            hint="choose completions_per_device as a divisor of prompts_per_step × generations",
+            f"{completions} completions a step cannot be split{among} into passes of {per_device or 1}",
+            hint="choose completions_per_device and processes as divisors of prompts_per_step × generations",
         )
-    accumulation = completions // per_device
+    accumulation = share // per_device
     generations = passed.get("steps_per_generation", accumulation) * passed.get("num_iterations", 1)
     cycle = max(1, math.ceil(generations / accumulation))
     cuda = torch.cuda.is_available()
@@ -91,16 +115,17 @@ def _arguments(context: TrainingContext, config: PolicyGradientConfig, passed: d
         "disable_tqdm": True,
         "dataloader_pin_memory": cuda,
         "use_cpu": not cuda,
+        "ddp_find_unused_parameters": False,  # a policy uses them all; looking for others costs a walk over the graph
     }
     ours: dict[str, Any] = {
         "output_dir": str(context.scratch),
         "max_steps": config.steps,
         "learning_rate": config.learning_rate,
         "num_generations": config.generations,
-        "max_completion_length": config.max_completion_length or _longest(context),
+        "max_completion_length": config.max_completion_length or _longest(domains),
         "temperature": config.temperature,
         "beta": config.beta,
-        "loss_type": config.loss_type,
+        **config.loss_fields(),
         "seed": context.seed,
         "logging_steps": 1,
         "per_device_train_batch_size": per_device,
@@ -113,13 +138,13 @@ def _arguments(context: TrainingContext, config: PolicyGradientConfig, passed: d
         "save_total_limit": 2,
     }
     try:
-        return GRPOConfig(**(defaults | passed | ours))
+        return getattr(trl, config.trl_config)(**(defaults | passed | ours))
     except (TypeError, ValueError) as error:
         raise StepFailed(f"TRL refuses the settings of this step: {error}") from error
 
 
-def _longest(context: TrainingContext) -> int:
-    lengths = [domain.domain.completion_tokens for domain in context.domains]
+def _longest(domains: Sequence[TrainingDomain]) -> int:
+    lengths = [domain.domain.completion_tokens for domain in domains]
     known = [length for length in lengths if length is not None]
     if len(known) < len(lengths):
         raise StepFailed(
@@ -129,7 +154,13 @@ def _longest(context: TrainingContext) -> int:
     return max(known)
 
 
-def _prompts(context: TrainingContext, config: PolicyGradientConfig, arguments: GRPOConfig) -> Any:
+def _prompts(
+    context: TrainingContext,
+    config: OnPolicyConfig,
+    arguments: Any,
+    replayed: Sequence[TrainingDomain],
+    replay_share: float,
+) -> Any:
     # TRL takes whole rounds of generation only, so the order is filled up to a whole number of them.
     a_round = arguments.generation_batch_size // arguments.num_generations
     steps = math.ceil(math.ceil(config.steps * config.prompts_per_step / a_round) * a_round / config.prompts_per_step)
@@ -138,6 +169,9 @@ def _prompts(context: TrainingContext, config: PolicyGradientConfig, arguments: 
         steps=steps,
         prompts_per_step=config.prompts_per_step,
         seed=context.seed,
+        size_exponent=config.size_exponent,
+        replayed=replayed,
+        replay_share=replay_share,
     )
 
 
@@ -148,7 +182,7 @@ _UNTRUE_OF_STOPPED = (
 )
 
 
-def _chat_opens_thinking(tokenizer: Any, arguments: GRPOConfig) -> bool:
+def _chat_opens_thinking(tokenizer: Any, arguments: Any) -> bool:
     """Returns whether the chat template ends a prompt in a thought that it has opened."""
     if tokenizer.chat_template is None:
         return False
@@ -156,7 +190,6 @@ def _chat_opens_thinking(tokenizer: Any, arguments: GRPOConfig) -> bool:
         [{"role": "user", "content": "?"}],
         add_generation_prompt=True,
         tokenize=False,
-        size_exponent=config.size_exponent,
         **(arguments.chat_template_kwargs or {}),
     )
     return opens_thinking(rendered)
@@ -176,19 +209,19 @@ class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read w
             for key, value in (logs or {}).items()
             if isinstance(value, (int, float)) and key not in self.without
         }
-        if "loss" not in numbers:  # the summary that Trainer logs at its end
+        if "loss" not in numbers or not state.is_world_process_zero:  # without loss: what Trainer logs at its end
             return
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step} | numbers) + "\n")
         self.progress(state.global_step, state.max_steps, numbers)
 
 
-def _cost(rows: Sequence[Mapping[str, float]], router: RewardRouter) -> Cost:
+def _cost(rows: Sequence[Mapping[str, float]], outcomes: Mapping[str, Counter[str]]) -> Cost:
     """Returns the step's cost, from its metrics and the rewards' counts, both of which outlive a kill.
 
     Tokens are the mean length of a round of generation, as TRL logs it, times the completions that were scored.
     """
-    completions = sum(counts.total() for counts in router.counts.values())
+    completions = sum(counts.total() for counts in outcomes.values())
     return Cost(
         optimizer_steps=len(rows),
         completions=completions,

@@ -1,4 +1,4 @@
-"""GRPO on TRL's trainer, one domain or several in one step."""
+"""GRPO and RLOO on TRL's trainers, one domain or several in one step."""
 
 from collections.abc import Iterator
 
@@ -13,4 +13,11 @@ def harness_algorithms() -> Iterator[AlgorithmSpec]:
         load="harness_grpo.algorithm:GRPO",
         config="harness.training:PolicyGradientConfig",
         cite="Shao et al. 2024, DeepSeekMath, arXiv 2402.03300",
+    )
+    yield AlgorithmSpec(
+        name="rloo",
+        summary="REINFORCE with the mean reward of a prompt's other completions as the baseline",
+        load="harness_grpo.algorithm:RLOO",
+        config="harness_grpo.config:RLOOConfig",
+        cite="Ahmadian et al. 2024, Back to Basics, arXiv 2402.14740",
     )

@@ -1,9 +1,10 @@
-"""GRPO: TRL's trainer as it is, with the harness's prompts and rewards."""
+"""GRPO and RLOO: TRL's trainers as they are, with the harness's prompts and rewards."""
 
 from __future__ import annotations
 
 from harness import Algorithm, StepResult, TrainingContext
 from harness.training import PolicyGradientConfig
+from harness_grpo.config import RLOOConfig
 
 
 class GRPO(Algorithm):
@@ -16,3 +17,20 @@ class GRPO(Algorithm):
         from harness.training.trl_run import train_with_trl
 
         return train_with_trl(context, self.config)
+
+
+class RLOO(Algorithm):
+    """The advantage of a completion is its reward less the mean reward of the prompt's other completions.
+
+    A(yᵢ) = R(yᵢ) − 1/(k−1) Σ_{j≠i} R(yⱼ), arXiv 2402.14740, section 2.2; not divided by a deviation.
+    """
+
+    def __init__(self, config: RLOOConfig) -> None:
+        self.config = config
+
+    def train(self, context: TrainingContext) -> StepResult:
+        from trl import RLOOTrainer
+
+        from harness.training.trl_run import train_with_trl
+
+        return train_with_trl(context, self.config, trainer_class=RLOOTrainer)

@@ -1,0 +1,96 @@
+"""Every algorithm on TRL, killed in its middle, ends with the undisturbed step's weights, bit for bit."""
+
+from importlib import import_module
+
+import pytest
+from safetensors.torch import load_file
+
+from harness import NoConfig, TrainingContext, TrainingDomain
+from harness_lab.domains import CodeDomain, LabDomainConfig, MathDomain
+from harness_lab.model import FOLDER
+from harness_lab.rewards import CodeReward, MathReward
+
+ALGORITHMS = {
+    "rloo": ("harness_grpo", {}),
+    "replay": ("harness_replay", {"share": 0.25}),
+}
+
+
+class Killed(BaseException):
+    pass
+
+
+def algorithm(name, **settings):
+    module, own = ALGORITHMS[name]
+    [spec] = [spec for spec in import_module(module).harness_algorithms() if spec.name == name.split("-")[0]]
+    config, kind = (getattr(import_module(path), attribute) for path, attribute in map(split, (spec.config, spec.load)))
+    small = {"steps": 3, "learning_rate": 1e-3, "prompts_per_step": 4, "generations": 4, "save_every": 2}
+    return kind(config(**small, **own, **settings)), spec
+
+
+def split(place):
+    return place.split(":")
+
+
+def lab_domain(name, domain, reward):
+    return TrainingDomain(name=name, domain=domain(LabDomainConfig(prompts=8)), reward=reward(NoConfig()))
+
+
+def train(folder, name, kill_at=None, earlier=True, **settings):
+    output = folder / "output"
+    for path in (output, folder / "scratch"):
+        path.mkdir(parents=True, exist_ok=True)
+
+    def progress(done, total, metrics):
+        if done == kill_at:
+            raise Killed
+
+    made, spec = algorithm(name, **settings)
+    context = TrainingContext(
+        checkpoint=FOLDER, output=output, scratch=folder / "scratch", metrics=folder / "metrics.jsonl",
+        domains=[lab_domain("code", CodeDomain, CodeReward)], seed=7, progress=progress,
+        earlier=[lab_domain("math", MathDomain, MathReward)] if spec.replays and earlier else [],
+    )  # fmt: skip
+    return made.train(context), load_file(output / "model.safetensors")
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(second[name].equal(tensor) for name, tensor in first.items())
+
+
+def counted(result):
+    """What a step counted of itself; wall times differ."""
+    return {k: v for k, v in result.report.items() if "seconds" not in k}, result.cost.completions
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_killed_step_goes_on_to_the_same_weights(tmp_path, name):
+    result, weights = train(tmp_path / "undisturbed", name)
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", name, kill_at=3)
+    resumed, resumed_weights = train(tmp_path / "killed", name)
+    assert same(weights, resumed_weights)
+    assert not same(weights, load_file(FOLDER / "model.safetensors"))
+    assert counted(resumed) == counted(result)
+
+
+def test_replay_takes_its_share_of_prompts_from_earlier_domains_and_adds_none(tmp_path):
+    result, _ = train(tmp_path, "replay")
+    assert result.report["reward_outcomes"] == {"code": {"ok": 36}, "math": {"ok": 12}}
+    assert result.cost.completions == 48
+
+
+def test_replay_without_earlier_domains_is_grpo(tmp_path):
+    from harness.training import PolicyGradientConfig
+    from harness_grpo.algorithm import GRPO
+
+    _, weights = train(tmp_path / "replay", "replay", earlier=False)
+    small = {"steps": 3, "learning_rate": 1e-3, "prompts_per_step": 4, "generations": 4, "save_every": 2}
+    output = tmp_path / "grpo"
+    (output / "scratch").mkdir(parents=True)
+    context = TrainingContext(
+        checkpoint=FOLDER, output=output, scratch=output / "scratch", metrics=output / "metrics.jsonl",
+        domains=[lab_domain("code", CodeDomain, CodeReward)], seed=7, progress=lambda *_: None,
+    )  # fmt: skip
+    GRPO(PolicyGradientConfig(**small)).train(context)
+    assert same(weights, load_file(output / "model.safetensors"))
