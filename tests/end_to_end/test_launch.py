@@ -113,4 +113,3 @@ def wait_for_end(process):
             return
         if state == "Z":
             return
-
