@@ -4,8 +4,8 @@
 
 The step sees its few prompts in several epochs. For each setting of TRL's `steps_per_generation`, 1 and 4, it is made
 once undisturbed, and then as often as asked into fresh stores, each time killed (SIGKILL) at a moment drawn evenly from
-the time that the undisturbed one took, and made again. A made step is a result in the store; its weights are compared by
-the sha256 that the store keeps of them.
+the time that the undisturbed one took, and made again. A made step is a result in the store; its weights are compared
+by the sha256 that the store keeps of them.
 """
 
 from __future__ import annotations
