@@ -48,6 +48,7 @@ def _findings(registry: Registry) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "libraries": _libraries(),
+        "generation": _generation(),
         "device": _device(),
         "plugins": {
             "loaded": registry.distributions,
@@ -79,6 +80,27 @@ def _libraries() -> list[dict[str, Any]]:
         wanted = str(requirement.specifier)
         found.append({"name": requirement.name, "version": version, "wanted": wanted, "fits": fits})
     return found
+
+
+def _generation() -> dict[str, Any]:
+    """Returns the vLLM that `trl: {use_vllm: true}` would generate with: its version, None without one, what the
+    installed TRL wants of it, and whether that fits. Its own metadata say what TRL wants; neither is imported."""
+    import importlib.metadata
+
+    from packaging.requirements import Requirement
+
+    wanted = ""
+    for requirement in map(Requirement, importlib.metadata.requires("trl") or ()):
+        if requirement.name == "vllm" and (
+            requirement.marker is None or requirement.marker.evaluate({"extra": "vllm"})
+        ):
+            wanted = str(requirement.specifier)
+    try:
+        version = importlib.metadata.version("vllm")
+    except importlib.metadata.PackageNotFoundError:
+        version = None
+    fits = version is not None and Requirement(f"vllm{wanted}").specifier.contains(version, prereleases=True)
+    return {"vllm": version, "wanted": wanted, "fits": fits}
 
 
 def _device() -> dict[str, Any]:
@@ -116,6 +138,9 @@ def _print(findings: dict[str, Any]) -> None:
         line(
             "library", f"{library['name']} {version}" + ("" if library["fits"] else f": {library['wanted']} is wanted")
         )
+    vllm = findings["generation"]
+    state = "" if vllm["fits"] else f"; {vllm['wanted']} is wanted by TRL for trl.use_vllm"
+    line("generation", f"vllm {vllm['vllm'] or 'not installed'}{state}")
     device = findings["device"]
     gpus = ", ".join(device.get("gpus", ())) or "none"
     line("device", device.get("error") or f"{device['cpus']} CPUs, {device['threads']} threads; GPUs: {gpus}")

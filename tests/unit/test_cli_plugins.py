@@ -185,6 +185,19 @@ def test_doctor_exits_with_three_when_a_plugin_failed(invoke, monkeypatch, tmp_p
     assert {"pluggy", "torch"} <= {library["name"] for library in findings["libraries"]}
 
 
+@pytest.mark.parametrize(("version", "fits"), [("0.1.0", False), ("0.25.1", True), (None, False)])
+def test_doctor_says_whether_the_installed_vllm_is_one_that_trl_takes(invoke, monkeypatch, tmp_path, version, fits):
+    if version is not None:
+        folder = tmp_path / f"vllm-{version}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+    found = json.loads(invoke("doctor", "--json").stdout)["generation"]
+    assert (found["vllm"], found["fits"]) == (version, fits)
+    assert ">=" in found["wanted"]
+    assert (f"vllm {version or 'not installed'}; " in invoke("doctor").stdout) is not fits
+
+
 def test_doctor_for_people_says_what_failed(invoke):
     result = invoke("doctor")
     assert "harness-broken 0" in result.stdout
