@@ -103,11 +103,10 @@ def test_what_follows_the_thinking_is_what_lm_eval_would_keep(thought, answer):
     assert checked_text(text) == postprocess_generated_text(text, None, "</think>")
 
 
-def test_short_texts_have_one_language():
-    row = row_of(Constraint("language:response_language", {"language": "en"}))
-    texts = ["ok da", "no si", "an on", "la mer", "so do"] * 5
-    first = [r.value for r in results(texts, [row] * len(texts))]
-    assert [[r.value for r in results(texts, [row] * len(texts))] for _ in range(4)] == [first] * 4
+@pytest.mark.parametrize(("text", "language"), [("radio", "hr"), ("video", "es"), ("la die en", "af")])
+def test_a_text_has_one_language_however_often_it_is_asked(text, language):
+    row = row_of(Constraint("language:response_language", {"language": language}))
+    assert len({result.value for result in results([text] * 30, [row] * 30)}) == 1
 
 
 def test_text_nested_too_deeply_is_not_json_and_stops_nothing():
