@@ -31,14 +31,12 @@ class ModularGradientSurgery(Algorithm):
 
 
 def _train(context: TrainingContext, config: SurgeryConfig, granularity: Granularity) -> StepResult:
-    from harness.training.resume import newest_complete
     from harness.training.trl_run import train_with_trl
     from harness_surgery.record import ConflictRecord
     from harness_surgery.trainer import Surgery, SurgeryTrainer
 
     domains = tuple(domain.name for domain in context.domains)
-    resume = newest_complete(context.scratch)
-    record = ConflictRecord(context.scratch / "conflicts.jsonl", domains, step=resume.step if resume else 0)
+    record = ConflictRecord(context.scratch / "conflicts.jsonl", domains)
     surgery = Surgery(domains=domains, granularity=granularity, seed=context.seed, record=record)
     result = train_with_trl(context, config, trainer_class=partial(SurgeryTrainer, surgery=surgery))
     return replace(result, report={**result.report, "conflict_by_module": record.by_module()})

@@ -18,17 +18,20 @@ from harness.training.resume import keep_metrics_until
 class ConflictRecord:
     """A file of JSON lines, one an optimizer step: the cosine of each two domains in each module, null where unknown.
 
-    Opened at the optimizer step that a resumed training goes on from, so that nothing is counted twice.
+    What a killed process noted after its last resumable state is repeated, so the first note cuts it off.
     """
 
-    def __init__(self, path: Path, domains: Sequence[str], *, step: int) -> None:
+    def __init__(self, path: Path, domains: Sequence[str]) -> None:
         self.path = path
         self.pairs = list(combinations(range(len(domains)), 2))
         self.domains = tuple(domains)
-        keep_metrics_until(path, step)
+        self._gone_on = False
 
     def note(self, step: int, cosines: Mapping[str, Tensor]) -> None:
         """Appends the cosines of optimizer step `step`, for each module a matrix over the domains."""
+        if not self._gone_on:
+            keep_metrics_until(self.path, step - 1)
+            self._gone_on = True
         rows = {module: [_number(float(matrix[a, b])) for a, b in self.pairs] for module, matrix in cosines.items()}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "cosines": rows}) + "\n")

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from accelerate import DistributedType
 from torch import Tensor, nn
 from trl import GRPOTrainer
 
@@ -25,7 +24,7 @@ from harness_surgery.record import ConflictRecord
 from harness_surgery.shares import DOMAIN, Share, by_domain, merged_metrics
 
 # One whole copy of the weights and their gradients in each process.
-_REPLICATED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+_REPLICATED = ("NO", "MULTI_CPU", "MULTI_GPU")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +49,10 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
         super().__init__(*args, **kwargs)
         self.surgery = surgery
         self._in_step = False
-        if self.accelerator.distributed_type not in _REPLICATED:
+        kind = self.accelerator.distributed_type.value
+        if kind not in _REPLICATED:
             raise StepFailed(
-                f"gradient surgery does not run under {self.accelerator.distributed_type.value}",
+                f"gradient surgery does not run under {kind}",
                 hint="it needs whole gradients on every process: run it in one process or under DDP",
             )
         if self.aux_loss_enabled:

@@ -110,10 +110,12 @@ def test_the_record_says_how_often_modules_conflict_and_goes_on_where_a_step_res
         return torch.tensor([[1.0, value], [value, 1.0]])
 
     path = tmp_path / "conflicts.jsonl"
-    record = ConflictRecord(path, ["code", "qa"], step=0)
+    record = ConflictRecord(path, ["code", "qa"])
     record.note(1, {"layers.0.mlp": matrix(-0.5)})
     record.note(2, {"layers.0.mlp": matrix(0.9)})
-    record = ConflictRecord(path, ["code", "qa"], step=1)
+    with path.open("a") as file:
+        file.write('{"step": 3, "cos')  # the process was killed here
+    record = ConflictRecord(path, ["code", "qa"])
     record.note(2, {"layers.0.mlp": matrix(0.25)})
     record.note(3, {"layers.0.mlp": matrix(math.nan)})
     assert record.by_module() == [

@@ -23,7 +23,7 @@ def checkpoint(tmp_path_factory):
     return tiny_checkpoint(tmp_path_factory.mktemp("surgery") / "model")
 
 
-def trainer_on(checkpoint, folder, *, granularity="module", **settings):
+def trainer_on(checkpoint, folder, *, granularity="module", adapter=None, **settings):
     arguments = {
         "use_cpu": True, "bf16": False, "activation_checkpointing": False, "report_to": "none", "disable_tqdm": True,
         "per_device_train_batch_size": ROWS, "num_generations": 4, "max_completion_length": COMPLETION,
@@ -35,6 +35,7 @@ def trainer_on(checkpoint, folder, *, granularity="module", **settings):
         reward_funcs=lambda completions, **_: [float(len(text)) for text in completions],
         train_dataset=Dataset.from_list([{"prompt": "Q: 1? A:", "domain": name} for name in DOMAINS * 4]),
         surgery=Surgery(domains=DOMAINS, granularity=granularity, seed=0),
+        peft_config=adapter,
     )
     made.model.train()
     made.current_gradient_accumulation_steps = made.args.gradient_accumulation_steps
@@ -135,6 +136,20 @@ def test_masked_completions_and_tool_results_count_for_no_domain(checkpoint, tmp
     [buffer] = trainer.gradients.buffers
     assert relative(buffer.sum(dim=0), stock) < 1e-5
     assert not buffer[2].any()
+
+
+def test_adapters_have_gradients_by_domain_too(checkpoint, tmp_path):
+    peft = pytest.importorskip("peft")
+    adapter = peft.LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM")
+    trainer = trainer_on(checkpoint, tmp_path, adapter=adapter)
+    passes = [a_pass(1, MIXED)]
+    stock, _, _ = stock_gradient(trainer, passes)
+    surgery_losses(trainer, passes, sync=False)
+    [buffer] = trainer.gradients.buffers
+    assert all("lora" in name for name in trainer.trained)
+    assert relative(buffer.sum(dim=0), stock) < 1e-5
+    names, _ = trainer._grouping("module")
+    assert names == ["layers.0.self_attn", "layers.0.mlp", "layers.1.self_attn", "layers.1.mlp"]
 
 
 def test_a_domain_with_completions_of_one_token_counts_its_tokens(checkpoint, tmp_path):
