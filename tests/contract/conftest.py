@@ -46,6 +46,7 @@ OWN_SETTINGS: dict[str, dict[str, object]] = {
         "data_files": FIXTURES / "qa" / "super_gpqa.jsonl",
         "mmlu_pro": {"data_files": FIXTURES / "qa" / "mmlu_pro.parquet", "test_share": 0.5},
     },
+    "reasoning-gym": {"task": "leg_counting", "test_items": 8, "format": "plain"},
     "mmlu-pro": {"data_files": FIXTURES / "qa" / "mmlu_pro.parquet"},
     "instruction-following": {
         "data_files": FIXTURES / "ifollow" / "nemotron.jsonl",
@@ -53,6 +54,10 @@ OWN_SETTINGS: dict[str, dict[str, object]] = {
     },
 }
 """Config keys of single domains and rewards, by name: fixture files in the place of what is fetched."""
+
+
+NEEDS_AN_EXTRA = {"reasoning-gym": "reasoning_gym", "reasoning-gym-verifier": "reasoning_gym"}
+"""The module that an offer needs from an extra that tests do without, by the offer's name."""
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +75,8 @@ def check_shipped(tmp_path, local_model):
     """Returns a function that checks a shipped offer, small, and on a local model where it asks for one."""
 
     def check(offer: Registered) -> None:
+        if offer.name in NEEDS_AN_EXTRA:
+            pytest.importorskip(NEEDS_AN_EXTRA[offer.name])
         settings = SMALL_SETTINGS | {"pretrained": str(local_model)}
         known = offer.config_type().model_fields if offer.kind != "protocol" else {}
         config = {key: value for key, value in settings.items() if key in known} | OWN_SETTINGS.get(offer.name, {})

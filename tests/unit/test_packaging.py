@@ -29,6 +29,7 @@ DECLARED = {canonicalize_name(Requirement(line).name) for line in PROJECT["proje
 FOR_THE_RECORD = {"accelerate"}  # what TRL trains through: its version belongs into the provenance
 MOST_LINES = 400
 HEAVY = {"torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables", "sklearn", "evaluate"}
+HEAVY |= {"reasoning_gym"}  # of an extra: a second, and matplotlib with it
 SOURCE_SUFFIXES = {".py", ".yaml", ".yml", ".md", ".toml", ".cfg", ".txt", ".json", ".html"}
 NAMED_HOSTS = {
     "127.0.0.1",

@@ -1,0 +1,50 @@
+"""Where the answer of a completion is: what form it is asked for in, and how it is taken out of that form."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from harness.completions import answer_after_thinking
+
+AnswerForm = Literal["tags", "boxed", "last-line"]
+
+_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+_BOX = "\\boxed{"
+
+INSTRUCTIONS: dict[AnswerForm, str] = {
+    "tags": "Think first, then put the final answer alone in <answer></answer>, in the form the task asks for.",
+    "boxed": "Think first, then put the final answer alone in \\boxed{}, in the form the task asks for.",
+    "last-line": "Think first, then write the final answer alone on the last line, in the form the task asks for.",
+}
+"""What a model is told of each form where the protocol says nothing else."""
+
+
+def answer_in(completion: str, form: AnswerForm, *, thinks: bool = False) -> str | None:
+    """Returns the answer after the thinking, without the space around it; None where there is none in that form."""
+    text = answer_after_thinking(completion, thinks=thinks) or ""
+    if form == "tags":
+        tagged = _TAGGED.findall(text)
+        found = tagged[-1] if tagged else None
+    elif form == "boxed":
+        found = _last_boxed(text)
+    else:
+        found = text.rstrip().rpartition("\n")[2]
+    return (found or "").strip() or None
+
+
+def in_form(answer: str, form: AnswerForm) -> str:
+    """Returns a completion that says `answer` and nothing else in the given form."""
+    return {"tags": f"<answer>{answer}</answer>", "boxed": f"{_BOX}{answer}}}", "last-line": answer}[form]
+
+
+def _last_boxed(text: str) -> str | None:
+    _, box, rest = text.rpartition(_BOX)
+    if not box:
+        return None
+    depth = 1
+    for index, character in enumerate(rest):
+        depth += (character == "{") - (character == "}")
+        if depth == 0:
+            return rest[:index]
+    return None
