@@ -87,7 +87,8 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
     # of every checkpoint. What it does to seeds and tasks before it calls `evaluate` is done here in the same order.
     from lm_eval import evaluate
 
-    language_model = _language_model(folder, settings, _think_end(tasks, settings))
+    think_end = _think_end(tasks, settings)
+    language_model = _language_model(folder, settings, think_end)
     _seed_generators(settings.seed)
     loaded = load_tasks(tasks, settings.seed)
     results: dict[str, Any] = evaluate(
@@ -98,7 +99,7 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
         system_instruction=tasks.system_prompt if settings.chat_template else None,
     )
     results["task_hashes"] = {task: _task_hash(items) for task, items in results["samples"].items()}
-    results["config"] = asdict(settings) | {"device": str(language_model.device)}
+    results["config"] = asdict(settings) | {"think_end": think_end, "device": str(language_model.device)}
     results["lm_eval_version"] = version("lm_eval")
     return results
 

@@ -64,12 +64,13 @@ class Endings:
             trainer.model.generate = partial(trainer.model.generate, tokenizer=self._tokenizer)
         sample = trainer._generate_single_turn
 
-        def sample_and_cut(*arguments: Any, **named: Any) -> tuple[list[list[int]], list[Any] | None]:
-            completions, log_probabilities = sample(*arguments, **named)
-            cut = [self.cut(tokens) for tokens in completions]
-            if log_probabilities is not None:
-                log_probabilities = [row[: len(ids)] for row, ids in zip(log_probabilities, cut, strict=True)]
-            return cut, log_probabilities
+        def sample_and_cut(*arguments: Any, **named: Any) -> Any:
+            sampled = sample(*arguments, **named)
+            if not isinstance(sampled, tuple):  # RLOOTrainer's has no log probabilities beside the ids
+                return [self.cut(tokens) for tokens in sampled]
+            cut = [self.cut(tokens) for tokens in sampled[0]]
+            beside = sampled[1]
+            return cut, beside and [row[: len(ids)] for row, ids in zip(beside, cut, strict=True)]
 
         trainer._generate_single_turn = sample_and_cut
 

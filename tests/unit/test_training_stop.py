@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
-from trl import GRPOTrainer
+from trl import GRPOTrainer, RLOOTrainer
 
 from harness import Reward, RewardResult, TrainingContext, TrainingDomain
 from harness.testing import tiny_checkpoint, tiny_domains
 from harness.training import PolicyGradientConfig
 from harness.training.endings import Endings, generation_settings
 from harness.training.trl_run import train_with_trl
+from harness_grpo.config import RLOOConfig
 
 SPECIAL = re.compile("<eos>|<pad>")  # a random model samples its padding too
 STOP = ("k", "7", "-", "QQ", "tt")
@@ -28,14 +29,15 @@ class Seen(Reward):
         return [RewardResult.ok(len(text)) for text in batch.completions]
 
 
-class Watched(GRPOTrainer):
-    def _generate_and_score_completions(self, inputs):
-        batch = super()._generate_and_score_completions(inputs)
-        rows = zip(batch["completion_ids"], batch["completion_mask"], strict=True)
-        self.trained_on += [ids[mask.bool()].tolist() for ids, mask in rows]
-        return batch
+def watched(trainer_class, trained_on):
+    class Watched(trainer_class):
+        def _generate_and_score_completions(self, inputs):
+            batch = super()._generate_and_score_completions(inputs)
+            rows = zip(batch["completion_ids"], batch["completion_mask"], strict=True)
+            trained_on.extend(ids[mask.bool()].tolist() for ids, mask in rows)
+            return batch
 
-    trained_on: list = []  # noqa: RUF012
+    return Watched
 
 
 @pytest.fixture(scope="module", params=["own padding", "padding is the end"])
@@ -47,13 +49,14 @@ def model(request, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def step(model, tmp_path_factory):
+@pytest.fixture(scope="module", params=[(GRPOTrainer, PolicyGradientConfig), (RLOOTrainer, RLOOConfig)])
+def step(request, model, tmp_path_factory):
     """Returns what a step's reward saw, the text of the tokens it trained on, its report and its metrics."""
     folder = tmp_path_factory.mktemp("step")
     for name in ("output", "scratch"):
         (folder / name).mkdir()
-    reward, Watched.trained_on = Seen(), []
+    reward, trained_on = Seen(), []
+    trainer_class, config_class = request.param
     context = TrainingContext(
         checkpoint=model,
         output=folder / "output",
@@ -63,12 +66,10 @@ def step(model, tmp_path_factory):
         seed=3,
         progress=lambda *_: None,
     )
-    config = PolicyGradientConfig(
-        steps=1, prompts_per_step=8, generations=8, max_completion_length=24, stop=STOP, save_every=0
-    )
-    result = train_with_trl(context, config, trainer_class=Watched)
+    config = config_class(steps=1, prompts_per_step=8, generations=8, max_completion_length=24, stop=STOP, save_every=0)
+    result = train_with_trl(context, config, trainer_class=watched(trainer_class, trained_on))
     tokenizer = AutoTokenizer.from_pretrained(model)
-    texts = [tokenizer.decode(ids) for ids in Watched.trained_on]
+    texts = [tokenizer.decode(ids) for ids in trained_on]
     return reward.texts, texts, result.report, json.loads(context.metrics.read_text())
 
 

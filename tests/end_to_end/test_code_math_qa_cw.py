@@ -1,0 +1,207 @@
+"""The packaged protocol of the Local Perturbation Theory paper, in small: every stage, reward, task and method of it.
+
+Only what has to be other is other: the model is a tiny Qwen3 that thinks, the data are fixtures in the data sets' own
+columns, the judge is on this machine, and lengths and counts are small.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from judge_server import Say, judge_server
+from thinking_model import thinking_model
+
+import harness_papers
+from harness import UsageError
+from harness.sandbox import SandboxConfig, open_sandbox
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+PACKAGED = Path(harness_papers.__file__).parent / "code-math-qa-cw.yaml"
+OFFLINE = {"HARNESS_OFFLINE", "HF_HUB_OFFLINE"}  # under which a judge is refused
+TOKENS = 12
+DOMAINS = ["code", "math", "qa", "cw"]
+
+
+def changes(folder: Path, endpoint: str) -> dict:
+    """Returns what is other than in the packaged file, by the path of its key."""
+    judge = {"endpoint": endpoint, "cache": str(folder / "answers.sqlite"), "attempts": 1}
+    lengths = {f"domains.{name}.completion_tokens": TOKENS for name in DOMAINS}
+    return lengths | {
+        "model.pretrained": str(folder / "model"),
+        "domains.code.data_files": str(FIXTURES / "code" / "klear_train.jsonl"),
+        "domains.code.humaneval": {"data_files": str(FIXTURES / "code" / "humaneval_test.jsonl")},
+        "domains.code.mbpp": {"data_files": str(FIXTURES / "code" / "mbpp_test.jsonl")},
+        "domains.math.data_files": str(FIXTURES / "math" / "openr1_math_train.jsonl"),
+        "domains.math.test_sets": {"aime25": {"data_files": str(FIXTURES / "math" / "aime25_test.jsonl")}},
+        "domains.math.repeats.aime25": 2,
+        "domains.qa.data_files": str(FIXTURES / "qa" / "super_gpqa.jsonl"),
+        "domains.qa.mmlu_pro.data_files": str(FIXTURES / "qa" / "mmlu_pro.parquet"),
+        "domains.qa.mmlu_pro.completion_tokens": TOKENS,
+        "domains.cw.data_files": str(FIXTURES / "cw" / "creative_writing.jsonl"),
+        "domains.cw.test_items": 4,
+        **{f"domains.cw.judge.{key}": value for key, value in judge.items()},
+        **{f"domains.cw.reward.{key}": value for key, value in judge.items()},
+        "train.steps": 2,
+        "train.prompts_per_step": 4,
+        "evaluate.limit": 4,
+        "methods.re-math.4.steps": 2,
+        "methods.re-code.4.steps": 2,
+        "methods.re-qa.4.steps": 2,
+        "methods.rollback.3.completions": 8,
+        "methods.random-rollback.3.completions": 8,
+        "methods.mixed.0.steps": 2,
+    }
+
+
+def leaves(value, path=""):
+    """Returns the values of nested mappings and lists, by their paths."""
+    if not isinstance(value, (dict, list)) or not value:
+        return {path: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return {key: leaf for name, item in items for key, leaf in leaves(item, f"{path}.{name}".lstrip(".")).items()}
+
+
+def put(protocol, path, value):
+    *parents, last = [int(name) if name.isdigit() else name for name in path.split(".")]
+    for name in parents:
+        protocol = protocol[name]
+    protocol[last] = value
+
+
+def harness(*arguments):
+    environment = {name: value for name, value in os.environ.items() if name not in OFFLINE}
+    environment |= {"NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "harness", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Returns the run's folder, what two runs of it print, and what the judge was asked."""
+    try:
+        open_sandbox(SandboxConfig()).close()
+    except UsageError as error:
+        pytest.skip(error.message)
+    folder = tmp_path_factory.mktemp("paper")
+    thinking_model(folder / "model")
+    protocol = yaml.safe_load(PACKAGED.read_text())
+    with judge_server(lambda asked, tries: Say(f"Score: {'1' if 'Once' in asked else '0'}")) as server:
+        for path, value in changes(folder, server.endpoint).items():
+            put(protocol, path, value)
+        (folder / "paper.yaml").write_text(yaml.safe_dump(protocol, sort_keys=False))
+        first = harness("run", folder / "paper.yaml", "-o", folder / "runs", "--json")
+        second = harness("run", folder / "paper.yaml", "-o", folder / "runs", "--json")
+        asked = [body["messages"][0]["content"] for body in server.bodies]
+    return folder, first, second, asked
+
+
+@pytest.fixture(scope="module")
+def leaderboard(ran):
+    return json.loads((Path(ran[1]["run"]) / "leaderboard.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def trainings(ran):
+    """Returns the reports of all steps that trained: by what they trained, their report and their metrics."""
+    found = []
+    for path in sorted((ran[0] / "runs" / "store").glob("*/result.json")):
+        report = json.loads(path.read_text())["report"]
+        if "reward_outcomes" in report:
+            lines = (path.parent / "metrics.jsonl").read_text().splitlines()
+            found.append((report, [json.loads(line) for line in lines]))
+    return found
+
+
+def test_it_is_the_packaged_protocol_but_for_the_named_keys(ran):
+    given = leaves(yaml.safe_load((ran[0] / "paper.yaml").read_text()))
+    packaged = leaves(yaml.safe_load(PACKAGED.read_text()))
+    other = {path for path in given.keys() | packaged.keys() if given.get(path) != packaged.get(path)}
+    named = changes(ran[0], "")
+    assert other
+    assert all(any(f"{path}.".startswith(f"{name}.") for name in named) for path in other)
+    assert not any(path.endswith((".use", ".with", ".preset", ".source", ".format", ".thinks")) for path in other)
+
+
+def test_every_method_has_a_score_on_every_domain(leaderboard):
+    methods = yaml.safe_load(PACKAGED.read_text())["methods"]
+    rows = {row["method"]: row for row in leaderboard["rows"] if not row["reference"]}
+    assert set(rows) == set(methods)
+    assert leaderboard["columns"] == DOMAINS
+    for row in rows.values():
+        assert set(row["scores"]) == set(DOMAINS)
+        assert all(0 <= score["mean"] <= 100 for score in row["scores"].values())
+        assert row["rank"] is not None
+
+
+def test_a_second_run_makes_nothing(ran):
+    _, first, second, _ = ran
+    assert first["executed"] > 40
+    assert second["executed"] == 0
+    assert second["run"] == first["run"]
+
+
+def test_every_reward_scores_and_none_fails(trainings):
+    trained = {tuple(sorted(report["reward_outcomes"])) for report, _ in trainings}
+    assert trained == {*((name,) for name in DOMAINS), tuple(sorted(DOMAINS))}
+    for report, metrics in trainings:
+        outcomes = report["reward_outcomes"].values()
+        assert all(set(counts) == {"ok"} for counts in outcomes)
+        assert sum(counts["ok"] for counts in outcomes) == 64
+        assert len(metrics) == 2
+    rewards = {name: [row.get(f"reward/{name}", 0) for _, rows in trainings for row in rows] for name in DOMAINS}
+    assert all(0 < max(values) <= 1 for values in rewards.values()), rewards
+
+
+def test_truncated_shares_are_reported_by_domain(trainings):
+    for report, metrics in trainings:
+        shares = report["truncated_share_of"]
+        assert set(shares) == set(report["reward_outcomes"])
+        assert all(0 <= share <= 1 for share in shares.values())
+        assert report["truncated_share"] == pytest.approx(sum(row["truncated"] for row in metrics) / 2)
+    assert any(0 < report["truncated_share"] < 1 for report, _ in trainings)
+
+
+TASKS = {
+    "code": {"code_humaneval": "pass@1", "code_mbpp": "pass@1"},
+    "math": {"boxed_aime25": "math_verify"},
+    "qa": {"harness_super_gpqa": "right", "harness_mmlu_pro": "right"},
+    "cw": {"creative_writing": "judge_score"},
+}
+
+
+def test_every_task_of_every_domain_scores_every_checkpoint(ran):
+    from polars import read_parquet
+
+    scores = read_parquet(Path(ran[1]["run"]) / "scores.parquet")
+    checkpoints = set(scores["checkpoint"])
+    assert len(checkpoints) == 11
+    for name, tasks in TASKS.items():
+        for task, metric in tasks.items():
+            rows = scores.filter(domain=name, task=task, metric=metric)
+            assert set(rows["checkpoint"]) == checkpoints
+            assert rows["value"].is_between(0, 1).all()
+            assert set(rows["n"]) <= {2, 3, 4}
+    # The thinking is read off once, by the tasks: taken off before them too, no item would have an answer.
+    assert scores.filter(metric="boxed")["value"].max() > 0
+    assert set(scores.filter(metric="unjudged")["value"]) == {0.0}
+
+
+def test_the_judge_is_asked_for_reward_and_score_and_never_sees_a_thought(ran):
+    asked = ran[3]
+    assert len(asked) == len(set(asked)) > 4
+    assert any("Once upon a time" in question for question in asked)
+    assert not any("think>" in question for question in asked)
+
+
+def test_rollbacks_change_a_part_of_the_weights(ran):
+    reports = [json.loads(path.read_text())["report"] for path in (ran[0] / "runs" / "store").glob("*/result.json")]
+    rollbacks = {report["score"]: report for report in reports if "eligible_coordinates" in report}
+    assert set(rollbacks) == {"fisher", "random"}
+    for report in rollbacks.values():
+        assert report["coordinates"] == round(0.05 * report["eligible_coordinates"])
