@@ -10,6 +10,9 @@ from harness.workload import Workload
 if TYPE_CHECKING:
     from harness.training.config import OnPolicyConfig
 
+GROUP = 8
+"""Completions sampled for each prompt where gradients of a policy are measured; their mean reward is the baseline."""
+
 _KEPT_STATES = 2
 """`save_total_limit` of the step; one more is on disk until it is whole and the oldest goes."""
 
@@ -38,6 +41,12 @@ def policy_gradient_workload(config: OnPolicyConfig) -> Workload:
         resumable_states=min(saves, _KEPT_STATES + 1),
         dtype=config.dtype,
     )
+
+
+def gradient_workload(count: int) -> Workload:
+    """Returns what `harness.training.policy_gradients` does for `count` completions: whole groups are sampled."""
+    sampled = max(1, count // GROUP) * GROUP
+    return Workload(completions=sampled, trained_completions=min(sampled, count))
 
 
 def _count(config: OnPolicyConfig, name: str, default: int) -> int:

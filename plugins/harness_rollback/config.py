@@ -5,9 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness import Config, Workload
-
-GROUP = 8
-"""Completions sampled for each prompt; their mean reward is the baseline of the policy gradient."""
+from harness.training.workload import gradient_workload
 
 
 class RollbackConfig(Config):
@@ -29,5 +27,4 @@ class RollbackConfig(Config):
         """Returns what `fisher` and `gradient` sample, whole groups of 8, and go backward over; nothing otherwise."""
         if self.score not in ("fisher", "gradient"):
             return Workload()
-        sampled = max(1, self.completions // GROUP) * GROUP
-        return Workload(completions=sampled, trained_completions=min(sampled, self.completions))
+        return gradient_workload(self.completions)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness import Cost, RecoveryContext, StepFailed
+from harness.training.policy_gradients import Gradients, mean_policy_gradient, mean_squared_gradient
 from harness.weights import WeightFolder
-from harness_rollback.gradients import Gradients, mean_policy_gradient, mean_squared_gradient
 
 if TYPE_CHECKING:
     from harness_rollback.config import RollbackConfig

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from harness import RewardBatch, StepFailed, TrainingDomain
+from harness import RewardBatch, StepFailed, TrainingDomain, score_rewards
 from harness.completions import whole_completion
-from harness_rollback.config import GROUP
+from harness.training.workload import GROUP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def _each_gradient(model: PreTrainedModel, samples: Sequence[_Sample]) -> Iterat
         model.zero_grad(set_to_none=True)
         logits = model(input_ids=sample.ids[None]).logits[0, sample.prompt_length - 1 : -1].float()
         targets = sample.ids[sample.prompt_length :]
-        torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).sum().backward()
+        torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).sum().backward()  # type: ignore[no-untyped-call]
         yield index
 
 
@@ -138,9 +138,13 @@ def _advantages(samples: Sequence[_Sample], rows: Sequence[dict[str, object]], d
         completions=[sample.text for sample in samples],
         rows=[rows[sample.prompt] for sample in samples],
     )
-    values = [result.value for result in domain.reward.score(batch)]
+    results = score_rewards(domain.reward, batch, label=domain.reward_label)
+    values = [result.value for result in results]
     if all(value is None for value in values):
-        raise StepFailed(f"no sampled completion of {domain.name} got a reward")
+        raise StepFailed(
+            f"no sampled completion of {domain.name} got a reward, the first for this reason: {results[0].detail}",
+            where=domain.reward_label,
+        )
     by_prompt: dict[int, list[float]] = {}
     for sample, value in zip(samples, values, strict=True):
         if value is not None:

@@ -1,0 +1,42 @@
+"""Settings of anchored training."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from harness import Workload
+from harness.training import PolicyGradientConfig
+
+
+class AnchoredConfig(PolicyGradientConfig):
+    """GRPO's settings, and what holds the weights near the step's start."""
+
+    anchor: Literal["kl", "l2", "ewc"] = Field(
+        default="kl",
+        description="the policy's KL, the weights' squared distance, or that weighted by Fisher information",
+    )
+    strength: float = Field(
+        default=0.04,
+        gt=0,
+        description="of the anchor; 0.04 is DeepSeekMath's of the KL, l2 and ewc have scales of their own",
+    )
+    fisher_completions: int = Field(
+        default=128, ge=1, description="completions of each earlier domain that ewc's Fisher information is measured on"
+    )
+
+    @model_validator(mode="after")
+    def _one_strength(self) -> Self:
+        if self.beta:
+            raise ValueError("beta is the strength of anchor: kl; use strength")
+        return self
+
+    def workload(self) -> Workload:
+        """Returns GRPO's, without what ewc samples of each domain trained before: the config does not tell them."""
+        return PolicyGradientConfig(**self.grpo_settings()).workload()
+
+    def grpo_settings(self) -> dict[str, object]:
+        """Returns the values of GRPO's own settings, the KL's weight among them."""
+        values = {name: getattr(self, name) for name in PolicyGradientConfig.model_fields}
+        return values | {"beta": self.strength if self.anchor == "kl" else 0.0}

@@ -1,0 +1,64 @@
+"""The Fisher information that EWC weighs by, measured once at the step's start and kept for a resumed step."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from harness import Cost, TrainingContext
+from harness.training.policy_gradients import mean_squared_gradient
+
+_FILE = "fisher.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fisher:
+    """Its diagonal, by parameter name, fp32, on the CPU; and what measuring it cost."""
+
+    diagonal: dict[str, torch.Tensor]
+    cost: Cost
+
+
+def fisher_of_earlier(context: TrainingContext, completions: int) -> Fisher:
+    """Returns the sum of the earlier domains' Fisher diagonals at the checkpoint that the step starts from.
+
+    Each is a mean over `completions` completions that the starting policy samples, under a seed of its own. A resumed
+    step reads what the killed one kept in its scratch: it is never measured on half-trained weights.
+    """
+    kept = context.scratch / _FILE
+    if not kept.exists():
+        _keep(_measured(context, completions), kept)
+    with safe_open(kept, framework="pt") as file:
+        diagonal = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+        cost = Cost(**json.loads(file.metadata()["cost"]))
+    return Fisher(diagonal=diagonal, cost=cost)
+
+
+def _measured(context: TrainingContext, completions: int) -> Fisher:
+    total: dict[str, torch.Tensor] = {}
+    cost = Cost()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        for domain in context.earlier:
+            seed = random.Random(f"{context.seed}/fisher/{domain.name}").getrandbits(31)
+            own = mean_squared_gradient(context.checkpoint, domain, count=completions, seed=seed)
+            total = {name: total.get(name, 0) + value for name, value in own.values.items()}
+            cost += Cost(completions=own.completions, generated_tokens=own.tokens)
+    return Fisher(diagonal=total, cost=cost)
+
+
+def _keep(fisher: Fisher, path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    cost = {"completions": fisher.cost.completions, "generated_tokens": fisher.cost.generated_tokens}
+    save_file(
+        {name: value.contiguous() for name, value in fisher.diagonal.items()}, temporary, {"cost": json.dumps(cost)}
+    )
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)

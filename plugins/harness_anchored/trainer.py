@@ -1,0 +1,69 @@
+"""TRL's GRPOTrainer with a quadratic penalty on the way from the step's start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from accelerate import DistributedType
+from torch import Tensor, nn
+from trl import GRPOTrainer
+
+from harness import StepFailed
+
+PENALTY = "anchor_penalty"
+
+# One whole copy of the weights and their gradients in each process.
+_REPLICATED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+
+
+class AnchoredTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without types
+    """Adds the gradient of strength/2 · Σ Fᵢ (θᵢ − θᵢ_start)² to GRPO's, once each optimizer step, before clipping.
+
+    weigh: returns F by parameter name, asked for by the first process first; None for F = 1. The start is what the
+    trainer was made with, before any resumable state is read. The penalty does not depend on how a step is cut into
+    passes; the loss that Trainer logs is without it, and it is logged by itself.
+    """
+
+    def __init__(
+        self, *args: Any, strength: float, weigh: Callable[[], Mapping[str, Tensor]] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if self.accelerator.distributed_type not in _REPLICATED:
+            raise StepFailed(
+                f"anchor: l2 and ewc do not run under {self.accelerator.distributed_type.value}",
+                hint="they need whole gradients on every process: run in one process or under DDP, or use anchor: kl",
+            )
+        self._strength = strength
+        self._start = {name: p.detach().clone() for name, p in self._trained().items()}
+        self._weights: dict[str, Tensor] = {}
+        if weigh is not None:
+            with self.accelerator.main_process_first():
+                diagonal = weigh()
+            self._weights = {name: diagonal[name].to(p.device) for name, p in self._start.items()}
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Returns the loss of the pass for Trainer to log."""
+        loss: Tensor = super().training_step(*args, **kwargs)
+        if self.accelerator.sync_gradients:
+            self._metrics["train"][PENALTY].append(self._pull())
+        return loss
+
+    def _trained(self) -> dict[str, nn.Parameter]:
+        parameters = self.accelerator.unwrap_model(self.model).named_parameters()
+        return {name: parameter for name, parameter in parameters if parameter.requires_grad}
+
+    @torch.no_grad()
+    def _pull(self) -> float:
+        """Adds the penalty's gradient to the parameters' and returns the penalty."""
+        scaler = self.accelerator.scaler
+        scale = scaler.get_scale() if scaler is not None else 1.0  # clipping takes it off again
+        total = 0.0
+        for name, parameter in self._trained().items():
+            way = parameter.float() - self._start[name].float()
+            pull = way * self._weights[name] if self._weights else way
+            total += float((pull * way).double().sum())
+            gradient = (self._strength * scale * pull).to(parameter.dtype)
+            parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
+        return self._strength / 2 * total
