@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from pydantic import BaseModel as PydanticModel
 from pydantic import ConfigDict
 
+from harness.hub_source import TakesFromHub
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -40,7 +42,7 @@ class NoConfig(Config):
 # --------------------------------------------------------------------------------------------- base models
 
 
-class BaseModel(ABC):
+class BaseModel(TakesFromHub, ABC):
     """A base model that every method starts from."""
 
     @abstractmethod
@@ -103,7 +105,7 @@ class TaskSet:
         )
 
 
-class Domain(ABC):
+class Domain(TakesFromHub, ABC):
     """Training prompts and the lm-eval tasks that score the skill."""
 
     completion_tokens: int | None = None
@@ -185,7 +187,7 @@ class RewardBatch:
     rows: Sequence[Mapping[str, Any]]
 
 
-class Reward(ABC):
+class Reward(TakesFromHub, ABC):
     """Scores completions."""
 
     def fingerprint(self) -> str:
@@ -193,7 +195,7 @@ class Reward(ABC):
         weights of a reward model. No torch."""
         return "config and source"
 
-    def fetch(self) -> None:  # noqa: B027 - most rewards have nothing to fetch
+    def fetch(self) -> None:
         """Downloads what scoring needs, so that a later run does without the network. Nothing, unless overridden."""
 
     @abstractmethod

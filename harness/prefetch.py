@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.contamination import Overlap, overlap
+from harness.data import cached_commit
 from harness.errors import PluginError
 from harness.evaluation import load_tasks
 from harness.execution.parts import Parts, described, plugin_faults
-from harness.interfaces import Domain, TaskSet
+from harness.interfaces import BaseModel, Domain, Reward, TaskSet
 from harness.nodes import BaseNode, DomainUse, Plan
 
 if TYPE_CHECKING:
@@ -25,12 +26,24 @@ SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
+class FetchedCommit:
+    """A model or data set of the hub, the revision that was asked for, and the commit that it is now."""
+
+    kind: str
+    name: str
+    revision: str | None
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """One part that is there now: what it is, how much of it, and for a domain how much of its test is in training."""
+    """One part that is there now: what it is, how much of it, for a domain how much of its test is in training, and
+    which commits of the hub it is made of."""
 
     part: str
     detail: str
     overlap: Overlap | None = None
+    commits: tuple[FetchedCommit, ...] = ()
 
 
 def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) -> Iterator[Fetched]:
@@ -42,14 +55,17 @@ def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) ->
     for node in plan.nodes.values():
         if isinstance(node, BaseNode):
             starting("base model")
-            yield Fetched(part="base model", detail=parts.base_folder(node).name)
+            folder = parts.base_folder(node)
+            yield Fetched(part="base model", detail=folder.name, commits=_commits(parts.model(node.model)))
     for use in plan.domains.values():
         starting(f"domain {use.name}")
         yield _domain(use, parts)
         starting(f"reward of {use.name}")
         with plugin_faults(parts.registered(use.reward), f"reward of {use.name}"):
-            parts.reward(use.reward).fetch()
-        yield Fetched(part=f"reward of {use.name}", detail=use.reward.name)
+            reward = parts.reward(use.reward)
+            reward.fetch()
+            commits = _commits(reward)
+        yield Fetched(part=f"reward of {use.name}", detail=use.reward.name, commits=commits)
 
 
 def _domain(use: DomainUse, parts: Parts) -> Fetched:
@@ -61,8 +77,19 @@ def _domain(use: DomainUse, parts: Parts) -> Fetched:
             raise PluginError("gave training data without a column 'prompt'", where=described(registered))
         items = _test_items(domain)
         shared = overlap((_text(prompt) for prompt in rows["prompt"]), items)
+        commits = _commits(domain)
     detail = f"{len(rows)} training prompts, {len(items)} test items"
-    return Fetched(part=f"domain {use.name}", detail=detail, overlap=shared)
+    return Fetched(part=f"domain {use.name}", detail=detail, overlap=shared, commits=commits)
+
+
+def _commits(part: BaseModel | Domain | Reward) -> tuple[FetchedCommit, ...]:
+    """Returns the commits in the cache of what a part takes of the hub."""
+    found = {source: cached_commit(source) for source in part.hub_sources()}
+    return tuple(
+        FetchedCommit(kind=source.kind, name=source.name, revision=source.revision, commit=commit)
+        for source, commit in found.items()
+        if commit is not None
+    )
 
 
 def _test_items(domain: Domain) -> list[str]:

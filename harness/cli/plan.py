@@ -62,6 +62,7 @@ def plan(
     Tokens, GPU hours and disk are estimated from the configs and the model's config.json; nothing is fetched.
     """
     from harness.cli.plan_summary import cost_lines, estimate_lines, estimate_to_json, need_lines
+    from harness.pinning import unpinned_lines, unpinned_of, uses_of
     from harness.plan import make_plan, plan_to_json
     from harness.plan_cost import cost_of
     from harness.plan_estimate import Assumptions, Estimator
@@ -86,6 +87,7 @@ def plan(
     estimator = Estimator(made, registry, shape, assumed)
     cost, left = cost_of(made, registry), cost_of(made, registry, without=done)
     total, to_do = estimator.total(), estimator.total(without=done)
+    unpinned = unpinned_of(uses_of(made), registry)
     needs, sandboxes = needs_of(made), sandboxes_here()
     if as_json:
         told = {
@@ -104,6 +106,7 @@ def plan(
             "allowed": sorted(read.allow),
             "sandboxes_installed": sandboxes,
             "changed_versions": changed,
+            "unpinned": [asdict(source) for source in unpinned],
         }
         typer.echo(json.dumps(told, indent=2))
         return
@@ -113,6 +116,7 @@ def plan(
         *cost_lines(cost, left),
         *estimate_lines(total, to_do, shape, assumed, made.model),
         *need_lines(needs, sandboxes),
+        *unpinned_lines(unpinned),
     ):
         console.print(line, markup=False)
     for name, (before, now) in changed.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,8 +43,18 @@ def prefetch(
         fetched.append(part)
         if not as_json:
             typer.echo(_line(part))
+            for line in _pins(part):
+                typer.echo(line)
     if as_json:
         typer.echo(json.dumps([asdict(part) for part in fetched], indent=2))
+
+
+def _pins(part: Fetched) -> Iterator[str]:
+    """Yields, for what was asked for by a branch or tag, the line that pins it."""
+    for found in part.commits:
+        if found.revision != found.commit:
+            yield f"  {found.name} at {found.revision or 'main'} is now this commit; to pin it:"
+            yield f"    revision: {found.commit}"
 
 
 def _line(part: Fetched) -> str:

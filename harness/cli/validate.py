@@ -25,6 +25,7 @@ def validate(
     Neither data nor models are looked at: `harness plan` asks for them, `harness doctor` tries the machine.
     """
     from harness.errors import ProtocolError
+    from harness.pinning import unpinned_lines, unpinned_of
     from harness.protocol import find_protocol, load_protocol
 
     registry = session_of(context).registry
@@ -38,8 +39,13 @@ def validate(
         typer.echo(json.dumps({"ok": False, "file": str(path), "problems": problems}, indent=2))
         raise typer.Exit(int(error.exit_code)) from None
     counts = {"domains": len(read.domains), "methods": len(read.methods), "seeds": len(read.seeds)}
+    domains = [use for domain in read.domains.values() for use in (domain.plugin, domain.reward)]
+    unpinned = unpinned_of([read.model, *domains], registry)
     if as_json:
-        typer.echo(json.dumps({"ok": True, "file": str(path), "name": read.name, **counts, "problems": []}, indent=2))
+        told = {"ok": True, "file": str(path), "name": read.name, **counts, "problems": []}
+        typer.echo(json.dumps(told | {"unpinned": [asdict(source) for source in unpinned]}, indent=2))
         return
     numbers = ", ".join(f"{count} {word if count > 1 else word[:-1]}" for word, count in counts.items())
+    for line in unpinned_lines(unpinned):
+        typer.echo(line, err=True)
     typer.echo(f"ok: {path}: {read.name}: {numbers}")

@@ -3,17 +3,19 @@
 Importing this imports neither datasets nor torch; loading does.
 """
 
-from harness.data.hub import HubSource, cached_commit, hub_fault
-from harness.data.hub_model import fetch_model
+from harness.data.hub import cached_commit, hub_fault
+from harness.data.hub_files import fetch_file, fetch_model
 from harness.data.messages import as_messages
 from harness.data.source import DataSource
 from harness.data.table import load_table, nested_subset
+from harness.hub_source import HubSource
 
 __all__ = [
     "DataSource",
     "HubSource",
     "as_messages",
     "cached_commit",
+    "fetch_file",
     "fetch_model",
     "hub_fault",
     "load_table",

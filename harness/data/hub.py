@@ -8,39 +8,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
+from harness.hub_source import HubSource
 
 if TYPE_CHECKING:
     import httpx2
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _GATED = re.compile(r"\bgated (dataset|repo)\b", re.IGNORECASE)
 _TRUE = frozenset({"1", "true", "yes", "on"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class HubSource:
-    """A model or a data set of the hub, at a revision: a branch, a tag or a commit; None for its main branch."""
-
-    kind: Literal["model", "dataset"]
-    name: str
-    revision: str | None = None
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the revision is a commit, which cannot move."""
-        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
-
-    @property
-    def noun(self) -> str:
-        return "data set" if self.kind == "dataset" else "model"
-
-    def __str__(self) -> str:
-        return f"{self.name} at {self.revision or 'main'}"
 
 
 def commit_of(source: HubSource) -> str:

@@ -85,7 +85,6 @@ def _fetch(source: DataSource, commit: str) -> Dataset:
     import httpx2
     from datasets import load_dataset_builder
     from datasets.exceptions import DatasetGenerationError, DatasetsError, FileFormatError
-    from pyarrow import ArrowException  # type: ignore[import-untyped]
 
     _ask_for_card(source, commit)
     try:
@@ -93,9 +92,11 @@ def _fetch(source: DataSource, commit: str) -> Dataset:
         if builder.hash != commit:
             raise ConnectionError("`datasets` fell back to another commit")
         builder.download_and_prepare()
-    except (DatasetGenerationError, FileFormatError, ArrowException) as error:
+    except (DatasetGenerationError, FileFormatError) as error:
         raise _broken(source, commit, error) from error
     except (DatasetsError, ValueError, OSError, httpx2.TransportError) as error:
+        if type(error).__module__.startswith("pyarrow"):  # the file itself, where its columns are looked up
+            raise _broken(source, commit, error) from error
         raise _no_such_subset(source, error) or hub_fault(source.on_hub(), error) from error
     _check_split(source, list(builder.info.splits or {}))
     rows: Dataset = builder.as_dataset(split=source.split)

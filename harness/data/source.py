@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from harness.data.hub import HubSource
 from harness.errors import UsageError
+from harness.hub_source import HubSource
 from harness.interfaces import Config
 
 

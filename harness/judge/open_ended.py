@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.data import DataSource, load_table, nested_subset
+from harness.data import DataSource, HubSource, load_table, nested_subset
 from harness.errors import UsageError
 from harness.interfaces import Domain, EvaluationTask
 from harness.judge.answers import prompt_text
@@ -180,6 +180,9 @@ class OpenEndedDomain(Domain):
         if self.config.reference_file is not None:
             sources.append(DataSource(data_files=self.config.reference_file))
         return f"{self.task}/1 " + " | ".join(source.fingerprint() for source in sources)
+
+    def hub_sources(self) -> Sequence[HubSource]:
+        return [found for source in self.config.sources() for found in source.hub_sources()]
 
     def training_data(self, seed: int) -> Dataset:
         """Returns rows of `prompt`; the same prompts for every seed, as a data set is."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
-from harness.data import DataSource, as_messages, nested_subset
+from harness.data import DataSource, HubSource, as_messages, nested_subset
 from harness_code.config import HUMANEVAL, MBPP, CodeConfig, Sampling
 from harness_code.problems import load_questions
 
@@ -32,8 +32,13 @@ class CodeDomain(Domain):
         self.system_prompt = config.system_prompt if config.format == "chat" else None
 
     def fingerprint(self) -> str:
-        sources = [self.config.training_source(), *self.config.test_sources().values()]
-        return f"code/1 {self.config.preset} " + " | ".join(source.fingerprint() for source in sources)
+        return f"code/1 {self.config.preset} " + " | ".join(source.fingerprint() for source in self._sources())
+
+    def hub_sources(self) -> Sequence[HubSource]:
+        return [found for source in self._sources() for found in source.hub_sources()]
+
+    def _sources(self) -> list[DataSource]:
+        return [self.config.training_source(), *self.config.test_sources().values()]
 
     def training_data(self, seed: int) -> Dataset:
         """Returns `prompt` and `tests`, the JSON of a Problem; the same rows for every seed, as a data set is."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
-from harness.data import as_messages
+from harness.data import HubSource, as_messages
 from harness_jsonl.config import JsonlConfig
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ class JsonlDomain(Domain):
         source = self.config.test_source()
         held_out = "a share" if source is None else source.fingerprint()
         return f"jsonl/{self.config.fingerprint()}/test {held_out}/1"
+
+    def hub_sources(self) -> Sequence[HubSource]:
+        source = self.config.test_source()
+        return [*self.config.hub_sources(), *(() if source is None else source.hub_sources())]
 
     def training_data(self, seed: int) -> Dataset:
         from harness_jsonl.rows import training_rows

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
+from harness.data import HubSource
 from harness_math.config import MathConfig
+from harness_math.tables import ProblemTable
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -28,10 +30,16 @@ class MathDomain(Domain):
         self.system_prompt = config.system_prompt if config.format == "chat" else None
 
     def fingerprint(self) -> str:
+        return "math/1 " + " | ".join(table.fingerprint() for table in self._tables())
+
+    def hub_sources(self) -> Sequence[HubSource]:
+        return [source for table in self._tables() for source in table.hub_sources()]
+
+    def _tables(self) -> list[ProblemTable]:
         tables = [self.config.training_table()]
         if not self.config.stock_tasks:
             tables += [self.config.test_table(task) for task in self.config.tasks]
-        return "math/1 " + " | ".join(table.fingerprint() for table in tables)
+        return tables
 
     def training_data(self, seed: int) -> Dataset:
         """Returns `prompt`, `answer` and `thinks`; the same problems for every seed, as a data set is."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.data import load_table
+from harness.data import fetch_file, load_table
 from harness_math.answers import last_boxed
 from harness_math.tables import ProblemTable
 
@@ -59,17 +59,8 @@ def _sources(table: ProblemTable) -> Iterable[ProblemTable]:
 
 
 def _fetched(table: ProblemTable) -> Path:
-    from huggingface_hub import hf_hub_download
-
     assert table.dataset is not None and table.hub_file is not None
-    try:
-        return Path(hf_hub_download(table.dataset, table.hub_file, repo_type="dataset", revision=table.revision))
-    except (OSError, ValueError) as error:  # the hub's own errors are OSErrors
-        raise UsageError(
-            f"the data set's file cannot be had: {str(error).strip().splitlines()[0]}",
-            where=f"{table.dataset}/{table.hub_file} ({table.revision or 'main'})",
-            hint="check the name, your access and the network; or give local data_files",
-        ) from error
+    return fetch_file(table.on_hub(), table.hub_file)
 
 
 def _column(rows: Dataset, name: str, columns: dict[str, str]) -> list[Any]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from harness import BaseModel, CheckpointError, Config
+from harness import BaseModel, CheckpointError, Config, UsageError
 from harness.checkpoint import CONFIG, check_checkpoint, hash_checkpoint
+from harness.data import HubSource, fetch_model
 from harness_pretrained.published import PUBLISHED
 
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")
@@ -43,24 +43,26 @@ class Pretrained(BaseModel):
         if self._is_local():
             check_checkpoint(self.local)
             return self.local
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
+        [source] = self.hub_sources()
         try:
-            fetched = snapshot_download(
-                self.config.pretrained, revision=self.config.revision, allow_patterns=list(_FILES)
-            )
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-            offline = os.environ.get("HF_HUB_OFFLINE") == "1"
+            folder = fetch_model(source, _FILES)
+        except UsageError as error:
+            raise CheckpointError(error.message, where=error.where, hint=error.hint) from error
+        try:
+            check_checkpoint(folder)
+        except CheckpointError as error:
             raise CheckpointError(
-                f"the model {self.config.pretrained} cannot be had: {_first_line(error)}",
-                hint="unset HARNESS_OFFLINE and HF_HUB_OFFLINE to fetch it"
-                if offline
-                else "check the name, the revision, your access to it and the network; or give a local folder",
+                error.message,
+                where=error.where or str(folder),
+                hint=f"remove {folder.parents[1]} and fetch the model again; if it stays so, the commit itself has no"
+                " whole model: set `revision` to another",
             ) from error
-        folder = Path(fetched)
-        check_checkpoint(folder)
         return folder
+
+    def hub_sources(self) -> tuple[HubSource, ...]:
+        if self._is_local():
+            return ()
+        return (HubSource(kind="model", name=self.config.pretrained, revision=self.config.revision),)
 
     def config_json(self) -> Mapping[str, Any] | None:
         """Returns the local folder's config.json, or that in the hub's cache, or what is published of a known model."""
@@ -87,7 +89,3 @@ def _read(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError):
         return None
     return values if isinstance(values, dict) else None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

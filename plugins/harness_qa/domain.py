@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import Domain, EvaluationTask
-from harness.data import as_messages
+from harness.data import HubSource, as_messages
 from harness_qa.config import QAConfig, SuperGPQAConfig
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ class QADomain(Domain):
 
     def fingerprint(self) -> str:
         return f"{self.key}/{self.config.fingerprint()}/1"
+
+    def hub_sources(self) -> Sequence[HubSource]:
+        return self.config.hub_sources()
 
     def training_data(self, seed: int) -> Dataset:
         from harness_qa.questions import training_questions
@@ -67,6 +70,9 @@ class SuperGPQADomain(QADomain):
     def fingerprint(self) -> str:
         further = "" if self.mmlu_pro is None else self.mmlu_pro.fingerprint()
         return super().fingerprint() + further
+
+    def hub_sources(self) -> Sequence[HubSource]:
+        return [*super().hub_sources(), *(() if self.mmlu_pro is None else self.mmlu_pro.hub_sources())]
 
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
         further = () if self.mmlu_pro is None else self.mmlu_pro.evaluation_tasks()

@@ -1,10 +1,11 @@
-"""A reward model: a sequence-classification checkpoint with one label, whose logit is the reward."""
+"""A reward model: a sequence-classification checkpoint, one of whose labels gives the reward."""
 
 from __future__ import annotations
 
+import inspect
 import math
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,12 @@ from pydantic import Field
 
 from harness import CheckpointError, Config, Reward, RewardBatch, RewardResult, UsageError
 from harness.checkpoint import check_checkpoint, hash_checkpoint
+from harness.data import HubSource, fetch_model
 from harness.judge import without_thinking
+from harness_rewards.classifier_rows import Encoded, Form, RowEncoder, longest_row
+
+_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")
+_OLD_WEIGHTS = ("*.bin",)
 
 
 class RewardModelConfig(Config):
@@ -25,12 +31,33 @@ class RewardModelConfig(Config):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(default="auto", description="auto: as saved")
     batch_size: int = Field(default=16, ge=1, description="completions a forward pass")
     max_length: int | None = Field(
-        default=None, ge=1, description="tokens; a longer row is an error, for a cut one would be another text"
+        default=None,
+        ge=1,
+        description="tokens; a longer row is an error, for a cut one would be another text; by default the model's own",
+    )
+    text: Form = Field(
+        default="joined",
+        description="what the model reads: prompt and completion as one text or conversation, as a pair of segments, or"
+        " the completion alone",
+    )
+    label: str | int | None = Field(
+        default=None, description="of a model with several labels, the one that gives the reward: its name or index"
+    )
+    output: Literal["logit", "probability"] = Field(
+        default="logit",
+        description="the label's logit, or its probability: by softmax, or sigmoid where it stands alone",
     )
     strip_thinking: bool = Field(default=True, description="score only what comes after </think>")
     chat_template: str | None = Field(
         default=None, description="a Jinja template for prompts of messages, where the tokenizer brings none"
     )
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    model: Any
+    label: int
+    rows: RowEncoder
 
 
 class RewardModel(Reward):
@@ -48,105 +75,133 @@ class RewardModel(Reward):
             return hash_checkpoint(self._local)
         return f"{self.config.model}@{self.config.revision or 'main'}"
 
+    def hub_sources(self) -> Sequence[HubSource]:
+        if self._is_local():
+            return ()
+        return (HubSource(kind="model", name=self.config.model, revision=self.config.revision),)
+
+    def fetch(self) -> None:
+        self._folder()
+
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
-        """Returns the logit of each row; a row that has no text for the model, or too long a one, is an error.
+        """Returns the label's number of each row; a row that has no text for the model, or too long a one, is an error.
 
         Raises CheckpointError where the model cannot be had or is no reward model, UsageError for an unknown device.
         """
-        _, tokenizer = self._loaded
+        rows = self._loaded.rows
         results: dict[int, RewardResult] = {}
-        encoded: dict[int, list[int]] = {}
+        encoded: dict[int, Encoded] = {}
         for row, (prompt, completion) in enumerate(zip(batch.prompts, batch.completions, strict=True)):
             answer = without_thinking(completion) if self.config.strip_thinking else completion
             try:
-                encoded[row] = self._tokens(tokenizer, prompt, answer)
+                encoded[row] = rows.encode(prompt, answer)
             except ValueError as error:
                 results[row] = RewardResult.error(str(error))
-        by_length = sorted(encoded, key=lambda row: len(encoded[row]))
+        by_length = sorted(encoded, key=lambda row: len(encoded[row].ids))
         for start in range(0, len(by_length), self.config.batch_size):
-            rows = by_length[start : start + self.config.batch_size]
-            results |= dict(zip(rows, self._logits([encoded[row] for row in rows]), strict=True))
+            part = by_length[start : start + self.config.batch_size]
+            results |= dict(zip(part, self._results([encoded[row] for row in part]), strict=True))
         return [results[row] for row in range(len(batch.prompts))]
 
-    def _tokens(self, tokenizer: Any, prompt: str | Sequence[Mapping[str, Any]], answer: str) -> list[int]:
-        """Returns a row's token ids. Raises ValueError, for a person, where it has none that the model can take."""
-        if isinstance(prompt, str):
-            tokens = tokenizer(prompt + answer + (tokenizer.eos_token or ""))["input_ids"]
-        else:
-            if (self.config.chat_template or tokenizer.chat_template) is None:
-                raise ValueError("the prompt is messages, and the reward model has no chat template")
-            messages = [{"role": message["role"], "content": message["content"]} for message in prompt]
-            text = tokenizer.apply_chat_template(
-                [*messages, {"role": "assistant", "content": answer}],
-                chat_template=self.config.chat_template,
-                tokenize=False,
-            )
-            tokens = tokenizer(text, add_special_tokens=False)["input_ids"]  # the template has put them there
-        longest = self.config.max_length
-        if not tokens:
-            raise ValueError("the row has no tokens")
-        if longest is not None and len(tokens) > longest:
-            raise ValueError(f"the row has {len(tokens)} tokens, more than max_length, {longest}")
-        return list(tokens)
-
-    def _logits(self, rows: Sequence[list[int]]) -> list[RewardResult]:
+    def _results(self, rows: Sequence[Encoded]) -> list[RewardResult]:
         import torch
 
-        model, _ = self._loaded
-        width = max(map(len, rows))
-        pad = model.config.pad_token_id
-        inputs = torch.tensor([row + [pad] * (width - len(row)) for row in rows], device=model.device)
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=model.device)
+        model, label = self._loaded.model, self._loaded.label
+        width = max(len(row.ids) for row in rows)
+
+        def padded(values: Sequence[list[int]], padding: int) -> torch.Tensor:
+            return torch.tensor([[*row, *[padding] * (width - len(row))] for row in values], device=model.device)
+
+        inputs = {
+            "input_ids": padded([row.ids for row in rows], model.config.pad_token_id),
+            "attention_mask": padded([[1] * len(row.ids) for row in rows], 0),
+        }
+        if rows[0].segments is not None:
+            inputs["token_type_ids"] = padded([row.segments or [] for row in rows], 0)
         with torch.inference_mode():
-            logits: list[float] = model(input_ids=inputs, attention_mask=mask).logits[:, 0].float().tolist()
+            logits = model(**inputs).logits.float()
+        if self.config.output == "probability":
+            alone = logits.shape[1] == 1 or model.config.problem_type == "multi_label_classification"
+            logits = logits.sigmoid() if alone else logits.softmax(dim=1)
+        values: list[float] = logits[:, label].tolist()
+        what = self.config.output
         return [
-            RewardResult.ok(logit) if math.isfinite(logit) else RewardResult.error(f"the logit is {logit}")
-            for logit in logits
+            RewardResult.ok(value) if math.isfinite(value) else RewardResult.error(f"the {what} is {value}")
+            for value in values
         ]
 
     @cached_property
-    def _loaded(self) -> tuple[Any, Any]:
-        """Returns the model, on its device, and its tokenizer."""
+    def _loaded(self) -> _Loaded:
+        """Returns the model, on its device, the label that counts, and how rows are encoded for it."""
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        if self._is_local():
-            check_checkpoint(self._local)
-        source, revision = (str(self._local), None) if self._is_local() else (self.config.model, self.config.revision)
+        folder = self._folder()
         try:
             model, loading = AutoModelForSequenceClassification.from_pretrained(
-                source, revision=revision, dtype=self.config.dtype, output_loading_info=True
+                folder, dtype=self.config.dtype, output_loading_info=True
             )
-            tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+            tokenizer = AutoTokenizer.from_pretrained(folder)
         except (OSError, ValueError) as error:
-            offline = os.environ.get("HF_HUB_OFFLINE") == "1" and not self._is_local()
             raise CheckpointError(
-                f"the reward model cannot be had: {str(error).strip().splitlines()[0]}",
+                f"the reward model cannot be read: {str(error).strip().splitlines()[0]}",
                 where=self.config.model,
-                hint="unset HARNESS_OFFLINE and HF_HUB_OFFLINE to fetch it"
-                if offline
-                else "check the name, the revision, your access to it and the network; or give a local folder",
+                hint="name a sequence-classification checkpoint that transformers reads without code of its own",
             ) from error
-        # transformers fills a missing head with random numbers and says so in a log only.
-        if loading["missing_keys"] or model.config.num_labels != 1:
-            lacking = f"lacks {', '.join(sorted(loading['missing_keys']))}" if loading["missing_keys"] else ""
-            labels = f"has {model.config.num_labels} labels, not one" if model.config.num_labels != 1 else ""
+        if loading["missing_keys"]:  # transformers fills a missing head with random numbers and says so in a log only
             raise CheckpointError(
-                f"the model is no reward model: it {' and '.join(filter(None, (lacking, labels)))}",
+                f"the model is no reward model: it lacks {', '.join(sorted(loading['missing_keys']))}",
                 where=self.config.model,
-                hint="name a sequence-classification checkpoint with one label",
+                hint="name a sequence-classification checkpoint",
             )
+        label = self._label(dict(model.config.id2label))
         if model.config.pad_token_id is None:
             # The model looks for the last token that is no padding; ids past 0 may stand in, since rows are masked.
             pad = tokenizer.pad_token_id
             model.config.pad_token_id = tokenizer.eos_token_id if pad is None else pad
+        rows = RowEncoder(
+            tokenizer,
+            form=self.config.text,
+            chat_template=self.config.chat_template,
+            longest=longest_row(self.config.max_length, model.config, tokenizer),
+            segments="token_type_ids" in inspect.signature(model.forward).parameters,
+        )
         try:
-            return model.to(self._device()).eval(), tokenizer
+            return _Loaded(model.to(self._device()).eval(), label, rows)
         except (RuntimeError, AssertionError) as error:
             raise UsageError(
                 f"the reward model cannot be put on {self._device()}: {str(error).splitlines()[0]}",
                 hint=f"torch sees {torch.cuda.device_count()} GPUs; set the reward's `device`",
             ) from error
+
+    def _folder(self) -> Path:
+        """Returns the model's folder, fetched first where it is of the hub."""
+        if self._is_local():
+            check_checkpoint(self._local)
+            return self._local
+        [source] = self.hub_sources()
+        try:
+            folder = fetch_model(source, _FILES)
+            return folder if any(folder.glob("*.safetensors")) else fetch_model(source, (*_FILES, *_OLD_WEIGHTS))
+        except UsageError as error:
+            raise CheckpointError(
+                f"the reward model cannot be had: {error.message}", where=error.where, hint=error.hint
+            ) from error
+
+    def _label(self, names: dict[int, str]) -> int:
+        """Returns the index of the label that counts. Raises CheckpointError where the model has none that is meant."""
+        wanted = self.config.label
+        found = [index for index, name in names.items() if wanted in (index, name)]
+        if wanted is None and len(names) == 1:
+            found = list(names)
+        if len(found) == 1:
+            return found[0]
+        several = f"has {len(names)} labels" if wanted is None else f"has no label {wanted!r}"
+        raise CheckpointError(
+            f"the reward model {several}",
+            where=self.config.model,
+            hint=f"set the reward's `label` to one of {', '.join(map(str, names.values()))}",
+        )
 
     def _device(self) -> str:
         import torch
