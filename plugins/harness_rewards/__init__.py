@@ -11,7 +11,7 @@ from harness import RewardSpec, hookimpl
 def harness_rewards() -> Iterator[RewardSpec]:
     yield RewardSpec(
         name="reward-model",
-        summary="The logit of a sequence-classification checkpoint, local or of the hub",
+        summary="The number of a label of a sequence-classification checkpoint, local or of the hub",
         load="harness_rewards.reward_model:RewardModel",
         config="harness_rewards.reward_model:RewardModelConfig",
     )

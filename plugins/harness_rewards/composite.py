@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from harness import Config, Reward, RewardBatch, RewardResult, RewardUse, Scoring, score_together
+from harness.data import HubSource
 
 PartName = Annotated[str, StringConstraints(pattern=r"^[^/\s]+$")]
 
@@ -54,6 +55,9 @@ class Composite(Reward):
     def fingerprint(self) -> str:
         """Returns the parts' fingerprints, by name."""
         return json.dumps({name: part.fingerprint() for name, part in self._parts.items()}, sort_keys=True)
+
+    def hub_sources(self) -> Sequence[HubSource]:
+        return [source for part in self._parts.values() for source in part.hub_sources()]
 
     def fetch(self) -> None:
         for part in self._parts.values():

@@ -11,6 +11,7 @@ from small_world import DISTRIBUTION, PROTOCOL, SmallWorld
 
 import harness_rewards
 from harness import Config, PluginError, Reward, RewardBatch, RewardResult, RewardSpec, TrainingDomain, hookimpl
+from harness.data import HubSource
 from harness.errors import ProtocolError
 from harness.protocol import instance_of, load_protocol
 from harness.registry import Registry
@@ -31,6 +32,9 @@ class Column(Reward):
 
     def fingerprint(self):
         return f"column {self.config.column}"
+
+    def hub_sources(self):
+        return [HubSource(kind="model", name=self.config.column, revision=None)]
 
     def fetch(self):
         self.fetched += 1
@@ -126,6 +130,7 @@ def test_a_sum_past_all_numbers_is_an_error():
 def test_fingerprint_and_fetch_reach_every_part():
     made = composite(a=1.0, b=2.0)
     assert json.loads(made.fingerprint()) == {"a": "column a", "b": "column b"}
+    assert [source.name for source in made.hub_sources()] == ["a", "b"]
     made.fetch()
     assert [part.fetched for part in made._parts.values()] == [1, 1]
 

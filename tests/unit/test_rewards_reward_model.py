@@ -1,13 +1,17 @@
 """Reward models of random weights, and the one that the lab ships."""
 
+import json
+import math
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     AutoModelForSequenceClassification,
+    BertConfig,
+    BertForSequenceClassification,
     LlamaConfig,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
@@ -121,6 +125,95 @@ def test_what_is_no_reward_model_is_told(tmp_path, kind, labels, message):
     model = save(tmp_path / "model", kind=kind or LlamaForSequenceClassification, labels=labels)
     with pytest.raises(CheckpointError, match=message):
         scores(reward(model), ["p"], ["c"])
+
+
+def of_labels(folder, *names, **config):
+    """Gives a saved model's labels their names."""
+    config = json.loads((folder / "config.json").read_text()) | config
+    config |= {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
+    (folder / "config.json").write_text(json.dumps(config))
+    return str(folder)
+
+
+def test_of_several_labels_the_one_named_gives_its_logit_or_probability(tmp_path):
+    save(tmp_path / "model", labels=3)
+    model = of_labels(tmp_path / "model", "bad", "plain", "good")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(model)
+    read = AutoModelForSequenceClassification.from_pretrained(model).eval()
+    with torch.inference_mode():
+        logits = read(**tokenizer("pc<eos>", return_tensors="pt", return_token_type_ids=False)).logits[0]
+
+    def score(**keys):
+        [result] = scores(reward(model, **keys), ["p"], ["c"])
+        return result.value
+
+    assert score(label="good") == score(label=2) == pytest.approx(logits[2].item(), abs=1e-5)
+    assert score(label="bad", output="probability") == pytest.approx(logits.softmax(0)[0].item(), abs=1e-5)
+    of_labels(tmp_path / "model", "bad", "plain", "good", problem_type="multi_label_classification")
+    assert score(label="bad", output="probability") == pytest.approx(logits.sigmoid()[0].item(), abs=1e-5)
+    with pytest.raises(CheckpointError, match="no label 'best'") as raised:
+        score(label="best")
+    assert "bad, plain, good" in raised.value.hint
+
+
+def test_one_label_alone_gives_a_probability_by_sigmoid(folder):
+    [logit] = scores(reward(folder), ["p"], ["c"])
+    [share] = scores(reward(folder, output="probability"), ["p"], ["c"])
+    assert share.value == pytest.approx(1 / (1 + math.exp(-logit.value)), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    """An encoder with two segments and eight positions, whose tokenizer closes each segment."""
+    folder = tmp_path_factory.mktemp("bert")
+    tokens = Tokenizer(models.WordLevel({"[PAD]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4}, unk_token="[PAD]"))
+    tokens.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokens.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokens,
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    ).save_pretrained(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=5, hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+            max_position_embeddings=8, num_labels=1, initializer_range=1.0,
+        )  # fmt: skip
+        BertForSequenceClassification(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize(("text", "read"), [("pair", ("a", "ab")), ("completion", ("ab",)), ("joined", ("aab",))])
+def test_an_encoder_reads_pairs_completions_and_joined_texts(bert, text, read):
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(bert)
+    model = BertForSequenceClassification.from_pretrained(bert).eval()
+    inputs = tokenizer(*read, return_tensors="pt")
+    assert (inputs["token_type_ids"].sum() > 0) == (text == "pair")
+    with torch.inference_mode():
+        by_hand = model(**inputs).logits.item()
+    results = scores(reward(bert, text=text), ["a", "b", "a"], ["ab", "", "b"])
+    assert results[0].value == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_a_row_past_the_models_positions_is_an_error_and_leaves_the_others(bert):
+    fits, long = scores(reward(bert), ["", ""], ["a" * 6, "a" * 7])
+    assert (fits.outcome, long.outcome) == ("ok", "error")
+    assert "9 tokens, more than the 8" in long.detail
+
+
+def test_a_text_is_closed_once_also_where_the_tokenizer_closes_it_itself(folder, tmp_path):
+    closing = shutil.copytree(folder, tmp_path / "closing")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", tokenizer.eos_token_id)]
+    )
+    tokenizer.save_pretrained(closing)
+    [one] = scores(reward(folder), ["p"], ["c"])
+    [other] = scores(reward(str(closing)), ["p"], ["c"])
+    assert other.value == one.value
 
 
 def test_the_fingerprint_follows_the_weights(folder, tmp_path):
