@@ -96,7 +96,9 @@ def test_a_killed_step_goes_on_to_the_same_weights(tmp_path, undisturbed, kill_a
         train(tmp_path, mgs, kill_at=kill_at)
     resumed, resumed_weights, resumed_metrics = train(tmp_path, mgs)
     assert same(resumed_weights, weights)
-    assert resumed.report == result.report
+    times = {"reward_seconds"}
+    assert resumed.report.keys() == result.report.keys()
+    assert all(resumed.report[key] == value for key, value in result.report.items() if key not in times)
     surgery = [{k: v for k, v in row.items() if k.startswith("surgery")} for row in metrics]
     assert [{k: v for k, v in row.items() if k.startswith("surgery")} for row in resumed_metrics] == surgery
 
