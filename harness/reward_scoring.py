@@ -6,15 +6,13 @@ exception. Rewards that answer at once are called one after the other; those tha
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from typing import Any, get_args
 
 from harness.errors import HarnessError, PluginError
@@ -66,7 +64,7 @@ def score_together(scorings: Sequence[Scoring]) -> list[Results] | Awaitable[lis
             begun.append(_begun(scoring))
     except BaseException:
         for other in begun:
-            if isinstance(other, _Awaited) and asyncio.iscoroutine(other.returned):
+            if isinstance(other, _Awaited) and iscoroutine(other.returned):
                 other.returned.close()
         raise
     done = [results for results in begun if isinstance(results, list)]
@@ -77,6 +75,9 @@ def finished(results: list[Results] | Awaitable[list[Results]]) -> list[Results]
     """Returns the results, waited for in an event loop of their own where they have to be."""
     if isinstance(results, list):
         return results
+    import asyncio  # takes longer to import than all of this package, and few rewards need it
+    from concurrent.futures import ThreadPoolExecutor
+
     awaited = results
 
     async def wait() -> list[Results]:
@@ -129,6 +130,8 @@ def _begun(scoring: Scoring) -> Results | _Awaited:
 
 
 async def _all_of(begun: Sequence[Results | _Awaited]) -> list[Results]:
+    import asyncio
+
     waiting = iter(await asyncio.gather(*(each.results() for each in begun if isinstance(each, _Awaited))))
     return [next(waiting) if isinstance(each, _Awaited) else each for each in begun]
 
