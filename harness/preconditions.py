@@ -12,7 +12,9 @@ from harness.disk_need import DiskNeed
 from harness.errors import UsageError
 from harness.nodes import BaseNode, EvaluateNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
 
-OFFLINE = ("HARNESS_OFFLINE", "HF_HUB_OFFLINE")
+OFFLINE = "HARNESS_OFFLINE"
+"""Forbids the network as a whole. Hugging Face's own variables forbid its hub alone: a judge may still be asked."""
+
 FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
@@ -46,11 +48,10 @@ def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str
         for use in plugins_of(node, plan):
             for need in use.needs:
                 users.setdefault(need, {}).setdefault(f"{use.kind} {use.name!r}", node.label)
-    offline = [name for name in OFFLINE if environment.get(name, "").lower() not in FALSE]
-    if "network" in users and offline:
+    if "network" in users and environment.get(OFFLINE, "").lower() not in FALSE:
         raise UsageError(
-            f"{_told(users['network'])} the network, and {offline[0]} forbids it",
-            hint=f"unset {offline[0]}, or choose other methods with --methods",
+            f"{_told(users['network'])} the network, and {OFFLINE} forbids it",
+            hint=f"unset {OFFLINE}, or choose other methods with --methods",
         )
     if "gpu" in users and not _has_gpu():
         raise UsageError(
