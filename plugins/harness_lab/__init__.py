@@ -54,6 +54,11 @@ def harness_protocols() -> Iterator[ProtocolSpec]:
         name="lab", summary="Code, Math, QA and creative writing in turn, on a laptop", path=here / "lab.yaml"
     )
     yield ProtocolSpec(
+        name="lab-algorithms",
+        summary="Algorithms on the lab's domains, each with as many completions",
+        path=here / "lab-algorithms.yaml",
+    )
+    yield ProtocolSpec(
         name="smoke",
         summary="Every part of the lab once, in under a minute; its scores mean nothing",
         path=here / "smoke.yaml",
