@@ -216,6 +216,17 @@ def test_a_text_is_closed_once_also_where_the_tokenizer_closes_it_itself(folder,
     assert other.value == one.value
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_the_model_scores_in_its_own_dtype(folder, dtype):
+    made = reward(folder, dtype=dtype)
+    [result] = scores(made, ["p"], ["a long story"])
+    assert {parameter.dtype for parameter in made._loaded.model.parameters()} == {getattr(torch, dtype)}
+    read = AutoModelForSequenceClassification.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
+    ids = PreTrainedTokenizerFast.from_pretrained(folder)("pa long story<eos>", return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        assert result.value == pytest.approx(read(input_ids=ids).logits.item(), abs=1e-3)
+
+
 def test_the_fingerprint_follows_the_weights(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     assert reward(folder).fingerprint() == reward(str(copy)).fingerprint()
