@@ -14,6 +14,7 @@ from harness.errors import CheckpointError
 CONFIG = "config.json"
 SINGLE_FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+ADAPTER_CONFIG = "adapter_config.json"
 _LONGEST_HEADER = 100_000_000  # the limit that safetensors itself sets
 
 
@@ -24,6 +25,8 @@ def weight_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise CheckpointError("there is no such folder", where=str(folder), hint="check the path of the model")
+    if not (folder / CONFIG).is_file() and (folder / ADAPTER_CONFIG).is_file():
+        raise _adapter_alone(folder)
     if not (folder / CONFIG).is_file():
         raise CheckpointError(
             f"the folder has no {CONFIG}", where=str(folder), hint="a model folder is what save_pretrained writes"
@@ -49,7 +52,7 @@ def weight_files(folder: Path) -> list[Path]:
 def check_checkpoint(folder: Path) -> None:
     """Returns where every weight file of `folder` is whole. Raises CheckpointError, naming the first that is not."""
     for path in weight_files(folder):
-        _check_safetensors(path)
+        check_safetensors(path)
 
 
 def hash_checkpoint(folder: Path) -> str:
@@ -70,8 +73,26 @@ def _index(path: Path) -> dict[str, str]:
     return names
 
 
-def _check_safetensors(path: Path) -> None:
-    """Compares the file's size with what its header promises: a torn download or a full disk shows here."""
+def _adapter_alone(folder: Path) -> CheckpointError:
+    """Returns what to say of an adapter where a model was asked for."""
+    try:
+        base = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except (ValueError, AttributeError):
+        base = None
+    named = f"its base {base} is not in it" if base else "it does not name its base"
+    return CheckpointError(
+        f"the folder holds an adapter and no model: {named}",
+        where=str(folder),
+        hint="merge it into its base (peft's merge_and_unload, then save_pretrained) and name that folder; a step that"
+        " the harness trained as an adapter is written whole by `harness export`",
+    )
+
+
+def check_safetensors(path: Path) -> None:
+    """Compares the file's size with what its header promises: a torn download or a full disk shows here.
+
+    Raises CheckpointError where they differ.
+    """
     size = path.stat().st_size
     hint = "the file is truncated or damaged; fetch or save it again"
     with path.open("rb") as file:

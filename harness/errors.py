@@ -78,6 +78,11 @@ class PluginError(HarnessError):
 class CheckpointError(HarnessError):
     """A model folder that cannot be read: missing, truncated, or of another shape than its neighbours."""
 
+    def met_by(self, who: str) -> CheckpointError:
+        """Returns the same error with the plugin that met it before the place."""
+        where = f"{who}, {self.where}" if self.where else who
+        return CheckpointError(self.message, where=where, hint=self.hint)
+
 
 class StepFailed(HarnessError):
     """A step of a run failed; what was computed before it is in the store."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from harness.errors import HarnessError, PluginError
+from harness.errors import CheckpointError, HarnessError, PluginError
 from harness.keys import content_key
 from harness.nodes import (
     BaseNode,
@@ -256,6 +256,9 @@ def _fingerprint(use: PluginUse, registry: Registry) -> str:
     ask: Callable[[], object] = instance_of(use, registry).fingerprint
     try:
         fingerprint = ask()
+    except CheckpointError as error:  # tells of a folder, and not whose it is
+        offer = registry.find(use.kind, use.name)
+        raise error.met_by(f"{offer.distribution} {offer.version}: {use.kind} {use.name!r}") from error
     except HarnessError:
         raise
     except Exception as error:

@@ -35,6 +35,7 @@ def export(
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Copy a checkpoint to a Hugging Face folder, with a model card and its evaluation results."""
+    from harness.checkpoint_forms import form_of
     from harness.cli.run_folder import find_run_folder
     from harness.leaderboard import Leaderboard
     from harness.model_card import model_card
@@ -48,7 +49,9 @@ def export(
     seed = row.seeds[0] if seed is None else seed
     step = len(row.trajectory) - 1 if step is None else step
     key = _key(row, seed, step)
-    source = _base_folder(folder, key, session_of(context).registry) if step == 0 else _stored_folder(folder, key)
+    stored = None if step == 0 else _stored_folder(folder, key)
+    whole = stored is not None and form_of(stored) is None
+    source = stored if stored and whole else _planned_folder(folder, key, session_of(context).registry)
     _copy(source, directory, model_card(leaderboard, row, seed=seed, step=step))
     typer.echo(str(directory))
 
@@ -80,8 +83,9 @@ def _stored_folder(run: Path, key: str) -> Path:
     return store.path(key) / "model"
 
 
-def _base_folder(run: Path, key: str, registry: Registry) -> Path:
-    """Returns the folder of the base model, which the store does not hold: its plugin is asked for it."""
+def _planned_folder(run: Path, key: str, registry: Registry) -> Path:
+    """Returns the model folder of a checkpoint that only the plan leads to: the base, whose plugin is asked for it, or
+    one that the store keeps as what its parent lacks."""
     from harness.execution import checkpoint_folder
     from harness.plan import make_plan
     from harness.protocol import load_protocol
@@ -90,7 +94,7 @@ def _base_folder(run: Path, key: str, registry: Registry) -> Path:
     plan = make_plan(load_protocol(run / "protocol.yaml", registry), registry)
     if key not in plan.nodes:
         raise UsageError(
-            "the base model is no longer the one that this run started from",
+            "the run's protocol no longer leads to this checkpoint, or to the base model that it stands on",
             where=str(run),
             hint="install the versions in its provenance.json",
         )

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.checkpoint import check_checkpoint
+from harness.checkpoint_forms import check_kept, form_of
 from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution.json_data import write_json
 from harness.execution.launching import is_first_rank, launch
 from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
+from harness.execution.restoring import restore_in_place
 from harness.execution.seeds import named_seed
 from harness.interfaces import (
     LineageEntry,
@@ -161,7 +163,11 @@ class Executor:
                 earlier=[domains[name] for name in node.earlier if name not in names],
             )
             with plugin_faults(self.parts.registered(use), node.label, self.store.root):
-                return self.parts.algorithm(use).train(context)
+                result = self.parts.algorithm(use).train(context)
+            form = form_of(context.output)
+            if form is not None and is_first_rank():  # a recovery may go on with the model
+                restore_in_place(form, checkpoint, context.output)
+            return result
 
         training = node.training
         recovery = self.parts.recovery(node.recovery)
@@ -230,7 +236,7 @@ class Executor:
         if not is_first_rank():
             return
         try:
-            check_checkpoint(folder / "model")
+            (check_kept if registered.kind == "algorithm" else check_checkpoint)(folder / "model")
         except CheckpointError as error:
             raise PluginError(
                 f"left no whole model in its output: {error.message}",

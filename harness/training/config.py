@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from harness.interfaces import Config
+from harness.training.lora import LoRASettings
 from harness.training.trl_fields import config_fields
 from harness.training.workload import policy_gradient_workload
 from harness.workload import Workload
@@ -69,6 +70,9 @@ class OnPolicyConfig(Config):
     )
     mix_temperature: float = Field(
         default=5.0, ge=1, description="of `mix: temperature`: 1 is proportional, high comes near to weighted"
+    )
+    lora: LoRASettings | None = Field(
+        default=None, description="trains a low-rank adapter: `{rank, alpha, dropout, target_modules, output}`"
     )
     completions_per_device: int | None = Field(
         default=None, ge=1, description="completions a forward pass; by default all of a step's at once"

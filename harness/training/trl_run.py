@@ -24,6 +24,7 @@ from harness.training.prompts import ordered_prompts
 from harness.training.resume import CompleteCheckpoints, keep_metrics_until, newest_complete
 from harness.training.reward_record import RewardRecord
 from harness.training.rewards import TRUNCATED, RewardRouter
+from harness.weights.adapter import restore, write_adapter
 
 
 def train_with_trl(
@@ -52,6 +53,7 @@ def train_with_trl(
         reward_funcs=router,
         processing_class=tokenizer,
         train_dataset=_prompts(context, config, arguments, replayed, replay_share),
+        **({} if config.lora is None else {"peft_config": config.lora.peft_config()}),
     )
     endings = Endings(tokenizer, trainer.eos_token_ids, config.stop)
     endings.apply_to(trainer)
@@ -69,7 +71,7 @@ def train_with_trl(
     trainer.train(resume_from_checkpoint=str(resume.folder) if resume else None)
     router.record = RewardRecord.of_ranks(list(router.domains), gathered(router.record.as_json()))
     router.check_any_scored()
-    _save(trainer, tokenizer, context.output)
+    _save(trainer, tokenizer, context, config)
     rows = [json.loads(line) for line in context.metrics.read_text(encoding="utf-8").splitlines()]
     return StepResult(
         cost=_cost(rows, router.counts),
@@ -82,12 +84,24 @@ def train_with_trl(
     )
 
 
-def _save(trainer: GRPOTrainer, tokenizer: Any, output: Path) -> None:
-    """Writes the model and its tokenizer: the first rank does, once all have handed it their part of the weights."""
+def _save(trainer: GRPOTrainer, tokenizer: Any, context: TrainingContext, config: OnPolicyConfig) -> None:
+    """Writes the model and its tokenizer: the first rank does, once all have handed it their part of the weights.
+
+    An adapter that comes out as a whole model is merged as the store would restore it, so both are the same model.
+    """
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if world_size() > 1 else None
     if trainer.accelerator.is_main_process:
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(output, state_dict=weights)
-        tokenizer.save_pretrained(output)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if config.lora is None:
+            model.save_pretrained(context.output, state_dict=weights)
+            tokenizer.save_pretrained(context.output)
+        else:
+            whole = config.lora.output == "full"
+            folder = context.scratch / "adapter" if whole else context.output
+            write_adapter(model, folder, dtype=config.dtype, weights=weights)
+            tokenizer.save_pretrained(folder)
+            if whole:
+                restore(context.checkpoint, folder, context.output)
     trainer.accelerator.wait_for_everyone()  # whoever reads the model next finds it whole
 
 

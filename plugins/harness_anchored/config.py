@@ -30,6 +30,10 @@ class AnchoredConfig(PolicyGradientConfig):
     def _one_strength(self) -> Self:
         if self.beta:
             raise ValueError("beta is the strength of anchor: kl; use strength")
+        if self.lora is not None and self.anchor != "kl":
+            raise ValueError(
+                f"anchor: {self.anchor} holds the weights themselves, and lora trains others; use anchor: kl"
+            )
         return self
 
     def workload(self) -> Workload:

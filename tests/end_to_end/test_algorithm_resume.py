@@ -13,6 +13,9 @@ from harness_lab.rewards import CodeReward, MathReward
 ALGORITHMS = {
     "rloo": ("harness_grpo", {}),
     "replay": ("harness_replay", {"share": 0.25}),
+    "rloo-lora": ("harness_grpo", {"lora": {"rank": 4, "dropout": 0.1}}),
+    "replay-lora": ("harness_replay", {"share": 0.25, "lora": {"rank": 4}}),
+    "anchored-kl-lora": ("harness_anchored", {"anchor": "kl", "lora": {"rank": 4}}),
     "anchored-kl": ("harness_anchored", {"anchor": "kl"}),
     "anchored-l2": ("harness_anchored", {"anchor": "l2", "strength": 1.0}),
     "anchored-ewc": ("harness_anchored", {"anchor": "ewc", "strength": 10.0, "fisher_completions": 8}),

@@ -1,0 +1,35 @@
+"""LoRA: a low-rank adapter is trained in the place of the weights (Hu et al. 2021, arXiv 2106.09685), by peft."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.interfaces import Config
+
+
+class LoRASettings(Config):
+    """W + alpha/rank · BA, with W fixed. The rank and alpha by default are those of TRL's ModelConfig."""
+
+    rank: int = Field(default=16, ge=1, description="of the adapter's matrices")
+    alpha: float = Field(default=32.0, gt=0, description="alpha/rank scales the adapter")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="of the adapter's inputs in training")
+    target_modules: Literal["all-linear"] | tuple[str, ...] = Field(
+        default="all-linear", min_length=1, description="names of modules, or all linear ones but the output layer"
+    )
+    output: Literal["full", "adapter"] = Field(
+        default="full", description="what the step keeps: a whole model, or the adapter on its parent"
+    )
+
+    def peft_config(self) -> Any:
+        """Returns peft's config of it."""
+        from peft import LoraConfig
+
+        return LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules=self.target_modules if isinstance(self.target_modules, str) else list(self.target_modules),
+            task_type="CAUSAL_LM",
+        )
