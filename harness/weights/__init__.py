@@ -1,7 +1,29 @@
-"""Arithmetic over the weights of checkpoints on disk, one tensor at a time."""
+"""Arithmetic over the weights of checkpoints on disk, streamed in chunks: the memory it takes is the chunks'."""
 
-from harness.weights.differences import EditSummary, check_same_tensors, edit_summary
+from harness.weights.differences import EditSummary, edit_summary
 from harness.weights.folder import WeightFolder
-from harness.weights.patch import write_patched
+from harness.weights.linear import linear_combination
+from harness.weights.patch import patched_copy, write_patched
+from harness.weights.same_model import check_same_tensors, check_same_tokenizer, check_stored_once
+from harness.weights.scores import Formula, Scores
+from harness.weights.selection import Selection, select_highest, select_share
+from harness.weights.stream import Chunk, Stream
 
-__all__ = ["EditSummary", "WeightFolder", "check_same_tensors", "edit_summary", "write_patched"]
+__all__ = [
+    "Chunk",
+    "EditSummary",
+    "Formula",
+    "Scores",
+    "Selection",
+    "Stream",
+    "WeightFolder",
+    "check_same_tensors",
+    "check_same_tokenizer",
+    "check_stored_once",
+    "edit_summary",
+    "linear_combination",
+    "patched_copy",
+    "select_highest",
+    "select_share",
+    "write_patched",
+]

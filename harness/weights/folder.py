@@ -1,49 +1,155 @@
-"""The tensors of a model folder, read one at a time from however many files they lie in."""
+"""The tensors of a model folder: where each lies in which file, and its bytes, read without mapping or importing it."""
 
 from __future__ import annotations
 
+import json
+import math
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import safe_open
 
-from harness.checkpoint import check_checkpoint, weight_files
+from harness.checkpoint import INDEX, check_checkpoint, weight_files
+from harness.errors import CheckpointError
+
+DTYPES: dict[str, torch.dtype] = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+"""The dtypes of safetensors files that are read here, by safetensors' names."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TensorPlace:
+    """Where a tensor lies: its file, and the byte in it at which its values begin, in row-major order."""
+
+    file: Path
+    offset: int
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Its number of coordinates."""
+        return math.prod(self.shape)
 
 
 class WeightFolder:
-    """Reads tensors by name. Raises CheckpointError on opening where the folder's weights are not whole."""
+    """The tensors of a folder by name.
 
-    def __init__(self, folder: Path) -> None:
-        check_checkpoint(folder)
+    Raises CheckpointError on opening where the weights are not whole, where the index names tensors that no file has,
+    or for a dtype that is not in DTYPES. model: False for a folder of tensors that is no model and has no config.json.
+    """
+
+    def __init__(self, folder: Path, *, model: bool = True) -> None:
+        if model:
+            check_checkpoint(folder)
         self.folder = folder
-        self.files = weight_files(folder)
-        self._file_of: dict[str, Path] = {}
-        self._shapes: dict[str, tuple[int, ...]] = {}
+        self.files = weight_files(folder) if model else sorted(folder.glob("*.safetensors"))
+        self._places: dict[str, TensorPlace] = {}
         for path in self.files:
-            with safe_open(path, framework="pt") as file:
-                for name in file.keys():  # noqa: SIM118 - safe_open is no mapping
-                    self._file_of[name] = path
-                    self._shapes[name] = tuple(file.get_slice(name).get_shape())
+            header, start = _header(path)
+            for name, entry in header.items():
+                if entry["dtype"] not in DTYPES:
+                    raise CheckpointError(f"{name} is of the dtype {entry['dtype']}, unknown here", where=str(path))
+                self._places[name] = TensorPlace(
+                    file=path,
+                    offset=start + entry["data_offsets"][0],
+                    dtype=DTYPES[entry["dtype"]],
+                    shape=tuple(entry["shape"]),
+                )
+        if model:
+            self._check_index()
+
+    def _check_index(self) -> None:
+        if not (self.folder / INDEX).is_file():
+            return
+        missing = sorted(
+            set(json.loads((self.folder / INDEX).read_text(encoding="utf-8"))["weight_map"]) - set(self._places)
+        )
+        if missing:
+            raise CheckpointError(
+                f"the index names {len(missing)} tensors that no file holds, such as {missing[0]}",
+                where=str(self.folder),
+                hint="a file of another model lies among them; fetch or save the model again",
+            )
 
     def names(self) -> list[str]:
         """Returns all tensor names, sorted: the order that a coordinate's global index counts in."""
-        return sorted(self._file_of)
+        return sorted(self._places)
 
     def names_in(self, path: Path) -> list[str]:
         """Returns the names of the tensors in one weight file."""
-        return [name for name, file in self._file_of.items() if file == path]
+        return [name for name, place in self._places.items() if place.file == path]
+
+    def place(self, name: str) -> TensorPlace:
+        """Returns where a tensor lies. Raises CheckpointError for a name that the folder does not have."""
+        try:
+            return self._places[name]
+        except KeyError:
+            raise CheckpointError(f"the folder has no tensor {name}", where=str(self.folder)) from None
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Returns a tensor's shape without reading it."""
-        return self._shapes[name]
+        return self.place(name).shape
+
+    def dtype(self, name: str) -> torch.dtype:
+        """Returns a tensor's dtype without reading it."""
+        return self.place(name).dtype
 
     def read(self, name: str) -> torch.Tensor:
-        """Returns the tensor in its own dtype, on the CPU."""
-        with safe_open(self._file_of[name], framework="pt") as file:
-            tensor: torch.Tensor = file.get_tensor(name)
-            return tensor
+        """Returns the whole tensor in its own dtype, on the CPU."""
+        place = self.place(name)
+        values = torch.empty(place.shape, dtype=place.dtype)
+        if place.count:
+            with place.file.open("rb", buffering=0) as file:
+                read_into(file.fileno(), values.flatten().view(torch.uint8), place.offset)
+        return values
 
     def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
         for name in self.names():
             yield name, self.read(name)
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """Returns the tensors' entries of a safetensors header, and the byte at which the data begin."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header: dict[str, Any] = json.loads(file.read(length))
+    except ValueError as error:
+        raise CheckpointError("the safetensors header cannot be read", where=str(path)) from error
+    header.pop("__metadata__", None)
+    return header, 8 + length
+
+
+def read_into(descriptor: int, buffer: torch.Tensor, offset: int) -> None:
+    """Fills `buffer`, of bytes, from the file's byte `offset` on. Raises CheckpointError where the file ends before."""
+    view = buffer.numpy().data
+    done = 0
+    while done < len(view):
+        read = os.preadv(descriptor, [view[done:]], offset + done)
+        if read == 0:
+            raise CheckpointError("the file ended while it was read: something has truncated it")
+        done += read
+
+
+def write_from(descriptor: int, buffer: torch.Tensor, offset: int) -> None:
+    """Writes `buffer`, of bytes, at the file's byte `offset`."""
+    view = buffer.numpy().data
+    done = 0
+    while done < len(view):
+        done += os.pwrite(descriptor, view[done:], offset + done)

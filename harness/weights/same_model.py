@@ -1,0 +1,93 @@
+"""Whether checkpoints are of one model: the same tensors, shapes, dtypes and tokenizer, nothing stored twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from harness.checkpoint import CONFIG
+from harness.errors import CheckpointError
+from harness.weights.folder import WeightFolder
+
+_SAME_BASE = "both must come from the same base model"
+
+
+def check_same_tensors(first: WeightFolder, second: WeightFolder, *, dtypes: bool = False) -> None:
+    """Raises CheckpointError where the two models have not the same tensors of the same shapes; with `dtypes`, also
+    where they are not of the same dtypes."""
+    where = f"{first.folder} and {second.folder}"
+    only_first, only_second = set(first.names()) - set(second.names()), set(second.names()) - set(first.names())
+    if only_first or only_second:
+        example = sorted(only_first or only_second)[0]
+        head = (only_first | only_second) == {"lm_head.weight"}
+        raise CheckpointError(
+            f"the checkpoints have different tensors ({len(only_first)} only in the first, {len(only_second)} only in"
+            f" the second, such as {example})",
+            where=where,
+            hint="one stores a head that is tied to the embeddings: save both with save_pretrained of one transformers"
+            if head
+            else _SAME_BASE,
+        )
+    for name in first.names():
+        if first.shape(name) != second.shape(name):
+            raise CheckpointError(
+                f"{name} has the shape {first.shape(name)} in one checkpoint and {second.shape(name)} in the other",
+                where=where,
+                hint=_SAME_BASE,
+            )
+        if dtypes and first.dtype(name) != second.dtype(name):
+            raise CheckpointError(
+                f"{name} is of {first.dtype(name)} in one checkpoint and of {second.dtype(name)} in the other",
+                where=where,
+                hint="train the steps of a method in one dtype, or save both checkpoints in the same",
+            )
+
+
+def check_same_tokenizer(first: WeightFolder, second: WeightFolder) -> None:
+    """Raises CheckpointError where the two models' tokenizers give a text other tokens.
+
+    Compares vocabulary, merges, added tokens and what is done to the text; not padding and truncation, which trainers
+    set. A model without a tokenizer.json is not compared.
+    """
+    one, other = (_tokenizer(folder.folder) for folder in (first, second))
+    if one is None or other is None:
+        return
+    differing = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+    if differing:
+        raise CheckpointError(
+            f"the checkpoints have different tokenizers: their {', '.join(differing)} differ",
+            where=f"{first.folder} and {second.folder}",
+            hint="the same row of the embeddings would mean different tokens; both must come from the same base model",
+        )
+
+
+def check_stored_once(model: WeightFolder) -> None:
+    """Raises CheckpointError where the head is stored although the config ties it to the embeddings.
+
+    Loading takes one of the two for both, so what is done to the other is lost.
+    """
+    config = _json(model.folder / CONFIG)
+    embeddings = [name for name in model.names() if name.endswith("embed_tokens.weight")]
+    if config.get("tie_word_embeddings") is True and embeddings and "lm_head.weight" in model.names():
+        raise CheckpointError(
+            f"the weights hold lm_head.weight beside {embeddings[0]}, to which the config ties it",
+            where=str(model.folder),
+            hint="load the model and save it again with save_pretrained, which stores tied weights once",
+        )
+
+
+def _tokenizer(folder: Path) -> dict[str, Any] | None:
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return None
+    read = _json(path)
+    return {key: read[key] for key in ("model", "added_tokens", "normalizer", "pre_tokenizer") if key in read}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError("the file is no JSON", where=str(path), hint="fetch or save the model again") from error
+    return read if isinstance(read, dict) else {}

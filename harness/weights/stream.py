@@ -1,0 +1,99 @@
+"""Several checkpoints read side by side in chunks, into buffers that are allocated once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import torch
+
+from harness.weights.folder import WeightFolder, read_into
+
+CHUNK = 1 << 18
+"""Coordinates a chunk: a megabyte of fp32, so that a formula's few buffers stay in a core's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Coordinates `start` to `start + count` of the tensor `name`; `offset` is the first one's global index.
+
+    Chunks of a matrix are whole rows, or parts of one row where a row is longer than a chunk.
+    """
+
+    name: str
+    start: int
+    count: int
+    offset: int
+
+
+class Stream:
+    """The tensors `names` of several folders, chunk by chunk, in the order of `names`.
+
+    All folders have them in the same shapes; dtypes may differ. Memory: for each folder a chunk in its own dtype and
+    one in fp32, whatever the size of the checkpoints.
+    """
+
+    def __init__(self, folders: Sequence[WeightFolder], names: Sequence[str], *, chunk: int = CHUNK) -> None:
+        self.folders = tuple(folders)
+        self.names = tuple(names)
+        self.chunks = tuple(_chunks(self.folders[0], self.names, chunk))
+        self.coordinates = sum(chunk.count for chunk in self.chunks)
+        longest = max((chunk.count for chunk in self.chunks), default=0)
+        width = [max((folder.dtype(name).itemsize for name in names), default=1) for folder in self.folders]
+        self._raw = [torch.empty(longest * size, dtype=torch.uint8) for size in width]
+        self._values = [torch.empty(longest, dtype=torch.float32) for _ in self.folders]
+        self._files: dict[Path, IO[bytes]] = {}
+
+    def __iter__(self) -> Iterator[tuple[Chunk, list[torch.Tensor]]]:
+        """Yields each chunk with its values in fp32, folder by folder; they hold until the next one."""
+        for chunk in self.chunks:
+            yield chunk, self.read(chunk)
+
+    def read(self, chunk: Chunk) -> list[torch.Tensor]:
+        """Returns the chunk's values in fp32, folder by folder, in buffers that the next read overwrites."""
+        return [self.values(index, chunk) for index in range(len(self.folders))]
+
+    def values(self, index: int, chunk: Chunk) -> torch.Tensor:
+        """Returns the chunk's values in the folder `index`, in fp32."""
+        raw = self.raw(index, chunk)
+        if raw.dtype == torch.float32:
+            return raw
+        return self._values[index][: chunk.count].copy_(raw)
+
+    def raw(self, index: int, chunk: Chunk) -> torch.Tensor:
+        """Returns the chunk's values in the folder `index`, in their own dtype."""
+        place = self.folders[index].place(chunk.name)
+        size = place.dtype.itemsize
+        buffer = self._raw[index][: chunk.count * size]
+        if chunk.count:
+            read_into(self._descriptor(place.file), buffer, place.offset + chunk.start * size)
+        return buffer.view(place.dtype)
+
+    def _descriptor(self, path: Path) -> int:
+        if path not in self._files:
+            self._files[path] = path.open("rb", buffering=0)  # closed with the stream, when nobody holds it any more
+        return self._files[path].fileno()
+
+
+def _chunks(folder: WeightFolder, names: Collection[str], longest: int) -> Iterator[Chunk]:
+    offset = 0
+    for name in names:
+        shape = folder.shape(name)
+        count = folder.place(name).count
+        row = shape[-1] if len(shape) > 1 else 1
+        for start, length in _pieces(count, row, longest):
+            yield Chunk(name, start, length, offset + start)
+        offset += count
+
+
+def _pieces(count: int, row: int, longest: int) -> Iterator[tuple[int, int]]:
+    if row <= longest:
+        step = longest // row * row if row else longest
+        for start in range(0, count, step):
+            yield start, min(step, count - start)
+        return
+    for first in range(0, count, row):
+        for start in range(first, first + row, longest):
+            yield start, min(longest, first + row - start)
