@@ -12,7 +12,7 @@ from typing import Any
 from harness import StepFailed, UsageError
 from harness_reasoning_gym.config import ReasoningGymConfig
 from harness_reasoning_gym.plain_json import loads
-from harness_reasoning_gym.worker_process import shared_worker
+from harness_reasoning_gym.shared_worker import shared_worker
 
 ENTRY_COLUMN = "reasoning_gym"
 """The column that the reward reads: JSON with all that the verifier needs."""
@@ -73,10 +73,13 @@ def _problems(entries: tuple[str, ...], config: ReasoningGymConfig) -> Iterator[
 @lru_cache(maxsize=32)
 def _generated(task: str, settings: str, seed: int, size: int, form: str) -> tuple[str, ...]:
     request = {"do": "items", "task": task, "settings": json.loads(settings), "seed": seed, "size": size, "form": form}
-    reply = shared_worker().ask(request) or {}
+    try:
+        reply = shared_worker().ask(request)
+    except ConnectionError as error:
+        reply = {"error": str(error)}
     if "items" not in reply:
         raise StepFailed(
-            f"the task {task} of reasoning-gym makes no items: {reply.get('error', 'no reply')}",
+            f"the task {task} of reasoning-gym makes no items: {reply['error']}",
             hint="change its config, or the domain's answer form",
         )
     return tuple(reply["items"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness import RewardResult
 from harness_reasoning_gym.answers import answer_in
 from harness_reasoning_gym.problems import verifier_request
-from harness_reasoning_gym.worker_process import shared_worker
+from harness_reasoning_gym.shared_worker import shared_worker
 
 
 def judge(completion: str, row: str, seconds: float) -> RewardResult:
@@ -18,18 +18,19 @@ def judge(completion: str, row: str, seconds: float) -> RewardResult:
     except ValueError as error:
         return RewardResult.error(f"the row cannot be read: {error}")
     answer = answer_in(completion, request["form"], thinks=request["thinks"])
-    reply = shared_worker().ask(
-        {
-            "do": "score",
-            "task": request["task"],
-            "settings_json": request["settings"],
-            "entry": request["entry"],
-            "answer": answer,
-        },
-        seconds,
-    )
-    if reply is None:
+    asked = {
+        "do": "score",
+        "task": request["task"],
+        "settings_json": request["settings"],
+        "entry": request["entry"],
+        "answer": answer,
+    }
+    try:
+        reply = shared_worker().ask(asked, seconds)
+    except TimeoutError:
         return RewardResult.timeout(f"{request['task']}: verifying {answer!r:.80} took more than {seconds:g} s")
+    except ConnectionError:
+        return RewardResult.error(f"{request['task']}: the verifier died on {answer!r:.80}")
     if "score" not in reply:
         return RewardResult.error(f"{request['task']}: {reply['error']}, on {answer!r:.80}")
     return RewardResult.ok(reply["score"])

@@ -1,4 +1,7 @@
-"""The near end of the worker: starts it, asks it, and kills it when it is late."""
+"""Our own code over a model's text, in a process that can be killed: requests in, replies out, each a line of JSON.
+
+A parser or a verifier is trusted, what it is given is not: `9^9^9^9` keeps it inside one call that no signal ends.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,32 @@ import os
 import subprocess
 import sys
 import threading
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import IO, Any, cast
 
-from harness import StepFailed
-from harness_reasoning_gym.catalogue import INSTALL
+from harness.errors import StepFailed
 
+READY = "ready"
+"""What a worker's module prints, on a line of its own, once its imports are done and requests are read."""
 START_SECONDS = 120.0
 """For the worker's imports, which take a second on an idle machine."""
 
 
-class WorkerProcess:
-    """Asks one worker at a time, from any thread. It starts at first use, and again after it was late or died."""
+class LineWorker:
+    """Runs `module` and asks it one request at a time, from any thread. It starts at first use, and again after it was
+    late or died. hint: what to do where it does not start. environment: over this process's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str, *, hint: str, environment: Mapping[str, str] | None = None) -> None:
+        self.module = module
+        self._hint = hint
+        self._environment = dict(environment or {})
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         atexit.register(self.close)
 
-    def ask(self, request: dict[str, Any], seconds: float | None = None) -> dict[str, Any] | None:
-        """Returns the worker's reply, None where it took more than `seconds`; a worker that dies replies an `error`.
-
-        Raises StepFailed where it does not start.
-        """
+    def ask(self, request: Any, seconds: float | None = None) -> Any:
+        """Returns the worker's reply. Raises TimeoutError where it took more than `seconds`, ConnectionError where it
+        died, StepFailed where it does not start."""
         with self._lock:
             process = self._process or self._started()
             was_late = threading.Event()
@@ -52,13 +58,14 @@ class WorkerProcess:
                 if late is not None:
                     late.cancel()
             if line.endswith("\n") and not was_late.is_set():
-                reply: dict[str, Any] = json.loads(line)
-                return reply
+                return json.loads(line)
             self.close()
-            return None if was_late.is_set() else {"error": "the process that was asked died"}
+            if was_late.is_set():
+                raise TimeoutError(f"{self.module} took more than {seconds:g} s")
+            raise ConnectionError(f"the process of {self.module} died")
 
     def close(self) -> None:
-        """Ends the worker; the next question starts another."""
+        """Ends the worker; the next request starts another."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -66,30 +73,23 @@ class WorkerProcess:
 
     def _started(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness_reasoning_gym.worker"],
+            [sys.executable, "-m", self.module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            # A set of text has one order for good, and reasoning-gym's matplotlib asks for no display.
-            env=os.environ | {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg"},
+            env=os.environ | self._environment,
         )
         late = threading.Timer(START_SECONDS, process.kill)
         late.start()
         try:
-            ready = cast(IO[str], process.stdout).readline()
+            said = cast(IO[str], process.stdout).readline()
         finally:
             late.cancel()
-        if ready.strip() != "ready":
+        if said.strip() != READY:
             process.kill()
             process.communicate()
-            raise StepFailed("the process that runs reasoning-gym does not start", hint=INSTALL)
+            raise StepFailed(f"the process of {self.module} does not start", hint=self._hint)
         self._process = process
         return process
-
-
-@lru_cache(maxsize=1)
-def shared_worker() -> WorkerProcess:
-    """Returns the one worker of this process, which all domains and rewards ask."""
-    return WorkerProcess()
