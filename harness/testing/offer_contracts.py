@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from harness.errors import PluginError
 from harness.registry import Registered, Registry
-from harness.specs import DomainSpec, ProtocolSpec, RecoverySpec
+from harness.specs import AlgorithmSpec, DomainSpec, ProtocolSpec, RecoverySpec
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
 from harness.testing.rendering_contracts import check_engine, check_table_format
 from harness.testing.requirement import require
@@ -63,7 +63,8 @@ def check_offer(
         for rows in _rows_for(offer, registry, others or {}):
             check_reward(built, rows)
     elif offer.kind == "algorithm":
-        check_algorithm(built, folder)
+        assert isinstance(offer.spec, AlgorithmSpec)
+        check_algorithm(built, folder, replays=offer.spec.replays)
     elif offer.kind == "recovery":
         assert isinstance(offer.spec, RecoverySpec)
         check_recovery(built, folder, trains=offer.spec.trains)

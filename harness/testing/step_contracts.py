@@ -21,15 +21,19 @@ from harness.testing.requirement import require
 from harness.testing.tiny_world import tiny_checkpoint, tiny_domains, tiny_lineage, tiny_training
 
 
-def check_algorithm(algorithm: Algorithm, folder: Path, *, domains: Sequence[TrainingDomain] | None = None) -> None:
+def check_algorithm(
+    algorithm: Algorithm, folder: Path, *, domains: Sequence[TrainingDomain] | None = None, replays: bool = False
+) -> None:
     """Trains the tiny model twice, in subfolders of the empty `folder`, on `domains` (the tiny ones where not given).
+    replays: what the algorithm's spec says; then all but the last of them are handed over as trained earlier.
 
     Checks that the output is a whole model folder that differs from the untouched start, that the report is JSON, that
     the cost counts the optimizer steps, and that the same seed gives the same weights. Raises PluginError naming what
     is broken.
     """
     start = tiny_checkpoint(folder / "start")
-    trained_on = list(tiny_domains().values()) if domains is None else list(domains)
+    given = list(tiny_domains().values()) if domains is None else list(domains)
+    earlier, trained_on = (given[:-1], given[-1:]) if replays else ([], given)
 
     def once(places: _Places) -> StepResult:
         return algorithm.train(
@@ -41,6 +45,7 @@ def check_algorithm(algorithm: Algorithm, folder: Path, *, domains: Sequence[Tra
                 domains=trained_on,
                 seed=1,
                 progress=_quiet,
+                earlier=earlier,
             )
         )
 

@@ -1,5 +1,6 @@
 """The contract of `harness_algorithms`."""
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -32,6 +33,18 @@ def test_shipped_algorithms_keep_the_contract(offer, check_shipped):
 
 def test_a_small_algorithm_keeps_it(check_small):
     check_small(small(sound))
+
+
+@pytest.mark.parametrize(("replays", "handed"), [(True, (["one"], ["two"])), (False, ([], ["one", "two"]))])
+def test_one_that_replays_is_handed_what_was_trained_before(check_small, replays, handed):
+    seen = []
+
+    def train(context):
+        seen.append(([d.name for d in context.earlier], [d.name for d in context.domains]))
+        return sound(context)
+
+    check_small(replace(small(train), replays=replays))
+    assert seen == [handed, handed]
 
 
 def spoils_the_start(context) -> StepResult:
