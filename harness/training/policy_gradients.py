@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from harness import RewardBatch, StepFailed, TrainingDomain, score_rewards
 from harness.completions import whole_completion
+from harness.errors import StepFailed
+from harness.interfaces import RewardBatch, TrainingDomain
+from harness.reward_scoring import score_rewards
 from harness.training.workload import GROUP
 
 
