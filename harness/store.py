@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+from harness.atomic_file import sync
 from harness.errors import StepFailed, UsageError
 
 FORMAT = 1
@@ -137,7 +138,7 @@ class Store:
                         target.rename(discarded)
                         shutil.rmtree(discarded)
                     temporary.rename(target)
-                    _sync(self.root)
+                    sync(self.root)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)  # gone already where it was renamed
             shutil.rmtree(self.root / ".scratch" / key, ignore_errors=True)
@@ -258,23 +259,15 @@ def _seal(folder: Path) -> None:
             )
         if path.is_file():
             files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": _sha256(path)}
-            _sync(path)
+            sync(path)
         else:
-            _sync(path)
+            sync(path)
     marker = folder / MARKER
     marker.write_text(json.dumps({"format": FORMAT, "files": files}, indent=1) + "\n", encoding="utf-8")
-    _sync(marker)
-    _sync(folder)
+    sync(marker)
+    sync(folder)
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

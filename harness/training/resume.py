@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from harness.atomic_file import sync
 from harness.training.processes import gathered, rank
 from harness.training.rewards import RewardRouter
 
@@ -44,12 +44,12 @@ class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformer
             return
         for path in folder.iterdir():
             if path.is_file():
-                _sync(path)
+                sync(path)
         mark = folder / f"{_MARKER}.tmp"
         mark.write_text(json.dumps(records), encoding="utf-8")
-        _sync(mark)
+        sync(mark)
         mark.rename(folder / _MARKER)
-        _sync(folder)
+        sync(folder)
 
 
 def newest_complete(scratch: Path) -> ResumableState | None:
@@ -78,11 +78,3 @@ def keep_metrics_until(path: Path, step: int) -> None:
         if row["step"] <= step:
             kept.append(line)
     path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
