@@ -5,7 +5,7 @@ Importing this imports neither datasets nor torch; loading does.
 
 from harness.data.hub import cached_commit, hub_fault
 from harness.data.hub_files import fetch_file, fetch_model
-from harness.data.messages import as_messages
+from harness.data.messages import as_messages, is_a_request
 from harness.data.source import DataSource
 from harness.data.table import load_table, nested_subset
 from harness.hub_source import HubSource
@@ -18,6 +18,7 @@ __all__ = [
     "fetch_file",
     "fetch_model",
     "hub_fault",
+    "is_a_request",
     "load_table",
     "nested_subset",
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.data import DataSource, HubSource, load_table, nested_subset
+from harness.data import DataSource, HubSource, is_a_request, load_table, nested_subset
 from harness.errors import UsageError
 from harness.interfaces import Domain, EvaluationTask
 from harness.judge.answers import prompt_text
@@ -133,7 +133,7 @@ class OpenEndedConfig(DataSource):
         table = load_table(source, {self.prompt: PROMPT})
         for number, value in enumerate(table[self.prompt], start=1):
             messages = [{"role": "user", "content": value}] if isinstance(value, str) else value
-            if not _is_a_request(messages):
+            if not is_a_request(messages):
                 raise UsageError(
                     f"row {number} has {value!r:.60} in the column {self.prompt}",
                     where=self._place(source),
@@ -151,16 +151,6 @@ def _reference_text(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[-1], dict) and value[-1].get("role") == "assistant":
         value = value[-1].get("content")
     return value if isinstance(value, str) else ""
-
-
-def _is_a_request(messages: Any) -> bool:
-    if not isinstance(messages, list) or not messages:
-        return False
-    whole = all(
-        isinstance(message, dict) and isinstance(message.get("role"), str) and isinstance(message.get("content"), str)
-        for message in messages
-    )
-    return whole and messages[-1]["role"] == "user" and bool(messages[-1]["content"].strip())
 
 
 class OpenEndedDomain(Domain):

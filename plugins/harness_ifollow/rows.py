@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import UsageError
-from harness.data import load_table
+from harness.data import is_a_request, load_table
 from harness_ifollow.checkers import Constraint, constraints_of, ifeval
 from harness_ifollow.config import InstructionTable
 from harness_ifollow.sentence_data import SPLITTING, fetch_sentence_data
@@ -84,7 +84,7 @@ def _column(held: Mapping[str, list[Any]], name: str, table: InstructionTable, r
 def _parsed(prompt: Any, identifiers: Any, arguments: Any, *, single: bool) -> Row | str:
     """Returns a row, or what is wrong with it."""
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-    if not _is_a_request(messages):
+    if not is_a_request(messages):
         return f"the prompt is {prompt!r:.60}, neither text nor messages with role and content that end with the user's"
     if single and len(messages) > 1:
         return f"the prompt has {len(messages)} messages, and one is wanted; format: chat trains on more"
@@ -93,16 +93,6 @@ def _parsed(prompt: Any, identifiers: Any, arguments: Any, *, single: bool) -> R
     except ValueError as error:
         return str(error)
     return Row([{"role": message["role"], "content": message["content"]} for message in messages], constraints)
-
-
-def _is_a_request(messages: Any) -> bool:
-    if not isinstance(messages, list) or not messages:
-        return False
-    whole = all(
-        isinstance(message, dict) and isinstance(message.get("role"), str) and isinstance(message.get("content"), str)
-        for message in messages
-    )
-    return whole and messages[-1]["role"] == "user" and bool(messages[-1]["content"].strip())
 
 
 def _first_fault(constraints: Sequence[Constraint], chance: bool) -> str | None:
