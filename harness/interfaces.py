@@ -264,7 +264,8 @@ class TrainingContext:
     checkpoint: the model folder to start from. output: an existing empty folder for the trained one. scratch: a folder
     that outlives a killed process, for resuming. metrics: a JSON-lines file to append training metrics to. earlier: the
     domains that the method trained before this step, without the step's own, by name; for algorithms whose spec says
-    `replays`, none for the others.
+    `replays`, none for the others. whole: the output has to be a whole model and no adapter, for a recovery goes on
+    with it.
     """
 
     checkpoint: Path
@@ -275,6 +276,7 @@ class TrainingContext:
     seed: int
     progress: Progress
     earlier: Sequence[TrainingDomain] = ()
+    whole: bool = False
 
 
 class Algorithm(ABC):

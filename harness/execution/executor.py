@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.checkpoint import check_checkpoint
-from harness.checkpoint_forms import check_kept, form_of
+from harness.checkpoint_forms import check_kept
 from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution.json_data import write_json
 from harness.execution.launching import is_first_rank, launch
 from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
-from harness.execution.restoring import restore_in_place
+from harness.execution.probe_scores import ProbeScores
 from harness.execution.seeds import named_seed
 from harness.interfaces import (
     LineageEntry,
@@ -161,13 +161,10 @@ class Executor:
                 seed=named_seed(node.seed, "recover", "train", depth),
                 progress=progress,
                 earlier=[domains[name] for name in node.earlier if name not in names],
+                whole=True,
             )
             with plugin_faults(self.parts.registered(use), node.label, self.store.root):
-                result = self.parts.algorithm(use).train(context)
-            form = form_of(context.output)
-            if form is not None and is_first_rank():  # a recovery may go on with the model
-                restore_in_place(form, checkpoint, context.output)
-            return result
+                return self.parts.algorithm(use).train(context)
 
         training = node.training
         recovery = self.parts.recovery(node.recovery)

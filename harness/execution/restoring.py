@@ -45,15 +45,6 @@ def restored_folder(store: Store, key: str, form: CheckpointForm, stored: Path, 
     return folder
 
 
-def restore_in_place(form: CheckpointForm, parent: Path, folder: Path) -> None:
-    """Makes the checkpoint in `folder`, kept in `form`, a whole model there."""
-    aside = folder.with_name(f"{folder.name}.kept")
-    folder.rename(aside)
-    folder.mkdir()
-    form.restore(parent, aside, folder)
-    shutil.rmtree(aside)
-
-
 def _is_whole(folder: Path) -> bool:
     try:
         check_checkpoint(folder)

@@ -96,7 +96,7 @@ def _save(trainer: GRPOTrainer, tokenizer: Any, context: TrainingContext, config
             model.save_pretrained(context.output, state_dict=weights)
             tokenizer.save_pretrained(context.output)
         else:
-            whole = config.lora.output == "full"
+            whole = context.whole or config.lora.output == "full"
             folder = context.scratch / "adapter" if whole else context.output
             write_adapter(model, folder, dtype=config.dtype, weights=weights)
             tokenizer.save_pretrained(folder)
