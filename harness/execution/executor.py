@@ -18,7 +18,6 @@ from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution.json_data import write_json
 from harness.execution.launching import is_first_rank, launch
 from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
-from harness.execution.probe_scores import ProbeScores
 from harness.execution.seeds import named_seed
 from harness.interfaces import (
     LineageEntry,
