@@ -125,7 +125,9 @@ def test_the_fisher_sums_the_domains_and_leaves_the_generator_alone(tmp_path):
     assert not first.equal(second)
 
 
-@pytest.mark.parametrize("bad", [{"beta": 0.1}, {"strength": 0}, {"anchor": "l1"}, {"anchor": "l2", "lora": {"rank": 2}}])
+@pytest.mark.parametrize(
+    "bad", [{"beta": 0.1}, {"strength": 0}, {"anchor": "l1"}, {"anchor": "l2", "lora": {"rank": 2}}]
+)
 def test_settings_that_make_no_sense_are_refused(bad):
     with pytest.raises(ValidationError):
         AnchoredConfig(**bad)
