@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from harness.leaderboard import Leaderboard
+    from harness.shared_results import Shared
     from harness.workload import Workload
 
 
@@ -32,6 +33,14 @@ class Config(PydanticModel):
     def workload(self) -> Workload | None:
         """Returns what a training or recovery with this config does at most, for `harness plan`; None where the config
         does not tell. Nothing is read or imported for it that is heavy."""
+        return None
+
+    def fault_in_method(self, labels: Sequence[str], peak: int) -> tuple[str, str, str] | None:
+        """Returns what is wrong with this config of a recovery at its place in a method: the key, a message and a hint;
+        None where nothing is. Asked when the protocol is read.
+
+        labels: of the checkpoints before it, base first, as in a lineage; peak: the place of the target's among them.
+        """
         return None
 
 
@@ -303,7 +312,7 @@ class RecoveryContext:
 
     lineage: base to the damaged checkpoint, in order. target: the harmed domain. peak: index into `lineage` of the
     target's last training. train: for recoveries whose spec says `trains`, runs the resolved algorithm on the given
-    domains from a checkpoint into `output`; None for the others.
+    domains from a checkpoint into `output`; None for the others. shared: keeps what is measured; None outside a run.
     """
 
     lineage: Sequence[LineageEntry]
@@ -316,6 +325,7 @@ class RecoveryContext:
     seed: int
     progress: Progress
     train: Callable[[Path, Sequence[str]], StepResult] | None = None
+    shared: Shared | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -341,13 +351,20 @@ class Recovery(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeContext:
-    """What a probe is handed: the checkpoints of one method, base first, and the domains of the protocol."""
+    """What a probe is handed: the checkpoints of one method, base first, and the domains of the protocol.
+
+    scratch: a folder that outlives a killed process. score: for probes whose spec says `scores`, returns the score of
+    every domain, as the leaderboard would have it, of the model in a folder; None for the others. shared: keeps what is
+    measured; None outside a run.
+    """
 
     lineage: Sequence[LineageEntry]
     domains: Mapping[str, TrainingDomain]
     scratch: Path
     seed: int
     progress: Progress
+    score: Callable[[Path], Mapping[str, float]] | None = None
+    shared: Shared | None = None
 
 
 class Probe(ABC):

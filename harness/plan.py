@@ -28,7 +28,7 @@ from harness.nodes import (
 )
 from harness.protocol import DeclaredDomain, Protocol, RecoverStep, Step, TrainStep, instance_of
 from harness.registry import Registry
-from harness.specs import AlgorithmSpec
+from harness.specs import AlgorithmSpec, ProbeSpec
 
 _PLACE_OF_LAUNCH = frozenset({"main_process_ip", "main_process_port", "gpu_ids", "debug"})
 """Keys of accelerate's config that say where processes meet, not what they compute."""
@@ -222,7 +222,10 @@ class _Planner:
         self._evaluations[checkpoint.key] = by_domain
 
     def _probe(self, probe: PluginUse, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
-        """The key covers the harness, the seed, the lineage, the probe, and every domain of the protocol in order."""
+        """The key covers the harness, the seed, the lineage, the probe, and every domain of the protocol in order; and
+        the settings of the scoring for a probe that scores models."""
+        spec = self._registry.find("probe", probe.name).spec
+        scores = isinstance(spec, ProbeSpec) and spec.scores
         key = content_key(
             kind="probe",
             harness=self._harness,
@@ -230,6 +233,7 @@ class _Planner:
             lineage=lineage,
             probe=_plugin_part(probe),
             domains=[_domain_part(domain) for domain in self._domains.values()],
+            **({"settings": asdict(self._protocol.settings)} if scores else {}),
         )
         label = f"{probe.name} of {method}"
         return ProbeNode(key=key, kind="probe", label=label, seed=seed, parents=lineage, probe=probe)

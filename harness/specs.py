@@ -103,9 +103,14 @@ class RecoverySpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSpec(Spec):
-    """A probe; loads into `Probe`."""
+    """A probe; loads into `Probe`.
+
+    With `scores` it is handed `ProbeContext.score`, which scores a model of its own making as checkpoints are scored.
+    """
 
     kind: ClassVar[str] = "probe"
+
+    scores: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,9 @@ from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution.json_data import write_json
 from harness.execution.launching import is_first_rank, launch
 from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
+from harness.execution.probe_scores import ProbeScores
 from harness.execution.seeds import named_seed
+from harness.execution.shared import SharedResults
 from harness.interfaces import (
     LineageEntry,
     ProbeContext,
@@ -39,6 +41,7 @@ from harness.nodes import (
     RecoverNode,
     TrainNode,
 )
+from harness.specs import ProbeSpec
 
 if TYPE_CHECKING:
     from harness.registry import Registered, Registry
@@ -178,6 +181,7 @@ class Executor:
             seed=named_seed(node.seed, "recover", depth),
             progress=progress,
             train=None if training is None else lambda checkpoint, names: train(training, checkpoint, names),
+            shared=SharedResults(self.plan, node, self.store, self.registry, registered),
         )
         with plugin_faults(registered, node.label, self.store.root):
             result = recovery.recover(context)
@@ -205,12 +209,16 @@ class Executor:
     def _probe(self, node: ProbeNode, folder: Path, progress: Progress) -> None:
         registered = self.parts.registered(node.probe)
         probe = self.parts.probe(node.probe)
+        scratch = self.store.scratch(node.key)
+        scores = ProbeScores(self.plan, self.parts, self._evaluator_or_default(), scratch / "scores")
         context = ProbeContext(
             lineage=self._lineage(node.parents),
             domains=LazyDomains(self.plan.domains, self.parts),
-            scratch=_made(self.store.scratch(node.key) / "work"),
+            scratch=_made(scratch / "work"),
             seed=named_seed(node.seed, "probe"),
             progress=progress,
+            score=scores if isinstance(registered.spec, ProbeSpec) and registered.spec.scores else None,
+            shared=SharedResults(self.plan, node, self.store, self.registry, registered),
         )
         with plugin_faults(registered, node.label, self.store.root):
             rows = [dict(row) for row in probe.measure(context)]

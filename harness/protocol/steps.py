@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import BaseModel as PydanticModel
 from pydantic import ValidationError
 
+from harness.interfaces import Config
 from harness.nodes import PluginUse
 from harness.protocol.data import RecoverStep, Step, TrainStep
 from harness.protocol.faults import Faults, describe, fields_of, near_match, validate
@@ -73,11 +75,16 @@ class MethodReader:
         self._faults = faults
         self._peaks: dict[str, int] = {}
         self._unclear = False
+        self._labels: list[str | None] = []
 
     def read(self, steps: Sequence[Any], at: KeyPath) -> tuple[Step, ...]:
         """Returns the steps that are right; the others are noted as faults."""
-        self._peaks, self._unclear = {}, False
-        read = (self._step(step, (*at, index), index + 1) for index, step in enumerate(steps))
+        self._peaks, self._unclear, self._labels = {}, False, ["base"]
+        read = []
+        for index, step in enumerate(steps):
+            right = self._step(step, (*at, index), index + 1)
+            self._labels.append(right.label if right is not None else None)
+            read.append(right)
         return tuple(step for step in read if step is not None)
 
     def _step(self, step: Any, at: KeyPath, position: int) -> Step | None:
@@ -157,6 +164,17 @@ class MethodReader:
             label=label if name == self._defaults.name else f"{label} ({name})", algorithm=algorithm, domains=weights
         )
 
+    def _check_place(self, model: type[PydanticModel], recovery: PluginUse, peak: int, at: KeyPath) -> None:
+        """Notes what a recovery's config says is wrong with it after the steps that were read so far."""
+        config = validate(model, recovery.config)
+        labels = [label for label in self._labels if label is not None]
+        if not isinstance(config, Config) or len(labels) < len(self._labels):
+            return
+        fault = config.fault_in_method(labels, peak)
+        if fault is not None:
+            key, message, hint = fault
+            self._faults.add((*at, key), message, hint)
+
     def _recover(self, step: Mapping[str, Any], at: KeyPath, position: int) -> RecoverStep | None:
         target, target_at = step["recover"], (*at, "recover")
         declared = self._declared(target, target_at)
@@ -185,6 +203,7 @@ class MethodReader:
         recovery = self._uses.use("recovery", name, own, at=name_at, place=lambda key: (*at, key))
         if recovery is None or (found.spec.trains and training is None) or not declared or target not in self._peaks:
             return None
+        self._check_place(model, recovery, self._peaks[target], at)
         return RecoverStep(
             label=f"recover {target} ({name})",
             recovery=recovery,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from harness.errors import PluginError
 from harness.registry import Registered, Registry
-from harness.specs import AlgorithmSpec, DomainSpec, ProtocolSpec, RecoverySpec
+from harness.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, RecoverySpec
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
 from harness.testing.rendering_contracts import check_engine, check_table_format
 from harness.testing.requirement import require
@@ -69,7 +69,8 @@ def check_offer(
         assert isinstance(offer.spec, RecoverySpec)
         check_recovery(built, folder, trains=offer.spec.trains)
     elif offer.kind == "probe":
-        check_probe(built, folder)
+        assert isinstance(offer.spec, ProbeSpec)
+        check_probe(built, folder, scores=offer.spec.scores)
     elif offer.kind == "table-format":
         check_table_format(built)
     else:

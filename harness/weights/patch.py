@@ -13,6 +13,7 @@ from typing import IO
 
 import torch
 
+from harness.atomic_file import sync
 from harness.errors import CheckpointError
 from harness.store import disk_error
 from harness.weights.folder import WeightFolder, write_from
@@ -48,8 +49,8 @@ class CheckpointCopy:
         for file in self._files.values():
             file.close()
         for path in sorted(self._folder.iterdir()):
-            _sync(path)
-        _sync(self._folder)
+            sync(path)
+        sync(self._folder)
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def patched_copy(source: WeightFolder, output: Path) -> Iterator[CheckpointCopy]
             yield copy
             copy.finish()
         beside.replace(output)
-        _sync(output.parent)
+        sync(output.parent)
     except OSError as error:
         told = disk_error(error, output)
         if told is None:
@@ -119,11 +120,3 @@ def _copy(source: Path, target: Path) -> None:
                 raise
     if left:
         shutil.copyfile(source, target)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

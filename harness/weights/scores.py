@@ -9,7 +9,7 @@ import torch
 from harness.errors import CheckpointError
 from harness.weights.stream import Chunk, Stream
 
-Formula = Callable[[Sequence[torch.Tensor], torch.Tensor], None]
+Formula = Callable[[Sequence[torch.Tensor], torch.Tensor], object]
 """Writes the scores of a chunk into its second argument, from the checkpoints' values in fp32, which it leaves as they
 are. Coordinate by coordinate: how the tensors are cut into chunks changes no score."""
 

@@ -40,12 +40,12 @@ class Selection:
 
     def __init__(self, chunks: Sequence[Chunk], count: int, bits: _BitFile) -> None:
         self.count = count
-        self._places = {chunk: index for index, chunk in enumerate(chunks)}
+        self._places = {(chunk.name, chunk.start): index for index, chunk in enumerate(chunks)}
         self._bits = bits
 
     def mask(self, chunk: Chunk) -> torch.Tensor:
-        """Returns a boolean for each coordinate of a chunk of the stream."""
-        bits = self._bits.read(self._places[chunk])
+        """Returns a boolean for each coordinate of a chunk of the stream, or of the same chunk of a longer one."""
+        bits = self._bits.read(self._places[chunk.name, chunk.start])
         return torch.from_numpy(np.unpackbits(bits, count=chunk.count).view(np.bool_))
 
 

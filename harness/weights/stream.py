@@ -57,10 +57,13 @@ class Stream:
 
     def values(self, index: int, chunk: Chunk) -> torch.Tensor:
         """Returns the chunk's values in the folder `index`, in fp32."""
-        raw = self.raw(index, chunk)
+        return self.in_fp32(index, self.raw(index, chunk))
+
+    def in_fp32(self, index: int, raw: torch.Tensor) -> torch.Tensor:
+        """Returns what `raw` gave for the folder `index`, in fp32."""
         if raw.dtype == torch.float32:
             return raw
-        return self._values[index][: chunk.count].copy_(raw)
+        return self._values[index][: raw.numel()].copy_(raw)
 
     def raw(self, index: int, chunk: Chunk) -> torch.Tensor:
         """Returns the chunk's values in the folder `index`, in their own dtype."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness import RecoverySpec, hookimpl
+from harness import ProbeSpec, RecoverySpec, hookimpl
 
 
 @hookimpl
@@ -12,5 +12,17 @@ def harness_recoveries() -> Iterator[RecoverySpec]:
         summary="Training-free: the most damaging coordinates go back toward the target's peak",
         load="harness_rollback.recovery:Rollback",
         config="harness_rollback.config:RollbackConfig",
+        cite="Yang, Ding and Xiong 2026, A Local Perturbation Theory, arXiv 2606.02398",
+    )
+
+
+@hookimpl
+def harness_probes() -> Iterator[ProbeSpec]:
+    yield ProbeSpec(
+        name="rollback-curve",
+        summary="What rollbacks of growing size bring back, by several scores and at random",
+        load="harness_rollback.curve:RollbackCurve",
+        config="harness_rollback.config:CurveConfig",
+        scores=True,
         cite="Yang, Ding and Xiong 2026, A Local Perturbation Theory, arXiv 2606.02398",
     )

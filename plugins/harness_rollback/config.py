@@ -1,20 +1,89 @@
-"""What a rollback can be told."""
+"""What a rollback and its curve can be told."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness import Config, Workload
 from harness.training.workload import gradient_workload
+
+ScoreName = Literal["fisher", "gradient", "magnitude", "sign-conflict", "random"]
+Granularity = Literal["coordinate", "neuron", "module"]
+
+FRACTION = 0.05
 
 
 class RollbackConfig(Config):
     """Which coordinates go back, how many of them, and how far."""
 
-    score: Literal["fisher", "gradient", "magnitude", "sign-conflict", "random"] = Field(
-        default="fisher", description="how a coordinate's share in the damage is guessed"
+    score: ScoreName = Field(default="fisher", description="how a coordinate's share in the damage is guessed")
+    granularity: Granularity = Field(
+        default="coordinate", description="what goes back as a whole: a coordinate, an MLP neuron, a module of a layer"
     )
-    fraction: float = Field(default=0.05, gt=0, le=1, description="share of the eligible coordinates to set back")
+    fraction: float = Field(default=FRACTION, gt=0, le=1, description="share of the eligible coordinates to set back")
+    budget: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="share of the predicted damage to undo with as few coordinates as can be, in place of fraction",
+    )
+    strength: float = Field(default=1.0, gt=0, le=1, description="how far toward the peak: 1 is all the way")
+    against: int | str | None = Field(
+        default=None, description="the guilty step, by its place in the method or its label; all since the peak if none"
+    )
+    exclude: tuple[str, ...] = Field(
+        default=("norm",), description="parameters with one of these in their name stay as they are"
+    )
+    completions: int = Field(
+        default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"
+    )
+
+    @model_validator(mode="after")
+    def _one_size(self) -> RollbackConfig:
+        if self.budget is None:
+            return self
+        if self.score not in ("fisher", "magnitude"):
+            raise ValueError(
+                f"budget counts predicted damage, which {self.score} does not predict: score by fisher or magnitude"
+            )
+        if self.fraction != FRACTION:
+            raise ValueError("fraction and budget both say how much goes back: give one of them")
+        return self
+
+    def workload(self) -> Workload:
+        """Returns what `fisher` and `gradient` sample, whole groups of 8, and go backward over; nothing otherwise."""
+        if self.score not in ("fisher", "gradient"):
+            return Workload()
+        return gradient_workload(self.completions)
+
+    def fault_in_method(self, labels: Sequence[str], peak: int) -> tuple[str, str, str] | None:
+        """Returns what is wrong with `against` in this method: the key, the message and a hint."""
+        if self.against is None:
+            return None
+        try:
+            guilty_step(self.against, labels, peak)
+        except ValueError as error:
+            return "against", str(error), _choices(labels, peak)
+        return None
+
+
+class CurveConfig(Config):
+    """Which rollbacks are made and scored: each score at each fraction, random ones `draws` times."""
+
+    target: str | None = Field(
+        default=None, description="the harmed domain; the one the method trained first if none is named"
+    )
+    scores: tuple[ScoreName, ...] = Field(
+        default=("fisher", "random"), min_length=1, description="how coordinates are picked, each a curve"
+    )
+    smallest: float = Field(default=0.001, gt=0, le=1, description="the smallest fraction")
+    largest: float = Field(default=0.2, gt=0, le=1, description="the largest fraction")
+    points: int = Field(default=6, ge=1, description="fractions, evenly spaced on a logarithmic scale")
+    draws: int = Field(default=3, ge=1, description="random choices at each fraction")
+    granularity: Granularity = Field(default="coordinate", description="what goes back as a whole, as of a rollback")
     strength: float = Field(default=1.0, gt=0, le=1, description="how far toward the peak: 1 is all the way")
     exclude: tuple[str, ...] = Field(
         default=("norm",), description="parameters with one of these in their name stay as they are"
@@ -23,8 +92,42 @@ class RollbackConfig(Config):
         default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"
     )
 
-    def workload(self) -> Workload:
-        """Returns what `fisher` and `gradient` sample, whole groups of 8, and go backward over; nothing otherwise."""
-        if self.score not in ("fisher", "gradient"):
-            return Workload()
-        return gradient_workload(self.completions)
+    @model_validator(mode="after")
+    def _a_range(self) -> CurveConfig:
+        if self.smallest > self.largest:
+            raise ValueError("smallest is above largest")
+        return self
+
+    def fractions(self) -> tuple[float, ...]:
+        """Returns the fractions, smallest first, to 6 significant digits."""
+        if self.points == 1:
+            return (self.largest,)
+        ratio = self.largest / self.smallest
+        return tuple(
+            float(f"{self.smallest * ratio ** (point / (self.points - 1)):.6g}") for point in range(self.points)
+        )
+
+
+def guilty_step(against: int | str, labels: Sequence[str], peak: int) -> int:
+    """Returns the place of the step that `against` names among a method's checkpoints, of which 0 is the base.
+
+    Raises ValueError where there is no such step, several have the label, or the step is not after the target's peak.
+    """
+    if isinstance(against, str):
+        places = [place for place, label in enumerate(labels) if label == against and place > peak]
+        if len(places) > 1:
+            raise ValueError(f"{len(places)} steps after the peak are called {against!r}: give the place of one")
+        if not places:
+            before = " after the target's peak" if against in labels else ""
+            raise ValueError(f"no step{before} is called {against!r}")
+        return places[0]
+    if not 0 < against < len(labels):
+        raise ValueError(f"there is no step {against} before this one")
+    if against <= peak:
+        raise ValueError(f"step {against} is not after the target's peak, so the peak holds its edit")
+    return against
+
+
+def _choices(labels: Sequence[str], peak: int) -> str:
+    steps = ", ".join(f"{place} ({label})" for place, label in enumerate(labels) if place > peak)
+    return f"the steps after the peak are {steps}" if steps else "no step lies between the peak and this one"

@@ -1,90 +1,141 @@
-"""How much a coordinate is blamed for the damage; δ is the edit from the target's peak to the damaged checkpoint.
+"""How much a coordinate is blamed for the damage; δ is the edit that the rollback undoes.
 
 The paper does not say how its rollback picks coordinates, so each score here is a reading of it, named by its formula.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from harness import Cost, RecoveryContext, StepFailed
-from harness.training.policy_gradients import Gradients, mean_policy_gradient, mean_squared_gradient
-from harness.weights import WeightFolder
+from harness import Cost, LineageEntry, ProbeContext, RecoveryContext, StepFailed
+from harness.training.kept_gradients import Kind, kept_gradients
+from harness.weights import Formula, Scores, WeightFolder, check_same_tensors
+from harness_rollback.edit import Edit
 
 if TYPE_CHECKING:
-    from harness_rollback.config import RollbackConfig
+    from harness_rollback.config import ScoreName
+
+Context: TypeAlias = RecoveryContext | ProbeContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """of: takes a tensor's name and its δ in fp32, returns the score of each coordinate, the higher the guiltier.
-    cost: what was sampled to know it."""
+class Case:
+    """What a score is asked about. lineage: base to the damaged checkpoint; peak: the target's place in it. squared:
+    |δ| as δ², which orders the same and adds up to the damage where all curvatures are the same."""
 
-    of: Callable[[str, torch.Tensor], torch.Tensor]
+    context: Context
+    edit: Edit
+    target: str
+    lineage: Sequence[LineageEntry]
+    peak: int
+    completions: int
+    seed: int
+    squared: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blame:
+    """A score that is ready to be streamed. cost: what was sampled to know it."""
+
+    edit: Edit
+    formula: Callable[[], Formula]
+    more: tuple[WeightFolder, ...] = ()
     cost: Cost = field(default_factory=Cost)
 
+    def of(self, names: Sequence[str]) -> Scores:
+        """Returns the scores of some of the eligible parameters."""
+        return Scores(self.edit.stream(names, *self.more), self.formula)
 
-def score_of(context: RecoveryContext, config: RollbackConfig) -> Score:
-    """Returns the score that the config names, with what it has to measure already measured.
 
-    Raises StepFailed for sign-conflict where the target's training has no checkpoint before it.
+def blame_by(score: ScoreName, case: Case) -> Blame:
+    """Returns the score, with what it has to measure already measured.
+
+    Raises StepFailed for sign-conflict where the target's training has no checkpoint before it, and for a parameter
+    that has no gradient.
     """
-    return _SCORES[config.score](context, config)
+    return _SCORES[score](case)
 
 
-def _fisher(context: RecoveryContext, config: RollbackConfig) -> Score:
+def _fisher(case: Case) -> Blame:
     """F·δ², the second-order damage ½ δᵀHδ of arXiv 2606.02398 read coordinate by coordinate, F for H's diagonal."""
-    fisher = mean_squared_gradient(
-        context.peak_checkpoint, context.domains[context.target], count=config.completions, seed=context.seed
-    )
-    return Score(of=lambda name, delta: _value(fisher, name) * delta.square(), cost=_cost(fisher))
+    return _by_gradients(case, "fisher", case.peak, lambda d, f, out: torch.mul(d, d, out=out).mul_(f))
 
 
-def _gradient(context: RecoveryContext, config: RollbackConfig) -> Score:
+def _gradient(case: Case) -> Blame:
     """−g·δ, the first-order gain in reward of undoing δ; g is the target's policy gradient where the damage is."""
-    gradient = mean_policy_gradient(
-        context.checkpoint, context.domains[context.target], count=config.completions, seed=context.seed
+    last = len(case.lineage) - 1
+    return _by_gradients(case, "gradient", last, lambda d, g, out: torch.mul(d, g, out=out).neg_())
+
+
+def _by_gradients(
+    case: Case, kind: Kind, step: int, combine: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], object]
+) -> Blame:
+    gradients, cost = kept_gradients(
+        kind,
+        case.context,
+        checkpoint=case.lineage[step],
+        domain=case.context.domains[case.target],
+        count=case.completions,
     )
-    return Score(of=lambda name, delta: -_value(gradient, name) * delta, cost=_cost(gradient))
+    missing = sorted(set(case.edit.names) - set(gradients.names()))
+    if missing:
+        raise StepFailed(f"the model has no gradient for the parameter {missing[0]}")
+
+    def formula(values: Sequence[torch.Tensor], out: torch.Tensor) -> None:
+        after, before, gradient = values
+        combine(torch.sub(after, before, out=out), gradient, out)
+
+    return Blame(edit=case.edit, formula=lambda: formula, more=(gradients,), cost=cost)
 
 
-def _magnitude(context: RecoveryContext, config: RollbackConfig) -> Score:
+def _magnitude(case: Case) -> Blame:
     """|δ|."""
-    return Score(of=lambda name, delta: delta.abs())
+
+    def formula(values: Sequence[torch.Tensor], out: torch.Tensor) -> None:
+        torch.sub(values[0], values[1], out=out)
+        torch.square(out, out=out) if case.squared else out.abs_()
+
+    return Blame(edit=case.edit, formula=lambda: formula)
 
 
-def _sign_conflict(context: RecoveryContext, config: RollbackConfig) -> Score:
+def _sign_conflict(case: Case) -> Blame:
     """−δ_A·δ, δ_A the edit that the target's own training made: high where the later edit goes against it."""
-    if context.peak == 0:
+    if case.peak == 0:
         raise StepFailed("sign-conflict compares with the edit of the target's own training, and there is none")
-    before, peak = WeightFolder(context.lineage[context.peak - 1].folder), WeightFolder(context.peak_checkpoint)
-    return Score(of=lambda name, delta: -(peak.read(name).float() - before.read(name).float()) * delta)
+    own = WeightFolder(case.lineage[case.peak].folder), WeightFolder(case.lineage[case.peak - 1].folder)
+    for folder in own:
+        check_same_tensors(case.edit.now, folder)
+    scratch = torch.empty(0)
+
+    def formula(values: Sequence[torch.Tensor], out: torch.Tensor) -> None:
+        nonlocal scratch
+        if scratch.numel() < out.numel():
+            scratch = torch.empty_like(out)
+        after, before, peak, base = values
+        edit = torch.sub(peak, base, out=scratch[: out.numel()])
+        torch.sub(after, before, out=out).mul_(edit).neg_()
+
+    return Blame(edit=case.edit, formula=lambda: formula, more=own)
 
 
-def _random(context: RecoveryContext, config: RollbackConfig) -> Score:
+def _random(case: Case) -> Blame:
     """A uniform draw: the control that every other score has to beat."""
-    generator = torch.Generator().manual_seed(context.seed)
-    return Score(of=lambda name, delta: torch.rand(delta.shape, generator=generator))
+
+    def formula() -> Formula:
+        generator = torch.Generator().manual_seed(case.seed)
+        return lambda values, out: out.uniform_(generator=generator)
+
+    return Blame(edit=case.edit, formula=formula)
 
 
-_SCORES: Mapping[str, Callable[[RecoveryContext, RollbackConfig], Score]] = {
+_SCORES: Mapping[ScoreName, Callable[[Case], Blame]] = {
     "fisher": _fisher,
     "gradient": _gradient,
     "magnitude": _magnitude,
     "sign-conflict": _sign_conflict,
     "random": _random,
 }
-
-
-def _value(gradients: Gradients, name: str) -> torch.Tensor:
-    if name not in gradients.values:
-        raise StepFailed(f"the model has no gradient for the parameter {name}")
-    return gradients.values[name]
-
-
-def _cost(gradients: Gradients) -> Cost:
-    return Cost(completions=gradients.completions, generated_tokens=gradients.tokens)

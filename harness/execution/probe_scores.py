@@ -1,0 +1,48 @@
+"""Scores of the models that a probe makes, by the protocol's own domains, tasks and settings."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.interfaces import TaskSet
+from harness.nodes import EvaluationSettings, Plan
+
+if TYPE_CHECKING:
+    from harness.execution.parts import Parts
+
+
+class ProbeScores:
+    """`ProbeContext.score` of one node. scratch: a folder of its own for what lm-eval leaves, removed after each."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        parts: Parts,
+        evaluator: Callable[[Path, TaskSet, EvaluationSettings, Path], None],
+        scratch: Path,
+    ) -> None:
+        self._plan = plan
+        self._parts = parts
+        self._evaluator = evaluator
+        self._scratch = scratch
+
+    def __call__(self, folder: Path) -> Mapping[str, float]:
+        """Returns each domain's score of the model in `folder`, in percent where the domain says so."""
+        from harness.scores import scores_in
+
+        try:
+            files = {name: self._rows(name, folder) for name in self._plan.domains}
+            return {name: score.value for name, score in scores_in(files).items()}
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _rows(self, name: str, folder: Path) -> Path:
+        output = self._scratch / name
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
+        tasks = TaskSet.of(self._parts.domain(self._plan.domains[name].plugin))
+        self._evaluator(folder, tasks, self._plan.settings, output)
+        return output / "rows.json"

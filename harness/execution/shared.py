@@ -1,0 +1,67 @@
+"""What steps and probes may share: results of a checkpoint, kept in the store under keys of their own.
+
+They are in nobody's key and may be removed from the store at any time; who asks for one that is not there makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.keys import content_key
+from harness.nodes import Node, Plan
+
+if TYPE_CHECKING:
+    from harness.interfaces import LineageEntry
+    from harness.registry import Registered, Registry
+    from harness.store import Store
+
+
+class SharedResults:
+    """`RecoveryContext.shared` and `ProbeContext.shared` of one node."""
+
+    def __init__(self, plan: Plan, node: Node, store: Store, registry: Registry, plugin: Registered) -> None:
+        self._plan = plan
+        self._node = node
+        self._store = store
+        self._harness = registry.harness_identity()
+        self._plugin = plugin
+
+    def __call__(
+        self,
+        name: str,
+        make: Callable[[Path], None],
+        *,
+        checkpoint: LineageEntry,
+        domain: str,
+        settings: Mapping[str, Any],
+    ) -> Path:
+        """Returns the folder, made by `make` where the store does not have it, or by another process meanwhile.
+
+        The key covers the harness, the name, the checkpoint's key, the domain as keys of trainings cover it, and the
+        settings; and the plugin, unless it is the harness's own function that makes the result.
+        """
+        own = str(getattr(make, "__module__", "")).split(".")[0] == "harness"
+        key = content_key(
+            kind="shared",
+            harness=self._harness,
+            plugin=None if own else self._plugin.identity,
+            name=name,
+            checkpoint=self._node.parents[checkpoint.step],
+            domain=_domain_part(asdict(self._plan.domains[domain])),
+            settings=dict(settings),
+        )
+        with self._store.lock(key):
+            if not self._store.has(key):
+                with self._store.writing(key) as folder:
+                    make(folder)
+        return self._store.path(key)
+
+
+def _domain_part(domain: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a key covers of a domain: neither the names its plugins were looked up by nor what they need."""
+    for plugin in ("plugin", "reward"):
+        domain[plugin] = {key: domain[plugin][key] for key in ("kind", "identity", "config")}
+    return domain

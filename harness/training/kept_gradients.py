@@ -1,0 +1,57 @@
+"""Gradients of a checkpoint's policy that the store keeps, so that steps and probes that need the same share them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from safetensors.torch import save_file
+
+from harness.interfaces import Cost, LineageEntry, ProbeContext, RecoveryContext, TrainingDomain
+from harness.training.policy_gradients import mean_policy_gradient, mean_squared_gradient
+from harness.weights import WeightFolder
+
+Kind = Literal["fisher", "gradient"]
+_MEASURES = {"fisher": mean_squared_gradient, "gradient": mean_policy_gradient}
+_FILE = "gradients.safetensors"
+_SAMPLED = "sampled.json"
+
+
+def kept_gradients(
+    kind: Kind, context: RecoveryContext | ProbeContext, *, checkpoint: LineageEntry, domain: TrainingDomain, count: int
+) -> tuple[WeightFolder, Cost]:
+    """Returns the diagonal Fisher or the policy gradient of a checkpoint on a domain, fp32, by parameter name, and what
+    was sampled for it, whether now or when it was first asked for.
+
+    The seed is the context's. `harness.training.policy_gradients` says what they are, and which errors they raise.
+    """
+    make = _maker(kind, checkpoint.folder, domain, count, context.seed)
+    if context.shared is None:
+        folder = context.scratch / f"{kind}-{checkpoint.step}-{domain.name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        make(folder)
+    else:
+        folder = context.shared(
+            kind,
+            make,
+            checkpoint=checkpoint,
+            domain=domain.name,
+            settings={"completions": count, "seed": context.seed},
+        )
+    sampled = json.loads((folder / _SAMPLED).read_text(encoding="utf-8"))
+    cost = Cost(completions=sampled["completions"], generated_tokens=sampled["tokens"])
+    return WeightFolder(folder, model=False), cost
+
+
+def _maker(kind: Kind, checkpoint: Path, domain: TrainingDomain, count: int, seed: int) -> Callable[[Path], None]:
+    def make(output: Path) -> None:
+        measured = _MEASURES[kind](checkpoint, domain, count=count, seed=seed)
+        save_file({name: value.contiguous() for name, value in measured.values.items()}, output / _FILE)
+        sampled = {"completions": measured.completions, "tokens": measured.tokens}
+        (output / _SAMPLED).write_text(json.dumps(sampled) + "\n", encoding="utf-8")
+
+    return make
