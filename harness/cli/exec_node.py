@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.selection import methods_from, seeds_from
+from harness.cli.selection import MethodsOption, ProtocolArgument, RunsOption, SeedsOption, methods_from, seeds_from
 from harness.cli.session import runs_folder, session_of
 from harness.errors import UsageError
 from harness.interruption import told_to_a_person
@@ -23,16 +22,12 @@ def register(app: typer.Typer) -> None:
 
 def exec_node(
     context: typer.Context,
-    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol.")],
+    protocol: ProtocolArgument,
     key: Annotated[str, typer.Argument(metavar="KEY", help="The node's key, or the beginning of it; see `plan`.")],
     *,
-    runs: Annotated[
-        Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs and store.")
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="0,1,2", help="These seeds in place of the protocol's.")
-    ] = None,
-    methods: Annotated[str | None, typer.Option("--methods", metavar="A,B", help="Only these methods.")] = None,
+    runs: RunsOption = None,
+    seeds: SeedsOption = None,
+    methods: MethodsOption = None,
 ) -> None:
     """Make one node of a protocol's plan, given that the store holds what it starts from. For engines."""
     import os

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.console import terminal
-from harness.cli.selection import methods_from, seeds_from
+from harness.cli.selection import MethodsOption, ProtocolArgument, RunsOption, SeedsOption, methods_from, seeds_from
 from harness.cli.session import runs_folder, session_of
 
 if TYPE_CHECKING:
@@ -31,13 +31,11 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     context: typer.Context,
-    protocol: str = typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol."),
+    protocol: ProtocolArgument,
     *,
-    runs: Annotated[
-        Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs and store.")
-    ] = None,
-    seeds: str | None = typer.Option(None, "--seeds", metavar="0,1,2", help="These seeds in place of the protocol's."),
-    methods: str | None = typer.Option(None, "--methods", metavar="A,B", help="Only these methods."),
+    runs: RunsOption = None,
+    seeds: SeedsOption = None,
+    methods: MethodsOption = None,
     prompt_tokens: Annotated[
         int, typer.Option("--prompt-tokens", min=0, metavar="N", help="Estimates: tokens of a prompt.")
     ] = 1024,

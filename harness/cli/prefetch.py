@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.selection import ProtocolArgument
 from harness.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def prefetch(
     context: typer.Context,
-    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol.")],
+    protocol: ProtocolArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Download the model, data and tasks that a run needs; it then works with HARNESS_OFFLINE=1.

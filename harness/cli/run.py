@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.console import terminal
-from harness.cli.selection import methods_from, seeds_from
+from harness.cli.selection import MethodsOption, ProtocolArgument, RunsOption, SeedsOption, methods_from, seeds_from
 from harness.cli.session import Session, runs_folder, session_of
 from harness.errors import HarnessError, StepFailed
 from harness.interruption import told_to_a_person
@@ -31,15 +31,11 @@ def register(app: typer.Typer) -> None:
 
 def run(
     context: typer.Context,
-    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol.")],
+    protocol: ProtocolArgument,
     *,
-    runs: Annotated[
-        Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs and store.")
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="0,1,2", help="These seeds in place of the protocol's.")
-    ] = None,
-    methods: Annotated[str | None, typer.Option("--methods", metavar="A,B", help="Only these methods.")] = None,
+    runs: RunsOption = None,
+    seeds: SeedsOption = None,
+    methods: MethodsOption = None,
     engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="Where steps run.")] = "local",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to standard error.")] = False,

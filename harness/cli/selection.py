@@ -1,8 +1,22 @@
-"""Which seeds and methods of a protocol a command is about: `--seeds 0,1,2` and `--methods a,b`."""
+"""What a command is about: a protocol, some of its seeds and methods, and the folder of runs."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from harness.errors import UsageError
+
+ProtocolArgument = Annotated[
+    str, typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol.")
+]
+RunsOption = Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs and store.")]
+SeedsOption = Annotated[
+    str | None, typer.Option("--seeds", metavar="0,1,2", help="These seeds in place of the protocol's.")
+]
+MethodsOption = Annotated[str | None, typer.Option("--methods", metavar="A,B", help="Only these methods.")]
 
 
 def seeds_from(text: str | None) -> tuple[int, ...] | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import typer
 
+from harness.cli.selection import ProtocolArgument
 from harness.cli.session import session_of
 
 
@@ -17,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def validate(
     context: typer.Context,
-    protocol: str = typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol."),
+    protocol: ProtocolArgument,
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Check a protocol's keys, types, plugins and their configs, and tell every fault with its line.
