@@ -1,0 +1,291 @@
+"""What a rollback costs beside reading its three checkpoints and writing one: wall time, memory, growth with the size.
+
+    python benchmarks/rollback.py [--sizes 0.25,0.5,1,2] [--rounds 3] [--naive 0.25] [--folder DIR] [--json FILE]
+
+For each size in GB (10^9 bytes) it makes three bf16 checkpoints in the shape of a Llama: a peak, a damaged one of which
+80 % of the values are the peak's, and one that stands for the Fisher diagonal. Then three children take turns: `raw`
+reads all three through one buffer, writes the damaged one and syncs it; `rollback` is the plugin, fisher score, 5 % of
+the coordinates. The page cache cannot be dropped without rights, so both sides read what is cached alike. At the size
+`--naive`, a plain version that holds whole models in memory is run once, and its output compared byte for byte.
+Anonymous memory is a child's RssAnon, sampled every 5 ms, with what importing torch takes in it.
+
+Targets, at 1 GB: a median of ratios of at most 1.3, at most 0.5 GB of anonymous memory; time a GB at the largest size
+within 1.3 of that at the smallest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+RATIO_LIMIT, MEMORY_LIMIT_GB, GROWTH_LIMIT = 1.3, 0.5, 1.3
+FRACTION = 0.05
+NAMES = ("now", "peak", "fisher")
+BUFFER = 1 << 23
+
+
+def main() -> None:
+    """Measures, prints the result as JSON, and exits with 1 where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="0.25,0.5,1,2", help="of one checkpoint, in GB")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--naive", type=float, default=0.25, help="the size at which outputs are compared; 0 for none")
+    parser.add_argument("--folder", type=Path, help="where the checkpoints lie meanwhile: four times the largest size")
+    parser.add_argument("--json", type=Path, help="write the result there too")
+    parser.add_argument("--child", nargs=2, metavar=("KIND", "FOLDER"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        CHILDREN[arguments.child[0]](Path(arguments.child[1]))
+        return
+    sizes = [float(size) for size in arguments.sizes.split(",")]
+    by_size = {}
+    for size in sizes:
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+            child("make", Path(folder), GB=str(size))
+            by_size[size] = measured(Path(folder), arguments.rounds)
+            if size == arguments.naive:
+                by_size[size] |= compared(Path(folder))
+            print(json.dumps({str(size): by_size[size]}), file=sys.stderr)
+    first, last = by_size[sizes[0]], by_size[sizes[-1]]
+    growth = (last["rollback_seconds"] / sizes[-1]) / (first["rollback_seconds"] / sizes[0])
+    judged = by_size[1.0] if 1.0 in by_size else last
+    result = {
+        "cores": os.cpu_count(),
+        "fraction": FRACTION,
+        "sizes_gb": {str(size): values for size, values in by_size.items()},
+        "seconds_a_gb_largest_over_smallest": round(growth, 3),
+        "ratio_limit": RATIO_LIMIT,
+        "memory_limit_gb": MEMORY_LIMIT_GB,
+        "met": judged["ratio_median"] <= RATIO_LIMIT
+        and judged["rollback_anonymous_gb"] <= MEMORY_LIMIT_GB
+        and growth <= GROWTH_LIMIT
+        and all(values.get("identical_to_naive", True) for values in by_size.values()),
+    }
+    print(json.dumps(result, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    sys.exit(0 if result["met"] else 1)
+
+
+def measured(folder: Path, rounds: int) -> dict[str, object]:
+    """Returns medians over the rounds, in each of which raw and rollback take their turn on the same files."""
+    raw, rollback, memory = [], [], []
+    for _ in range(rounds):
+        raw.append(child("raw", folder)[0])
+        seconds, anonymous = child("rollback", folder)
+        rollback.append(seconds)
+        memory.append(anonymous)
+    ratios = [ours / theirs for ours, theirs in zip(rollback, raw, strict=True)]
+    return {
+        "raw_seconds": round(statistics.median(raw), 3),
+        "rollback_seconds": round(statistics.median(rollback), 3),
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "ratio_median": round(statistics.median(ratios), 3),
+        "rollback_anonymous_gb": round(max(memory), 3),
+    }
+
+
+def compared(folder: Path) -> dict[str, object]:
+    """Returns the naive version's seconds and memory, and whether it wrote the same values."""
+    seconds, anonymous = child("naive", folder)
+    return {
+        "naive_seconds": round(seconds, 3),
+        "naive_anonymous_gb": round(anonymous, 3),
+        "identical_to_naive": identical(folder / "out", folder / "naive"),
+    }
+
+
+def child(kind: str, folder: Path, **environment: str) -> tuple[float, float]:
+    """Runs one of CHILDREN in a process of its own. Returns its own seconds and its largest anonymous memory in GB."""
+    command = [sys.executable, __file__, "--child", kind, str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    largest = [0]
+    sampler = threading.Thread(target=sample, args=(process, largest))
+    sampler.start()
+    output, _ = process.communicate()
+    sampler.join()
+    if process.returncode:
+        sys.exit(f"error: {kind} failed")
+    return float(output.split()[-1]), largest[0] / 1e9
+
+
+def sample(process: subprocess.Popen[str], largest: list[int]) -> None:
+    """Keeps the largest RssAnon of a process, in bytes, until it ends."""
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        try:
+            lines = status.read_text().splitlines()
+        except OSError:
+            return
+        for line in lines:
+            if line.startswith("RssAnon:"):
+                largest[0] = max(largest[0], int(line.split()[1]) * 1024)
+        time.sleep(0.005)
+
+
+# --------------------------------------------------------------------------------------------- what children do
+
+
+def make(folder: Path) -> None:
+    """Writes the three checkpoints, layer by layer: hidden 2,048, intermediate 5,632, untied, 32,000 tokens."""
+    import torch
+    from safetensors.torch import save_file
+
+    hidden, inner, tokens = 2048, 5632, 32000
+    layer = {"self_attn.q_proj": (hidden, hidden), "self_attn.k_proj": (512, hidden), "self_attn.v_proj": (512, hidden)}
+    layer |= {"self_attn.o_proj": (hidden, hidden), "mlp.gate_proj": (inner, hidden), "mlp.up_proj": (inner, hidden)}
+    layer |= {"mlp.down_proj": (hidden, inner), "input_layernorm": (hidden,), "post_attention_layernorm": (hidden,)}
+    draw = torch.Generator().manual_seed(0)
+    wanted = float(os.environ["GB"]) * 1e9 / 2
+    # Small sizes have a small vocabulary, so that what a size has more of is layers.
+    tokens = min(tokens, int(wanted * 0.1 / hidden))
+    in_a_layer = sum(int(torch.tensor(shape).prod()) for shape in layer.values())
+    layers = max(1, round((wanted - 2 * tokens * hidden) / in_a_layer))
+    shards: list[dict[str, tuple[int, ...]]] = [{"model.embed_tokens.weight": (tokens, hidden)}]
+    shards += [{f"model.layers.{i}.{name}.weight": shape for name, shape in layer.items()} for i in range(layers)]
+    shards += [{"model.norm.weight": (hidden,), "lm_head.weight": (tokens, hidden)}]
+    index = {name: f"model-{i:03}.safetensors" for i, shard in enumerate(shards) for name in shard}
+    for name in NAMES:
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_text('{"model_type": "llama"}')
+        (folder / name / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    for number, shard in enumerate(shards):
+        peak = {name: torch.randn(shape, generator=draw).mul_(0.02).bfloat16() for name, shape in shard.items()}
+        now, fisher = {}, {}
+        for name, values in peak.items():
+            edit = torch.randn(values.shape, generator=draw).mul_(0.002)
+            edit.mul_(torch.rand(values.shape, generator=draw) < 0.2)
+            now[name] = (values.float() + edit).bfloat16()
+            fisher[name] = torch.randn(values.shape, generator=draw).square_().mul_(1e-6).bfloat16()
+        for folder_name, tensors in zip(NAMES, (now, peak, fisher), strict=True):
+            save_file(tensors, folder / folder_name / f"model-{number:03}.safetensors", {"format": "pt"})
+    os.sync()
+    print(0.0)
+
+
+def raw(folder: Path) -> None:
+    """Reads all three checkpoints through one buffer, writes one of them, and syncs it."""
+    output = folder / "raw"
+    shutil.rmtree(output, ignore_errors=True)
+    os.sync()
+    buffer = memoryview(bytearray(BUFFER))
+    started = time.perf_counter()
+    output.mkdir()
+    for name in NAMES:
+        for path in sorted((folder / name).glob("*.safetensors")):
+            with path.open("rb", buffering=0) as reading:
+                if name != "now":
+                    while reading.readinto(buffer):
+                        pass
+                    continue
+                with (output / path.name).open("wb", buffering=0) as writing:
+                    while read := reading.readinto(buffer):
+                        writing.write(buffer[:read])
+    for path in output.iterdir():
+        sync(path)
+    print(time.perf_counter() - started)
+    shutil.rmtree(output)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def rollback(folder: Path) -> None:
+    """Runs the plugin; the Fisher diagonal is taken from the third checkpoint."""
+    from harness import LineageEntry, RecoveryContext
+    from harness_rollback.config import RollbackConfig
+    from harness_rollback.recovery import Rollback
+
+    output = folder / "out"
+    shutil.rmtree(output, ignore_errors=True)
+    os.sync()
+    (folder / "fisher" / "sampled.json").write_text('{"completions": 128, "tokens": 0}')
+    context = RecoveryContext(
+        lineage=[
+            LineageEntry(step=0, label="peak", domains=("math",), folder=folder / "peak"),
+            LineageEntry(step=1, label="qa", domains=("qa",), folder=folder / "now"),
+        ],
+        target="math",
+        peak=0,
+        domains={"math": Named()},  # type: ignore[dict-item]
+        output=output,
+        scratch=folder,
+        metrics=folder / "metrics.jsonl",
+        seed=0,
+        progress=lambda done, total, metrics: None,
+        shared=lambda name, make, **settings: folder / "fisher",
+    )
+    started = time.perf_counter()
+    Rollback(RollbackConfig(score="fisher", fraction=FRACTION)).recover(context)
+    print(time.perf_counter() - started)
+
+
+class Named:
+    """A domain of which nothing is asked but its name."""
+
+    name = "math"
+
+
+def naive(folder: Path) -> None:
+    """The same rollback with whole models in memory: every score in one vector, sorted."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    started = time.perf_counter()
+    now, peak, fisher = (
+        {n: t for path in sorted((folder / name).glob("*.safetensors")) for n, t in load_file(path).items()}
+        for name in NAMES
+    )
+    names = sorted(name for name in now if "norm" not in name)
+    scores = [fisher[name].float() * (now[name].float() - peak[name].float()).square() for name in names]
+    flat = torch.cat([values.flatten() for values in scores])
+    order = torch.sort(flat, descending=True, stable=True).indices[: max(1, round(FRACTION * flat.numel()))]
+    chosen = torch.zeros(flat.numel(), dtype=torch.bool)
+    chosen[order] = True
+    offset = 0
+    for name in names:
+        mask = chosen[offset : offset + now[name].numel()].view_as(now[name])
+        offset += now[name].numel()
+        now[name] = torch.where(mask, peak[name], now[name])
+    (folder / "naive").mkdir()
+    for path in sorted((folder / "now").glob("*.safetensors")):
+        inside = {name: now[name] for name in load_file(path)}
+        save_file(inside, folder / "naive" / path.name, {"format": "pt"})
+    print(time.perf_counter() - started)
+
+
+def identical(one: Path, other: Path) -> bool:
+    """Returns whether two folders hold the same tensors, bit for bit, file by file."""
+    import torch
+    from safetensors.torch import load_file
+
+    names = sorted(path.name for path in other.glob("*.safetensors"))
+    if names != sorted(path.name for path in one.glob("*.safetensors")):
+        return False
+    for name in names:
+        first, second = load_file(one / name), load_file(other / name)
+        if first.keys() != second.keys():
+            return False
+        if not all(torch.equal(first[key].view(torch.int16), second[key].view(torch.int16)) for key in first):
+            return False
+    return True
+
+
+CHILDREN = {"make": make, "raw": raw, "rollback": rollback, "naive": naive}
+
+
+if __name__ == "__main__":
+    main()
