@@ -1,0 +1,222 @@
+"""What goes back as a whole, how much of it, and whose edit; and gradients that are measured once."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
+
+from harness import LineageEntry, RecoveryContext, StepFailed
+from harness.testing.tiny_world import tiny_domains, tiny_lineage
+from harness_rollback.choice import module_of
+from harness_rollback.config import CurveConfig, RollbackConfig
+from harness_rollback.recovery import Rollback
+
+SHAPES = {
+    "model.embed_tokens.weight": (6, 4),
+    "model.layers.0.self_attn.q_proj.weight": (4, 4),
+    "model.layers.0.mlp.gate_proj.weight": (5, 4),
+    "model.layers.0.mlp.up_proj.weight": (5, 4),
+    "model.layers.0.mlp.down_proj.weight": (4, 5),
+    "model.layers.0.input_layernorm.weight": (4,),
+}
+LAYER = "model.layers.0."
+
+
+def checkpoint(folder, tensors):
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+class World:
+    """base → math (the peak) → qa → cw, whose edits are `edits[2]` and `edits[3]`."""
+
+    def __init__(self, root, dtype=torch.float32):
+        draw = torch.Generator().manual_seed(1)
+        self.root, self.models = root, []
+        weights = {name: torch.randn(shape, generator=draw) for name, shape in SHAPES.items()}
+        for _ in range(4):
+            weights = {name: w + 0.1 * torch.randn(w.shape, generator=draw) for name, w in weights.items()}
+            self.models.append({name: value.to(dtype) for name, value in weights.items()})
+        self.rewrite()
+
+    def rewrite(self):
+        labels = ("base", "math", "qa", "cw")
+        self.lineage = [
+            LineageEntry(step=i, label=label, domains=(label,) if i else (), folder=self.root / f"{label}")
+            for i, label in enumerate(labels)
+        ]
+        for entry, tensors in zip(self.lineage, self.models, strict=True):
+            if not entry.folder.exists():
+                checkpoint(entry.folder, tensors)
+
+    def recover(self, **config):
+        output = self.root / f"out-{len(list(self.root.iterdir()))}"
+        context = RecoveryContext(
+            lineage=self.lineage, target="math", peak=1, domains={}, output=output, scratch=self.root,
+            metrics=self.root / "m.jsonl", seed=3, progress=lambda done, total, metrics: None,
+        )  # fmt: skip
+        result = Rollback(RollbackConfig(**config)).recover(context)
+        return load_file(output / "model.safetensors"), result.report
+
+    def went_back(self, result):
+        return {name: (result[name] != self.models[3][name]) for name in SHAPES}
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_neurons_go_back_whole_and_attention_by_coordinate(world):
+    result, report = world.recover(score="magnitude", granularity="neuron", fraction=0.4)
+    back = world.went_back(result)
+    edit = {name: (world.models[3][name] - world.models[1][name]).abs() for name in SHAPES}
+    mlp = LAYER + "mlp."
+    sums = edit[mlp + "gate_proj.weight"].sum(1) + edit[mlp + "up_proj.weight"].sum(1)
+    best = (sums + edit[mlp + "down_proj.weight"].sum(0)).sort(descending=True).indices[:2].sort().values.tolist()
+    for part, rows in (("gate_proj", 1), ("up_proj", 1), ("down_proj", 0)):
+        channels = back[f"{mlp}{part}.weight"]
+        assert channels.all(rows).nonzero().flatten().tolist() == best
+        assert channels.any(rows).nonzero().flatten().tolist() == best
+    outside = back["model.embed_tokens.weight"].sum() + back[LAYER + "self_attn.q_proj.weight"].sum()
+    assert int(outside) == round(0.4 * (24 + 16)) == report["coordinates_outside"]
+    assert report["neurons"] == 2
+    assert report["coordinates"] == 2 * 12 + 16
+    assert not back[LAYER + "input_layernorm.weight"].any()
+
+
+def test_modules_go_back_whole_in_order_of_their_mean_score(world):
+    world.models[3][LAYER + "self_attn.q_proj.weight"] += 5
+    world.lineage[3].folder.joinpath("model.safetensors").unlink()
+    save_file(world.models[3], world.lineage[3].folder / "model.safetensors")
+    result, report = world.recover(score="magnitude", granularity="module", fraction=0.2)
+    assert {name for name, changed in world.went_back(result).items() if changed.any()} == {
+        LAYER + "self_attn.q_proj.weight"
+    }
+    assert (report["modules"], report["coordinates"]) == (1, 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("model.layers.3.mlp.gate_proj.weight", "model.layers.3.mlp"),
+        ("model.layers.3.self_attn.q_proj.bias", "model.layers.3.self_attn"),
+        ("transformer.h.0.attn.c_attn.weight", "transformer.h.0.attn"),
+        ("lm_head.weight", "lm_head"),
+        ("w", "w"),
+    ],
+)
+def test_the_module_of_a_parameter(name, module):
+    assert module_of(name) == module
+
+
+@pytest.mark.parametrize("granularity", ["coordinate", "neuron", "module"])
+@pytest.mark.parametrize("budget", [0.3, 0.9])
+def test_a_budget_undoes_its_share_of_the_predicted_damage(world, granularity, budget):
+    result, report = world.recover(score="magnitude", granularity=granularity, budget=budget)
+    edit = {n: (world.models[3][n] - world.models[1][n]).double() for n in SHAPES if "norm" not in n}
+    back = world.went_back(result)
+    undone = sum(float(edit[name][back[name]].square().sum()) for name in edit)
+    total = sum(float(values.square().sum()) for values in edit.values())
+    assert undone >= budget * total * (1 - 1e-6)
+    assert report["coordinates"] == sum(int(mask.sum()) for mask in back.values())
+    if granularity == "coordinate":
+        smallest = min(float(edit[name][back[name]].abs().min()) for name in edit if back[name].any())
+        assert undone - smallest**2 < budget * total
+
+
+@pytest.mark.parametrize("against", [2, "qa"])
+def test_one_guilty_steps_edit_is_taken_off(world, against):
+    result, report = world.recover(score="magnitude", against=against, fraction=1.0, strength=0.5)
+    for name in SHAPES:
+        base, qa, cw = (world.models[step][name] for step in (1, 2, 3))
+        expected = cw if "norm" in name else cw + 0.5 * (base - qa)
+        assert torch.equal(result[name], expected)
+    assert report["against"] == against
+
+
+def test_the_last_step_as_the_guilty_one_goes_back_to_its_own_start(world):
+    result, _ = world.recover(score="magnitude", against="cw", fraction=1.0)
+    assert all(torch.equal(result[n], world.models[2][n]) for n in SHAPES if "norm" not in n)
+
+
+def test_part_of_the_way_in_bf16_is_fp32_rounded(tmp_path):
+    world = World(tmp_path, torch.bfloat16)
+    result, _ = world.recover(score="magnitude", fraction=1.0, strength=0.3)
+    for name in SHAPES:
+        now, peak = world.models[3][name], world.models[1][name]
+        moved = (now.float() + 0.3 * (peak.float() - now.float())).bfloat16()
+        assert torch.equal(result[name], now if "norm" in name else moved)
+
+
+@pytest.mark.parametrize(
+    ("against", "message"),
+    [
+        (4, "no step 4"),
+        (0, "no step 0"),
+        (1, "step 1 is not after"),
+        ("code", "called 'code'"),
+        ("math", "after the target"),
+    ],
+)
+def test_a_step_that_cannot_be_the_guilty_one(world, against, message):
+    with pytest.raises(StepFailed, match=message):
+        world.recover(score="magnitude", against=against)
+    labels = ["base", "math", "qa", "cw"]
+    key, told, hint = RollbackConfig(against=against).fault_in_method(labels, 1)
+    assert key == "against" and message in told and "2 (qa), 3 (cw)" in hint
+    assert RollbackConfig(against=2).fault_in_method(labels, 1) is None
+
+
+def test_neurons_need_a_gated_mlp_and_a_budget_some_damage(world, tmp_path):
+    for name in [name for name in SHAPES if ".mlp." in name]:
+        for tensors in world.models:
+            tensors.pop(name)
+    for entry, tensors in zip(world.lineage, world.models, strict=True):
+        save_file(tensors, entry.folder / "model.safetensors")
+    with pytest.raises(StepFailed, match="no neurons"):
+        world.recover(score="magnitude", granularity="neuron")
+    save_file(world.models[1], world.lineage[3].folder / "model.safetensors")
+    with pytest.raises(StepFailed, match="all scores are 0"):
+        world.recover(score="magnitude", budget=0.5)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"budget": 0.5, "score": "random"}, {"budget": 0.5, "fraction": 0.1}, {"budget": 0}, {"granularity": "head"}],
+)
+def test_settings_that_contradict_each_other(bad):
+    with pytest.raises(ValidationError):
+        RollbackConfig(**bad)
+
+
+def test_the_curve_has_its_fractions_on_a_logarithmic_scale():
+    assert CurveConfig(smallest=0.001, largest=0.1, points=3).fractions() == (0.001, 0.01, 0.1)
+    with pytest.raises(ValidationError):
+        CurveConfig(smallest=0.3, largest=0.1)
+
+
+def test_a_rollback_of_another_size_takes_the_gradients_that_are_there(tmp_path):
+    lineage = tiny_lineage(tmp_path / "lineage")
+    kept, made = {}, []
+
+    def shared(name, make, *, checkpoint, domain, settings):
+        key = (name, checkpoint.step, domain, tuple(sorted(settings.items())))
+        if key not in kept:
+            kept[key] = tmp_path / f"kept-{len(kept)}"
+            kept[key].mkdir()
+            make(kept[key])
+            made.append(key)
+        return kept[key]
+
+    costs = []
+    for fraction in (0.05, 0.2):
+        context = RecoveryContext(
+            lineage=lineage, target="one", peak=1, domains=tiny_domains(), output=tmp_path / f"out-{fraction}",
+            scratch=tmp_path, metrics=tmp_path / "m", seed=1, progress=lambda done, total, metrics: None, shared=shared,
+        )  # fmt: skip
+        costs.append(Rollback(RollbackConfig(fraction=fraction, completions=8)).recover(context).cost)
+    assert [key[:3] for key in made] == [("fisher", 1, "one")]
+    assert costs[0] == costs[1] and costs[0].completions == 8
