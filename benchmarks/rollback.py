@@ -57,7 +57,7 @@ def main() -> None:
             print(json.dumps({str(size): by_size[size]}), file=sys.stderr)
     first, last = by_size[sizes[0]], by_size[sizes[-1]]
     growth = (last["rollback_seconds"] / sizes[-1]) / (first["rollback_seconds"] / sizes[0])
-    judged = by_size[1.0] if 1.0 in by_size else last
+    judged = by_size.get(1.0, last)
     result = {
         "cores": os.cpu_count(),
         "fraction": FRACTION,

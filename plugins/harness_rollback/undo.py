@@ -37,7 +37,7 @@ def undo(edit: Edit, output: Path, strength: float, choose: Callable[[Path], Cho
         for chunk in undoing.stream.chunks:
             mask = choice.mask(chunk)
             values = undoing.values(chunk, mask)
-            if mask.any():
+            if mask.numpy().any():
                 copy.write(chunk.name, values, chunk.start)
     others = [name for name in edit.now.names() if name not in set(edit.names)]
     rest = sum(float((after - before).double().square().sum()) for _, (after, before) in edit.stream(others))
