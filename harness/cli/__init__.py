@@ -17,6 +17,7 @@ from harness.cli import (
     plan,
     plugins,
     prefetch,
+    report,
     run,
     schema,
     show,
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (run, plan, validate, show, export, leaderboard, plugins, prefetch, doctor, schema, exec_node):
+for command in (run, plan, validate, show, report, export, leaderboard, plugins, prefetch, doctor, schema, exec_node):
     command.register(app)
 
 

@@ -28,6 +28,7 @@ REQUIREMENTS = [
 DECLARED = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
 MOST_LINES = 400
 HEAVY = {"torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables", "sklearn", "evaluate"}
+HEAVY |= {"altair", "vl_convert"}
 HEAVY |= {"reasoning_gym"}  # of an extra: a second, and matplotlib with it
 SOURCE_SUFFIXES = {".py", ".yaml", ".yml", ".md", ".toml", ".cfg", ".txt", ".json", ".html"}
 NAMED_HOSTS = {

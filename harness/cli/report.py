@@ -1,0 +1,61 @@
+"""`harness report`: a run as one self-contained HTML page, and its figures as SVG and PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.session import runs_folder
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this command to the command line."""
+    app.command("report")(report)
+
+
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run's or kept leaderboard's folder, or a protocol's name for its latest run. Default: the latest.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The page. Default: report.html in the run.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG and PNG here too.")
+    ] = None,
+    runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
+) -> None:
+    """Write a run's report: one HTML file with figures and tables, which opens without a network."""
+    from harness.atomic_file import replacing, write_text
+    from harness.report.drawing import rasterize
+    from harness.report.page import make_report
+    from harness.report.reading import read_run
+
+    folder = _folder(run, runs_folder(runs))
+    made = make_report(read_run(folder))
+    path = output or folder / "report.html"
+    write_text(path, made.html)
+    typer.echo(str(path))
+    if figures is not None:
+        for name, svg in made.drawings.items():
+            write_text(figures / f"{name}.svg", svg)
+            with replacing(figures / f"{name}.png") as temporary:
+                temporary.write_bytes(rasterize(svg))
+            typer.echo(f"{figures / name}.svg, {name}.png")
+
+
+def _folder(run: str | None, runs: Path) -> Path:
+    """Returns the folder meant; one that holds a plan is a run, though it may have no leaderboard yet."""
+    from harness.cli.run_folder import find_run_folder
+    from harness.run_folder import PLAN
+
+    for folder in (Path(run), runs / run) if run is not None else ():
+        if (folder / PLAN).is_file():
+            return folder
+    return find_run_folder(run, runs)

@@ -1,0 +1,1 @@
+"""`harness report`: a run as one HTML page with figures. Nothing else of the harness imports this."""

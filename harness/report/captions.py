@@ -1,0 +1,52 @@
+"""What captions say alike: seeds, intervals and test items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.leaderboard import Leaderboard
+from harness.statistics import Estimate
+from harness.tables.layout import interval, number
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Returns names with commas between them, the first `most` of them."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def over_seeds(seeds: Sequence[int], *, sampling: bool = True) -> str:
+    """Returns what a mean and its interval are over. sampling: one seed's interval is its sampling error."""
+    if len(seeds) > 1:
+        return (
+            f"Mean over {len(seeds)} seeds ({listed([str(seed) for seed in seeds])}), with 95 % intervals over seeds."
+        )
+    one = f"One seed ({', '.join(map(str, seeds))})" if seeds else "One seed"
+    if sampling:
+        return f"{one}: the 95 % intervals are the sampling error of the test items alone, not the spread of seeds."
+    return f"{one}: no interval."
+
+
+def items(leaderboard: Leaderboard) -> str:
+    """Returns how many test items are behind a score, `n = 512 test items a domain and seed.`"""
+    counts = sorted({score.n for row in leaderboard.rows for score in row.scores.values() if score.n})
+    if not counts:
+        return ""
+    spread = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"n = {spread} test items a domain and seed."
+
+
+def unit(leaderboard: Leaderboard, columns: Iterable[str]) -> str:
+    """Returns the unit of scores: percent where all columns are, else that of their tasks."""
+    percent = all(leaderboard.measurement[c].percent for c in columns if c in leaderboard.measurement)
+    return "percent" if percent else "unit of its tasks"
+
+
+def told(estimate: Estimate | None, digits: int) -> str:
+    """Returns an estimate as a tooltip tells it: `92.4, 95 % interval 91.0 to 93.8`."""
+    if estimate is None or estimate.mean is None:
+        return interval(estimate, digits)
+    mean = number(estimate.mean, digits)
+    if estimate.ci95 is None:
+        return mean
+    return f"{mean}, 95 % interval {number(estimate.ci95[0], digits)} to {number(estimate.ci95[1], digits)}"

@@ -1,0 +1,95 @@
+"""From a chart to SVG and PNG, and from SVG to what stands in the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+import altair
+import vl_convert
+
+from harness.report.figure import Layout, Row
+from harness.report.theme import VARIABLES, config
+
+SVG = "http://www.w3.org/2000/svg"
+PNG_SCALE = 2.0
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_PAINTS = {"fill", "stroke", "stop-color"}
+ElementTree.register_namespace("", SVG)
+ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+
+
+def printable(value: Any) -> Any:
+    """Returns `value` with a replacement sign for every character in its texts that neither HTML nor XML can hold."""
+    if isinstance(value, str):
+        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, Mapping):
+        return {printable(key): printable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [printable(item) for item in value]
+    return value
+
+
+def data(rows: list[Row]) -> altair.InlineData:
+    """Returns the rows as a chart's data, part of the chart itself."""
+    return altair.InlineData(values=printable(rows))
+
+
+def draw(chart: altair.TopLevelMixin, layout: Layout) -> str:
+    """Returns a chart made for `layout` as an SVG file's text, in the colours of light paper. Nothing is fetched."""
+    with altair.data_transformers.enable("default", max_rows=None):
+        specification = chart.to_dict()
+    specification["config"] = config(layout)
+    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(specification, allowed_base_urls=[]))
+    # vl-convert numbers gradients through a process's life: the same chart would differ by what was drawn before it.
+    named = (element for element in root.iter() if "id" in element.attrib)
+    _rename(root, {element.attrib["id"]: f"part-{index}" for index, element in enumerate(named)})
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def rasterize(svg: str) -> bytes:
+    """Returns an SVG file's text as PNG, two pixels for one of the SVG's."""
+    png: bytes = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
+    return png
+
+
+def inline(svg: str, prefix: str) -> str:
+    """Returns an SVG as part of a page: one picture to assistive technology, since its neighbour describes it.
+
+    Paper, ink and grid take their colours from the page. What a mark says of itself becomes its tooltip. Every id
+    begins with `prefix`, since the ids of one page share a namespace.
+    """
+    root = ElementTree.fromstring(svg)
+    root.set("aria-hidden", "true")
+    root.set("focusable", "false")
+    for element in root.iter():
+        label = element.attrib.pop("aria-label", None)
+        role = element.attrib.pop("aria-roledescription", "")
+        element.attrib.pop("role", None)
+        if label and role in _MARKS:
+            title = ElementTree.Element(f"{{{SVG}}}title")
+            title.text = label
+            element.insert(0, title)
+        for name in _PAINTS & element.attrib.keys():
+            element.set(name, VARIABLES.get(element.attrib[name], element.attrib[name]))
+    named = (element.attrib["id"] for element in root.iter() if "id" in element.attrib)
+    _rename(root, {name: prefix + name for name in named})
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+_MARKS = {"point", "bar", "circle", "rect mark", "tick", "square", "symbol", "rule mark"}
+
+
+def _rename(root: ElementTree.Element, names: Mapping[str, str]) -> None:
+    """Gives elements other ids, also where they are referred to."""
+    for element in root.iter():
+        for attribute, value in element.attrib.items():
+            if attribute == "id":
+                element.set(attribute, names[value])
+            elif attribute.endswith("href") and value[1:] in names:
+                element.set(attribute, f"#{names[value[1:]]}")
+            elif found := _REFERENCE.fullmatch(value):
+                element.set(attribute, f"url(#{names.get(found[1], found[1])})")

@@ -1,0 +1,150 @@
+"""Where in the network the domains' gradients conflict: what steps report as `conflict_by_module`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from harness.metrics import Score
+from harness.report.captions import listed, over_seeds, told
+from harness.report.figure import Absent, Figure, Layout, Row
+from harness.report.heat_map import heat_map
+from harness.report.record import RunRecord
+from harness.statistics import Estimate, estimate
+from harness.tables.layout import TextTable, interval, number
+
+REPORT_KEY = "conflict_by_module"
+"""A list of {module, domains: [first, second], cosine_mean, conflict_share, steps}, which a step's report may hold."""
+MOST_PANELS = 12
+OUTSIDE = "outside the layers"
+_LAYER = re.compile(r"^(?:(?P<stack>.+?)\.)?(?:layers|layer|blocks|block|h)\.(?P<index>\d+)(?:\.(?P<part>.+))?$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """A cell: the step and pair of domains, and where in the network."""
+
+    panel: str
+    module: str
+
+
+def conflict_cosine(record: RunRecord) -> Figure | Absent:
+    """Returns the mean cosine of two domains' gradients by layer and module; absent where no step reports it."""
+    return _figure(
+        record,
+        name="conflict-cosine",
+        title="Gradient cosines",
+        field="cosine_mean",
+        colours="mean cosine",
+        text="Cosine of two domains' gradients, mean over a step's optimizer steps: negative (orange) in conflict.",
+    )
+
+
+def conflict_share(record: RunRecord) -> Figure | Absent:
+    """Returns the share of optimizer steps with a negative cosine by layer and module; absent as the cosine is."""
+    return _figure(
+        record,
+        name="conflict-share",
+        title="Gradient conflicts",
+        field="conflict_share",
+        colours="share of optimizer steps",
+        text="Share of a step's optimizer steps at which two domains' gradients have a negative cosine, 0 to 1.",
+    )
+
+
+def _figure(record: RunRecord, *, name: str, title: str, field: str, colours: str, text: str) -> Figure | Absent:
+    seen: dict[_Place, dict[int, Score]] = defaultdict(dict)
+    counts: set[int] = set()
+    for place, seed, entry in _entries(record):
+        value = entry.get(field)
+        if isinstance(value, int | float) and math.isfinite(value):
+            seen[place][seed] = Score(float(value), None, int(entry.get("steps") or 0))
+            counts.add(int(entry.get("steps") or 0))
+    if not seen:
+        reason = (
+            f"No step of this run reports `{REPORT_KEY}`. Trainings on several domains by an algorithm that keeps "
+            "their gradients apart, such as gradient surgery, do."
+        )
+        return Absent(name=name, title=title, reason=reason)
+    cells = {place: estimate([scores[seed] for seed in sorted(scores)]) for place, scores in seen.items()}
+    seeds = sorted({seed for scores in seen.values() for seed in scores})
+    panels = list(dict.fromkeys(place.panel for place in cells))
+    rows = _rows({place: one for place, one in cells.items() if place.panel in panels[:MOST_PANELS]})
+    cosines = field == "cosine_mean"
+    reach = max([0.1, *(abs(row["value"]) for row in rows)])
+    worst = (min if cosines else max)(rows, key=lambda row: row["value"])
+    left = (
+        f" Only {MOST_PANELS} of {len(panels)} pairs are drawn; all are in the table." if panels[MOST_PANELS:] else ""
+    )
+    steps = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+
+    def chart(layout: Layout) -> alt.TopLevelMixin:
+        return heat_map(
+            rows,
+            layout,
+            across="module",
+            down="layer",
+            title=colours,
+            domain=(-reach, reach) if cosines else (0.0, 1.0),
+            low_is_bad=cosines,
+            panels=panels[:MOST_PANELS],
+        )
+
+    return Figure(
+        name=name,
+        title=title,
+        caption=f"{text} {over_seeds(seeds, sampling=False)} n = {steps} optimizer steps a seed.{left}",
+        description=(
+            f"Heat maps of layers by modules for {listed(panels, 4)}. "
+            f"The {'lowest' if cosines else 'highest'}: {worst['tip']}."
+        ),
+        chart=chart,
+        numbers=TextTable(
+            title=title,
+            subtitle="95 % intervals over seeds in brackets, where there are several",
+            columns=("Step and domains", "Module", colours, "Seeds"),
+            rows=tuple(
+                (place.panel, place.module, interval(one, 3), str(len(one.per_seed))) for place, one in cells.items()
+            ),
+        ),
+    )
+
+
+def _entries(record: RunRecord) -> Iterator[tuple[_Place, int, Mapping[str, Any]]]:
+    for step in record.steps:
+        entries = step.report.get(REPORT_KEY)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, Mapping) and isinstance(entry.get("domains"), list):
+                pair = " | ".join(map(str, entry["domains"]))
+                panel = f"{step.methods[0]}, step {step.step}: {pair}"
+                yield _Place(panel=panel, module=str(entry.get("module"))), step.seed, entry
+
+
+def _rows(cells: Mapping[_Place, Estimate]) -> list[Row]:
+    rows: list[Row] = []
+    for place, one in cells.items():
+        if one.mean is None:
+            continue
+        layer = _LAYER.match(place.module)
+        line = OUTSIDE
+        if layer is not None:
+            line = f"{layer['stack']} {layer['index']}" if layer["stack"] else layer["index"]
+        rows.append(
+            {
+                "panel": place.panel,
+                "row": line,
+                "column": (layer["part"] or "all") if layer else place.module,
+                "value": one.mean,
+                "text": number(one.mean, 2),
+                "tip": f"{place.panel}, {place.module}: {told(one, 3)}",
+                "order": (layer is None, layer["stack"] or "" if layer else "", int(layer["index"]) if layer else 0),
+            }
+        )
+    rows.sort(key=lambda row: row.pop("order"))
+    return rows

@@ -1,0 +1,154 @@
+"""How much of the damage each recovery undid, and at what cost to the others, with its random control beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from harness.leaderboard import Leaderboard, RecoveryResult
+from harness.report.captions import listed, over_seeds, told
+from harness.report.drawing import data
+from harness.report.figure import Absent, Figure, Layout, Row
+from harness.report.record import RunRecord
+from harness.report.theme import CONTROL, MUTED, SERIES
+from harness.statistics import Estimate
+from harness.tables.layout import decimals, number, recovery_table
+
+RANDOM = "random"
+"""The value of a recovery's setting that makes it a control of one that differs in this setting alone."""
+RATIO, COLLATERAL = "share of the damage undone", "collateral (points)"
+RECOVERY, RANDOM_CONTROL = "recovery", "random control"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A method's recovery and the control that it is measured against, each with its method's name."""
+
+    method: str
+    result: RecoveryResult
+    control: tuple[str, RecoveryResult] | None
+
+
+def paired(leaderboard: Leaderboard) -> list[Pair]:
+    """Returns every recovery with its random control; a control stands by itself only where it is no other's."""
+    found = [(row.method, one) for row in leaderboard.rows for one in row.recoveries]
+    pairs = [
+        Pair(
+            method=method,
+            result=one,
+            control=next(((name, other) for name, other in found if _is_control(other, one)), None),
+        )
+        for method, one in found
+    ]
+    taken = [pair.control[1] for pair in pairs if pair.control is not None]
+    return [pair for pair in pairs if not any(pair.result is one for one in taken)]
+
+
+def _is_control(other: RecoveryResult, one: RecoveryResult) -> bool:
+    same = (other.plugin, other.target, other.step) == (one.plugin, one.target, one.step)
+    return same and _only_drawn(other.config, one.config)
+
+
+def _only_drawn(control: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    differing = [key for key in {*control, *config} if control.get(key) != config.get(key)]
+    return len(differing) == 1 and control.get(differing[0]) == RANDOM
+
+
+def recoveries(record: RunRecord) -> Figure | Absent:
+    """Returns the figure; absent where no method recovers a domain, or none was scored on both sides."""
+    leaderboard = record.leaderboard
+    name, title = "recoveries", "Recoveries"
+    pairs = paired(leaderboard)
+    rows = _rows(leaderboard, pairs)
+    if not rows:
+        reason = (
+            "No recovery has scores before and after it yet."
+            if pairs
+            else "No method of this protocol recovers a domain: a step `{recover: DOMAIN, with: RECOVERY}` does."
+        )
+        return Absent(name=name, title=title, reason=reason)
+    alone = [pair.method for pair in pairs if pair.control is None]
+    undefined = [row["line"] for row in rows if row["measure"] == RATIO and row["value"] is None]
+    return Figure(
+        name=name,
+        title=title,
+        caption=(
+            "Left, or above: (recovered − damaged) / (peak − damaged), 0 nothing and 1 all of the damage undone. "
+            "Right, or below: points that the other domains lost on average, less is better. Grey: the same recovery "
+            f"with its choice drawn at random. {over_seeds(leaderboard.seeds)}"
+            + (f" Without a random control: {listed(alone)}." if alone else "")
+            + (f" The damage is within noise, so there is no share: {listed(undefined)}." if undefined else "")
+        ),
+        description="Bars. " + " ".join(f"{row['tip']}." for row in rows if row["measure"] == RATIO),
+        chart=lambda layout: _chart(rows, layout),
+        numbers=recovery_table(leaderboard),
+    )
+
+
+def _rows(leaderboard: Leaderboard, pairs: Sequence[Pair]) -> list[Row]:
+    rows: list[Row] = []
+    for pair in pairs:
+        line = f"{pair.method}: {pair.result.target}"
+        shown = [(RECOVERY, pair.method, pair.result)]
+        if pair.control is not None:
+            shown.append((RANDOM_CONTROL, *pair.control))
+        for role, method, one in shown:
+            if one.recovered.mean is None or one.damaged.mean is None:
+                continue
+            for measure, estimate, digits in (
+                (RATIO, one.ratio, 2),
+                (COLLATERAL, one.collateral, decimals(leaderboard)),
+            ):
+                rows.append(_bar(line, role, method, measure=measure, estimate=estimate, digits=digits))
+    return rows
+
+
+def _bar(line: str, role: str, method: str, *, measure: str, estimate: Estimate, digits: int) -> Row:
+    low, high = estimate.ci95 or (None, None)
+    return {
+        "line": line,
+        "role": role,
+        "measure": measure,
+        "value": estimate.mean,
+        "low": low,
+        "high": high,
+        "text": "no share" if estimate.mean is None else number(estimate.mean, digits),
+        "tip": f"{method} ({role}), {measure}: {told(estimate, digits)}",
+    }
+
+
+def _chart(rows: list[Row], layout: Layout) -> alt.TopLevelMixin:
+    lines = list(dict.fromkeys(row["line"] for row in rows))
+    panels = [
+        _panel([row for row in rows if row["measure"] == measure], measure, lines, layout, first=first)
+        for measure, first in ((RATIO, True), (COLLATERAL, layout == "narrow"))
+    ]
+    return alt.hconcat(*panels) if layout == "wide" else alt.vconcat(*panels)
+
+
+def _panel(
+    rows: list[Row], measure: str, lines: list[str], layout: Layout, *, first: bool
+) -> alt.LayerChart | alt.FacetChart:
+    roles = [role for role in (RECOVERY, RANDOM_CONTROL) if any(row["role"] == role for row in rows)]
+    labels = alt.Axis(labelLimit=220 if layout == "wide" else 110) if first else alt.Axis(labels=False, ticks=False)
+    base = alt.Chart(data(rows)).encode(
+        y=alt.Y("line:N", sort=lines, title=None, axis=labels),
+        yOffset=alt.YOffset("role:N", sort=roles, scale=alt.Scale(domain=roles, paddingInner=0.15)),
+    )
+    bars = base.mark_bar().encode(
+        x=alt.X("value:Q", title=measure),
+        color=alt.Color(
+            "role:N", title=None, scale=alt.Scale(domain=[RECOVERY, RANDOM_CONTROL], range=[SERIES[0], CONTROL])
+        ),
+        description="tip:N",
+    )
+    whiskers = base.mark_rule(strokeWidth=1.5, color=SERIES[-1]).encode(x="low:Q", x2="high:Q")
+    layers: list[alt.Chart | alt.LayerChart] = [bars, whiskers]
+    if measure == RATIO:
+        full = alt.Chart(data([{"one": 1.0}])).mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x="one:Q")
+        layers.insert(0, full)
+    width = 350 if layout == "wide" else 210
+    return alt.layer(*layers).properties(width=width, height=max(70, 24 * len(lines) * len(roles)))

@@ -1,0 +1,134 @@
+"""Recovered score against the share of coordinates set back, with the spread of random choices as a band."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import altair as alt
+
+from harness.metrics import Score
+from harness.report.captions import listed, told
+from harness.report.drawing import data
+from harness.report.figure import Absent, Figure, Layout, Row
+from harness.report.record import RunRecord
+from harness.report.rollback_rows import NEEDED, REFERENCES, CurvePoint, curve_points
+from harness.report.theme import CONTROL, colours, dashes
+from harness.statistics import Estimate, estimate
+from harness.tables.layout import MISSING, TextTable, interval, number
+
+RANDOM = "random"
+TARGET, AVERAGE = "target", "average of all domains"
+
+
+def rollback_curve(record: RunRecord) -> Figure | Absent:
+    """Returns the figure; absent where no probe measured a curve."""
+    name, title = "rollback-curve", "Rollback curve"
+    points = list(curve_points(record))
+    if all(point.fraction is None for point in points):
+        reason = (
+            f"No probe of this run measured one: rows with {', '.join(f'`{key}`' for key in NEEDED)}. A probe of "
+            "rollbacks under `probes` does."
+        )
+        return Absent(name=name, title=title, reason=reason)
+    rows = _rows(points)
+    kinds = list(dict.fromkeys(point.kind for point in points if point.fraction is not None))
+    draws = sum(point.kind == RANDOM for point in points)
+    seeds = sorted({point.seed for point in points})
+    of_target = [row for row in rows if row["measure"] == TARGET and row["fraction"] is not None]
+    kept = [kind for kind in REFERENCES if any(point.kind == kind for point in points)]
+    references = f"; dashed: the {' and the '.join(kept)} checkpoint" if kept else ""
+    best = max(of_target, key=lambda row: row["score"])
+    return Figure(
+        name=name,
+        title=title,
+        caption=(
+            "Score of the target domain, and average of all, of models with a fraction of the coordinates set back; "
+            f"the horizontal axis is logarithmic{references}. {'Mean over' if len(seeds) > 1 else 'One'} "
+            f"{'seeds' if len(seeds) > 1 else 'seed'} {listed(list(map(str, seeds)))}. "
+            + (
+                f"Grey: random choices, their mean and their whole range, {draws} in all."
+                if draws
+                else "No random choices were measured."
+            )
+        ),
+        description=(
+            f"Lines of the score by the fraction set back, for coordinates chosen by {listed(kinds)}. "
+            f"The highest of the target: {best['tip']}."
+        ),
+        chart=lambda layout: _chart(rows, kinds, layout),
+        numbers=TextTable(
+            title=title,
+            subtitle="Mean, with 95 % intervals over seeds and draws in brackets",
+            columns=("Method, target", "Chosen by", "Fraction", "Measure", "Score", "Models"),
+            rows=tuple(
+                (row["panel"], row["kind"], row["fraction_text"], row["measure"], row["numbers"], str(row["models"]))
+                for row in rows
+            ),
+        ),
+    )
+
+
+def _rows(points: list[CurvePoint]) -> list[Row]:
+    seen: dict[tuple[str, str, float | None, str], list[float]] = defaultdict(list)
+    for point in points:
+        panel = f"{point.method}: {point.target}"
+        seen[panel, point.kind, point.fraction, TARGET].append(point.target_score)
+        if point.average is not None:
+            seen[panel, point.kind, point.fraction, AVERAGE].append(point.average)
+    rows = []
+    for (panel, kind, fraction, measure), values in seen.items():
+        one: Estimate = estimate([Score(value, None, 0) for value in values])
+        size = MISSING if fraction is None else f"{fraction:g}"
+        told_of = f"{panel}, {kind}" if fraction is None else f"{panel}, {kind}, fraction {size}"
+        low, high = (min(values), max(values)) if kind == RANDOM else one.ci95 or (one.mean, one.mean)
+        rows.append(
+            {
+                "panel": panel,
+                "kind": kind,
+                "fraction": fraction,
+                "fraction_text": size,
+                "measure": measure,
+                "score": one.mean,
+                "low": low,
+                "high": high,
+                "models": len(values),
+                "numbers": interval(one, 2),
+                "tip": f"{told_of}, {measure}: {told(one, 2)}"
+                + (f", from {number(low, 2)} to {number(high, 2)}" if kind == RANDOM and len(values) > 1 else ""),
+            }
+        )
+    return rows
+
+
+def _chart(rows: list[Row], kinds: list[str], layout: Layout) -> alt.TopLevelMixin:
+    names = [kind for kind in kinds if kind != RANDOM] + [RANDOM] * (RANDOM in kinds)
+    palette = dict(zip(names, colours(len(names)), strict=True)) | ({RANDOM: CONTROL} if RANDOM in names else {})
+    panels = [
+        f"{panel}, {measure}"
+        for panel in dict.fromkeys(row["panel"] for row in rows)
+        for measure in (TARGET, AVERAGE)
+        if any(row["panel"] == panel and row["measure"] == measure for row in rows)
+    ]
+    across = alt.X(
+        "fraction:Q", title="fraction of coordinates set back", scale=alt.Scale(type="log"), axis=alt.Axis(grid=False)
+    )
+    colour = alt.Color(
+        "kind:N",
+        title="chosen by",
+        scale=alt.Scale(domain=names, range=[palette[name] for name in names]),
+        legend=alt.Legend(columns=4 if layout == "wide" else 1, symbolType="stroke", symbolOpacity=1, symbolSize=400),
+    )
+    dash = alt.StrokeDash("kind:N", title="chosen by", scale=alt.Scale(domain=names, range=dashes(len(names))))
+    score = alt.Y("score:Q", title="score", scale=alt.Scale(zero=False))
+    base = alt.Chart().transform_filter("datum.fraction > 0")
+    beside = alt.Chart().transform_filter("datum.fraction === null")
+    layered = alt.layer(
+        beside.mark_rule(strokeDash=[4, 3]).encode(y=score, description="tip:N"),
+        beside.mark_text(align="left", baseline="bottom").encode(x=alt.value(4), y=score, text="kind:N"),
+        base.mark_area(opacity=0.2).encode(x=across, y="low:Q", y2="high:Q", color=colour),
+        base.mark_line(strokeWidth=2).encode(x=across, y=score, color=colour, strokeDash=dash),
+        base.mark_point(filled=True, size=60, opacity=1).encode(x=across, y=score, color=colour, description="tip:N"),
+    ).properties(width=390 if layout == "wide" else 275, height=200)
+    drawn = [row | {"panel": f"{row['panel']}, {row['measure']}"} for row in rows]
+    facet = alt.Facet("panel:N", sort=panels, title=None)
+    return layered.facet(facet=facet, columns=2 if layout == "wide" else 1, data=data(drawn))

@@ -1,0 +1,126 @@
+"""Score by step, a panel for each domain and the average; or for each method, where the methods are many."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from harness.leaderboard import Leaderboard, TrajectoryStep
+from harness.report.captions import items, listed, over_seeds, told, unit
+from harness.report.drawing import data
+from harness.report.figure import Absent, Figure, Layout, Row
+from harness.report.record import RunRecord
+from harness.report.theme import SERIES, colours, dashes
+from harness.statistics import Estimate
+from harness.tables.layout import decimals, header, shortest_first, trajectory_table
+
+AVERAGE = "average"
+TRAINED, RECOVERED, OTHER = "trains the domain", "recovers the domain", "another domain's step"
+
+
+def scores_by_step(record: RunRecord) -> Figure | Absent:
+    """Returns the figure; absent where no checkpoint was scored."""
+    leaderboard = record.leaderboard
+    name, title = "scores-by-step", "Score by step"
+    by_method = len([row for row in leaderboard.rows if not row.reference]) > len(SERIES)
+    rows = _rows(leaderboard)
+    if not rows:
+        return Absent(name=name, title=title, reason="No checkpoint has been scored yet.")
+    panel, series = ("method", "domain") if by_method else ("domain", "method")
+    best = next((row for row in leaderboard.rows if row.rank == 1), None)
+    scale = unit(leaderboard, leaderboard.columns)
+    return Figure(
+        name=name,
+        title=title,
+        caption=(
+            f"Scores in {scale} after each step, step 0 being the base model; a panel for each {panel} with a "
+            f"vertical scale of its own. A triangle marks a "
+            f"step that trains the domain, a diamond one that recovers it. Where methods share steps, the line of the "
+            f"shortest is drawn. {over_seeds(leaderboard.seeds)} {items(leaderboard)}"
+        ),
+        description=(
+            f"Lines of the score by step for the domains {listed(leaderboard.columns)} and the methods "
+            f"{listed([row.method for row in leaderboard.rows if not row.reference])}."
+            + (
+                f" The best average at the end is {told(best.average, decimals(leaderboard))}, of {best.method}."
+                if best
+                else ""
+            )
+        ),
+        chart=lambda layout: _chart(rows, panel, series, layout),
+        numbers=trajectory_table(leaderboard),
+    )
+
+
+def _rows(leaderboard: Leaderboard) -> list[Row]:
+    rows: list[Row] = []
+    drawn: set[tuple[str, ...]] = set()
+    for row in shortest_first([row for row in leaderboard.rows if not row.reference]):
+        own = [step.checkpoints not in drawn for step in row.trajectory]
+        # A line begins at the last step that it shares, so that it starts where it leaves the other one.
+        first = max(0, own.index(True) - 1) if any(own) else len(own)
+        drawn.update(step.checkpoints for step in row.trajectory)
+        for step in row.trajectory[first:]:
+            for column in (*leaderboard.columns, AVERAGE):
+                rows.extend(_row(leaderboard, row.method, step, column, own=own[step.step]))
+    return rows
+
+
+def _row(leaderboard: Leaderboard, method: str, step: TrajectoryStep, column: str, *, own: bool) -> list[Row]:
+    average = column == AVERAGE and column not in leaderboard.columns
+    score: Estimate | None = step.average if average else step.scores.get(column)
+    if score is None or score.mean is None:
+        return []
+    low, high = score.ci95 or (score.mean, score.mean)
+    role = RECOVERED if step.recovered == column else TRAINED if column in step.trained else OTHER
+    digits = decimals(leaderboard, None if average else column)
+    return [
+        {
+            "method": method,
+            "domain": AVERAGE if average else header(leaderboard, column),
+            "step": step.step,
+            "score": score.mean,
+            "low": low,
+            "high": high,
+            "role": role,
+            "own": own,
+            "tip": f"{method}, step {step.step} ({step.label}), {column}: {told(score, digits)}",
+        }
+    ]
+
+
+def _chart(rows: list[Row], panel: str, series: str, layout: Layout) -> alt.TopLevelMixin:
+    panels, names = (list(dict.fromkeys(row[field] for row in rows)) for field in (panel, series))
+    steps = max(row["step"] for row in rows)
+    colour = alt.Color(
+        f"{series}:N",
+        title=series,
+        scale=alt.Scale(domain=names, range=colours(len(names))),
+        legend=alt.Legend(columns=5 if layout == "wide" else 1, symbolType="stroke", symbolOpacity=1, symbolSize=400),
+    )
+    dash = alt.StrokeDash(f"{series}:N", title=series, scale=alt.Scale(domain=names, range=dashes(len(names))))
+    across = alt.X(
+        "step:Q", title="step", axis=alt.Axis(values=list(range(steps + 1)), format="d"), scale=alt.Scale(nice=False)
+    )
+    shape = alt.Shape(
+        "role:N",
+        scale=alt.Scale(domain=[TRAINED, RECOVERED, OTHER], range=["triangle-up", "diamond", "circle"]),
+        legend=None,
+    )
+    base = alt.Chart()
+    score = alt.Y("score:Q", title="score", scale=alt.Scale(zero=False))
+    band = base.mark_area(opacity=0.15, line=False).encode(
+        x=across, y=alt.Y("low:Q", title="score", scale=alt.Scale(zero=False)), y2="high:Q", color=colour
+    )
+    line = base.mark_line(strokeWidth=2).encode(x=across, y=score, color=colour, strokeDash=dash)
+    points = (
+        base.mark_point(filled=True, size=70, opacity=1)
+        .encode(x=across, y=score, color=colour, shape=shape, description="tip:N")
+        .transform_filter("datum.own")
+    )
+    across_panels = 3 if layout == "wide" else 1
+    layered = alt.layer(band, line, points).properties(width=310 if layout == "wide" else 275, height=170)
+    chart = layered.facet(
+        facet=alt.Facet(f"{panel}:N", sort=panels, title=None), columns=across_panels, data=data(rows)
+    )
+    made: alt.FacetChart = chart.resolve_scale(y="independent").resolve_axis(x="independent")
+    return made

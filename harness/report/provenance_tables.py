@@ -1,0 +1,104 @@
+"""What a run was made with and how its columns were measured, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.leaderboard import Leaderboard
+from harness.tables.layout import MISSING, TextTable, header
+
+
+def measurement_table(leaderboard: Leaderboard) -> TextTable:
+    """Returns a row a task of a column: lm-eval's metric and filter, direction, items, batch size, seed and digest."""
+    rows = []
+    for column in leaderboard.columns:
+        one = leaderboard.measurement.get(column)
+        for task in one.tasks if one else ():
+            rows.append(
+                (
+                    header(leaderboard, column),
+                    task.task,
+                    task.metric,
+                    task.filter,
+                    "higher" if one and one.higher_is_better else "lower",
+                    "all" if not one or one.limit is None else str(one.limit),
+                    str(one.batch_size if one else MISSING),
+                    str(one.seed if one else MISSING),
+                    (task.task_hash or MISSING)[:12],
+                )
+            )
+    return TextTable(
+        title="How the columns were measured",
+        subtitle="By lm-eval; a column is the mean of its tasks",
+        columns=("Column", "Task", "Metric", "Filter", "Better", "Limit", "Batch size", "Seed", "Digest of the task"),
+        rows=tuple(rows),
+    )
+
+
+def provenance_tables(provenance: Mapping[str, Any]) -> list[TextTable]:
+    """Returns what was made where, with which plugins, packages, and by which commands; empty tables are left out."""
+    tables = [
+        _table("Made with", ("What", "Value"), list(_made_with(provenance))),
+        _table("Plugins", ("Distribution", "Version"), _pairs(provenance.get("plugins"))),
+        _table("Packages", ("Package", "Version"), _pairs(provenance.get("packages"))),
+        _table(
+            "Commands", ("Started (UTC)", "Ended (UTC)", "Command", "Made", "Failed", "Stopped"), _commands(provenance)
+        ),
+    ]
+    found = [table for table in tables if table.rows]
+    return found or [_table("Made with", ("What", "Value"), [("provenance", "none was recorded")])]
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> TextTable:
+    return TextTable(title=title, subtitle="", columns=columns, rows=tuple(rows))
+
+
+def _made_with(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key in ("plan", "seeds", "python", "platform"):
+        if key in provenance:
+            yield key, _text(provenance[key])
+    for place, state in _mapping(provenance.get("git")).items():
+        if isinstance(state, Mapping):
+            changed = "with changes that are not committed" if state.get("dirty") else "clean"
+            untracked = state.get("untracked")
+            more = f", {untracked} files not tracked" if untracked else ""
+            yield f"git: {str(place).replace('_', ' ')}", f"{state.get('revision')}, {changed}{more}"
+        else:
+            yield f"git: {str(place).replace('_', ' ')}", _text(state)
+    for key, value in _mapping(provenance.get("hardware")).items():
+        yield f"hardware: {str(key).replace('_', ' ')}", _text(value)
+    known = {"schema", "plan", "seeds", "python", "platform", "git", "hardware", "plugins", "packages", "invocations"}
+    for key, value in provenance.items():
+        if key not in known and value not in ([], {}, None):
+            yield str(key).replace("_", " "), _text(value)
+
+
+def _commands(provenance: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    invocations = provenance.get("invocations")
+    rows = []
+    for one in invocations if isinstance(invocations, list) else ():
+        if isinstance(one, Mapping):
+            command = one.get("command")
+            words = " ".join(map(str, command)) if isinstance(command, list) else _text(command)
+            numbers = [_text(one.get(key)) for key in ("executed", "failed", "stopped")]
+            rows.append((_text(one.get("started")), _text(one.get("ended")), words, *numbers))
+    return rows
+
+
+def _pairs(value: Any) -> list[tuple[str, ...]]:
+    return [(str(key), _text(item)) for key, item in _mapping(value).items()]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    if value is None or value in ("", []):
+        return MISSING
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+    return str(value)

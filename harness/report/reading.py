@@ -1,0 +1,125 @@
+"""From a run's folder, or a kept leaderboard's, to what its report shows. Nothing is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.leaderboard import Leaderboard
+from harness.nodes import BaseNode, Plan, ProbeNode
+from harness.plan_record import read_plan
+from harness.report.record import ProbeRows, RunRecord, RunState, StepReport
+from harness.run_folder import LEADERBOARD, PLAN, PROTOCOL, RunFolder
+from harness.store import Store
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Returns what there is of a run: whole, stopped, or still running; or of a folder that keeps a leaderboard.
+
+    Where the store holds more than the folder's leaderboard was made of, the leaderboard is made anew, in memory.
+    Raises UsageError where the folder holds neither a plan nor a leaderboard, or where one of them cannot be read.
+    """
+    run = RunFolder(folder)
+    protocol = _text(folder / PROTOCOL)
+    if not (folder / PLAN).is_file():
+        leaderboard = Leaderboard.read(folder / LEADERBOARD)
+        return RunRecord(
+            leaderboard=leaderboard, protocol=protocol, provenance=run.provenance() or leaderboard.provenance
+        )
+    plan = read_plan(folder / PLAN)
+    store = Store(folder.resolve().parent / "store")
+    made = [key for key, node in plan.nodes.items() if not isinstance(node, BaseNode)]
+    done = [key for key in made if store.has(key)]
+    kept = (folder / LEADERBOARD).is_file()
+    if kept and (not done or run.tables_hold(len(done))):
+        leaderboard = Leaderboard.read(folder / LEADERBOARD)
+    else:
+        leaderboard = _built(plan, store, run)
+    steps, problems = _steps(plan, store)
+    probes, further = _probes(plan, store)
+    return RunRecord(
+        leaderboard=leaderboard,
+        protocol=protocol,
+        provenance=run.provenance() or leaderboard.provenance,
+        steps=steps,
+        probes=probes,
+        state=_state(run.events(), done=len(done), nodes=len(made), kept=kept),
+        problems=(*problems, *further),
+    )
+
+
+def _built(plan: Plan, store: Store, run: RunFolder) -> Leaderboard:
+    from harness.leaderboard_build import build_leaderboard
+    from harness.scores import collect_scores
+
+    return build_leaderboard(collect_scores(plan, store), plan, store, run.provenance())
+
+
+def _state(events: Sequence[Mapping[str, Any]], *, done: int, nodes: int, kept: bool) -> RunState:
+    ends = [event for event in events if event.get("event") in ("run_started", "run_finished")]
+    last: Mapping[str, Any] = ends[-1] if ends else {}
+    ended = last.get("event") == "run_finished"
+    return RunState(
+        done=done,
+        nodes=nodes,
+        running=last.get("event") == "run_started",
+        stopped=str(last.get("stopped") or "") if ended else "",
+        failed=int(last.get("failed") or 0) if ended else 0,
+        store_missing=kept and not done,
+    )
+
+
+def _steps(plan: Plan, store: Store) -> tuple[tuple[StepReport, ...], list[str]]:
+    methods: dict[str, list[str]] = {}
+    places: dict[str, tuple[int, int]] = {}
+    for method in plan.methods:
+        for step, key in enumerate(method.lineage[1:], start=1):
+            methods.setdefault(key, []).append(method.name)
+            places.setdefault(key, (method.seed, step))
+    found, problems = [], []
+    for key, (seed, step) in places.items():
+        if not store.has(key):
+            continue
+        path = store.path(key) / "result.json"
+        read = _json(path)
+        report = read.get("report") if isinstance(read, dict) else None
+        if not isinstance(report, dict):
+            problems.append(f"{path.parent.name[:12]}/{path.name}, of {plan.nodes[key].label}")
+            continue
+        label = plan.nodes[key].label
+        found.append(StepReport(methods=tuple(methods[key]), seed=seed, step=step, label=label, report=report))
+    return tuple(found), problems
+
+
+def _probes(plan: Plan, store: Store) -> tuple[tuple[ProbeRows, ...], list[str]]:
+    found, problems = [], []
+    for method in plan.methods:
+        for key in method.probes:
+            node = plan.nodes[key]
+            if not isinstance(node, ProbeNode) or not store.has(key):
+                continue
+            rows = _json(store.path(key) / "rows.json")
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                problems.append(f"{key[:12]}/rows.json, of {node.label}")
+                continue
+            found.append(ProbeRows(probe=node.probe.name, method=method.name, seed=method.seed, rows=rows))
+    return tuple(found), problems
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot be read: {error}", where=str(path)) from error

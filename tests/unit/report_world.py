@@ -1,0 +1,141 @@
+"""Runs for the tests of the report: made-up results of every kind that it draws, and names that try to break out."""
+
+import json
+from dataclasses import replace
+
+from fake_run import fill, make_plan, put
+
+from harness.leaderboard import Leaderboard
+from harness.leaderboard_build import build_leaderboard
+from harness.plan import plan_to_json
+from harness.report.record import ProbeRows, RunRecord, RunState, StepReport
+from harness.run_folder import RunFolder
+from harness.scores import collect_scores, write_scores
+from harness.store import Store
+
+SCRIPT = "</script><script>document.title='broken'</script>"
+IMAGE = "<img src=x onerror=\"document.title='broken'\">&amp;'`{{ 7*7 }}`"
+COST = {"optimizer_steps": 60, "completions": 15360, "generated_tokens": 60000, "train_seconds": 30.0}
+PROVENANCE = {
+    "plan": "0" * 64,
+    "python": "3.11.7",
+    "packages": {f"package-{index}": "1.0" for index in range(14)},
+    "plugins": {"mdrl-harness": "0.1.0"},
+    "git": {"harness": {"revision": "abc123", "dirty": True, "untracked": 2}},
+    "hardware": {"processor": "a processor", "gpus": []},
+    "invocations": [{"command": ["harness", "run", SCRIPT], "started": "s", "ended": "e", "executed": 3, "failed": 0}],
+}
+
+
+def random_control(leaderboard):
+    """Returns the leaderboard with a rollback beside the refresh, and the rollback's random control."""
+    data = json.loads(leaderboard.to_json())
+    refreshed = next(row for row in data["rows"] if row["recovery"])
+    for name, score, gain in (("rollback", "fisher", -1.0), ("random-rollback", "random", -15.0)):
+        row = json.loads(json.dumps(refreshed))
+        row["method"], row["definition"] = name, name
+        row["trajectory"][-1]["checkpoints"] = [f"{name} {key}" for key in row["trajectory"][-1]["checkpoints"]]
+        row["recovery"] |= {"plugin": "rollback", "config": {"score": score, "fraction": 0.05}}
+        row["recovery"]["recovered"]["mean"] += gain
+        row["recovery"]["ratio"]["mean"] += gain / 20
+        data["rows"].insert(-1, row)
+    return Leaderboard.parse(json.dumps(data), "test")
+
+
+def conflicts(domains=("code", "math")):
+    modules = [f"layers.{index}.{part}" for index in range(3) for part in ("self_attn", "mlp")] + ["embeddings", "norm"]
+    return [
+        {
+            "module": module,
+            "domains": list(domains),
+            "cosine_mean": 0.1 * (index - 3),
+            "conflict_share": index / 8,
+            "steps": 60,
+        }
+        for index, module in enumerate(modules)
+    ]
+
+
+def curve():
+    references = [
+        {"target": "math", "score": kind, "fraction": None, "draw": 0, "target_score": score, "average": 60}
+        for kind, score in (("peak", 95), ("damaged", 75))
+    ]
+    return references + [
+        {
+            "target": "math",
+            "score": kind,
+            "fraction": fraction,
+            "draw": draw,
+            "target_score": 75 + 100 * fraction * (kind == "fisher") + draw,
+            "average": 65 + draw,
+        }
+        for kind, draws in (("fisher", 1), ("random", 3))
+        for fraction in (0.01, 0.05, 0.2)
+        for draw in range(draws)
+    ]
+
+
+def predicted():
+    return [
+        {"step": step, "domain": domain, "predicted_first_order": 0.1 * step - 0.03 * index}
+        for step in (1, 2, 3)
+        for index, domain in enumerate(("code", "math", "qa"))
+    ]
+
+
+def full_record(root, *, seeds=(0, 1)):
+    """Returns a record with data for every figure, and names and texts that are hostile markup."""
+    plan = make_plan(seeds=seeds, sequential=SCRIPT)
+    store = Store(root / "store")
+    fill(store, plan, shift=lambda seed: 0.01 * seed)
+    leaderboard = random_control(build_leaderboard(collect_scores(plan, store), plan, store, PROVENANCE))
+    # The domain's name goes wherever names go: cells, axes, panels, captions and tooltips.
+    hostile = leaderboard.to_json().replace('"qa"', json.dumps(IMAGE))
+    leaderboard = Leaderboard.parse(hostile, "test")
+    return RunRecord(
+        leaderboard=leaderboard,
+        protocol=f"schema: 1\nname: fake # {SCRIPT} \x00\x1b\n",
+        provenance=PROVENANCE,
+        steps=tuple(
+            StepReport(
+                methods=(SCRIPT,),
+                seed=seed,
+                step=1,
+                label=IMAGE,
+                report={"conflict_by_module": conflicts((IMAGE, "math"))},
+            )
+            for seed in seeds
+        ),
+        probes=tuple(
+            ProbeRows(probe="curve", method="re-math", seed=seed, rows=[*curve(), *predicted()]) for seed in seeds
+        ),
+        state=RunState(done=3, nodes=4, stopped=f"stopped by {SCRIPT}", failed=1),
+        problems=(IMAGE,),
+    )
+
+
+def write_run(root, *, without=(), finished=True, stopped="", report=None):
+    """Writes a run folder as the runner does and returns it.
+
+    without: methods of which only the steps that others share are done. report: that of the first step.
+    """
+    plan = make_plan(seeds=(0,))
+    store = Store(root / "store")
+    if report is not None:
+        put(store, plan.methods[0].lineage[1], {"result.json": {"cost": COST, "report": report}})
+    fill(store, replace(plan, methods=tuple(method for method in plan.methods if method.name not in without)))
+    folder = RunFolder(root / f"{plan.protocol}-{plan.key[:12]}")
+    folder.path.mkdir(parents=True)
+    (folder.path / "plan.json").write_text(json.dumps(plan_to_json(plan)))
+    (folder.path / "protocol.yaml").write_text("name: fake\n")
+    folder.write_provenance({"python": "3.11.7"})
+    folder.append("run_started", nodes=20, done=0)
+    if finished:
+        folder.append("run_finished", executed=20, failed=0, left=[], stopped=stopped)
+        scores = collect_scores(plan, store)
+        write_scores(scores, folder.path / "scores.parquet")
+        leaderboard = build_leaderboard(scores, plan, store, {"python": "3.11.7"})
+        (folder.path / "leaderboard.json").write_text(leaderboard.to_json())
+        folder.tables_written(sum(store.has(key) for key in plan.nodes))
+    return folder.path
