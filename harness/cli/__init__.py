@@ -16,6 +16,7 @@ from harness.cli import (
     leaderboard,
     plan,
     plugins,
+    predict,
     prefetch,
     report,
     run,
@@ -36,7 +37,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (run, plan, validate, show, report, export, leaderboard, plugins, prefetch, doctor, schema, exec_node):
+for command in (
+    run,
+    plan,
+    validate,
+    show,
+    report,
+    export,
+    leaderboard,
+    predict,
+    plugins,
+    prefetch,
+    doctor,
+    schema,
+    exec_node,
+):
     command.register(app)
 
 

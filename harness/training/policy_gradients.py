@@ -18,7 +18,10 @@ from harness.training.workload import GROUP
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sample:
+class Sample:
+    """A completion: the index of its prompt's row, the ids of prompt and completion, how many are the prompt's, and
+    the completion's text as rewards see it."""
+
     prompt: int
     ids: torch.Tensor
     prompt_length: int
@@ -40,9 +43,9 @@ def mean_squared_gradient(folder: Path, domain: TrainingDomain, *, count: int, s
     F = mean over `count` sampled completions y of (∇ log π(y|x))², the square taken for each completion.
     Leaves torch's global generator as it was.
     """
-    model, samples, _ = _sampled(folder, domain, count=count, seed=seed)
+    model, samples, _ = sample_policy(folder, domain, count=count, seed=seed)
     total = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
-    for _ in _each_gradient(model, samples):
+    for _ in each_gradient(model, samples):
         for name, parameter in model.named_parameters():
             if parameter.grad is not None:
                 total[name].addcmul_(parameter.grad, parameter.grad, value=1 / len(samples))
@@ -55,17 +58,17 @@ def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, se
     g = mean over sampled completions y of (r(y) − mean r of y's prompt) · ∇ log π(y|x) (REINFORCE with a group
     baseline). Raises StepFailed where no completion got a reward.
     """
-    model, samples, rows = _sampled(folder, domain, count=count, seed=seed)
+    model, samples, rows = sample_policy(folder, domain, count=count, seed=seed)
     advantages = _advantages(samples, rows, domain)
     total = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
-    for index in _each_gradient(model, samples):
+    for index in each_gradient(model, samples):
         for name, parameter in model.named_parameters():
             if parameter.grad is not None:
                 total[name].add_(parameter.grad, alpha=advantages[index] / len(samples))
     return _measured(total, samples)
 
 
-def _measured(total: dict[str, torch.Tensor], samples: Sequence[_Sample]) -> Gradients:
+def _measured(total: dict[str, torch.Tensor], samples: Sequence[Sample]) -> Gradients:
     return Gradients(
         values={name: value.cpu() for name, value in total.items()},
         completions=len(samples),
@@ -73,15 +76,17 @@ def _measured(total: dict[str, torch.Tensor], samples: Sequence[_Sample]) -> Gra
     )
 
 
-def _sampled(
+def sample_policy(
     folder: Path, domain: TrainingDomain, *, count: int, seed: int
-) -> tuple[PreTrainedModel, list[_Sample], list[dict[str, object]]]:
+) -> tuple[PreTrainedModel, list[Sample], list[dict[str, object]]]:
+    """Returns the model in fp32, `count` completions of the domain's training prompts in groups of `GROUP` at
+    temperature 1, and the prompts' rows. Leaves torch's global generator as it was."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     data = domain.domain.training_data(seed)
     rows = [dict(data[index % len(data)]) for index in range(max(1, count // GROUP))]
-    samples: list[_Sample] = []
+    samples: list[Sample] = []
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         for start in range(0, len(rows), GROUP):
@@ -91,7 +96,7 @@ def _sampled(
 
 def _generate(
     model: Any, tokenizer: Any, rows: Sequence[dict[str, object]], indices: range, domain: TrainingDomain
-) -> list[_Sample]:
+) -> list[Sample]:
     prompts = [_prompt_text(tokenizer, rows[index]["prompt"]) for index in indices]
     inputs = tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False).to(model.device)
     with torch.inference_mode():
@@ -114,7 +119,7 @@ def _generate(
         prompt = sequence[width - length : width]
         text = whole_completion(prompts[row // GROUP], tokenizer.decode(completion, skip_special_tokens=True))
         joined = torch.cat([prompt, completion]).clone()
-        samples.append(_Sample(prompt=indices[row // GROUP], ids=joined, prompt_length=length, text=text))
+        samples.append(Sample(prompt=indices[row // GROUP], ids=joined, prompt_length=length, text=text))
     return samples
 
 
@@ -124,7 +129,7 @@ def _prompt_text(tokenizer: Any, prompt: object) -> str:
     return str(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))
 
 
-def _each_gradient(model: PreTrainedModel, samples: Sequence[_Sample]) -> Iterator[int]:
+def each_gradient(model: PreTrainedModel, samples: Sequence[Sample]) -> Iterator[int]:
     """Yields each sample's index with ∇ log π(completion | prompt) in the parameters' `grad`."""
     for index, sample in enumerate(samples):
         model.zero_grad(set_to_none=True)
@@ -134,7 +139,10 @@ def _each_gradient(model: PreTrainedModel, samples: Sequence[_Sample]) -> Iterat
         yield index
 
 
-def _advantages(samples: Sequence[_Sample], rows: Sequence[dict[str, object]], domain: TrainingDomain) -> list[float]:
+def rewards_of(
+    samples: Sequence[Sample], rows: Sequence[dict[str, object]], domain: TrainingDomain
+) -> list[float | None]:
+    """Returns the reward of each completion, None where there is none. Raises StepFailed where none has one."""
     batch = RewardBatch(
         prompts=[rows[sample.prompt]["prompt"] for sample in samples],
         completions=[sample.text for sample in samples],
@@ -147,6 +155,11 @@ def _advantages(samples: Sequence[_Sample], rows: Sequence[dict[str, object]], d
             f"no sampled completion of {domain.name} got a reward, the first for this reason: {results[0].detail}",
             where=domain.reward_label,
         )
+    return values
+
+
+def _advantages(samples: Sequence[Sample], rows: Sequence[dict[str, object]], domain: TrainingDomain) -> list[float]:
+    values = rewards_of(samples, rows, domain)
     by_prompt: dict[int, list[float]] = {}
     for sample, value in zip(samples, values, strict=True):
         if value is not None:

@@ -59,6 +59,11 @@ def harness_protocols() -> Iterator[ProtocolSpec]:
         path=here / "lab-algorithms.yaml",
     )
     yield ProtocolSpec(
+        name="lab-pairs",
+        summary="Each lab domain trained by itself from the base, for `harness predict --check`",
+        path=here / "lab-pairs.yaml",
+    )
+    yield ProtocolSpec(
         name="smoke",
         summary="Every part of the lab once, in under a minute; its scores mean nothing",
         path=here / "smoke.yaml",

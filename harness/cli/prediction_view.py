@@ -1,0 +1,111 @@
+"""A prediction in the terminal and as JSON: the matrix with its terms, the advised order, and the check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from harness.prediction.agreement import Agreement
+    from harness.prediction.check import CheckedPair
+    from harness.prediction.matrix import PairPrediction, Prediction
+
+TERMS = ("damage", "first_order", "second_order", "gradient_cosine")
+
+
+def prediction_to_json(
+    protocol: str,
+    predictions: Mapping[int, Prediction],
+    *,
+    order: Sequence[str],
+    checked: Sequence[CheckedPair],
+    agreed: Sequence[Agreement],
+) -> dict[str, Any]:
+    """Returns all of it as JSON data; without a check, `check` is null."""
+    return {
+        "schema": 1,
+        "protocol": protocol,
+        "order": list(order),
+        "predictions": [asdict(prediction) for prediction in predictions.values()],
+        "check": {
+            "pairs": [{**asdict(one.pair), "predicted": dict(one.predicted)} for one in checked],
+            "agreement": [asdict(one) for one in agreed],
+        }
+        if checked
+        else None,
+    }
+
+
+def print_prediction(
+    console: Console,
+    protocol: str,
+    predictions: Mapping[int, Prediction],
+    *,
+    order: Sequence[str],
+    checked: Sequence[CheckedPair],
+    agreed: Sequence[Agreement],
+) -> None:
+    """Prints the matrix over all seeds, the order, and the check where there is one."""
+    from rich.text import Text
+
+    checkpoint = next(iter(predictions.values())).checkpoint
+    seeds = ", ".join(map(str, predictions))
+    console.print(Text(f"{protocol}: predicted at {checkpoint}, seeds {seeds}", style="bold"))
+    console.print(_matrix([pair for one in predictions.values() for pair in one.pairs]))
+    console.print(Text("in percent of a standard deviation of the harmed domain's reward; damage is harm", style="dim"))
+    console.print(Text(f"advised order: {' → '.join(order)}"))
+    if checked:
+        console.print(Text("\nAgainst what happened", style="bold"))
+        console.print(_observed(checked))
+        console.print(_agreement(agreed))
+
+
+def _new_table(*columns: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(Text(column), justify="left" if place == 0 else "right", overflow="fold")
+    return table
+
+
+def _matrix(pairs: Sequence[PairPrediction]) -> Table:
+    table = _new_table("training", "on", "damage", "first-order gain", "second-order gain", "gradient cosine")
+    groups: dict[tuple[str, str], list[PairPrediction]] = {}
+    for pair in pairs:
+        groups.setdefault((pair.trained, pair.harmed), []).append(pair)
+    for (trained, harmed), group in groups.items():
+        means = [sum(getattr(pair, term) for pair in group) / len(group) for term in TERMS]
+        table.add_row(trained, harmed, *(f"{mean:+.2f}" for mean in means[:3]), f"{means[3]:+.3f}")
+    return table
+
+
+def _observed(checked: Sequence[CheckedPair]) -> Table:
+    table = _new_table("training", "on", "seed", "observed damage, points", *checked[0].predicted)
+    for one in checked:
+        numbers = [f"{value:+.3g}" for value in one.predicted.values()]
+        table.add_row(one.pair.trained, one.pair.harmed, str(one.pair.seed), f"{one.pair.damage:+.2f}", *numbers)
+    return table
+
+
+def _agreement(agreed: Sequence[Agreement]) -> Table:
+    table = _new_table("predictor", "Spearman", "95 %", f"{agreed[0].predictor} ahead by", "95 %")
+    for one in agreed:
+        table.add_row(
+            one.predictor, _number(one.spearman), _range(one.ci95), _number(one.margin), _range(one.margin_ci95)
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.2f}"
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return "–" if interval is None else f"{interval[0]:+.2f} to {interval[1]:+.2f}"

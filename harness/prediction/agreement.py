@@ -1,0 +1,90 @@
+"""How well predictors order what happened: rank correlations with their intervals, each beside the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+DRAWS = 2000
+SEED = 20260601
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """spearman: rank correlation with the observed damages, None where one of both is constant. ci95: its percentile
+    interval over bootstrap draws. margin, margin_ci95: by how much the first predictor is ahead of this one."""
+
+    predictor: str
+    spearman: float | None
+    ci95: tuple[float, float] | None
+    margin: float | None = None
+    margin_ci95: tuple[float, float] | None = None
+
+
+def agreements(
+    observed: Mapping[tuple[int, str, str], float], predictors: Mapping[str, Mapping[tuple[int, str, str], float]]
+) -> list[Agreement]:
+    """Returns one agreement a predictor, the first being the one whose margin over the others is told.
+
+    Keys are (seed, trained, harmed). All pairs of all seeds are ranked together. A draw takes seeds with repetition and
+    ordered pairs with repetition, each pair with all the drawn seeds: seeds share the base model, so that their values
+    of a pair are no independent measurements. The interval knows of the scores' sampling error only what the seeds
+    show. The draws are seeded.
+    """
+    keys = sorted(observed)
+    truth = np.array([observed[key] for key in keys])
+    values = {name: np.array([of[key] for key in keys]) for name, of in predictors.items()}
+    draws = _draws(keys)
+    drawn = {name: np.array([_spearman(truth[index], one[index]) for index in draws]) for name, one in values.items()}
+    first = next(iter(values))
+    result = []
+    for name, one in values.items():
+        told, margin = _told(_spearman(truth, one)), None
+        if name != first:
+            margin = _told(_spearman(truth, values[first]) - _spearman(truth, one))
+        result.append(
+            Agreement(
+                predictor=name,
+                spearman=told,
+                ci95=_interval(drawn[name]) if told is not None else None,
+                margin=margin,
+                margin_ci95=_interval(drawn[first] - drawn[name]) if margin is not None else None,
+            )
+        )
+    return result
+
+
+def _draws(keys: Sequence[tuple[int, str, str]]) -> list[NDArray[np.int64]]:
+    places = {key: place for place, key in enumerate(keys)}
+    seeds = sorted({key[0] for key in keys})
+    pairs = sorted({key[1:] for key in keys})
+    random = np.random.default_rng(SEED)
+    draws = []
+    for _ in range(DRAWS):
+        some_seeds = random.integers(len(seeds), size=len(seeds))
+        some_pairs = random.integers(len(pairs), size=len(pairs))
+        chosen = [(seeds[s], *pairs[p]) for p in some_pairs for s in some_seeds]
+        draws.append(np.array([places[key] for key in chosen if key in places], dtype=np.int64))
+    return draws
+
+
+def _spearman(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(spearmanr(first, second).statistic)
+
+
+def _told(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    low, high = np.percentile(known, [2.5, 97.5])
+    return float(low), float(high)

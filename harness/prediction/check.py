@@ -1,0 +1,75 @@
+"""A prediction held against a finished run, beside its rivals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.prediction.agreement import Agreement, agreements
+from harness.prediction.matrix import Prediction
+from harness.prediction.observed import ObservedPair
+
+Key = tuple[int, str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedPair:
+    """A pair that happened, with what each predictor said of it; keys of `predicted` as in `CHECKED`."""
+
+    pair: ObservedPair
+    predicted: Mapping[str, float]
+
+
+PREDICTORS = ("predicted damage", "first order", "second order", "negative gradient cosine", "edit norm", "KL")
+"""The prediction, its two terms, and the rivals; edit norm and KL are known only after the training."""
+
+
+def check(
+    predictions: Mapping[int, Prediction],
+    observed: Sequence[ObservedPair],
+    folder_of: Callable[[str], Path],
+    divergence: Callable[[ObservedPair, Path], float],
+) -> tuple[list[CheckedPair], list[Agreement]]:
+    """Returns the pairs and the agreements of `PREDICTORS` over them.
+
+    predictions: by seed. folder_of: the model folder of a checkpoint's key. divergence: KL(before ‖ after) of a pair on
+    the harmed domain's prompts, handed the folder after it.
+    """
+    norms: dict[str, float] = {}
+    pairs = []
+    for one in observed:
+        of = {(p.trained, p.harmed): p for p in predictions[one.seed].pairs}[one.trained, one.harmed]
+        if one.after not in norms:
+            norms[one.after] = _edit_norm(folder_of(one.before), folder_of(one.after))
+        numbers = (
+            of.damage,
+            -of.first_order,
+            -of.second_order,
+            -of.gradient_cosine,
+            norms[one.after],
+            divergence(one, folder_of(one.after)),
+        )
+        pairs.append(CheckedPair(pair=one, predicted=dict(zip(PREDICTORS, numbers, strict=True))))
+    truth = _means([(_key(one.pair), one.pair.damage) for one in pairs])
+    said = {name: _means([(_key(one.pair), one.predicted[name]) for one in pairs]) for name in PREDICTORS}
+    return pairs, agreements(truth, said)
+
+
+def _key(pair: ObservedPair) -> Key:
+    return pair.seed, pair.trained, pair.harmed
+
+
+def _means(values: Sequence[tuple[Key, float]]) -> dict[Key, float]:
+    """Returns the mean by key: a pair that several steps of a seed show is one."""
+    groups: dict[Key, list[float]] = {}
+    for key, value in values:
+        groups.setdefault(key, []).append(value)
+    return {key: math.fsum(group) / len(group) for key, group in groups.items()}
+
+
+def _edit_norm(before: Path, after: Path) -> float:
+    from harness.weights import WeightFolder, edit_summary
+
+    return edit_summary(WeightFolder(before), WeightFolder(after)).norm

@@ -1,0 +1,78 @@
+"""What happened in a finished run: how every training step changed the domains that it did not train."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.run_folder import PLAN, SCORES
+from harness.scores import domain_scores, read_scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedPair:
+    """damage: points that `harmed` lost across a training step on `trained` alone, positive is harm. before, after:
+    keys of the checkpoints on either side. from_base: the step starts from the base model."""
+
+    seed: int
+    trained: str
+    harmed: str
+    damage: float
+    before: str
+    after: str
+    from_base: bool
+
+
+def observed_pairs(run: Path) -> list[ObservedPair]:
+    """Returns each training step of one domain in the run, with every other domain, once however many methods share it.
+
+    Raises UsageError where the folder holds no readable run, or no such step that was scored before and after.
+    """
+    plan = _plan(run)
+    frame = read_scores(run / SCORES)
+    scores = domain_scores(frame)
+    higher = dict(frame.filter(frame["primary"]).select("domain", "higher_is_better").iter_rows())
+    nodes = {node["key"]: node for node in plan["nodes"]}
+    pairs: dict[tuple[str, str], ObservedPair] = {}
+    for method in plan["methods"]:
+        for step in range(1, len(method["lineage"])):
+            before, after = method["lineage"][step - 1], method["lineage"][step]
+            node = nodes[after]
+            if node["kind"] != "train" or len(node["domains"]) != 1:
+                continue
+            [trained] = node["domains"]
+            earlier = scores.get((method["name"], method["seed"], step - 1), {})
+            later = scores.get((method["name"], method["seed"], step), {})
+            for harmed in plan["domains"]:
+                if harmed == trained or harmed not in earlier or harmed not in later:
+                    continue
+                lost = earlier[harmed].value - later[harmed].value
+                pairs[after, harmed] = ObservedPair(
+                    seed=method["seed"],
+                    trained=trained,
+                    harmed=harmed,
+                    damage=lost if higher[harmed] else -lost,
+                    before=before,
+                    after=after,
+                    from_base=step == 1,
+                )
+    if not pairs:
+        raise UsageError(
+            "this run has no training on one domain with another domain scored before and after it",
+            where=str(run),
+            hint="a method such as `math: [math]` beside others gives such pairs",
+        )
+    return list(pairs.values())
+
+
+def _plan(run: Path) -> dict[str, Any]:
+    try:
+        plan = json.loads((run / PLAN).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"its plan cannot be read: {error}", where=str(run / PLAN)) from error
+    if not isinstance(plan, dict):
+        raise UsageError("this is no plan", where=str(run / PLAN))
+    return plan

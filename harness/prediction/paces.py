@@ -1,0 +1,43 @@
+"""How a protocol trains each of its domains, for the length of the virtual updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.errors import UsageError
+from harness.nodes import Plan, TrainNode
+from harness.prediction.matrix import TrainingPace
+
+_ON_POLICY = ("learning_rate", "steps", "prompts_per_step", "generations")
+
+
+def paces_of(plan: Plan) -> dict[str, TrainingPace]:
+    """Returns the pace at which the plan's first training of each domain goes; a domain that none trains is paced as
+    the first training of all.
+
+    A training on several domains counts with its whole batch. Raises UsageError where no training step says its
+    learning rate, steps and completions.
+    """
+    found: dict[str, TrainingPace] = {}
+    for node in plan.nodes.values():
+        if isinstance(node, TrainNode) and (pace := _pace(node.algorithm.config)) is not None:
+            for name in node.domains:
+                found.setdefault(name, pace)
+    if not found:
+        raise UsageError(
+            f"no training step of {plan.protocol} has {', '.join(_ON_POLICY)} in its config",
+            hint="a prediction needs a policy-gradient training to predict, such as grpo's",
+        )
+    first = next(iter(found.values()))
+    return {name: found.get(name, first) for name in plan.domains}
+
+
+def _pace(config: Mapping[str, Any]) -> TrainingPace | None:
+    if any(key not in config for key in _ON_POLICY):
+        return None
+    return TrainingPace(
+        learning_rate=float(config["learning_rate"]),
+        steps=int(config["steps"]),
+        completions_per_step=int(config["prompts_per_step"]) * int(config["generations"]),
+    )

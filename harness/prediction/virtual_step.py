@@ -1,0 +1,248 @@
+"""The prediction itself: virtual updates along policy gradients, and how other domains' expected rewards feel them.
+
+docs/prediction.md has the formulas. Everything is measured at one checkpoint: nothing is trained. Memory: the model and
+its gradient, and for each domain two vectors of as many fp32 numbers as it has parameters, on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.execution.seeds import named_seed
+from harness.interfaces import TrainingDomain
+from harness.prediction.matrix import PairPrediction, Prediction, TrainingPace
+from harness.training.policy_gradients import Sample, rewards_of, sample_policy
+from harness.training.workload import GROUP
+
+HORIZON = 8
+"""Optimizer steps of full agreement that a training is worth. Chosen on lab seed 7: after 60 steps the real edits
+reached 6.7 to 8.5 such steps along the virtual direction, the rest of them went elsewhere."""
+
+CHUNK = 16 * GROUP
+"""Completions of one gradient of which the spread is measured."""
+
+LARGEST_RATIO = 10.0
+"""Importance weights are cut off here, so that one completion cannot stand for a domain."""
+
+EPSILON = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainMeasure:
+    """What is kept of a domain at the checkpoint.
+
+    samples, advantages: completions, and their reward less their group's mean. spread: the reward's standard deviation.
+    gain: ∇ of the expected reward. direction: one optimizer step of a training on the domain, in learning rates, and
+    policy: the gradient it comes from. All flat, fp32.
+    """
+
+    samples: tuple[Sample, ...]
+    advantages: torch.Tensor
+    spread: float
+    gain: torch.Tensor
+    policy: torch.Tensor
+    direction: torch.Tensor
+
+    def without_gradients(self) -> DomainMeasure:
+        """Returns the same with empty gradients, for what only needs the completions."""
+        none = torch.zeros(0)
+        return replace(self, gain=none, policy=none, direction=none)
+
+
+def predict(
+    folder: Path,
+    domains: Mapping[str, TrainingDomain],
+    paces: Mapping[str, TrainingPace],
+    *,
+    seed: int,
+    completions: int,
+    horizon: int = HORIZON,
+    checkpoint: str = "base",
+    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> tuple[Prediction, dict[str, DomainMeasure]]:
+    """Returns the predicted damage of every ordered pair of `domains` at the model in `folder`, and what it is made of.
+
+    paces: of the trainings to come, by domain. completions: sampled a domain, whole groups of 8. progress: told how
+    many of how many parts are done, and of which domain. Raises StepFailed where a domain's completions get no reward.
+    """
+    measures: dict[str, DomainMeasure] = {}
+    total = 2 * len(domains)
+    for done, (name, domain) in enumerate(domains.items()):
+        progress(done, total, name)
+        measures[name] = measure_domain(
+            folder, domain, paces[name], seed=named_seed(seed, "predict", name), completions=completions
+        )
+    model = _model(folder)
+    before = {name: log_probabilities(model, measure.samples) for name, measure in measures.items()}
+    pairs: list[PairPrediction] = []
+    for done, (trained, source) in enumerate(measures.items(), start=len(domains)):
+        progress(done, total, trained)
+        pace = paces[trained]
+        edit = source.direction * (pace.learning_rate * min(pace.steps, horizon))
+        others = [name for name in measures if name != trained]
+        there, back = (_ratios(model, sign * edit, measures, before, others) for sign in (1.0, -1.0))
+        for name in others:
+            harmed = measures[name]
+            scale = 100 / max(harmed.spread, EPSILON)
+            first = float(harmed.gain @ edit) * scale
+            second = float(((there[name] + back[name] - 2) * harmed.advantages).mean()) / 2 * scale
+            pairs.append(
+                PairPrediction(
+                    trained=trained,
+                    harmed=name,
+                    damage=-(first + second),
+                    first_order=first,
+                    second_order=second,
+                    gradient_cosine=_cosine(source.policy, harmed.policy),
+                )
+            )
+    progress(total, total, "")
+    tokens = sum(len(s.ids) - s.prompt_length for measure in measures.values() for s in measure.samples)
+    prediction = Prediction(
+        seed=seed,
+        checkpoint=checkpoint,
+        pairs=tuple(pairs),
+        completions=sum(len(measure.samples) for measure in measures.values()),
+        generated_tokens=tokens,
+    )
+    return prediction, measures
+
+
+def measure_domain(
+    folder: Path, domain: TrainingDomain, pace: TrainingPace, *, seed: int, completions: int
+) -> DomainMeasure:
+    """Samples a domain at the checkpoint and returns its gradients.
+
+    The direction is Adam's, u = m / √(m² + v): m the mean policy gradient, v its variance over batches as large as
+    a training's, so that a coordinate counts by how far its gradient stands out from the noise.
+    """
+    model, samples, rows = sample_policy(folder, domain, count=max(completions // GROUP, 1) * GROUP, seed=seed)
+    rewards = torch.tensor([float("nan") if r is None else r for r in rewards_of(samples, rows, domain)])
+    plain, standard = _advantages(rewards)
+    parameters = list(model.parameters())
+    size = sum(parameter.numel() for parameter in parameters)
+    gain, policy, squares = torch.zeros(size), torch.zeros(size), torch.zeros(size)
+    chunks = 0
+    for start in range(0, len(samples), CHUNK):
+        part = slice(start, start + CHUNK)
+        values, mask = _token_log_probabilities(model, samples[part])
+        weight = len(samples[part]) / len(samples)
+        loss = (values.sum(1) * plain[part].to(values.device)).mean()
+        gain += weight * _gradient(loss, parameters, keep=True)
+        loss = (values * standard[part, None].to(values.device)).sum() / mask.sum()
+        gradient = _gradient(loss, parameters, keep=False)
+        policy += weight * gradient
+        squares += weight * gradient.square()
+        chunks += 1
+    per_chunk = (squares - policy.square()).clamp(min=0) * (chunks / max(chunks - 1, 1))
+    variance = per_chunk * min(CHUNK, len(samples)) / pace.completions_per_step
+    return DomainMeasure(
+        samples=tuple(samples),
+        advantages=plain,
+        spread=float(rewards[~rewards.isnan()].std(correction=0)),
+        gain=gain,
+        policy=policy,
+        direction=policy / (policy.square() + variance).sqrt().clamp(min=EPSILON),
+    )
+
+
+def log_probabilities(model: Any, samples: tuple[Sample, ...]) -> torch.Tensor:
+    """Returns log π(completion | prompt) of each sample under the model as it is now, on the CPU."""
+    with torch.no_grad():
+        parts = [
+            _token_log_probabilities(model, samples[start : start + CHUNK])[0].sum(1).cpu()
+            for start in range(0, len(samples), CHUNK)
+        ]
+    return torch.cat(parts)
+
+
+def kl_on(folder: Path, measure: DomainMeasure, before: Path) -> float:
+    """Returns KL(π_before ‖ π in `folder`) on a domain's prompts, nats a completion, from samples of π_before."""
+    old, new = _model(before), _model(folder)
+    return float((log_probabilities(old, measure.samples) - log_probabilities(new, measure.samples)).mean())
+
+
+def _model(folder: Path) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+
+
+def _advantages(rewards: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns each reward less its group's mean, and that by the group's standard deviation; 0 where there is none."""
+    groups = rewards.view(-1, GROUP)
+    centred = groups - groups.nanmean(1, keepdim=True)
+    deviation = centred.square().nanmean(1, keepdim=True).sqrt()
+    plain, standard = centred.nan_to_num(0.0), (centred / (deviation + 1e-4)).nan_to_num(0.0)
+    return plain.flatten(), standard.flatten()
+
+
+def _ratios(
+    model: Any,
+    edit: torch.Tensor,
+    measures: Mapping[str, DomainMeasure],
+    before: Mapping[str, torch.Tensor],
+    names: list[str],
+) -> dict[str, torch.Tensor]:
+    """Returns π_{θ+edit} / π_θ of each sample of the domains `names`, cut off at LARGEST_RATIO."""
+    with _moved(model, edit):
+        return {
+            name: (log_probabilities(model, measures[name].samples) - before[name]).exp().clamp(max=LARGEST_RATIO)
+            for name in names
+        }
+
+
+@contextmanager
+def _moved(model: Any, edit: torch.Tensor) -> Iterator[None]:
+    parameters = list(model.parameters())
+    kept = [parameter.detach().clone() for parameter in parameters]
+    offset = 0
+    with torch.no_grad():
+        for parameter in parameters:
+            part = edit[offset : offset + parameter.numel()].view_as(parameter)
+            parameter.add_(part.to(parameter.device))
+            offset += parameter.numel()
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, kept, strict=True):
+                parameter.copy_(value)
+
+
+def _token_log_probabilities(
+    model: Any, samples: tuple[Sample, ...] | list[Sample]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns log π of each token, 0 outside of completions, and the completions' mask; both samples × tokens."""
+    width = max(len(sample.ids) for sample in samples)
+    ids = torch.zeros(len(samples), width, dtype=torch.long, device=model.device)
+    seen, mask = torch.zeros_like(ids), torch.zeros_like(ids)
+    for row, sample in enumerate(samples):
+        length = len(sample.ids)
+        ids[row, :length] = sample.ids.to(model.device)
+        seen[row, :length] = 1
+        mask[row, sample.prompt_length : length] = 1
+    logits = model(input_ids=ids, attention_mask=seen).logits[:, :-1].float()
+    values = torch.log_softmax(logits, dim=-1).gather(2, ids[:, 1:, None])[..., 0]
+    return values * mask[:, 1:], mask[:, 1:]
+
+
+def _gradient(loss: torch.Tensor, parameters: list[torch.nn.Parameter], *, keep: bool) -> torch.Tensor:
+    gradients = torch.autograd.grad(loss, parameters, retain_graph=keep, allow_unused=True)
+    return torch.cat(
+        [
+            (torch.zeros_like(parameter) if gradient is None else gradient).flatten().cpu()
+            for parameter, gradient in zip(parameters, gradients, strict=True)
+        ]
+    )
+
+
+def _cosine(first: torch.Tensor, second: torch.Tensor) -> float:
+    return float(first @ second / (first.norm() * second.norm()).clamp(min=EPSILON))

@@ -1,0 +1,72 @@
+"""Gradient cosine: do the domains' policy gradients at one checkpoint point the same way?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from harness import Probe, ProbeContext
+from harness.training.kept_gradients import kept_gradients
+from harness.weights import WeightFolder
+from harness_probes.config import SampledConfig
+from harness_probes.places import entry_at
+
+_PART = re.compile(r"^(?:model\.)?(?P<module>layers\.\d+\.[^.]+|[^.]+)")
+
+
+class GradientCosine(Probe):
+    """cos(g_A, g_B) = ⟨g_A, g_B⟩ / (‖g_A‖ ‖g_B‖) of every two domains, over the whole model and module by module.
+
+    g is the mean policy gradient of the domain's reward on sampled completions (REINFORCE with a group baseline). After
+    arXiv 2602.02301, which projects conflicts away module by module, and arXiv 2606.02398, whose claim is that nearly
+    orthogonal gradients of the whole model still interfere. The module `all` is the whole model. A cosine is null where
+    a norm is 0. Memory: one model and its gradient while sampling, then one tensor of two gradients at a time.
+    """
+
+    def __init__(self, config: SampledConfig) -> None:
+        self.config = config
+
+    def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
+        entry = entry_at(context, self.config.at)
+        gradients: dict[str, WeightFolder] = {}
+        for done, (name, domain) in enumerate(context.domains.items()):
+            context.progress(done, len(context.domains), {})
+            gradients[name], _ = kept_gradients(
+                "gradient", context, checkpoint=entry, domain=domain, count=self.config.completions
+            )
+        rows = []
+        for first, second in combinations(context.domains, 2):
+            for module, (dot, one, other) in _products(gradients[first], gradients[second]).items():
+                rows.append(
+                    {
+                        "at_step": entry.step,
+                        "at_label": entry.label,
+                        "domain": first,
+                        "other_domain": second,
+                        "module": module,
+                        "cosine": dot / (one * other) ** 0.5 if one and other else None,
+                        "gradient_norm": one**0.5,
+                        "other_gradient_norm": other**0.5,
+                        "completions": self.config.completions,
+                    }
+                )
+        return rows
+
+
+def _products(first: WeightFolder, second: WeightFolder) -> dict[str, tuple[float, float, float]]:
+    """Returns, for the whole model and by module, ⟨g, h⟩, ‖g‖² and ‖h‖²."""
+    sums: dict[str, list[float]] = {"all": [0.0, 0.0, 0.0]}
+    for name in first.names():
+        one, other = first.read(name).double().flatten(), second.read(name).double().flatten()
+        products = float(one @ other), float(one @ one), float(other @ other)
+        for module in ("all", module_of(name)):
+            sums[module] = [a + b for a, b in zip(sums.get(module, [0.0] * 3), products, strict=True)]
+    return {module: (dot, one, other) for module, (dot, one, other) in sums.items()}
+
+
+def module_of(name: str) -> str:
+    """Returns the functional module of a parameter: `layers.3.mlp`, `layers.3.self_attn`, `embed_tokens`."""
+    match = _PART.match(name)
+    return match["module"] if match else name

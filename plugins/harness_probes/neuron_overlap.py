@@ -1,0 +1,51 @@
+"""Neuron overlap: do the steps of a method change the same neurons most?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from harness import Probe, ProbeContext
+from harness.weights import WeightFolder, check_same_tensors
+from harness_probes.channels import chance_jaccard, channel_edits, jaccard, top_channels
+from harness_probes.config import OverlapConfig
+
+
+class NeuronOverlap(Probe):
+    """The Jaccard index of the top-changed neurons of every two steps, beside the level of chance.
+
+    A neuron is one MLP intermediate channel, its edit the Euclidean norm of the change of its row of gate_proj, its row
+    of up_proj and its column of down_proj; the top 10 % over all layers count (arXiv 2606.02398, as noted by readers).
+    J = |A ∩ B| / |A ∪ B|; two random sets of share p have p / (2 − p) (derived). One row a pair of steps, none for a
+    method of one step. Memory: one tensor of two checkpoints at a time.
+    """
+
+    def __init__(self, config: OverlapConfig) -> None:
+        self.config = config
+
+    def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
+        tops = []
+        steps = list(zip(context.lineage, context.lineage[1:], strict=False))
+        channels = 0
+        for done, (before, after) in enumerate(steps):
+            context.progress(done, len(steps), {})
+            old, new = WeightFolder(before.folder), WeightFolder(after.folder)
+            check_same_tensors(old, new)
+            edits = channel_edits(old, new)
+            channels = sum(len(values) for values in edits.values())
+            tops.append((after, top_channels(edits, self.config.top_share)))
+        return [
+            {
+                "step": first.step,
+                "label": first.label,
+                "other_step": second.step,
+                "other_label": second.label,
+                "neurons": channels,
+                "top_neurons": len(one),
+                "shared_neurons": len(one & other),
+                "jaccard": jaccard(one, other),
+                "chance_jaccard": chance_jaccard(self.config.top_share),
+            }
+            for (first, one), (second, other) in combinations(tops, 2)
+        ]

@@ -1,0 +1,74 @@
+"""Policy KL: how far a step moved the policy on the prompts of each domain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from harness import Probe, ProbeContext
+from harness.training.policy_gradients import Sample, sample_policy
+from harness_probes.config import DomainsConfig
+from harness_probes.places import chosen_domains
+
+
+class PolicyKL(Probe):
+    """KL(π_before ‖ π_after) on each domain's training prompts, by completions sampled from π_before.
+
+    Mean over y ~ π_before of log π_before(y|x) − log π_after(y|x), with the Monte Carlo standard error over prompts,
+    whose completions come in groups. RL's Razor (arXiv 2509.04259) takes the KL on the new task's prompts for a measure
+    of forgetting: that is the row of a domain that the step trained; here every domain has one. Memory: two models.
+    """
+
+    def __init__(self, config: DomainsConfig) -> None:
+        self.config = config
+
+    def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
+        names = chosen_domains(context, self.config.domains)
+        steps = list(zip(context.lineage, context.lineage[1:], strict=False))
+        rows = []
+        for done, (before, after) in enumerate(steps):
+            for place, name in enumerate(names):
+                context.progress(done * len(names) + place, len(steps) * len(names), {})
+                old, samples, _ = sample_policy(
+                    before.folder, context.domains[name], count=self.config.completions, seed=context.seed
+                )
+                new = AutoModelForCausalLM.from_pretrained(after.folder, dtype=torch.float32).to(old.device).eval()
+                gaps = [_log_probability(old, sample) - _log_probability(new, sample) for sample in samples]
+                tokens = sum(len(sample.ids) - sample.prompt_length for sample in samples)
+                rows.append(
+                    {
+                        "step": after.step,
+                        "label": after.label,
+                        "domain": name,
+                        "trained": name in after.domains,
+                        "kl_nats_per_completion": sum(gaps) / len(gaps),
+                        "stderr_nats_per_completion": _error(samples, gaps),
+                        "kl_nats_per_token": sum(gaps) / max(tokens, 1),
+                        "completions": len(samples),
+                        "tokens": tokens,
+                    }
+                )
+        return rows
+
+
+@torch.no_grad()
+def _log_probability(model: Any, sample: Sample) -> float:
+    logits = model(input_ids=sample.ids[None]).logits[0, sample.prompt_length - 1 : -1].float()
+    targets = sample.ids[sample.prompt_length :]
+    return float(torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).double().sum())
+
+
+def _error(samples: Sequence[Sample], gaps: Sequence[float]) -> float | None:
+    """Returns the standard error of the mean, prompts being the independent draws; null for one prompt."""
+    groups: dict[int, list[float]] = {}
+    for sample, gap in zip(samples, gaps, strict=True):
+        groups.setdefault(sample.prompt, []).append(gap)
+    means = [sum(group) / len(group) for group in groups.values()]
+    if len(means) < 2:
+        return None
+    centre = sum(means) / len(means)
+    return math.sqrt(sum((mean - centre) ** 2 for mean in means) / (len(means) - 1) / len(means))

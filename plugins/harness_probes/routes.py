@@ -1,0 +1,59 @@
+"""The routes that a domain's completions use in a checkpoint: the MLP channels that are most active on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness import StepFailed, TrainingDomain
+from harness.training.policy_gradients import each_gradient, sample_policy
+from harness_probes.config import RoutesConfig
+
+
+def channel_activity(
+    folder: Path, domain: TrainingDomain, config: RoutesConfig, *, seed: int
+) -> dict[str, torch.Tensor]:
+    """Returns, by MLP, each intermediate channel's mean activity over the tokens of sampled completions.
+
+    a is what enters down_proj. `activation`: mean |a|. `attribution`: mean |a · ∂ log π(y|x) / ∂a|. Memory: one model
+    and its gradient.
+    """
+    model, samples, _ = sample_policy(folder, domain, count=config.completions, seed=seed)
+    modules = {
+        name.removesuffix(".down_proj"): module
+        for name, module in model.named_modules()
+        if name.endswith("mlp.down_proj")
+    }
+    if not modules:
+        raise StepFailed("the model has no mlp.down_proj", hint="routes are measured on decoders of the Llama kind")
+    entering: dict[str, torch.Tensor] = {}
+    handles = [module.register_forward_pre_hook(_keeping(entering, name)) for name, module in modules.items()]
+    sums: dict[str, torch.Tensor] = {}
+    tokens = 0
+    try:
+        for index in each_gradient(model, samples):
+            # The token at a place is predicted from the activations one place before it.
+            part = slice(samples[index].prompt_length - 1, len(samples[index].ids) - 1)
+            tokens += part.stop - part.start
+            for name, values in entering.items():
+                activity = values.detach()[0, part]
+                if config.measure == "attribution" and values.grad is not None:
+                    activity = activity * values.grad[0, part]
+                total = activity.abs().sum(0).cpu()
+                sums[name] = sums[name] + total if name in sums else total
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {name: value / tokens for name, value in sums.items()}
+
+
+def _keeping(entering: dict[str, torch.Tensor], name: str) -> Callable[[Any, Any], None]:
+    def keep(module: Any, inputs: Any) -> None:
+        if inputs[0].requires_grad:
+            inputs[0].retain_grad()
+        entering[name] = inputs[0]
+
+    return keep

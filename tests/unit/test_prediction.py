@@ -1,0 +1,89 @@
+"""The prediction from virtual updates, on a tiny model whose two domains are one and the same."""
+
+import pytest
+import torch
+
+from harness.checkpoint import hash_checkpoint
+from harness.errors import StepFailed
+from harness.interfaces import Reward, RewardResult, TrainingDomain
+from harness.prediction.matrix import TrainingPace
+from harness.prediction.virtual_step import HORIZON, kl_on, predict
+from harness.testing.tiny_world import CharacterReward, Digits, nudged_checkpoint, tiny_checkpoint, tiny_domains
+
+
+class Opposite(CharacterReward):
+    """Wants what CharacterReward does not."""
+
+    def score(self, batch):
+        return [RewardResult.ok(1 - result.value) for result in super().score(batch)]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny_checkpoint(tmp_path_factory.mktemp("prediction") / "base")
+
+
+def predicted(base, domains=None, *, learning_rate=1e-4, steps=60, **changes):
+    domains = domains or tiny_domains()
+    pace = TrainingPace(learning_rate=learning_rate, steps=steps, completions_per_step=256)
+    settings = {"seed": 0, "completions": 256} | changes
+    return predict(base, domains, dict.fromkeys(domains, pace), **settings)
+
+
+def test_two_domains_that_want_the_same_help_each_other_and_opposite_ones_harm(base):
+    before = hash_checkpoint(base)
+    domains = tiny_domains() | {"three": TrainingDomain(name="three", domain=Digits(), reward=Opposite())}
+    prediction, _ = predicted(base, domains)
+    damage = prediction.damages()
+    assert len(damage) == 6
+    assert damage["one", "two"] < 0
+    assert damage["two", "one"] < 0
+    assert damage["one", "three"] > 0
+    assert damage["three", "two"] > 0
+    cosine = {(pair.trained, pair.harmed): pair.gradient_cosine for pair in prediction.pairs}
+    assert cosine["one", "two"] == cosine["two", "one"] > 0 > cosine["two", "three"]
+    assert (prediction.completions, prediction.seed) == (3 * 256, 0)
+    assert hash_checkpoint(base) == before
+
+
+def test_the_terms_grow_with_the_first_and_second_power_of_the_learning_rate(base):
+    small, large = (predicted(base, learning_rate=rate)[0].pairs for rate in (1e-4, 2e-4))
+    for one, two in zip(small, large, strict=True):
+        assert two.first_order == pytest.approx(2 * one.first_order, rel=1e-4)
+        assert abs(two.second_order) > 2.5 * abs(one.second_order)
+        assert one.damage == pytest.approx(-(one.first_order + one.second_order))
+
+
+def test_a_training_counts_no_longer_than_its_steps_nor_than_the_horizon(base):
+    def first(**changes):
+        return predicted(base, completions=64, **changes)[0].pairs[0].first_order
+
+    assert first(steps=2) == pytest.approx(first(steps=HORIZON) * 2 / HORIZON, rel=1e-4)
+    assert first(steps=HORIZON) == first(steps=1000)
+
+
+def test_the_same_seed_predicts_the_same_and_leaves_the_global_generator_alone(base):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first = predicted(base, completions=64)[0]
+    assert torch.equal(torch.rand(3), expected)
+    assert predicted(base, completions=64)[0] == first
+    assert predicted(base, completions=64, seed=1)[0].pairs != first.pairs
+
+
+def test_kl_is_none_to_the_model_itself_and_positive_to_another(base, tmp_path):
+    _, measures = predicted(base)
+    other = nudged_checkpoint(base, tmp_path / "other", seed=1, size=0.1)
+    assert kl_on(base, measures["one"], base) == 0
+    assert kl_on(other, measures["one"], base) > 0
+
+
+def test_a_domain_without_any_reward_is_told(base):
+    class Silent(Reward):
+        def score(self, batch):
+            return [RewardResult.error("no judge") for _ in batch.completions]
+
+    silent = TrainingDomain(name="silent", domain=Digits(), reward=Silent(), reward_label="x: reward 'silent'")
+    with pytest.raises(StepFailed, match="no judge"):
+        predicted(base, {"silent": silent}, completions=32)

@@ -1,0 +1,108 @@
+"""The advised order, the rank correlations, and what a run is read as having shown."""
+
+import json
+from itertools import permutations
+
+import pytest
+from fake_run import BASE, SEQUENTIAL, key_of, make_plan, put_scores
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import UsageError
+from harness.plan import plan_to_json
+from harness.prediction.agreement import agreements
+from harness.prediction.observed import observed_pairs
+from harness.prediction.order import advised_order, order_cost
+from harness.prediction.paces import paces_of
+from harness.run_folder import PLAN, SCORES
+from harness.scores import collect_scores, write_scores
+from harness.store import Store
+
+NAMES = ("code", "math", "qa", "cw")
+PAIRS = list(permutations(NAMES, 2))
+
+
+@given(st.lists(st.floats(-50, 50), min_size=12, max_size=12))
+def test_no_order_is_cheaper_than_the_advised_one(damages):
+    damage = dict(zip(PAIRS, damages, strict=True))
+    advised = advised_order(NAMES, damage)
+    assert sorted(advised) == sorted(NAMES)
+    assert all(order_cost(advised, damage) <= order_cost(order, damage) for order in permutations(NAMES))
+
+
+def test_a_domain_whose_training_harms_all_others_goes_first():
+    damage = dict.fromkeys(PAIRS, 0.0) | {("cw", other): 5.0 for other in NAMES if other != "cw"}
+    assert advised_order(NAMES, damage)[0] == "cw"
+
+
+def test_many_domains_in_a_line_are_ordered_though_not_every_order_is_tried():
+    line = [f"d{place:02}" for place in range(12)]
+    damage = {(a, b): 1.0 if line.index(a) < line.index(b) else 0.0 for a, b in permutations(line, 2)}
+    given_order = [*line[6:], *line[:6]]
+    assert advised_order(given_order, damage) == tuple(line)
+
+
+def told(values, seeds=(0, 1)):
+    return {(seed, *pair): value + seed / 100 for seed in seeds for pair, value in zip(PAIRS, values, strict=True)}
+
+
+def test_a_predictor_that_orders_as_it_happened_correlates_fully_and_one_that_reverses_it_negatively():
+    happened = told(range(12))
+    same, reverse, constant = agreements(
+        happened,
+        {
+            "same": {key: 3 * value**3 for key, value in happened.items()},
+            "reverse": {key: -value for key, value in happened.items()},
+            "constant": dict.fromkeys(happened, 1.0),
+        },
+    )
+    assert (same.spearman, same.margin) == (pytest.approx(1.0), None)
+    assert (reverse.spearman, reverse.margin) == (pytest.approx(-1.0), pytest.approx(2.0))
+    assert reverse.ci95 == (pytest.approx(-1.0), pytest.approx(-1.0))
+    assert (constant.spearman, constant.ci95, constant.margin) == (None, None, None)
+
+
+def test_an_interval_holds_the_estimate_and_is_the_same_again():
+    happened = told([5, 1, 7, 2, 8, 3, 9, 4, 6, 0, 11, 10])
+    guess = told([1, 5, 2, 7, 9, 8, 3, 6, 4, 0, 10, 11])
+    [first] = agreements(happened, {"guess": guess})
+    [second] = agreements(happened, {"guess": guess})
+    assert first == second
+    low, high = first.ci95
+    assert -1 <= low < first.spearman < high <= 1
+
+
+def test_a_plan_that_trains_nothing_known_has_no_pace():
+    with pytest.raises(UsageError) as raised:
+        paces_of(make_plan())
+    assert "learning_rate" in raised.value.message
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A folder with the plan and the score table of a run of the fake sequence."""
+    plan, store, folder = make_plan(), Store(tmp_path / "store"), tmp_path / "fake"
+    folder.mkdir()
+    for key, scores in zip(plan.methods[0].lineage, [BASE, *SEQUENTIAL], strict=True):
+        put_scores(store, plan, key, scores)
+    write_scores(collect_scores(plan, store), folder / SCORES)
+    (folder / PLAN).write_text(json.dumps(plan_to_json(plan)))
+    return folder
+
+
+def test_each_training_of_one_domain_is_read_with_what_it_did_to_every_other(run):
+    pairs = {(pair.trained, pair.harmed): pair for pair in observed_pairs(run)}
+    assert set(pairs) == set(permutations(("code", "math", "qa"), 2))
+    assert pairs["qa", "math"].damage == pytest.approx(20.0)
+    assert pairs["code", "math"].damage == pytest.approx(-2.0)
+    assert {pair.trained for pair in pairs.values() if pair.from_base} == {"code"}
+    assert (pairs["qa", "code"].before, pairs["qa", "code"].after) == (
+        key_of("train", "math", 0, 60),
+        key_of("train", "qa", 0, 60),
+    )
+
+
+def test_a_folder_without_a_plan_is_refused(tmp_path):
+    with pytest.raises(UsageError) as raised:
+        observed_pairs(tmp_path)
+    assert str(tmp_path) in raised.value.where
