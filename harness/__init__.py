@@ -31,12 +31,14 @@ from harness.interfaces import (
     TrainingContext,
     TrainingDomain,
 )
+from harness.merge_interface import Expert, Merge, MergeContext
 from harness.reward_scoring import Scoring, score_rewards, score_together
 from harness.reward_use import RewardUse
 from harness.specs import (
     AlgorithmSpec,
     DomainSpec,
     EngineSpec,
+    MergeSpec,
     ModelSpec,
     ProbeSpec,
     ProtocolSpec,
@@ -61,8 +63,12 @@ __all__ = [
     "Engine",
     "EngineSpec",
     "EvaluationTask",
+    "Expert",
     "HarnessError",
     "LineageEntry",
+    "Merge",
+    "MergeContext",
+    "MergeSpec",
     "ModelSpec",
     "NoConfig",
     "NodeRequest",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.checkpoint import CONFIG
 from harness.model_shape import BYTES, shape_of
-from harness.nodes import Plan, RecoverNode, TrainNode
+from harness.nodes import Plan, StepNode
 from harness.workload import Workload
 
 STATE_COPIES = 3
@@ -39,14 +39,14 @@ def disk_need(
     dtype: str,
     without: Collection[str] = (),
 ) -> DiskNeed:
-    """Returns what the trainings and recoveries of a plan take, less the nodes whose keys are in `without`.
+    """Returns what the trainings, recoveries and merges of a plan take, less the nodes whose keys are in `without`.
 
     workloads: by key; a step without one keeps its parent's dtype and has no states. parameters, dtype: the base's.
     """
     dtypes: dict[str, str] = {}
     kept, scratch, count = 0, 0, 0
     for key, node in plan.nodes.items():
-        if not isinstance(node, TrainNode | RecoverNode):
+        if not isinstance(node, StepNode):
             continue
         work = workloads.get(key) or Workload()
         dtypes[key] = work.dtype or dtypes.get(node.parents[-1], dtype)

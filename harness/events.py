@@ -19,7 +19,7 @@ class RunStarted:
 
 @dataclass(frozen=True, kw_only=True)
 class StepStarted:
-    """A node begins to execute: `kind` is train, recover, evaluate or probe."""
+    """A node begins to execute: `kind` is train, recover, merge, evaluate or probe."""
 
     run: Path
     key: str

@@ -24,6 +24,7 @@ from harness.specs import (
     AlgorithmSpec,
     DomainSpec,
     EngineSpec,
+    MergeSpec,
     ModelSpec,
     ProbeSpec,
     ProtocolSpec,
@@ -59,6 +60,10 @@ class RegistrationHooks:
     @hookspec
     def harness_recoveries(self) -> Iterable[RecoverySpec]:  # type: ignore[empty-body]
         """Recoveries: `yield RecoverySpec(name="halfway", summary="…", load="mine.halfway:Halfway")`."""
+
+    @hookspec
+    def harness_merges(self) -> Iterable[MergeSpec]:  # type: ignore[empty-body]
+        """Merges of experts: `yield MergeSpec(name="median", summary="…", load="mine.median:Median")`."""
 
     @hookspec
     def harness_probes(self) -> Iterable[ProbeSpec]:  # type: ignore[empty-body]
@@ -107,6 +112,7 @@ HOOKS_BY_KIND = {
     "reward": "harness_rewards",
     "algorithm": "harness_algorithms",
     "recovery": "harness_recoveries",
+    "merge": "harness_merges",
     "probe": "harness_probes",
     "table-format": "harness_table_formats",
     "engine": "harness_engines",

@@ -260,7 +260,7 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """What a training or a recovery says of itself: its cost, and a report of plain JSON data."""
+    """What a training, a recovery or a merge says of itself: its cost, and a report of plain JSON data."""
 
     cost: Cost = Cost()
     report: Mapping[str, Any] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from harness.leaderboard import (
     ranked,
 )
 from harness.metrics import Score, StepScores
-from harness.nodes import BaseNode, MethodPlan, Plan, RecoverNode, TrainNode
+from harness.nodes import BaseNode, MergeNode, MethodPlan, Plan, RecoverNode, TrainNode
 from harness.scores import ReadableStore, domain_scores
 from harness.statistics import Estimate, estimate, estimate_recovery_ratio
 
@@ -118,7 +118,7 @@ class _Builder:
             forgetting=estimate([metrics.mean_forgetting(steps, self.averaged) for steps in lineages]),
             forgetting_by_domain=self._forgetting_by_domain(lineages),
             backward_transfer=estimate([metrics.backward_transfer(steps, self.averaged) for steps in lineages]),
-            cost=self._cost([method.lineage[1:] for method in methods]),
+            cost=self._cost([self.plan.steps_behind(method.lineage[-1]) for method in methods]),
             trajectory=tuple(self._trajectory_step(methods, lineages, k) for k in range(len(methods[0].lineage))),
         )
 
@@ -261,8 +261,13 @@ def _label(node: BaseNode | TrainNode | RecoverNode) -> str:
 
 def definition(plan: Plan, method: MethodPlan) -> str:
     """Returns a digest of what the method does apart from its seed: model, plugins with versions, configs and data."""
+    text = json.dumps(_defined(plan, method.lineage), sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _defined(plan: Plan, lineage: Sequence[str]) -> list[Any]:
     steps: list[Any] = []
-    for key in method.lineage:
+    for key in lineage:
         node = plan.nodes[key]
         domains = {name: asdict(plan.domains[name]) for name in plan.domains_of(key)}
         if isinstance(node, BaseNode):
@@ -273,8 +278,10 @@ def definition(plan: Plan, method: MethodPlan) -> str:
             use, training = node.recovery, node.training
             told = [training.identity, training.config] if training else None
             steps.append([node.kind, use.identity, use.config, node.target, node.peak, told, domains])
-    text = json.dumps(steps, sort_keys=True, default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()
+        elif isinstance(node, MergeNode):
+            experts = [_defined(plan, plan.lineage_of(expert)) for expert in node.parents[1:]]
+            steps.append([node.kind, node.merge.identity, node.merge.config, node.weights, experts])
+    return steps
 
 
 def _plain(value: object) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.events import CheckpointScored, StepFinished, StepStarted
-from harness.nodes import EvaluateNode, Node, Plan, RecoverNode, TrainNode
+from harness.nodes import EvaluateNode, Node, Plan, StepNode
 from harness.progress import Reporter
 from harness.run_folder import RunFolder
 from harness.store import Store
@@ -40,7 +40,7 @@ class NodeEvents:
     def finished(self, node: Node, seconds: float, error: HarnessError | None) -> None:
         """Tells that the node was made, or why not; and the scores, where it is an evaluation."""
         report = {}
-        if error is None and isinstance(node, TrainNode | RecoverNode):
+        if error is None and isinstance(node, StepNode):
             report = json.loads((self._store.path(node.key) / "result.json").read_bytes())["report"]
         told = "" if error is None else str(error)
         named = {"key": node.key, "kind": node.kind, "label": node.label}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-NodeKind = Literal["base", "train", "recover", "evaluate", "probe"]
+NodeKind = Literal["base", "train", "recover", "merge", "evaluate", "probe"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +102,20 @@ class RecoverNode(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MergeNode(Node):
+    """A merge of experts; `parents` is the base, and then the last checkpoint of each expert, in the order written.
+
+    experts: their methods' names, for people. weights: theirs, in the same order. trained: the domains that they
+    trained, by name, which the merge counts as having trained.
+    """
+
+    merge: PluginUse
+    experts: tuple[str, ...]
+    weights: tuple[float, ...]
+    trained: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluateNode(Node):
     """The scoring of checkpoint `parents[0]` on one domain."""
 
@@ -116,13 +130,18 @@ class ProbeNode(Node):
     probe: PluginUse
 
 
-CheckpointNode = BaseNode | TrainNode | RecoverNode
+StepNode = TrainNode | RecoverNode | MergeNode
+"""What makes a checkpoint."""
+
+CheckpointNode = BaseNode | StepNode
 
 
 def trained_by(node: Node) -> tuple[str, ...]:
     """Returns the domains that a step trained: none for the base and for a training-free recovery."""
     if isinstance(node, TrainNode):
         return tuple(node.domains)
+    if isinstance(node, MergeNode):
+        return node.trained
     if isinstance(node, RecoverNode) and node.training is not None:
         return (node.target,)
     return ()
@@ -151,6 +170,26 @@ class Plan:
     nodes: Mapping[str, Node]
     methods: tuple[MethodPlan, ...]
     evaluations: Mapping[str, Mapping[str, str]]
+
+    def lineage_of(self, key: str) -> tuple[str, ...]:
+        """Returns the keys of the checkpoints from the base to the checkpoint `key`, each step's start before it."""
+        node = self.nodes[key]
+        if not node.parents:
+            return (key,)
+        start = node.parents[0 if isinstance(node, MergeNode) else -1]
+        return (*self.lineage_of(start), key)
+
+    def steps_behind(self, key: str) -> tuple[str, ...]:
+        """Returns the keys of all steps that the checkpoint `key` took, itself and those of merged experts included,
+        each once: what it costs."""
+        found: dict[str, None] = {}
+        waiting = [key]
+        while waiting:
+            node = self.nodes[waiting.pop()]
+            if node.parents and node.key not in found:
+                found[node.key] = None
+                waiting.extend(node.parents)
+        return tuple(found)
 
     def domains_of(self, key: str) -> tuple[str, ...]:
         """Returns the domains that the step `key` trained: none for the base and for a training-free recovery."""

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel as PydanticModel
 from pydantic import PydanticUserError
 
-from harness import interfaces, specs
+from harness import interfaces, merge_interface, specs
 from harness.discovery import Source
 from harness.errors import HarnessError, PluginError
 from harness.hookspecs import HOOKS_BY_KIND
@@ -25,6 +25,7 @@ SPEC_TYPES: dict[str, type[specs.AnySpec]] = {
         specs.RewardSpec,
         specs.AlgorithmSpec,
         specs.RecoverySpec,
+        specs.MergeSpec,
         specs.ProbeSpec,
         specs.TableFormatSpec,
         specs.EngineSpec,
@@ -37,6 +38,7 @@ INTERFACES: dict[str, type[Any]] = {
     "reward": interfaces.Reward,
     "algorithm": interfaces.Algorithm,
     "recovery": interfaces.Recovery,
+    "merge": merge_interface.Merge,
     "probe": interfaces.Probe,
     "table-format": interfaces.TableFormat,
     "engine": interfaces.Engine,

@@ -17,6 +17,7 @@ from harness.nodes import (
     CheckpointNode,
     DomainUse,
     EvaluateNode,
+    MergeNode,
     MethodPlan,
     Node,
     Plan,
@@ -26,7 +27,7 @@ from harness.nodes import (
     TrainNode,
     trained_by,
 )
-from harness.protocol import DeclaredDomain, Protocol, RecoverStep, Step, TrainStep, instance_of
+from harness.protocol import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep, instance_of
 from harness.registry import Registry
 from harness.specs import AlgorithmSpec, ProbeSpec
 
@@ -94,17 +95,54 @@ class _Planner:
         return node
 
     def _method(self, name: str, steps: Sequence[Step], seed: int, base: BaseNode) -> MethodPlan:
+        keys = tuple(node.key for node in self._lineage(steps, seed, base, scored=True))
+        probes = tuple(self._add(self._probe(probe, name, seed, keys)).key for probe in self._protocol.probes)
+        return MethodPlan(name=name, seed=seed, lineage=keys, probes=probes)
+
+    def _lineage(self, steps: Sequence[Step], seed: int, base: BaseNode, *, scored: bool) -> list[CheckpointNode]:
+        """Returns the checkpoints of some steps, base first. scored: each is scored; an expert's that is only merged
+        need not be."""
         lineage: list[CheckpointNode] = [base]
         for step in steps:
             if isinstance(step, TrainStep):
                 node: CheckpointNode = self._train(step, seed, lineage)
+            elif isinstance(step, MergeStep):
+                node = self._merge(step, seed, base)
             else:
                 node = self._recover(step, seed, lineage)
             lineage.append(self._add(node))
-            self._evaluate(node)
-        keys = tuple(node.key for node in lineage)
-        probes = tuple(self._add(self._probe(probe, name, seed, keys)).key for probe in self._protocol.probes)
-        return MethodPlan(name=name, seed=seed, lineage=keys, probes=probes)
+            if scored:
+                self._evaluate(node)
+        return lineage
+
+    def _merge(self, step: MergeStep, seed: int, base: BaseNode) -> MergeNode:
+        """The key covers the harness, the seed, the base, the experts' checkpoints and weights in order, the merge.
+
+        The experts' domains are in their checkpoints' keys; the names of their methods are in none.
+        """
+        lineages = [self._lineage(expert.steps, seed, base, scored=False) for expert in step.experts]
+        experts = tuple(lineage[-1].key for lineage in lineages)
+        weights = tuple(expert.weight for expert in step.experts)
+        key = content_key(
+            kind="merge",
+            harness=self._harness,
+            seed=seed,
+            base=base.key,
+            experts=experts,
+            weights=weights,
+            merge=_plugin_part(step.merge),
+        )
+        return MergeNode(
+            key=key,
+            kind="merge",
+            label=step.label,
+            seed=seed,
+            parents=(base.key, *experts),
+            merge=step.merge,
+            experts=tuple(expert.name for expert in step.experts),
+            weights=weights,
+            trained=tuple(sorted({name for lineage in lineages for node in lineage for name in trained_by(node)})),
+        )
 
     def _base(self) -> BaseNode:
         """The key covers the model's plugin and config, and the fingerprint of the weights; all seeds share it."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from harness.interfaces import Config
-from harness.nodes import EvaluateNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
+from harness.nodes import EvaluateNode, MergeNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
 from harness.protocol.faults import validate
 from harness.registry import Registry
 from harness.workload import Workload
@@ -19,6 +19,7 @@ class PlanCost:
 
     trainings: int = 0
     recoveries: int = 0
+    merges: int = 0
     evaluations: int = 0
     probes: int = 0
     optimizer_steps: int = 0
@@ -32,6 +33,7 @@ def cost_of(plan: Plan, registry: Registry, *, without: Collection[str] = ()) ->
     return PlanCost(
         trainings=_count(nodes, TrainNode),
         recoveries=_count(nodes, RecoverNode),
+        merges=_count(nodes, MergeNode),
         evaluations=_count(nodes, EvaluateNode),
         probes=_count(nodes, ProbeNode),
         optimizer_steps=sum(work.optimizer_steps for work in works),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from harness.disk_need import DiskNeed, disk_need
 from harness.interfaces import Domain
 from harness.model_shape import ModelShape
-from harness.nodes import EvaluateNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
+from harness.nodes import EvaluateNode, MergeNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
 from harness.plan_cost import workloads_of
 from harness.protocol import instance_of
 from harness.registry import Registry
@@ -127,6 +127,8 @@ class Estimator:
             return self._workloads[node.key], (*node.domains, *node.earlier)
         if isinstance(node, RecoverNode):
             return self._workloads[node.key], (node.target, *node.earlier)
+        if isinstance(node, MergeNode):
+            return Workload(), ()
         if isinstance(node, EvaluateNode):
             count = self._domains[node.domain].scored_completions(node.settings.limit)
             return None if count is None else Workload(completions=count), (node.domain,)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.disk_need import DiskNeed
 from harness.errors import UsageError
-from harness.nodes import BaseNode, EvaluateNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
+from harness.nodes import BaseNode, EvaluateNode, MergeNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
 
 OFFLINE = "HARNESS_OFFLINE"
 """Forbids the network as a whole. Hugging Face's own variables forbid its hub alone: a judge may still be asked."""
@@ -27,6 +27,8 @@ def plugins_of(node: Node, plan: Plan) -> list[PluginUse]:
     if isinstance(node, RecoverNode):
         training = [node.training] if node.training is not None else []
         return [node.recovery, *training, *_training_parts([node.target, *node.earlier], plan)]
+    if isinstance(node, MergeNode):
+        return [node.merge]
     if isinstance(node, EvaluateNode):
         return [plan.domains[node.domain].plugin]
     if isinstance(node, ProbeNode):

@@ -32,6 +32,7 @@ from harness.specs import AnySpec
 DISTRIBUTION = "mdrl-harness"
 KEYED_SOURCE = (
     "interfaces.py",
+    "merge_interface.py",
     "reward_use.py",
     "reward_scoring.py",
     "data",

@@ -64,11 +64,20 @@ class _Walk:
 
 
 def walk_order(plan: Plan) -> list[Node]:
-    """Returns every node but the base, depth first: a checkpoint, its scores, then the next step of its method."""
+    """Returns every node but the base, depth first: a checkpoint, its scores, then the next step of its method.
+
+    A merge stands behind its experts, also where their own methods come later."""
     order: dict[str, None] = {}
+
+    def behind_its_parents(key: str) -> None:
+        for parent in plan.nodes[key].parents:
+            if parent not in order:
+                behind_its_parents(parent)
+        order.setdefault(key)
+
     for method in plan.methods:
         for key in method.lineage:
-            order.setdefault(key)
+            behind_its_parents(key)
             for evaluation in plan.evaluations.get(key, {}).values():
                 order.setdefault(evaluation)
         for probe in method.probes:

@@ -102,6 +102,13 @@ class RecoverySpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MergeSpec(Spec):
+    """A way to merge experts that were trained from one base; loads into `Merge`."""
+
+    kind: ClassVar[str] = "merge"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProbeSpec(Spec):
     """A probe; loads into `Probe`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -161,19 +161,30 @@ def done_keys(made: Plan, store: Path) -> set[str]:
 
 
 def tree_of(made: Plan, done: Collection[str]) -> Tree:
-    """Returns the plan's checkpoints as a tree, each with its short key, its scorings, and whether it is done."""
+    """Returns the plan's checkpoints as a tree, each with its short key, its scorings, and whether it is done.
+
+    A merge stands under the base, behind the experts, which have branches also where they are no rows of the run.
+    """
     from rich.markup import escape
     from rich.tree import Tree
 
     branches: dict[str, Tree] = {}
     tree = Tree(f"[bold]{escape(made.protocol)}[/] {made.key[:SHORT_KEY]}, model {escape(made.model)}")
     several = len(made.seeds) > 1
-    for method in made.methods:
+
+    def branch_of(lineage: Sequence[str]) -> Tree:
         above = tree
-        for key in method.lineage:
+        for key in lineage:
             if key not in branches:
-                branches[key] = above.add(_line(made, made.nodes[key], done, with_seed=several))
+                node = made.nodes[key]
+                for expert in node.parents[1:] if node.kind == "merge" else ():
+                    branch_of(made.lineage_of(expert))
+                branches[key] = above.add(_line(made, node, done, with_seed=several))
             above = branches[key]
+        return above
+
+    for method in made.methods:
+        above = branch_of(method.lineage)
         ending = f" [dim]seed {method.seed}[/]" if several else ""
         above.add(f"[bold cyan]= {escape(method.name)}[/]{ending}")
         for key in method.probes:

@@ -30,10 +30,12 @@ from harness.interfaces import (
     TaskSet,
     TrainingContext,
 )
+from harness.merge_interface import Expert, MergeContext
 from harness.nodes import (
     BaseNode,
     EvaluateNode,
     EvaluationSettings,
+    MergeNode,
     Node,
     Plan,
     PluginUse,
@@ -118,6 +120,8 @@ class Executor:
             self._train(node, folder, progress)
         elif isinstance(node, RecoverNode):
             self._recover(node, folder, progress)
+        elif isinstance(node, MergeNode):
+            self._merge(node, folder, progress)
         elif isinstance(node, EvaluateNode):
             self._evaluate(node, folder)
         elif isinstance(node, ProbeNode):
@@ -187,6 +191,25 @@ class Executor:
             result = recovery.recover(context)
         self._keep(registered, result, folder, metrics)
 
+    def _merge(self, node: MergeNode, folder: Path, progress: Progress) -> None:
+        registered = self.parts.registered(node.merge)
+        work, metrics = self._workplace(node, folder)
+        context = MergeContext(
+            base=self._checkpoint(node.parents[0]),
+            experts=[
+                Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self._checkpoint(key))
+                for name, weight, key in zip(node.experts, node.weights, node.parents[1:], strict=True)
+            ],
+            output=folder / "model",
+            scratch=work,
+            seed=named_seed(node.seed, "merge", self._depth(node.key)),
+            progress=progress,
+        )
+        merge = self.parts.merge(node.merge)
+        with plugin_faults(registered, node.label, self.store.root):
+            result = merge.merge(context)
+        self._keep(registered, result, folder, metrics)
+
     def _evaluate(self, node: EvaluateNode, folder: Path) -> None:
         use = self.plan.domains[node.domain].plugin
         registered = self.parts.registered(use)
@@ -245,7 +268,7 @@ class Executor:
             raise PluginError(
                 f"left no whole model in its output: {error.message}",
                 where=described(registered),
-                hint="an algorithm or recovery writes a Hugging Face folder, with its tokenizer, to context.output",
+                hint="a step writes a Hugging Face folder, with its tokenizer, to context.output",
             ) from error
         if not isinstance(result, StepResult):
             raise PluginError(
@@ -270,14 +293,13 @@ class Executor:
             for step, key in enumerate(keys)
         ]
 
+    def _trained_to(self, key: str) -> tuple[str, ...]:
+        """Returns the domains that the steps up to the checkpoint `key` trained, by name."""
+        return tuple(sorted({name for step in self.plan.lineage_of(key) for name in self.plan.domains_of(step)}))
+
     def _depth(self, key: str) -> int:
         """Returns how many steps lie between the base and the checkpoint `key`, itself included."""
-        depth = 0
-        node = self.plan.nodes[key]
-        while node.parents:  # a training's only parent and a recovery's last are what it starts from
-            depth += 1
-            node = self.plan.nodes[node.parents[-1]]
-        return depth
+        return len(self.plan.lineage_of(key)) - 1
 
 
 def _made(folder: Path) -> Path:

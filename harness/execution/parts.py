@@ -13,6 +13,7 @@ from harness.errors import CheckpointError, HarnessError, StepFailed
 from harness.execution.restoring import restored_folder
 from harness.interfaces import Algorithm, BaseModel, Domain, Probe, Recovery, Reward, TrainingDomain
 from harness.keys import content_key
+from harness.merge_interface import Merge
 from harness.nodes import BaseNode, DomainUse, Plan, PluginUse, TrainNode
 from harness.protocol import instance_of
 from harness.store import disk_error
@@ -54,6 +55,9 @@ class Parts:
 
     def recovery(self, use: PluginUse) -> Recovery:
         return cast(Recovery, self._build(use))
+
+    def merge(self, use: PluginUse) -> Merge:
+        return cast(Merge, self._build(use))
 
     def probe(self, use: PluginUse) -> Probe:
         return cast(Probe, self._build(use))

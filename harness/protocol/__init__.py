@@ -1,12 +1,13 @@
 """Protocol files: what they may say, and what is wrong with one, all at once, with line, key and near match."""
 
-from harness.protocol.data import DeclaredDomain, Protocol, RecoverStep, Step, TrainStep
+from harness.protocol.data import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep
 from harness.protocol.faults import ProtocolPluginError
 from harness.protocol.load import find_protocol, load_protocol
 from harness.protocol.plugin_uses import instance_of
 
 __all__ = [
     "DeclaredDomain",
+    "MergeStep",
     "Protocol",
     "ProtocolPluginError",
     "RecoverStep",

@@ -44,7 +44,25 @@ class RecoverStep:
     training: PluginUse | None = None
 
 
-Step = TrainStep | RecoverStep
+@dataclass(frozen=True, kw_only=True)
+class ExpertMethod:
+    """A method of the protocol whose last checkpoint is merged: its name, its weight, and its steps."""
+
+    name: str
+    weight: float
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeStep:
+    """A merge of other methods' last checkpoints, those of the same seed. experts: in the order written."""
+
+    label: str
+    merge: PluginUse
+    experts: tuple[ExpertMethod, ...]
+
+
+Step = TrainStep | RecoverStep | MergeStep
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from harness.nodes import EvaluationSettings, PluginUse
 from harness.protocol.data import DeclaredDomain, Protocol, Step
 from harness.protocol.faults import Faults, describe, near_match, validate
 from harness.protocol.launch import read_launch
+from harness.protocol.merging import reading_order
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import DEFAULT_MODEL, ProtocolFile
 from harness.protocol.source import KeyPath, read_source
@@ -185,12 +186,16 @@ class _Sections:
         """Returns the methods, those of their steps that are right."""
         defaults = TrainDefaults(self.mapping("train"), self._uses)
         defaults.check(self._faults)
-        reader = MethodReader(domains=domains, defaults=defaults, uses=self._uses, faults=self._faults)
-        return {
-            name: reader.read(steps, ("methods", name))
-            for name, steps in self.mapping("methods").items()
-            if isinstance(steps, list)
+        section = self.mapping("methods")
+        reader = MethodReader(
+            domains=domains, defaults=defaults, uses=self._uses, faults=self._faults, methods=tuple(section)
+        )
+        read = {
+            name: reader.read(name, section[name], ("methods", name))
+            for name in reading_order(section, self._faults)
+            if isinstance(section[name], list)
         }
+        return {name: read[name] for name in section if name in read}
 
     def probes(self) -> tuple[PluginUse, ...]:
         """Returns the probes that are right."""

@@ -33,7 +33,7 @@ def protocol_schema(registry: Registry) -> dict[str, Any]:
         "additionalProperties": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Step"}},
     }
     properties["probes"] |= {"items": _using(_names(registry, "probe"))}
-    schema["$defs"] |= {"Step": _step(algorithm, _names(registry, "recovery"))}
+    schema["$defs"] |= {"Step": _step(algorithm, _names(registry, "recovery"), _names(registry, "merge"))}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Protocol"}
 
 
@@ -48,17 +48,19 @@ def _using(names: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "required": ["use"], "properties": {"use": names}}
 
 
-def _step(algorithm: dict[str, Any], recovery: dict[str, Any]) -> dict[str, Any]:
+def _step(algorithm: dict[str, Any], recovery: dict[str, Any], merge: dict[str, Any]) -> dict[str, Any]:
     weights = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "exclusiveMinimum": 0}}
     names = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string"}}
     train = {"anyOf": [{"type": "string"}, names, weights], "description": "A domain, several, or weights by domain."}
+    two = {"anyOf": [{**names, "minItems": 2}, {**weights, "minProperties": 2}]}
+    experts = {**two, "description": "Other methods, whose last checkpoints are merged, or weights by method."}
     return {
         "anyOf": [
             {"type": "string", "description": "A domain to train on."},
             {
                 "type": "object",
                 "required": ["train"],
-                "properties": {"train": train, "with": algorithm, "recover": False},
+                "properties": {"train": train, "with": algorithm, "recover": False, "merge": False},
             },
             {
                 "type": "object",
@@ -67,7 +69,13 @@ def _step(algorithm: dict[str, Any], recovery: dict[str, Any]) -> dict[str, Any]
                     "recover": {"type": "string", "description": "A domain trained earlier."},
                     "with": recovery,
                     "train": False,
+                    "merge": False,
                 },
+            },
+            {
+                "type": "object",
+                "required": ["merge", "with"],
+                "properties": {"merge": experts, "with": merge, "train": False, "recover": False},
             },
         ]
     }

@@ -10,12 +10,15 @@ from pydantic import ValidationError
 
 from harness.interfaces import Config
 from harness.nodes import PluginUse
-from harness.protocol.data import RecoverStep, Step, TrainStep
+from harness.protocol.data import MergeStep, RecoverStep, Step, TrainStep
 from harness.protocol.faults import Faults, describe, fields_of, near_match, validate
+from harness.protocol.merging import MergeReader
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import DEFAULT_ALGORITHM
 from harness.protocol.source import KeyPath
 from harness.specs import RecoverySpec
+
+VERBS = {"train": "trains", "recover": "recovers", "merge": "merges"}
 
 
 class TrainDefaults:
@@ -68,8 +71,17 @@ class TrainDefaults:
 class MethodReader:
     """Reads one method's steps in turn, knowing what the steps before have trained."""
 
-    def __init__(self, *, domains: Sequence[str], defaults: TrainDefaults, uses: PluginUses, faults: Faults) -> None:
+    def __init__(
+        self,
+        *,
+        domains: Sequence[str],
+        defaults: TrainDefaults,
+        uses: PluginUses,
+        faults: Faults,
+        methods: Sequence[str] = (),
+    ) -> None:
         self._domains = domains
+        self._merges = MergeReader(methods=methods, uses=uses, faults=faults)
         self._defaults = defaults
         self._uses = uses
         self._faults = faults
@@ -77,15 +89,20 @@ class MethodReader:
         self._unclear = False
         self._labels: list[str | None] = []
 
-    def read(self, steps: Sequence[Any], at: KeyPath) -> tuple[Step, ...]:
-        """Returns the steps that are right; the others are noted as faults."""
+    def read(self, name: str, steps: Sequence[Any], at: KeyPath) -> tuple[Step, ...]:
+        """Returns the steps of the method `name` that are right; the others are noted as faults.
+
+        The methods that it merges have been read before.
+        """
         self._peaks, self._unclear, self._labels = {}, False, ["base"]
         read = []
         for index, step in enumerate(steps):
             right = self._step(step, (*at, index), index + 1)
             self._labels.append(right.label if right is not None else None)
             read.append(right)
-        return tuple(step for step in read if step is not None)
+        whole = tuple(step for step in read if step is not None)
+        self._merges.keep(name, None if self._unclear else whole, self._peaks)
+        return whole
 
     def _step(self, step: Any, at: KeyPath, position: int) -> Step | None:
         """Returns the step at `position` of the lineage, in which 0 is the base."""
@@ -93,18 +110,31 @@ class MethodReader:
             return self._train({"train": step}, step, at, position, domain_at=at)
         if not isinstance(step, dict):
             self._unclear = True
-            self._faults.add(at, "should be a domain's name or a mapping with `train` or `recover`")
+            self._faults.add(at, "should be a domain's name or a mapping with `train`, `recover` or `merge`")
             return None
-        verbs = [verb for verb in ("train", "recover") if verb in step]
+        verbs = [verb for verb in VERBS if verb in step]
         if len(verbs) != 1:
             self._unclear = True
-            message = "both trains and recovers" if verbs else "neither trains nor recovers"
-            near = near_match(str(next(iter(step), "")), ("train", "recover"), called="begin it with")
+            message = (
+                f"both {' and '.join(VERBS[verb] for verb in verbs)}"
+                if verbs
+                else "neither trains, nor recovers, nor merges"
+            )
+            near = near_match(str(next(iter(step), "")), VERBS, called="begin it with")
             self._faults.add(at, message, "make two steps of it" if verbs else near)
             return None
         if verbs == ["train"]:
             return self._train(step, step["train"], at, position, domain_at=(*at, "train"))
+        if verbs == ["merge"]:
+            return self._merge(step, at, position)
         return self._recover(step, at, position)
+
+    def _merge(self, step: Mapping[str, Any], at: KeyPath, position: int) -> MergeStep | None:
+        trained, read = self._merges.read(step, at, position)
+        if trained is None:
+            self._unclear = True
+        self._peaks.update(dict.fromkeys(trained or (), position))
+        return read
 
     def _declared(self, name: object, at: KeyPath) -> bool:
         if isinstance(name, str) and name in self._domains:

@@ -14,7 +14,7 @@ from harness.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, Re
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
 from harness.testing.rendering_contracts import check_engine, check_table_format
 from harness.testing.requirement import require
-from harness.testing.step_contracts import check_algorithm, check_probe, check_recovery
+from harness.testing.step_contracts import check_algorithm, check_merge, check_probe, check_recovery
 from harness.testing.tiny_world import Digits
 
 SAMPLE_ROWS = 16
@@ -68,6 +68,8 @@ def check_offer(
     elif offer.kind == "recovery":
         assert isinstance(offer.spec, RecoverySpec)
         check_recovery(built, folder, trains=offer.spec.trains)
+    elif offer.kind == "merge":
+        check_merge(built, folder)
     elif offer.kind == "probe":
         assert isinstance(offer.spec, ProbeSpec)
         check_probe(built, folder, scores=offer.spec.scores)

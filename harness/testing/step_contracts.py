@@ -1,4 +1,4 @@
-"""Contracts of what works on checkpoints: algorithms, recoveries, probes."""
+"""Contracts of what works on checkpoints: algorithms, recoveries, merges, probes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from harness.interfaces import (
     TrainingContext,
     TrainingDomain,
 )
+from harness.merge_interface import Expert, Merge, MergeContext
 from harness.testing.requirement import require
-from harness.testing.tiny_world import tiny_checkpoint, tiny_domains, tiny_lineage, tiny_training
+from harness.testing.tiny_world import nudged_checkpoint, tiny_checkpoint, tiny_domains, tiny_lineage, tiny_training
 
 
 def check_algorithm(
@@ -82,6 +83,35 @@ def check_recovery(recovery: Recovery, folder: Path, *, trains: bool = False) ->
         )
 
     _check_twice(once, folder, lineage[-1].folder)
+
+
+def check_merge(merge: Merge, folder: Path) -> None:
+    """Merges two tiny experts of one base twice, in subfolders of the empty `folder`; the same checks as for an
+    algorithm, and the experts stay as they were. Raises PluginError naming what is broken."""
+    from harness.checkpoint import hash_checkpoint
+
+    base = tiny_checkpoint(folder / "base")
+    experts = [
+        Expert(
+            name=f"expert-{name}",
+            weight=1.0,
+            domains=(name,),
+            folder=nudged_checkpoint(base, folder / f"expert-{name}", seed=seed),
+        )
+        for seed, name in enumerate(tiny_domains(), 1)
+    ]
+    before = [hash_checkpoint(expert.folder) for expert in experts]
+
+    def once(places: _Places) -> StepResult:
+        return merge.merge(
+            MergeContext(
+                base=base, experts=experts, output=places.output, scratch=places.scratch, seed=1, progress=_quiet
+            )
+        )
+
+    _check_twice(once, folder, base)
+    after = [hash_checkpoint(expert.folder) for expert in experts]
+    require(after == before, "the merge changed an expert", "write to output only")
 
 
 def check_probe(probe: Probe, folder: Path, *, scores: bool = False) -> None:

@@ -3,18 +3,24 @@
 from harness.weights.differences import EditSummary, edit_summary
 from harness.weights.folder import WeightFolder
 from harness.weights.linear import linear_combination
+from harness.weights.merging import EditMerge, merge_edits, merge_linear
 from harness.weights.patch import patched_copy, write_patched
 from harness.weights.same_model import check_same_tensors, check_same_tokenizer, check_stored_once
 from harness.weights.scores import Formula, Scores
 from harness.weights.selection import Selection, select_highest, select_share
+from harness.weights.sparsity import LargestMagnitudes, RandomDrop, Sparsity
 from harness.weights.stream import Chunk, Stream
 
 __all__ = [
     "Chunk",
+    "EditMerge",
     "EditSummary",
     "Formula",
+    "LargestMagnitudes",
+    "RandomDrop",
     "Scores",
     "Selection",
+    "Sparsity",
     "Stream",
     "WeightFolder",
     "check_same_tensors",
@@ -22,6 +28,8 @@ __all__ = [
     "check_stored_once",
     "edit_summary",
     "linear_combination",
+    "merge_edits",
+    "merge_linear",
     "patched_copy",
     "select_highest",
     "select_share",

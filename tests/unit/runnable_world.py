@@ -16,6 +16,8 @@ from harness import (
     Domain,
     DomainSpec,
     EvaluationTask,
+    Merge,
+    MergeSpec,
     ModelSpec,
     NoConfig,
     Probe,
@@ -170,6 +172,21 @@ def registry_of(world: World, **needs: frozenset[str]) -> Registry:
             write_model(context.output, read_model(context.peak_checkpoint))
             return StepResult(report={"lineage": [entry.label for entry in context.lineage], "loss": float("nan")})
 
+    class Join(Merge):
+        def __init__(self, config):
+            self.config = config
+
+        def merge(self, context):
+            world.seeds.append(("join", context.seed))
+            base = read_model(context.base)
+            experts = [read_model(expert.folder) for expert in context.experts]
+            names = sorted({name for counts in experts for name in counts})
+            write_model(
+                context.output, {n: base.get(n, 0) + sum(e.get(n, 0) - base.get(n, 0) for e in experts) for n in names}
+            )
+            told = [[expert.name, expert.weight, list(expert.domains)] for expert in context.experts]
+            return StepResult(report={"experts": told})
+
     class Count(Probe):
         def __init__(self, config):
             self.config = config
@@ -201,6 +218,10 @@ def registry_of(world: World, **needs: frozenset[str]) -> Registry:
         def harness_recoveries(self):
             yield RecoverySpec(name="repeat", summary="-", load=Repeat, trains=True)
             yield RecoverySpec(name="undo", summary="-", load=Undo)
+
+        @hookimpl
+        def harness_merges(self):
+            yield MergeSpec(name="join", summary="-", load=Join)
 
         @hookimpl
         def harness_probes(self):
