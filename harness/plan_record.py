@@ -13,6 +13,7 @@ from harness.nodes import (
     DomainUse,
     EvaluateNode,
     EvaluationSettings,
+    MergeNode,
     MethodPlan,
     Node,
     Plan,
@@ -26,10 +27,12 @@ _NODES: dict[str, type[Node]] = {
     "base": BaseNode,
     "train": TrainNode,
     "recover": RecoverNode,
+    "merge": MergeNode,
     "evaluate": EvaluateNode,
     "probe": ProbeNode,
 }
-_PLUGINS = ("model", "algorithm", "recovery", "probe", "training")
+_PLUGINS = ("model", "algorithm", "recovery", "merge", "probe", "training")
+_TUPLES = ("parents", "earlier", "experts", "weights", "trained")
 
 
 def read_plan(path: Path) -> Plan:
@@ -65,7 +68,7 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
 
 def _node(data: Mapping[str, Any]) -> Node:
     fields = dict(data) | {name: _plugin(data[name]) for name in _PLUGINS if data.get(name) is not None}
-    fields |= {name: tuple(data[name]) for name in ("parents", "earlier") if name in data}
+    fields |= {name: tuple(data[name]) for name in _TUPLES if name in data}
     if "settings" in data:
         fields["settings"] = EvaluationSettings(**data["settings"])
     return _NODES[data["kind"]](**fields)

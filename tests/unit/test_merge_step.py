@@ -14,6 +14,7 @@ from harness.leaderboard_build import build_leaderboard, definition
 from harness.nodes import MergeNode, RecoverNode, TrainNode
 from harness.plan import plan_to_json
 from harness.plan_cost import cost_of
+from harness.plan_record import plan_from_json
 from harness.preconditions import plugins_of
 from harness.protocol import MergeStep, load_protocol
 from harness.protocol.schema import protocol_schema
@@ -185,11 +186,12 @@ def test_the_tree_shows_merged_experts_that_are_no_rows(bench_of, capsys):
     assert "= merged" in labels[places[-1] + 1]
 
 
-def test_the_plan_is_plain_data(bench_of):
+def test_the_plan_is_plain_data_and_is_read_back(bench_of):
     bench = bench_of()
     told = json.loads(json.dumps(plan_to_json(bench.plan)))
     [merge, _] = [node for node in told["nodes"] if node["kind"] == "merge"]
     assert (merge["experts"], merge["weights"], merge["trained"]) == (["expert-a", "expert-b"], [1.0, 1.0], ["a", "b"])
+    assert plan_from_json(told).nodes == bench.plan.nodes
 
 
 # ------------------------------------------------------------------------------------------------------ the run
