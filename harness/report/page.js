@@ -2,7 +2,7 @@
 // Every table gets a button in each header: a click, Enter or Space sorts by its column, a second one turns the order.
 (() => {
   const MISSING = "–";
-  const NUMBER = /^[+−-]?[\d,]*\.?\d+/;
+  const NUMBER = /^[+−-]?[\d,]*\.?\d+(e[+-]?\d+)?/;
 
   const textOf = (row, index) => row.cells[index].textContent.trim();
   const numberOf = (text) => {

@@ -40,7 +40,7 @@ FIGURES: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
 )
 MOST_OPEN_ROWS = 12
 """Longer tables of numbers are folded away below their figure."""
-_NUMBER = re.compile(r"[+−]?\d[\d,.]*(?: \[[^\]]*\])?$|–?$")
+_NUMBER = re.compile(r"[+−]?\d[\d,.]*(?:e[+-]?\d+)?(?: \[[^\]]*\])?$|–?$")
 _CODE = re.compile(r"`([^`]+)`")
 LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
 

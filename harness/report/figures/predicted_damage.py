@@ -136,7 +136,7 @@ def predicted_damage(record: RunRecord) -> Figure | Absent:
                     str(point.seed),
                     str(point.step),
                     point.domain,
-                    f"{point.predicted:.4f}".replace("-", "−"),
+                    _short(point.predicted),
                     number(point.measured, 2),
                 )
                 for point in points
@@ -159,6 +159,11 @@ def _ranks(values: Sequence[float]) -> list[float]:
     return [
         sum(other < value for other in values) + (sum(other == value for other in values) - 1) / 2 for value in values
     ]
+
+
+def _short(value: float) -> str:
+    text = f"{value:.4g}"
+    return f"−{text[1:]}" if text.startswith("-") else text
 
 
 def _row(point: Prediction) -> Row:

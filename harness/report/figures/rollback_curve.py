@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Literal
 
 import altair as alt
 
@@ -17,6 +18,8 @@ from harness.statistics import Estimate, estimate
 from harness.tables.layout import MISSING, TextTable, interval, number
 
 RANDOM = "random"
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
+"""Where the names of what a curve is compared with stand: apart, since the two may have the same score."""
 TARGET, AVERAGE = "target", "average of all domains"
 
 
@@ -38,13 +41,13 @@ def rollback_curve(record: RunRecord) -> Figure | Absent:
     kept = [kind for kind in REFERENCES if any(point.kind == kind for point in points)]
     references = f"; dashed: the {' and the '.join(kept)} checkpoint" if kept else ""
     best = max(of_target, key=lambda row: row["score"])
+    over = f"Mean over {len(seeds)} seeds" if len(seeds) > 1 else "One seed"
     return Figure(
         name=name,
         title=title,
         caption=(
             "Score of the target domain, and average of all, of models with a fraction of the coordinates set back; "
-            f"the horizontal axis is logarithmic{references}. {'Mean over' if len(seeds) > 1 else 'One'} "
-            f"{'seeds' if len(seeds) > 1 else 'seed'} {listed(list(map(str, seeds)))}. "
+            f"the horizontal axis is logarithmic{references}. {over} ({listed(list(map(str, seeds)))}). "
             + (
                 f"Grey: random choices, their mean and their whole range, {draws} in all."
                 if draws
@@ -120,15 +123,21 @@ def _chart(rows: list[Row], kinds: list[str], layout: Layout) -> alt.TopLevelMix
     )
     dash = alt.StrokeDash("kind:N", title="chosen by", scale=alt.Scale(domain=names, range=dashes(len(names))))
     score = alt.Y("score:Q", title="score", scale=alt.Scale(zero=False))
+    width = 390 if layout == "wide" else 275
     base = alt.Chart().transform_filter("datum.fraction > 0")
     beside = alt.Chart().transform_filter("datum.fraction === null")
     layered = alt.layer(
         beside.mark_rule(strokeDash=[4, 3]).encode(y=score, description="tip:N"),
-        beside.mark_text(align="left", baseline="bottom").encode(x=alt.value(4), y=score, text="kind:N"),
+        *(
+            beside.mark_text(align=side, baseline="bottom")
+            .transform_filter(alt.FieldEqualPredicate(field="kind", equal=kind))
+            .encode(x=alt.value(place), y=score, text="kind:N")
+            for kind, side, place in zip(REFERENCES, _SIDES, (4, width - 4), strict=True)
+        ),
         base.mark_area(opacity=0.2).encode(x=across, y="low:Q", y2="high:Q", color=colour),
         base.mark_line(strokeWidth=2).encode(x=across, y=score, color=colour, strokeDash=dash),
         base.mark_point(filled=True, size=60, opacity=1).encode(x=across, y=score, color=colour, description="tip:N"),
-    ).properties(width=390 if layout == "wide" else 275, height=200)
+    ).properties(width=width, height=200)
     drawn = [row | {"panel": f"{row['panel']}, {row['measure']}"} for row in rows]
     facet = alt.Facet("panel:N", sort=panels, title=None)
     return layered.facet(facet=facet, columns=2 if layout == "wide" else 1, data=data(drawn))
