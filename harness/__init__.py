@@ -10,13 +10,11 @@ from harness.hookspecs import hookimpl
 from harness.interfaces import (
     Algorithm,
     BaseModel,
-    Config,
     Cost,
     Domain,
     Engine,
     EvaluationTask,
     LineageEntry,
-    NoConfig,
     NodeRequest,
     Probe,
     ProbeContext,
@@ -32,6 +30,7 @@ from harness.interfaces import (
     TrainingDomain,
 )
 from harness.merge_interface import Expert, Merge, MergeContext
+from harness.plugin_config import Config, NoConfig
 from harness.reward_scoring import Scoring, score_rewards, score_together
 from harness.reward_use import RewardUse
 from harness.specs import (

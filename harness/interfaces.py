@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pydantic import BaseModel as PydanticModel
-from pydantic import ConfigDict
-
 from harness.hub_source import TakesFromHub
 
 if TYPE_CHECKING:
@@ -22,30 +19,6 @@ if TYPE_CHECKING:
 
     from harness.leaderboard import Leaderboard
     from harness.shared_results import Shared
-    from harness.workload import Workload
-
-
-class Config(PydanticModel):
-    """The base of a plugin's config: unknown keys are refused, values are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-    def workload(self) -> Workload | None:
-        """Returns what a training or recovery with this config does at most, for `harness plan`; None where the config
-        does not tell. Nothing is read or imported for it that is heavy."""
-        return None
-
-    def fault_in_method(self, labels: Sequence[str], peak: int) -> tuple[str, str, str] | None:
-        """Returns what is wrong with this config of a recovery at its place in a method: the key, a message and a hint;
-        None where nothing is. Asked when the protocol is read.
-
-        labels: of the checkpoints before it, base first, as in a lineage; peak: the place of the target's among them.
-        """
-        return None
-
-
-class NoConfig(Config):
-    """The config of a plugin that has nothing to set."""
 
 
 # --------------------------------------------------------------------------------------------- base models

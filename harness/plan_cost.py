@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from harness.interfaces import Config
 from harness.nodes import EvaluateNode, MergeNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
+from harness.plugin_config import Config
 from harness.protocol.faults import validate
 from harness.registry import Registry
 from harness.workload import Workload

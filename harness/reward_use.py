@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import BaseModel, Field, PrivateAttr, model_validator
 
 from harness.errors import PluginError
-from harness.interfaces import Config, Reward
+from harness.interfaces import Reward
+from harness.plugin_config import Config
 
 
 class RewardUse(Config):

@@ -16,7 +16,7 @@ from harness.errors import PluginError
 
 Need = Literal["gpu", "network", "executes-code"]
 NEEDS: frozenset[str] = frozenset({"gpu", "network", "executes-code"})
-NO_CONFIG = "harness.interfaces:NoConfig"
+NO_CONFIG = "harness.plugin_config:NoConfig"
 
 
 @dataclass(frozen=True, kw_only=True)

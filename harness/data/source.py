@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.errors import UsageError
 from harness.hub_source import HubSource
-from harness.interfaces import Config
+from harness.plugin_config import Config
 
 
 class DataSource(Config):

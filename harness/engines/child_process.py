@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.child_process import run_child
-from harness.interfaces import Engine, NoConfig, NodeRequest
+from harness.interfaces import Engine, NodeRequest
+from harness.plugin_config import NoConfig
 
 
 class ChildProcess(Engine):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.interfaces import Engine, NoConfig, NodeRequest
+from harness.interfaces import Engine, NodeRequest
+from harness.plugin_config import NoConfig
 
 
 class Local(Engine):

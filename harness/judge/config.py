@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from harness.interfaces import Config
+from harness.plugin_config import Config
 
 RUBRIC = """\
 Judge how well an answer serves the request below.

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from harness.interfaces import Config
+from harness.plugin_config import Config
 from harness.specs import Need
 
 DEFAULT_MODEL = "pretrained"

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel as PydanticModel
 from pydantic import ValidationError
 
-from harness.interfaces import Config
 from harness.nodes import PluginUse
+from harness.plugin_config import Config
 from harness.protocol.data import MergeStep, RecoverStep, Step, TrainStep
 from harness.protocol.faults import Faults, describe, fields_of, near_match, validate
 from harness.protocol.merging import MergeReader

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from harness.interfaces import Config
+from harness.plugin_config import Config
 
 OutcomeKind = Literal["ok", "sandbox-error", "timeout", "compile-error", "runtime-error"]
 Tier = Literal["auto", "bubblewrap", "monty", "subprocess"]

@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from harness.interfaces import NoConfig, TableFormat
+from harness.interfaces import TableFormat
 from harness.leaderboard import Leaderboard, Row
+from harness.plugin_config import NoConfig
 from harness.published import PublishedTable
 from harness.statistics import Estimate
 

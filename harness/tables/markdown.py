@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from harness.interfaces import NoConfig, TableFormat
+from harness.interfaces import TableFormat
 from harness.leaderboard import Leaderboard
+from harness.plugin_config import NoConfig
 from harness.tables.layout import TextTable, text_tables
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#$&])")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.interfaces import NoConfig, TableFormat
+from harness.interfaces import TableFormat
 from harness.leaderboard import Leaderboard
+from harness.plugin_config import NoConfig
 
 
 class JsonRecord(TableFormat):

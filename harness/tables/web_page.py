@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 
-from harness.interfaces import NoConfig, TableFormat
+from harness.interfaces import TableFormat
 from harness.leaderboard import Leaderboard
+from harness.plugin_config import NoConfig
 from harness.tables.display_table import display_table
 from harness.tables.layout import text_tables
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.interfaces import Config
+from harness.plugin_config import Config
 from harness.training.lora import LoRASettings
 from harness.training.trl_fields import config_fields
 from harness.training.workload import policy_gradient_workload

@@ -12,7 +12,8 @@ from harness import StepFailed, UsageError
 from harness.cli import exec_node, run
 from harness.cli.session import Session
 from harness.engines.child_process import ChildProcess
-from harness.interfaces import NoConfig, NodeRequest
+from harness.interfaces import NodeRequest
+from harness.plugin_config import NoConfig
 from harness.process_environment import prepare_process
 
 
