@@ -8,6 +8,7 @@ from fake_run import fill, make_plan, put
 from harness.leaderboard import Leaderboard
 from harness.leaderboard_build import build_leaderboard
 from harness.plan import plan_to_json
+from harness.report.figure import Figure
 from harness.report.record import ProbeRows, RunRecord, RunState, StepReport
 from harness.run_folder import RunFolder
 from harness.scores import collect_scores, write_scores
@@ -139,3 +140,13 @@ def write_run(root, *, without=(), finished=True, stopped="", report=None):
         (folder.path / "leaderboard.json").write_text(leaderboard.to_json())
         folder.tables_written(sum(store.has(key) for key in plan.nodes))
     return folder.path
+
+
+def record_of(leaderboard, **changes):
+    return RunRecord(leaderboard=leaderboard, protocol="", provenance={}, **changes)
+
+
+def cells(figure):
+    """Returns the rows of a figure's numbers by their first cell."""
+    assert isinstance(figure, Figure)
+    return {row[0]: row[1:] for row in figure.numbers.rows}
