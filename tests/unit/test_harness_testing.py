@@ -1,5 +1,6 @@
 """The pytest plugin for plugin authors, in a project of theirs."""
 
+import datasets  # noqa: F401  # pytester forgets what a run has imported, and numpy loads once a process only
 import pytest
 
 pytest_plugins = ["pytester"]
