@@ -180,11 +180,14 @@ def test_without_the_network_a_single_file_of_the_hub_is_told(monkeypatch, tmp_p
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(UsageError) as raised:
         load_problems(TRAINING["simplerl"])
-    assert raised.value.where == "hkust-nlp/SimpleRL-Zoo-Data/simplelr_qwen_level3to5/train.parquet (main)"
-    assert "data_files" in raised.value.hint
+    assert raised.value.where == "data set hkust-nlp/SimpleRL-Zoo-Data at main"
+    assert "is not in the cache" in raised.value.message
+    assert "harness prefetch" in raised.value.hint
+    assert "local files" in raised.value.hint
 
 
 @pytest.mark.parametrize(

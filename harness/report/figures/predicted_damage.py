@@ -97,7 +97,7 @@ def _scores(record: RunRecord) -> dict[tuple[str, int, int, str], tuple[str, flo
 
 def predicted_damage(record: RunRecord) -> Figure | Absent:
     """Returns the figure; absent where no probe predicts, or nothing was scored on both sides of a predicted step."""
-    name, title = "predicted-damage", "Predicted damage"
+    name, title = "damage-against-prediction", "Predicted damage"
     points = list(predictions(record))
     if not points:
         reason = (

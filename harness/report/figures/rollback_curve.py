@@ -25,7 +25,7 @@ TARGET, AVERAGE = "target", "average of all domains"
 
 def rollback_curve(record: RunRecord) -> Figure | Absent:
     """Returns the figure; absent where no probe measured a curve."""
-    name, title = "rollback-curve", "Rollback curve"
+    name, title = "rollback-by-fraction", "Rollback curve"
     points = list(curve_points(record))
     if all(point.fraction is None for point in points):
         reason = (
