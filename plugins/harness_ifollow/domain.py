@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
+from harness.data import HubSource
 from harness_ifollow.config import HeldOutTable, InstructionFollowingConfig
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class InstructionFollowing(Domain):
 
     def fingerprint(self) -> str:
         return f"instruction-following/1 {self.config.fingerprint()} | {self.config.test.fingerprint()}"
+
+    def hub_sources(self) -> Sequence[HubSource]:
+        return [*self.config.hub_sources(), *self.config.test.hub_sources()]
 
     def training_data(self, seed: int) -> Dataset:
         """Returns `prompt`, `instruction_id_list`, `kwargs` (JSON text) and `thinks`; the same for every seed."""

@@ -191,3 +191,13 @@ def test_the_tables_default_to_the_data_sets_that_the_readme_names():
     )
     assert (items.dataset, items.subset, items.split) == ("google/IFEval", None, "train")
     assert list(items.columns()) == list(IFEVAL_COLUMNS.values())
+
+
+def test_what_is_taken_of_the_hub_is_named_so_that_it_can_be_pinned():
+    taken = InstructionFollowing(InstructionFollowingConfig(revision="a" * 40)).hub_sources()
+    assert [(source.name, source.pinned) for source in taken] == [
+        ("nvidia/Llama-Nemotron-Post-Training-Dataset", True),
+        ("google/IFEval", False),
+    ]
+    local = InstructionFollowingConfig(data_files=(NEMOTRON,), test=HeldOutTable(data_files=(IFEVAL,)))
+    assert list(InstructionFollowing(local).hub_sources()) == []
