@@ -33,6 +33,7 @@ DISTRIBUTION = "mdrl-harness"
 KEYED_SOURCE = (
     "interfaces.py",
     "merge_interface.py",
+    "ranks.py",
     "reward_use.py",
     "reward_scoring.py",
     "data",

@@ -37,11 +37,12 @@ def exec_node(
 
     from harness.execution import Executor
     from harness.execution.executor import silent
-    from harness.execution.launching import is_first_rank, rank_folder
+    from harness.execution.launching import rank_folder
     from harness.plan import make_plan
     from harness.preconditions import check_needs, check_writable
     from harness.progress import PlainReporter
     from harness.protocol import find_protocol, load_protocol
+    from harness.ranks import rank
     from harness.store import Store
 
     registry = session_of(context).registry
@@ -56,12 +57,12 @@ def exec_node(
     reporter.name(node.label)
     store = Store(root / "store", waiting=lambda waited: reporter.note(f"waiting: another process is making {waited}"))
     executor = Executor(plan, registry, store, command=lambda _: [sys.executable, "-m", "harness", *sys.argv[1:]])
-    rank = rank_folder()
+    folder = rank_folder()
     with told_to_a_person():
-        if rank is None:
+        if folder is None:
             executor.execute(node.key, reporter.progress)
         else:
-            executor.execute_rank(node.key, rank, reporter.progress if is_first_rank() else silent)
+            executor.execute_rank(node.key, folder, silent if rank() else reporter.progress)
 
 
 def find_node(plan: Plan, key: str) -> Node:

@@ -16,7 +16,7 @@ from harness.checkpoint import check_checkpoint
 from harness.checkpoint_forms import check_kept
 from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution.json_data import write_json
-from harness.execution.launching import is_first_rank, launch
+from harness.execution.launching import launch
 from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
 from harness.execution.probe_scores import ProbeScores
 from harness.execution.seeds import named_seed
@@ -43,6 +43,7 @@ from harness.nodes import (
     RecoverNode,
     TrainNode,
 )
+from harness.ranks import rank
 from harness.specs import ProbeSpec
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ class Executor:
 
         Of several ranks only the first does: the others have left nothing.
         """
-        if not is_first_rank():
+        if rank() > 0:
             return
         try:
             (check_kept if registered.kind == "algorithm" else check_checkpoint)(folder / "model")

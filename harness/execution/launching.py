@@ -46,8 +46,3 @@ def rank_folder() -> Path | None:
         return None
     end_with(os.getppid())
     return Path(folder)
-
-
-def is_first_rank() -> bool:
-    """Returns whether this process is the only one or rank 0 of several: the one that writes and reports."""
-    return int(os.environ.get("RANK", "0")) == 0

@@ -13,7 +13,8 @@ from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from harness.atomic_file import sync
-from harness.training.processes import gathered, rank
+from harness.ranks import rank
+from harness.training.processes import gathered
 from harness.training.rewards import RewardRouter
 
 _MARKER = "COMPLETE.json"

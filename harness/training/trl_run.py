@@ -17,9 +17,10 @@ from trl import GRPOTrainer
 from harness.completions import opens_thinking
 from harness.errors import StepFailed
 from harness.interfaces import Cost, Progress, StepResult, TrainingContext, TrainingDomain
+from harness.ranks import world_size
 from harness.training.config import OnPolicyConfig
 from harness.training.endings import Endings, generation_settings
-from harness.training.processes import gathered, world_size
+from harness.training.processes import gathered
 from harness.training.prompts import ordered_prompts
 from harness.training.resume import CompleteCheckpoints, keep_metrics_until, newest_complete
 from harness.training.reward_record import RewardRecord
