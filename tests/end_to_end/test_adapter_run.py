@@ -1,15 +1,12 @@
 """A run whose trainings are kept as adapters gives what the same run with whole models gives, number for number."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
+from command import harness
 from safetensors.torch import load_file
 
-ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 PROTOCOL = """\
 schema: 1
 name: lora-OUTPUT
@@ -24,19 +21,6 @@ methods:
   rollback: [math, cw, {recover: math, with: rollback, fraction: 0.2, score: fisher, completions: 8}]
 probes: [{use: edit-sparsity}]
 """
-
-
-def harness(*arguments, expect=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-    )
-    assert done.returncode == expect, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,11 @@
 """The packaged protocol `smoke` through the real TRL and lm-eval: run, run again, look, export, and bad input to it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import harness
 from safetensors.torch import load_file
-
-ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-
-
-def harness(*arguments, expect=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-    )
-    assert done.returncode == expect, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
