@@ -64,6 +64,11 @@ def harness_protocols() -> Iterator[ProtocolSpec]:
         path=here / "lab-pairs.yaml",
     )
     yield ProtocolSpec(
+        name="lab-mechanism",
+        summary="Probes of the lab's trainings, and what rollbacks of growing size bring back",
+        path=here / "lab-mechanism.yaml",
+    )
+    yield ProtocolSpec(
         name="smoke",
         summary="Every part of the lab once, in under a minute; its scores mean nothing",
         path=here / "smoke.yaml",
