@@ -11,11 +11,10 @@ import typer
 
 from harness.cli.selection import ProtocolArgument, RunsOption, SeedsOption, seeds_from
 from harness.cli.session import runs_folder, session_of
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.nodes import Plan
     from harness.prediction.matrix import PairPrediction
-    from harness.prediction.observed import ObservedPair
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +30,10 @@ def predict(
     seeds: SeedsOption = None,
     at: Annotated[
         Path | None, typer.Option("--at", metavar="CHECKPOINT", help="A model folder in place of the base model.")
+    ] = None,
+    along: Annotated[
+        str | None,
+        typer.Option("--along", metavar="METHOD", help="Before each training of this method of the run to check."),
     ] = None,
     completions: Annotated[
         int, typer.Option("--completions", min=32, metavar="N", help="Sampled for each domain and seed.")
@@ -52,9 +55,7 @@ def predict(
     from harness.cli.console import terminal
     from harness.cli.prediction_view import prediction_to_json, print_prediction
     from harness.cli.run_folder import find_run_folder
-    from harness.errors import UsageError
     from harness.plan import make_plan
-    from harness.prediction.observed import observed_pairs
     from harness.prediction.order import advised_order
     from harness.prediction.paces import paces_of
     from harness.protocol import find_protocol, load_protocol
@@ -65,28 +66,26 @@ def predict(
     if len(plan.domains) < 2:
         raise UsageError("a prediction needs two domains or more", where=str(path))
     paces_of(plan)
+    _one_place(at, along, check)
     run = find_run_folder(check, runs_folder(runs)) if check is not None else None
-    observed = [] if run is None else [pair for pair in observed_pairs(run) if _is_meant(pair, plan, at)]
-    if run is not None and not observed:
-        raise UsageError(
-            "the run has no training of one domain from the base with a seed of this prediction",
-            where=str(run),
-            hint="--seeds chooses the seeds; --at CHECKPOINT predicts for trainings that start elsewhere",
-        )
     from harness.prediction.work import PredictionWork
 
     work = PredictionWork(
         plan,
         registry,
-        at=at,
+        run=run,
         completions=completions,
         horizon=horizon,
         tell=lambda text: typer.echo(text, err=True),
     )
-    predictions = work.predictions(keep=run is not None)
-    pairs = [pair for prediction in predictions.values() for pair in prediction.pairs]
-    order = advised_order(list(plan.domains), mean_damage(pairs))
-    checked, agreed = work.check(predictions, observed, run) if run is not None else ([], [])
+    starts = work.starts(at=at, along=along)
+    observed = work.observed(starts)
+    predicted = work.predictions(starts)
+    predictions = list(predicted.values())
+    order: tuple[str, ...] = ()
+    if along is None:
+        order = advised_order(list(plan.domains), mean_damage([pair for one in predictions for pair in one.pairs]))
+    checked, agreed = work.check(predicted, observed) if run is not None else ([], [])
     if as_json:
         typer.echo(
             json.dumps(
@@ -97,10 +96,11 @@ def predict(
     print_prediction(terminal(), plan.protocol, predictions, order=order, checked=checked, agreed=agreed)
 
 
-def _is_meant(pair: ObservedPair, plan: Plan, at: Path | None) -> bool:
-    """Returns whether the prediction speaks of what was observed: with --at, of a start other than the base too."""
-    known = pair.trained in plan.domains and pair.harmed in plan.domains and pair.seed in plan.seeds
-    return known and (at is not None or pair.from_base)
+def _one_place(at: Path | None, along: str | None, check: str | None) -> None:
+    if along is not None and at is not None:
+        raise UsageError("--at and --along both say where to predict", hint="leave one of them out")
+    if along is not None and check is None:
+        raise UsageError("--along needs the run whose method it is", where="--along", hint="name it with --check RUN")
 
 
 def mean_damage(pairs: Sequence[PairPrediction]) -> dict[tuple[str, str], float]:

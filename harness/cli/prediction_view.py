@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +19,18 @@ TERMS = ("damage", "first_order", "second_order", "gradient_cosine")
 
 def prediction_to_json(
     protocol: str,
-    predictions: Mapping[int, Prediction],
+    predictions: Sequence[Prediction],
     *,
     order: Sequence[str],
     checked: Sequence[CheckedPair],
     agreed: Sequence[Agreement],
 ) -> dict[str, Any]:
-    """Returns all of it as JSON data; without a check, `check` is null."""
+    """Returns all of it as JSON data; without a check, `check` is null, without an advised order, `order` is empty."""
     return {
         "schema": 1,
         "protocol": protocol,
         "order": list(order),
-        "predictions": [asdict(prediction) for prediction in predictions.values()],
+        "predictions": [asdict(prediction) for prediction in predictions],
         "check": {
             "pairs": [{**asdict(one.pair), "predicted": dict(one.predicted)} for one in checked],
             "agreement": [asdict(one) for one in agreed],
@@ -43,21 +43,22 @@ def prediction_to_json(
 def print_prediction(
     console: Console,
     protocol: str,
-    predictions: Mapping[int, Prediction],
+    predictions: Sequence[Prediction],
     *,
     order: Sequence[str],
     checked: Sequence[CheckedPair],
     agreed: Sequence[Agreement],
 ) -> None:
-    """Prints the matrix over all seeds, the order, and the check where there is one."""
+    """Prints the matrix over all seeds and checkpoints, and the order and the check where there are."""
     from rich.text import Text
 
-    checkpoint = next(iter(predictions.values())).checkpoint
-    seeds = ", ".join(map(str, predictions))
-    console.print(Text(f"{protocol}: predicted at {checkpoint}, seeds {seeds}", style="bold"))
-    console.print(_matrix([pair for one in predictions.values() for pair in one.pairs]))
+    checkpoints = ", ".join(dict.fromkeys(one.checkpoint for one in predictions))
+    seeds = ", ".join(dict.fromkeys(str(one.seed) for one in predictions))
+    console.print(Text(f"{protocol}: predicted at {checkpoints}, seeds {seeds}", style="bold"))
+    console.print(_matrix([pair for one in predictions for pair in one.pairs]))
     console.print(Text("in percent of a standard deviation of the harmed domain's reward; damage is harm", style="dim"))
-    console.print(Text(f"advised order: {' → '.join(order)}"))
+    if order:
+        console.print(Text(f"advised order: {' → '.join(order)}"))
     if checked:
         console.print(Text("\nAgainst what happened", style="bold"))
         console.print(_observed(checked))

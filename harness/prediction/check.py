@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.prediction.agreement import Agreement, agreements
 from harness.prediction.matrix import Prediction
 from harness.prediction.observed import ObservedPair
+from harness.prediction.starts import Start
 
 Key = tuple[int, str, str]
 
@@ -27,29 +28,30 @@ PREDICTORS = ("predicted damage", "first order", "second order", "negative gradi
 
 
 def check(
-    predictions: Mapping[int, Prediction],
+    predictions: Mapping[Start, Prediction],
     observed: Sequence[ObservedPair],
     folder_of: Callable[[str], Path],
-    divergence: Callable[[ObservedPair, Path], float],
+    divergence: Callable[[ObservedPair, Start, Path], float],
 ) -> tuple[list[CheckedPair], list[Agreement]]:
     """Returns the pairs and the agreements of `PREDICTORS` over them.
 
-    predictions: by seed. folder_of: the model folder of a checkpoint's key. divergence: KL(before ‖ after) of a pair on
-    the harmed domain's prompts, handed the folder after it.
+    A pair belongs to the first start that fits it. folder_of: the model folder of a checkpoint's key. divergence:
+    KL(before ‖ after) of a pair on the harmed domain's prompts, handed the folder after it.
     """
     norms: dict[str, float] = {}
     pairs = []
     for one in observed:
-        of = {(p.trained, p.harmed): p for p in predictions[one.seed].pairs}[one.trained, one.harmed]
+        start = next(start for start in predictions if start.fits(one))
+        of = {(p.trained, p.harmed): p for p in predictions[start].pairs}[one.trained, one.harmed]
         if one.after not in norms:
-            norms[one.after] = _edit_norm(folder_of(one.before), folder_of(one.after))
+            norms[one.after] = _edit_norm(start.folder, folder_of(one.after))
         numbers = (
             of.damage,
             -of.first_order,
             -of.second_order,
             -of.gradient_cosine,
             norms[one.after],
-            divergence(one, folder_of(one.after)),
+            divergence(one, start, folder_of(one.after)),
         )
         pairs.append(CheckedPair(pair=one, predicted=dict(zip(PREDICTORS, numbers, strict=True))))
     truth = _means([(_key(one.pair), one.pair.damage) for one in pairs])

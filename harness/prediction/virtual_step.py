@@ -6,7 +6,7 @@ its gradient, and for each domain two vectors of as many fp32 numbers as it has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,15 +64,18 @@ def predict(
     completions: int,
     horizon: int = HORIZON,
     checkpoint: str = "base",
+    trained: Sequence[str] | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> tuple[Prediction, dict[str, DomainMeasure]]:
     """Returns the predicted damage of every ordered pair of `domains` at the model in `folder`, and what it is made of.
 
-    paces: of the trainings to come, by domain. completions: sampled a domain, whole groups of 8. progress: told how
-    many of how many parts are done, and of which domain. Raises StepFailed where a domain's completions get no reward.
+    paces: of the trainings to come, by domain. completions: sampled a domain, whole groups of 8. trained: only these
+    are trained, None for all. progress: told how many of how many parts are done, and of which domain. Raises
+    StepFailed where a domain's completions get no reward.
     """
     measures: dict[str, DomainMeasure] = {}
-    total = 2 * len(domains)
+    steps = list(domains) if trained is None else list(trained)
+    total = len(domains) + len(steps)
     for done, (name, domain) in enumerate(domains.items()):
         progress(done, total, name)
         measures[name] = measure_domain(
@@ -81,11 +84,11 @@ def predict(
     model = _model(folder)
     before = {name: log_probabilities(model, measure.samples) for name, measure in measures.items()}
     pairs: list[PairPrediction] = []
-    for done, (trained, source) in enumerate(measures.items(), start=len(domains)):
-        progress(done, total, trained)
-        pace = paces[trained]
+    for done, step in enumerate(steps, start=len(domains)):
+        progress(done, total, step)
+        source, pace = measures[step], paces[step]
         edit = source.direction * (pace.learning_rate * min(pace.steps, horizon))
-        others = [name for name in measures if name != trained]
+        others = [name for name in measures if name != step]
         there, back = (_ratios(model, sign * edit, measures, before, others) for sign in (1.0, -1.0))
         for name in others:
             harmed = measures[name]
@@ -94,7 +97,7 @@ def predict(
             second = float(((there[name] + back[name] - 2) * harmed.advantages).mean()) / 2 * scale
             pairs.append(
                 PairPrediction(
-                    trained=trained,
+                    trained=step,
                     harmed=name,
                     damage=-(first + second),
                     first_order=first,

@@ -1,23 +1,25 @@
-"""A plan's prediction, seed by seed, and its check against a run: where models and stores are at hand."""
+"""A plan's prediction, start by start, and its check against a run: where models and stores are at hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.checkpoint import check_checkpoint
-from harness.checkpoint_forms import form_of
+from harness.checkpoint import check_checkpoint, hash_checkpoint
 from harness.errors import UsageError
-from harness.execution.parts import LazyDomains, Parts
+from harness.execution.parts import LazyDomains, Parts, checkpoint_folder
 from harness.nodes import BaseNode, Plan
+from harness.plan_record import read_plan
 from harness.prediction.agreement import Agreement
 from harness.prediction.check import CheckedPair, check
 from harness.prediction.matrix import Prediction
-from harness.prediction.observed import ObservedPair
+from harness.prediction.observed import ObservedPair, observed_pairs
 from harness.prediction.paces import paces_of
+from harness.prediction.starts import BASE, Start, starts_along
 from harness.prediction.virtual_step import HORIZON, DomainMeasure, kl_on, predict
+from harness.run_folder import PLAN
 from harness.store import Store
 
 if TYPE_CHECKING:
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 class PredictionWork:
     """Predicts for one plan.
 
-    at: a model folder in the place of the base model. horizon: None for the default. tell: hears how far it is. Raises
-    CheckpointError for a folder that holds no whole model.
+    run: the finished run that the prediction is to be held against, None for none. horizon: None for the default. tell:
+    hears how far it is. Raises UsageError where the run's plan cannot be read.
     """
 
     def __init__(
@@ -36,75 +38,107 @@ class PredictionWork:
         plan: Plan,
         registry: Registry,
         *,
-        at: Path | None,
+        run: Path | None,
         completions: int,
         horizon: int | None,
         tell: Callable[[str], None],
     ) -> None:
-        if at is not None:
-            check_checkpoint(at)
         self._plan = plan
+        self._registry = registry
         self._parts = Parts(registry)
-        self._at = at
+        self._run = run
+        self._ran = read_plan(run / PLAN) if run is not None else plan
         self._completions = completions
         self._horizon = HORIZON if horizon is None else horizon
         self._tell = tell
-        self._measures: dict[int, dict[str, DomainMeasure]] = {}
+        self._measures: dict[Start, dict[str, DomainMeasure]] = {}
 
-    @cached_property
-    def folder(self) -> Path:
-        """The model folder that is predicted at."""
-        if self._at is not None:
-            return self._at
-        return self._parts.base_folder(next(node for node in self._plan.nodes.values() if isinstance(node, BaseNode)))
+    def starts(self, *, at: Path | None = None, along: str | None = None) -> tuple[Start, ...]:
+        """Returns where to predict: at the base model with each seed, at the model folder `at`, or before each training
+        of the run's method `along`.
 
-    def predictions(self, *, keep: bool = False) -> dict[int, Prediction]:
-        """Returns the prediction of each seed of the plan. keep: holds what a check needs of it, in memory."""
+        Raises CheckpointError for a folder that holds no whole model, UsageError for a method that the run has not.
+        """
+        if along is not None:
+            return starts_along(along, self._ran, self._plan.seeds, self._folder_of)
+        if at is not None:
+            check_checkpoint(at)
+            return tuple(Start(seed=seed, name=str(at), folder=at) for seed in self._plan.seeds)
+        folder = self._base(self._plan)
+        return tuple(Start(seed=seed, name=BASE, folder=folder) for seed in self._plan.seeds)
+
+    def observed(self, starts: Sequence[Start]) -> list[ObservedPair]:
+        """Returns what the run shows of the plan's domains, trained from one of the `starts`.
+
+        A start is known again by its weights. Raises UsageError where there is nothing such.
+        """
+        if self._run is None:
+            return []
+        digest = cache(lambda key: hash_checkpoint(self._folder_of(key)))
+        given = {start: hash_checkpoint(start.folder) for start in starts if start.after is None and start.name != BASE}
+
+        def begins(pair: ObservedPair, start: Start) -> bool:
+            if start.after is not None:
+                return True
+            return pair.from_base if start.name == BASE else digest(pair.before) == given[start]
+
+        found = [
+            pair
+            for pair in observed_pairs(self._run)
+            if pair.trained in self._plan.domains
+            and pair.harmed in self._plan.domains
+            and any(start.fits(pair) and begins(pair, start) for start in starts)
+        ]
+        if not found:
+            raise UsageError(
+                f"the run has no training of one domain from {starts[0].name} with a seed of this prediction",
+                where=str(self._run),
+                hint="--seeds chooses the seeds; --at CHECKPOINT predicts for trainings that start there, and "
+                "--along METHOD for each training of a method",
+            )
+        return found
+
+    def predictions(self, starts: Sequence[Start]) -> dict[Start, Prediction]:
+        """Returns the prediction at each start. What a check needs of it is held in memory where there is a run."""
         domains = LazyDomains(self._plan.domains, self._parts)
         paces = paces_of(self._plan)
         found = {}
-        for seed in self._plan.seeds:
-            found[seed], measures = predict(
-                self.folder,
+        for start in starts:
+            found[start], measures = predict(
+                start.folder,
                 domains,
                 paces,
-                seed=seed,
+                seed=start.seed,
                 completions=self._completions,
                 horizon=self._horizon,
-                checkpoint="base" if self._at is None else str(self._at),
-                progress=lambda done, total, name, seed=seed: self._tell(  # type: ignore[misc]
-                    f"seed {seed}: {done} of {total}{f', {name}' if name else ''}"
+                checkpoint=start.name,
+                trained=start.trained,
+                progress=lambda done, total, name, start=start: self._tell(  # type: ignore[misc]
+                    f"seed {start.seed}, {start.name}: {done} of {total}{f', {name}' if name else ''}"
                 ),
             )
-            if keep:
-                self._measures[seed] = {name: one.without_gradients() for name, one in measures.items()}
+            if self._run is not None:
+                self._measures[start] = {name: one.without_gradients() for name, one in measures.items()}
         return found
 
     def check(
-        self, predictions: Mapping[int, Prediction], observed: Sequence[ObservedPair], run: Path
+        self, predictions: Mapping[Start, Prediction], observed: Sequence[ObservedPair]
     ) -> tuple[list[CheckedPair], list[Agreement]]:
         """Returns the observed pairs with what was predicted, and how well each predictor ordered them.
 
-        The predictions were made with `keep`. Raises UsageError where the store beside the run lacks a checkpoint.
+        Raises StepFailed where the store beside the run lacks a checkpoint.
         """
-        store = Store(run.resolve().parent / "store")
 
-        def folder_of(key: str, *, base: bool = False) -> Path:
-            if base and self._at is None:
-                return self.folder
-            stored = store.path(key) / "model"
-            if not store.has(key) or form_of(stored) is not None:
-                raise UsageError(
-                    "the store does not hold this checkpoint as a whole model",
-                    where=str(store.path(key)),
-                    hint="edit norms and KL need it: run the protocol again, without lora",
-                )
-            return stored
-
-        bases = {pair.before for pair in observed if pair.from_base}
-
-        def divergence(pair: ObservedPair, after: Path) -> float:
+        def divergence(pair: ObservedPair, start: Start, after: Path) -> float:
             self._tell(f"KL on {pair.harmed} after {pair.trained}, seed {pair.seed}")
-            return kl_on(after, self._measures[pair.seed][pair.harmed], self.folder)
+            return kl_on(after, self._measures[start][pair.harmed], start.folder)
 
-        return check(predictions, observed, lambda key: folder_of(key, base=key in bases), divergence)
+        return check(predictions, observed, self._folder_of, divergence)
+
+    def _folder_of(self, key: str) -> Path:
+        assert self._run is not None
+        store = Store(self._run.resolve().parent / "store")
+        return checkpoint_folder(self._ran, key, store, self._registry, parts=self._parts)
+
+    def _base(self, plan: Plan) -> Path:
+        return self._parts.base_folder(next(node for node in plan.nodes.values() if isinstance(node, BaseNode)))

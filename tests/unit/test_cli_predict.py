@@ -1,6 +1,7 @@
 """`harness predict`: the matrix and the order of a packaged protocol, and its check against a run that it fits."""
 
 import json
+import shutil
 from itertools import permutations
 
 import pytest
@@ -59,17 +60,25 @@ def test_every_ordered_pair_and_the_order_that_they_advise_are_told():
     assert (prediction["seed"], prediction["checkpoint"], prediction["completions"]) == (0, "base", 64)
 
 
-def test_a_check_stands_beside_what_the_run_shows(registry, tmp_path):
+@pytest.fixture(scope="module")
+def run(registry, tmp_path_factory):
+    """The folder of a run of the first method of `smoke`, whose steps moved the weights at random."""
+    root = tmp_path_factory.mktemp("runs")
     plan = make_plan(load_protocol(find_protocol("smoke", registry), registry), registry)
-    run, store = tmp_path / "smoke-run", Store(tmp_path / "store")
-    run.mkdir()
-    base = load_base(plan, registry)
-    for key in plan.methods[0].lineage[1:]:
-        with store.writing(key) as folder:
-            nudged_checkpoint(base, folder / "model", seed=1, size=0.001)
-    (run / PLAN).write_text(json.dumps(plan_to_json(plan)))
-    (run / LEADERBOARD).write_text("{}")
-    write_scores(score_rows(plan, [0.5, 0.4, 0.1]), run / SCORES)
+    folder, store = root / "smoke-run", Store(root / "store")
+    folder.mkdir()
+    parent = load_base(plan, registry)
+    for seed, key in enumerate(plan.methods[0].lineage[1:]):
+        with store.writing(key) as writing:
+            nudged_checkpoint(parent, writing / "model", seed=seed, size=0.001)
+        parent = store.path(key) / "model"
+    (folder / PLAN).write_text(json.dumps(plan_to_json(plan)))
+    (folder / LEADERBOARD).write_text("{}")
+    write_scores(score_rows(plan, [0.5, 0.4, 0.1]), folder / SCORES)
+    return folder
+
+
+def test_a_check_stands_beside_what_the_run_shows(run):
     told = json.loads(invoke("smoke", "--completions", 32, "--json", "--check", run))
     [pair] = told["check"]["pairs"]  # only the first step starts from the base
     assert (pair["trained"], pair["harmed"], pair["damage"]) == ("math", "cw", pytest.approx(10.0))
@@ -81,6 +90,52 @@ def test_a_check_stands_beside_what_the_run_shows(registry, tmp_path):
     with pytest.raises(UsageError) as raised:
         invoke("smoke", "--seeds", 5, "--check", run)
     assert "--seeds" in raised.value.hint
+
+
+def test_a_checkpoint_is_checked_against_the_trainings_that_start_there(run, tmp_path):
+    plan = json.loads((run / PLAN).read_text())
+    first, second = (run.parent / "store" / key / "model" for key in plan["methods"][0]["lineage"][1:])
+    copied = shutil.copytree(first, tmp_path / "exported")  # known by its weights, wherever it lies
+    told = json.loads(invoke("smoke", "--completions", 32, "--json", "--check", run, "--at", copied))
+    [pair] = told["check"]["pairs"]
+    assert (pair["trained"], pair["harmed"], pair["damage"]) == ("cw", "math", pytest.approx(30.0))
+    assert told["predictions"][0]["checkpoint"] == str(copied)
+    with pytest.raises(UsageError, match="no training of one domain from"):
+        invoke("smoke", "--completions", 32, "--check", run, "--at", second)
+
+
+def test_along_a_method_each_training_is_predicted_where_it_starts(run):
+    told = json.loads(invoke("smoke", "--completions", 32, "--json", "--check", run, "--along", "sequential"))
+    assert [one["checkpoint"] for one in told["predictions"]] == ["base", "sequential after math (step 1)"]
+    assert [[(p["trained"], p["harmed"]) for p in one["pairs"]] for one in told["predictions"]] == [
+        [("math", "cw")],
+        [("cw", "math")],
+    ]
+    assert [pair["damage"] for pair in told["check"]["pairs"]] == [pytest.approx(10.0), pytest.approx(30.0)]
+    assert told["order"] == []
+    first, second = (pair["predicted"] for pair in told["check"]["pairs"])
+    assert [first["predicted damage"], second["predicted damage"]] == [
+        one["pairs"][0]["damage"] for one in told["predictions"]
+    ]
+    assert first["edit norm"] > 0 and second["edit norm"] > 0 and first["KL"] != second["KL"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--along", "nothing"], "no method 'nothing'"),
+        (["--along", "mixed"], "no training of one domain"),
+        (["--along", "sequential", "--at", "."], "both say where"),
+    ],
+)
+def test_a_start_that_is_none_is_refused_before_anything_is_sampled(run, arguments, told):
+    with pytest.raises(UsageError, match=told):
+        invoke("smoke", "--check", run, *arguments)
+
+
+def test_along_needs_a_run():
+    with pytest.raises(UsageError, match="needs the run"):
+        invoke("smoke", "--along", "sequential")
 
 
 def load_base(plan, registry):
