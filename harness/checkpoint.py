@@ -15,6 +15,7 @@ CONFIG = "config.json"
 SINGLE_FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 ADAPTER_CONFIG = "adapter_config.json"
+DELTA = "delta.json"
 _LONGEST_HEADER = 100_000_000  # the limit that safetensors itself sets
 
 
@@ -27,6 +28,12 @@ def weight_files(folder: Path) -> list[Path]:
         raise CheckpointError("there is no such folder", where=str(folder), hint="check the path of the model")
     if not (folder / CONFIG).is_file() and (folder / ADAPTER_CONFIG).is_file():
         raise _adapter_alone(folder)
+    if not (folder / CONFIG).is_file() and (folder / DELTA).is_file():
+        raise CheckpointError(
+            "the folder holds no model but what a step changed of the one before it",
+            where=str(folder),
+            hint="`harness export` writes the step's model whole; name that folder",
+        )
     if not (folder / CONFIG).is_file():
         raise CheckpointError(
             f"the folder has no {CONFIG}", where=str(folder), hint="a model folder is what save_pretrained writes"

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from harness.checkpoint import ADAPTER_CONFIG, CONFIG, check_checkpoint
+from harness.checkpoint import ADAPTER_CONFIG, CONFIG, DELTA, check_checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointForm:
-    """name: for people. marker: the file whose presence tells the form. module: where its two functions are, imported
-    at first use: `check(folder)` and `restore(parent, folder, output)`; both raise CheckpointError."""
+    """name: for people. marker: the file whose presence tells the form. by_plugin: a plugin leaves it, and is named
+    where it fits no parent. module: where its two functions are, imported at first use: `check(folder)` and
+    `restore(parent, folder, output)`; both raise CheckpointError."""
 
     name: str
     marker: str
     module: str
+    by_plugin: bool
 
     def check(self, folder: Path) -> None:
         """Returns where the files of `folder` are whole."""
@@ -36,7 +39,22 @@ class CheckpointForm:
         return cast(Callable[..., Any], getattr(import_module(self.module), name))
 
 
-FORMS = (CheckpointForm(name="an adapter", marker=ADAPTER_CONFIG, module="harness.weights.adapter"),)
+FORMS = (
+    CheckpointForm(name="an adapter", marker=ADAPTER_CONFIG, module="harness.weights.adapter", by_plugin=True),
+    CheckpointForm(name="a delta", marker=DELTA, module="harness.weights.delta", by_plugin=False),
+)
+
+BELOW = 0.7
+"""The share of its weight files that a delta may take to be kept in the model's place by itself. Above it, what is saved
+is not worth that each reading of the model reads its parents too, and that it is lost where one of them is."""
+
+
+class Deltas(StrEnum):
+    """When a step's model is kept as a delta: where it is smaller by BELOW, never, or wherever one can be made."""
+
+    AUTO = "auto"
+    NEVER = "never"
+    ALWAYS = "always"
 
 
 def form_of(folder: Path) -> CheckpointForm | None:

@@ -2,10 +2,8 @@
 
 A delta is a folder: `delta.json`, with the sha256 of the parent's weight files and of the files to be restored;
 `delta.bin`, the changes; and under `files/` everything that is no weight. `delta.bin` holds, for each weight file, its
-safetensors header and then its values chunk by chunk: which ones changed, as a bitmap or as the gaps between them,
-whichever is smaller, or all; and the changed values' bits against the parent's (exclusive or), byte planes apart, since
-the high bytes of a small edit are mostly zero. All of it deflated. A tensor that the parent does not have in that shape
-and dtype is stored against zeros.
+safetensors header and then a record of `harness.weights.packing` for each chunk of its values. A tensor that the parent
+does not have in that shape and dtype is stored against zeros.
 """
 
 from __future__ import annotations
@@ -15,28 +13,30 @@ import json
 import shutil
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from harness.atomic_file import sync
+from harness.checkpoint import DELTA
 from harness.errors import CheckpointError
 from harness.weights.folder import DTYPES, TensorPlace, WeightFolder, read_into
+from harness.weights.packing import Bits, exactly, packed, read_body, unpacked
 
-MARKER = "delta.json"
 _CHANGES = "delta.bin"
 _FILES = "files"
 _FORMAT = 1
 _CHUNK = 1 << 20
-_RECORD = struct.Struct("<BIII")  # how positions are told, how many values changed, bytes of positions, of values
-_NONE, _BITMAP, _GAPS, _ALL = range(4)
+_SIZE = struct.Struct("<I")
+_MOST_THREADS = 8
 
-_Bits = npt.NDArray[Any]
+_Result = TypeVar("_Result")
 
 
 class _TooLarge(Exception):
@@ -47,9 +47,11 @@ def write_delta(parent: Path, child: Path, output: Path, *, below: float | None 
     """Writes to the empty folder `output` what `child` changed of `parent`. Both are model folders, only read.
 
     below: the share of the child's weight files that the delta may take; past it the folder is emptied, and False is
-    returned. Memory: a few chunks. Raises CheckpointError where one of the folders holds no whole model.
+    returned. Memory: a few chunks a thread. Raises CheckpointError where one of the folders holds no whole model, or
+    the child a link.
     """
     before, after = WeightFolder(parent), WeightFolder(child)
+    _refuse_links(child)
     full = sum(path.stat().st_size for path in after.files)
     limit = None if below is None else int(below * full)
     files: dict[str, Any] = {}
@@ -71,7 +73,7 @@ def write_delta(parent: Path, child: Path, output: Path, *, below: float | None 
         "size": (output / _CHANGES).stat().st_size,
         "sha256": _sha256(output / _CHANGES),
     }
-    (output / MARKER).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    (output / DELTA).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return True
 
 
@@ -86,17 +88,25 @@ def check(folder: Path) -> None:
 def restore(parent: Path, folder: Path, output: Path) -> None:
     """Writes to the empty folder `output` the checkpoint that the delta in `folder` was made of: the same files, bit
     for bit. Raises CheckpointError where the parent is not the one it was made against, or the delta is damaged."""
-    check(folder)
-    about = _about(folder)
-    before = WeightFolder(parent)
-    with (folder / _CHANGES).open("rb") as changes:
-        for name, entry in about["files"].items():
-            if _restore_file(before, changes, output / name, folder) != entry["sha256"]:
-                raise _mismatch(before, about, folder)
-            sync(output / name)
-    for path in sorted((folder / _FILES).iterdir()):
-        shutil.copy2(path, output / path.name)
+
+    def write(name: str) -> IO[bytes]:
+        return (output / name).open("wb")
+
+    _unpack(parent, folder, write)
+    for name in _about(folder)["files"]:
+        sync(output / name)
+    shutil.copytree(folder / _FILES, output, dirs_exist_ok=True)
     sync(output)
+
+
+def verify(parent: Path, folder: Path) -> None:
+    """Returns where `restore` gives the weight files that the delta was made of, having unpacked all of them, and
+    written none. Raises CheckpointError as `restore` does."""
+
+    def drop(name: str) -> IO[bytes]:
+        return Path("/dev/null").open("wb")
+
+    _unpack(parent, folder, drop)
 
 
 _AGAIN = "remove the step's result and run again"
@@ -104,12 +114,12 @@ _AGAIN = "remove the step's result and run again"
 
 def _about(folder: Path) -> dict[str, Any]:
     try:
-        about: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        about: dict[str, Any] = json.loads((folder / DELTA).read_text(encoding="utf-8"))
         if about["format"] != _FORMAT:
             raise CheckpointError(f"the delta is of format {about['format']}, unknown here", where=str(folder))
         about["files"], about["parent"], about["size"], about["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{MARKER} cannot be read", where=str(folder), hint=_AGAIN) from error
+        raise CheckpointError(f"{DELTA} cannot be read", where=str(folder), hint=_AGAIN) from error
     return about
 
 
@@ -127,38 +137,78 @@ def _mismatch(parent: WeightFolder, about: dict[str, Any], folder: Path) -> Chec
 def _write_file(before: WeightFolder, after: WeightFolder, path: Path, file: IO[bytes], limit: int | None) -> str:
     """Appends one weight file's header and changes; returns the file's sha256."""
     digest = hashlib.sha256()
+    parents = _places(before)
     with path.open("rb", buffering=0) as source:
         header = source.read(8)
         header += source.read(int.from_bytes(header, "little"))
         digest.update(header)
-        packed = zlib.compress(header)
-        file.write(struct.pack("<I", len(packed)) + packed)
-        for name, place in _in_order(after, path):
-            old = _Parent(before, name, place)
-            for start, values in _read_chunks(source, place):
-                digest.update(values.tobytes())
-                file.write(_packed(old.read(start, len(values)), values))
-                if limit is not None and file.tell() > limit:
-                    raise _TooLarge
+        deflated = zlib.compress(header)
+        file.write(_SIZE.pack(len(deflated)) + deflated)
+
+        def changes() -> Iterator[Callable[[], bytes]]:
+            for name, place in _in_order(after, path):
+                old = _Parent(parents.get(name), place)
+                for start, count in _chunks(place):
+                    new = _read_bits(source, place, start, count)
+                    digest.update(new.data)
+                    yield partial(_packed, old, start, new)
+
+        for record in _each(changes()):
+            file.write(record)
+            if limit is not None and file.tell() > limit:
+                raise _TooLarge
     return digest.hexdigest()
 
 
-def _restore_file(before: WeightFolder, changes: IO[bytes], path: Path, folder: Path) -> str:
+def _unpack(parent: Path, folder: Path, opened: Callable[[str], IO[bytes]]) -> None:
+    """Writes each weight file to what `opened` returns for its name."""
+    check(folder)
+    about = _about(folder)
+    before = WeightFolder(parent)
+    with (folder / _CHANGES).open("rb") as changes:
+        for name, entry in about["files"].items():
+            with opened(name) as file:
+                if _restore_file(before, changes, file, folder) != entry["sha256"]:
+                    raise _mismatch(before, about, folder)
+
+
+def _restore_file(before: WeightFolder, changes: IO[bytes], file: IO[bytes], folder: Path) -> str:
     """Writes one weight file from the changes at the reader's place; returns its sha256."""
+    parents = _places(before)
+
+    def chunks() -> Iterator[Callable[[], Bits]]:
+        for name, place in _places_of(header, folder):
+            old = _Parent(parents.get(name), place)
+            for start, count in _chunks(place):
+                yield partial(_unpacked, old, start, count, read_body(changes))
+
     try:
-        header = zlib.decompress(_exactly(changes, struct.unpack("<I", _exactly(changes, 4))[0]))
-        with path.open("wb") as file:
-            digest = hashlib.sha256(header)
-            file.write(header)
-            for name, place in _places_of(header, path):
-                old = _Parent(before, name, place)
-                for start in range(0, place.count, _CHUNK):
-                    values = _unpacked(changes, old.read(start, min(_CHUNK, place.count - start)))
-                    digest.update(values.tobytes())
-                    file.write(values.tobytes())
-    except (EOFError, zlib.error, struct.error, ValueError) as error:
+        header = zlib.decompress(exactly(changes, _SIZE.unpack(exactly(changes, _SIZE.size))[0]))
+        digest = hashlib.sha256(header)
+        file.write(header)
+        for values in _each(chunks()):
+            digest.update(values.data)
+            file.write(values.data)
+    except (EOFError, zlib.error, struct.error, ValueError, IndexError) as error:
         raise CheckpointError("the delta is damaged: it cannot be unpacked", where=str(folder), hint=_AGAIN) from error
     return digest.hexdigest()
+
+
+def _each(work: Iterable[Callable[[], _Result]]) -> Iterator[_Result]:
+    """Yields the results in order, a few of them computed at a time, by as many threads as torch would take."""
+    threads = min(_MOST_THREADS, torch.get_num_threads())
+    waiting: deque[Future[_Result]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for one in work:
+            waiting.append(pool.submit(one))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _places(folder: WeightFolder) -> dict[str, TensorPlace]:
+    return {name: folder.place(name) for name in folder.names()}
 
 
 def _in_order(folder: WeightFolder, path: Path) -> list[tuple[str, TensorPlace]]:
@@ -170,11 +220,11 @@ def _end(place: TensorPlace) -> tuple[int, int]:
     return place.offset, place.count  # an empty tensor begins where the next one does
 
 
-def _places_of(header: bytes, path: Path) -> list[tuple[str, TensorPlace]]:
+def _places_of(header: bytes, folder: Path) -> list[tuple[str, TensorPlace]]:
     entries = {name: entry for name, entry in json.loads(header[8:]).items() if name != "__metadata__"}
     places = {
         name: TensorPlace(
-            file=path,
+            file=folder,
             offset=len(header) + entry["data_offsets"][0],
             dtype=DTYPES[entry["dtype"]],
             shape=tuple(entry["shape"]),
@@ -184,97 +234,53 @@ def _places_of(header: bytes, path: Path) -> list[tuple[str, TensorPlace]]:
     return sorted(places.items(), key=lambda item: _end(item[1]))
 
 
-def _read_chunks(source: IO[bytes], place: TensorPlace) -> Iterator[tuple[int, _Bits]]:
+def _chunks(place: TensorPlace) -> Iterator[tuple[int, int]]:
     for start in range(0, place.count, _CHUNK):
-        yield start, _read_bits(source, place, start, min(_CHUNK, place.count - start))
+        yield start, min(_CHUNK, place.count - start)
 
 
-def _read_bits(source: IO[bytes], place: TensorPlace, start: int, count: int) -> _Bits:
+def _read_bits(source: IO[bytes], place: TensorPlace, start: int, count: int) -> Bits:
     size = place.dtype.itemsize
     buffer = torch.empty(count * size, dtype=torch.uint8)
     read_into(source.fileno(), buffer, place.offset + start * size)
     return buffer.numpy().view(f"u{size}")
 
 
-@dataclass(frozen=True)
 class _Parent:
-    """The parent's values of a tensor, or zeros where it has no such tensor."""
+    """The parent's values of a tensor, or zeros where it is None or another one. Read by several threads."""
 
-    folder: WeightFolder
-    name: str
-    place: TensorPlace
+    def __init__(self, own: TensorPlace | None, place: TensorPlace) -> None:
+        self._place = own if own is not None and (own.shape, own.dtype) == (place.shape, place.dtype) else None
+        self._zero = np.dtype(f"u{place.dtype.itemsize}")
 
-    def read(self, start: int, count: int) -> _Bits:
-        if self.name in self.folder.names():
-            own = self.folder.place(self.name)
-            if (own.shape, own.dtype) == (self.place.shape, self.place.dtype):
-                with own.file.open("rb", buffering=0) as source:
-                    return _read_bits(source, own, start, count)
-        return np.zeros(count, dtype=f"u{self.place.dtype.itemsize}")
+    def read(self, start: int, count: int) -> Bits:
+        if self._place is None:
+            return np.zeros(count, dtype=self._zero)
+        with self._place.file.open("rb", buffering=0) as source:
+            return _read_bits(source, self._place, start, count)
 
 
-# ------------------------------------------------------------------------------------------------- one chunk
+def _packed(old: _Parent, start: int, new: Bits) -> bytes:
+    return packed(old.read(start, len(new)), new)
 
 
-def _packed(old: _Bits, new: _Bits) -> bytes:
-    changes = old ^ new
-    changed = changes != 0
-    count = int(np.count_nonzero(changed))
-    if count == 0:
-        return _RECORD.pack(_NONE, 0, 0, 0)
-    sizes = {_BITMAP: len(new) // 8, _GAPS: 4 * count, _ALL: (len(new) - count) * new.itemsize}
-    kind = min(sizes, key=lambda each: (sizes[each], each))
-    positions = b""
-    if kind == _BITMAP:
-        positions = zlib.compress(np.packbits(changed).tobytes(), 1)
-    elif kind == _GAPS:
-        places = np.flatnonzero(changed)
-        positions = zlib.compress(_planes(np.diff(places, prepend=0).astype(np.uint32)), 1)
-    values = zlib.compress(_planes(changes if kind == _ALL else changes[changed]), 1)
-    return _RECORD.pack(kind, count, len(positions), len(values)) + positions + values
+def _unpacked(old: _Parent, start: int, count: int, body: bytes) -> Bits:
+    return unpacked(body, old.read(start, count))
 
 
-def _unpacked(changes: IO[bytes], old: _Bits) -> _Bits:
-    kind, count, position_bytes, value_bytes = _RECORD.unpack(_exactly(changes, _RECORD.size))
-    if kind == _NONE:
-        return old
-    positions, values = _exactly(changes, position_bytes), zlib.decompress(_exactly(changes, value_bytes))
-    if kind == _ALL:
-        return old ^ _from_planes(values, len(old), old.dtype)
-    flipped = _from_planes(values, count, old.dtype)
-    new = old.copy()
-    if kind == _BITMAP:
-        bits = np.frombuffer(zlib.decompress(positions), dtype=np.uint8)
-        new[np.unpackbits(bits, count=len(old)).view(np.bool_)] ^= flipped
-    else:
-        gaps = _from_planes(zlib.decompress(positions), count, np.dtype(np.uint32))
-        new[np.cumsum(gaps, dtype=np.int64)] ^= flipped
-    return new
-
-
-def _planes(values: _Bits) -> bytes:
-    """Returns all first bytes of the values, then all second ones, and so on."""
-    return values.view(np.uint8).reshape(-1, values.itemsize).T.tobytes()
-
-
-def _from_planes(data: bytes, count: int, dtype: np.dtype[Any]) -> _Bits:
-    planes = np.frombuffer(data, dtype=np.uint8).reshape(dtype.itemsize, count)
-    return np.ascontiguousarray(planes.T).view(dtype).reshape(count)
-
-
-def _exactly(file: IO[bytes], size: int) -> bytes:
-    data = file.read(size)
-    if len(data) != size:
-        raise EOFError
-    return data
+def _refuse_links(child: Path) -> None:
+    for path in sorted(child.rglob("*")):
+        if path.is_symlink():
+            raise CheckpointError("a link has no place in a delta", where=str(path), hint="copy the file it leads to")
 
 
 def _copy_others(child: Path, after: WeightFolder, output: Path) -> None:
-    output.mkdir()
     weights = {path.name for path in after.files}
-    for path in sorted(child.iterdir()):
-        if path.is_file() and path.name not in weights:
-            shutil.copy2(path, output / path.name)
+
+    def ignored(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if Path(folder) == child and name in weights]
+
+    shutil.copytree(child, output, ignore=ignored)
 
 
 def _sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from harness import CheckpointError
+from harness.checkpoint import check_checkpoint
 from harness.weights import delta
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -121,3 +122,50 @@ def test_another_parent_and_damage_are_told_apart(tmp_path):
     changes.write_bytes(whole[:-1])
     with pytest.raises(CheckpointError, match="missing or cut off"):
         delta.check(tmp_path / "delta")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_and_random_planes_change_nothing(tmp_path, monkeypatch, threads):
+    monkeypatch.setattr(delta, "_CHUNK", 1 << 10)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    old = drawn(torch.float32, side=96)
+    parent = model(tmp_path / "parent", old, 2)
+    changed = edited(old, 1.0, 1, size=1.0) | {"layers.1.w": old["layers.1.w"] * (1 + 2**-12)}
+    child = model(tmp_path / "child", changed, 2)
+    assert files_of(restored(parent, child, tmp_path)) == files_of(child)
+
+
+def test_folders_below_the_model_come_back_and_links_are_refused(tmp_path):
+    old = drawn(torch.float32)
+    parent = model(tmp_path / "parent", old)
+    child = model(tmp_path / "child", edited(old, 0.5, 1))
+    (child / "code").mkdir()
+    (child / "code" / "model.safetensors").write_text("no weights of this model")
+    assert files_of(restored(parent, child, tmp_path)) == files_of(child)
+    (child / "link").symlink_to(child / "config.json")
+    (tmp_path / "linked").mkdir()
+    with pytest.raises(CheckpointError, match="a link has no place"):
+        delta.write_delta(parent, child, tmp_path / "linked")
+
+
+def test_a_verified_delta_restores_and_another_does_not_pass(tmp_path):
+    old = drawn(torch.bfloat16)
+    parent = model(tmp_path / "parent", old)
+    child = model(tmp_path / "child", edited(old, 0.5, 1, size=0.1))
+    restored(parent, child, tmp_path)
+    delta.verify(parent, tmp_path / "delta")
+    changes = tmp_path / "delta" / "delta.bin"
+    whole = bytearray(changes.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    changes.write_bytes(whole)
+    with pytest.raises(CheckpointError, match="the delta is damaged"):
+        delta.verify(parent, tmp_path / "delta")
+
+
+def test_a_delta_is_no_model_and_says_what_to_do(tmp_path):
+    old = drawn(torch.float32)
+    parent = model(tmp_path / "parent", old)
+    restored(parent, model(tmp_path / "child", edited(old, 0.5, 1)), tmp_path)
+    with pytest.raises(CheckpointError, match="what a step changed") as raised:
+        check_checkpoint(tmp_path / "delta")
+    assert "harness export" in raised.value.hint
