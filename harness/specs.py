@@ -113,11 +113,15 @@ class ProbeSpec(Spec):
     """A probe; loads into `Probe`.
 
     With `scores` it is handed `ProbeContext.score`, which scores a model of its own making as checkpoints are scored.
+    `keys` are the columns that say what a row is of; tables over seeds put together the rows that agree in them, and
+    average the other columns. `repeat` is the column, if any, that numbers several measurements of the same.
     """
 
     kind: ClassVar[str] = "probe"
 
     scores: bool = False
+    keys: tuple[str, ...] = ()
+    repeat: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

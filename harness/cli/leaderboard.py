@@ -69,15 +69,26 @@ def export(
 def validate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A leaderboard.json.")],
 ) -> None:
-    """Check a record's schema and that its means, averages, ranks and footnotes agree. Measures nothing again."""
-    from harness.errors import UsageError
+    """Check a record's schema and that its means, averages, ranks and footnotes agree; so of the means of the
+    probes.json beside it. Measures nothing again."""
+    from harness import probe_record
     from harness.leaderboard import Leaderboard, inconsistencies
 
     leaderboard = Leaderboard.read(file)
-    found = inconsistencies(leaderboard)
-    if found:
-        raise UsageError("this leaderboard contradicts itself:\n  " + "\n  ".join(found), where=str(file))
+    _check(file, inconsistencies(leaderboard))
     typer.echo(f"{file}: {len(leaderboard.rows)} rows, {len(leaderboard.columns)} columns, consistent")
+    beside = file.with_name(probe_record.FILE)
+    if beside.is_file():
+        probes = probe_record.ProbeRecord.read(beside)
+        _check(beside, probe_record.inconsistencies(probes))
+        typer.echo(f"{beside}: {len(probes.tables)} probes, consistent")
+
+
+def _check(file: Path, found: list[str]) -> None:
+    from harness.errors import UsageError
+
+    if found:
+        raise UsageError("this record contradicts itself:\n  " + "\n  ".join(found), where=str(file))
 
 
 @commands.command("add")
@@ -90,15 +101,21 @@ def add(
     ] = None,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
-    """Keep a run's record, score table and provenance, and tables generated from it in every format."""
+    """Keep a run's record, score table, provenance and what its probes measured, and tables generated from them."""
     from harness.atomic_file import replacing, write_text
     from harness.cli.run_folder import find_run_folder
+    from harness.cli.run_probes import read_probes
     from harness.leaderboard import Leaderboard
+    from harness.probe_record import FILE
+    from harness.tables.probes import probe_page
 
     folder = find_run_folder(run, runs_folder(runs))
     leaderboard = Leaderboard.read(folder / "leaderboard.json")
     kept = directory or Path("leaderboards") / leaderboard.protocol
-    texts = _tables_to_keep(session_of(context).registry, leaderboard)
+    registry = session_of(context).registry
+    texts = _tables_to_keep(registry, leaderboard)
+    if (probes := read_probes(folder, registry)) is not None:
+        texts |= {FILE: probes.to_json(), "probes.md": probe_page(probes)}
     for name in ("provenance.json", "protocol.yaml", "scores.parquet"):
         if (folder / name).is_file():
             with replacing(kept / name) as temporary:

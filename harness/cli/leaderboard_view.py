@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.cli.narrow_table import GAP, add_row, column_groups, new_table
 from harness.tables.layout import MISSING, decimals, header, leaderboard_table, name_of, number, shortest_first
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from harness.leaderboard import Leaderboard, TrajectoryStep
     from harness.statistics import Estimate
 
-NAME_WIDTH = 20
-"""Wider names are folded where the numbers need the room."""
-GAP = 2
 WIDE = 100
 
 
@@ -47,39 +45,6 @@ def print_tables(leaderboard: Leaderboard, console: Console) -> None:
         )
 
 
-def _new_table(first: str, others: Sequence[str]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
-    table.add_column(Text(first), overflow="fold")
-    for other in others:
-        table.add_column(Text(other), justify="right", no_wrap=True)
-    return table
-
-
-def _add(table: Table, cells: Sequence[str], style: str = "") -> None:
-    from rich.text import Text
-
-    table.add_row(*(Text(cell) for cell in cells), style=style)
-
-
-def _groups(columns: Mapping[str, Sequence[str]], names: Sequence[str], width: int) -> Iterator[list[str]]:
-    """Yields the columns, given as what stands in each, in as many tables beside the names as the width asks for."""
-    beside = min(NAME_WIDTH, max(map(len, names), default=0))
-    group: list[str] = []
-    used = beside
-    for column, texts in columns.items():
-        needed = GAP + max(map(len, texts), default=0)
-        if group and used + needed > width:
-            yield group
-            group, used = [], beside
-        group.append(column)
-        used += needed
-    yield group
-
-
 def _heads(leaderboard: Leaderboard) -> dict[str, str]:
     """Returns the header of every column, and of the average, whose column has no name."""
     return {column: header(leaderboard, column) for column in leaderboard.columns} | {"": "average"}
@@ -105,16 +70,16 @@ def _ranking(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
     names = [name_of(row) for row in leaderboard.rows]
     widest = max(map(len, ("#", *ranks)))
     with_heads = {column: [heads[column], *texts] for column, texts in columns.items()}
-    for group in _groups(with_heads, names, width - GAP - widest):
-        table = _new_table("method", ["#", *(heads[column] for column in group)])
+    for group in column_groups(with_heads, names, width - GAP - widest):
+        table = new_table("method", ["#", *(heads[column] for column in group)])
         for index, row in enumerate(leaderboard.rows):
             cells = [names[index], ranks[index], *(columns[column][index] for column in group)]
-            _add(table, cells, "dim" if row.reference else "bold" if row.rank == 1 else "")
+            add_row(table, cells, "dim" if row.reference else "bold" if row.rank == 1 else "")
         yield table
 
 
 def _training(leaderboard: Leaderboard) -> Table:
-    table = _new_table("method", ["forgetting", "backward transfer", "steps", "completions", "training"])
+    table = new_table("method", ["forgetting", "backward transfer", "steps", "completions", "training"])
     digits = decimals(leaderboard)
     for row in leaderboard.rows:
         if row.reference:
@@ -125,7 +90,7 @@ def _training(leaderboard: Leaderboard) -> Table:
             if cost
             else [MISSING] * 3
         )
-        _add(table, [name_of(row), _spread(row.forgetting, digits), _spread(row.backward_transfer, digits), *spent])
+        add_row(table, [name_of(row), _spread(row.forgetting, digits), _spread(row.backward_transfer, digits), *spent])
     return table
 
 
@@ -145,10 +110,10 @@ def _trajectories(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
     }
     names = [name for name, _, _ in steps]
     with_heads = {column: [heads[column], *texts] for column, texts in columns.items()}
-    for group in _groups(with_heads, names, width):
-        table = _new_table("checkpoint", [heads[column] for column in group])
+    for group in column_groups(with_heads, names, width):
+        table = new_table("checkpoint", [heads[column] for column in group])
         for index, (name, step, _) in enumerate(steps):
-            _add(table, [name, *(columns[column][index] for column in group)], "" if step else "bold")
+            add_row(table, [name, *(columns[column][index] for column in group)], "" if step else "bold")
         yield table
 
 
@@ -182,7 +147,7 @@ def _mean_at(step: TrajectoryStep, column: str) -> float | None:
 
 
 def _recoveries(leaderboard: Leaderboard, *, wide: bool) -> Table:
-    table = _new_table("method", ["target", "peak", "before", "after", "ratio", "collateral", "net", "steps"])
+    table = new_table("method", ["target", "peak", "before", "after", "ratio", "collateral", "net", "steps"])
     average = decimals(leaderboard)
     for row in leaderboard.rows:
         for one in row.recoveries:
@@ -191,5 +156,5 @@ def _recoveries(leaderboard: Leaderboard, *, wide: bool) -> Table:
             steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
             shown = [(one.ratio, 2), (one.collateral, average), (one.net, average)]
             cells = [_spread(value, places) if wide else number(value.mean, places) for value, places in shown]
-            _add(table, [name_of(row), one.target, *scores, *cells, steps])
+            add_row(table, [name_of(row), one.target, *scores, *cells, steps])
     return table

@@ -33,11 +33,12 @@ def report(
 ) -> None:
     """Write a run's report: one HTML file with figures and tables, which opens without a network."""
     from harness.atomic_file import replacing, write_text
+    from harness.cli.run_folder import find_begun_folder
     from harness.report.drawing import rasterize
     from harness.report.page import make_report
     from harness.report.reading import read_run
 
-    folder = _folder(run, runs_folder(runs))
+    folder = find_begun_folder(run, runs_folder(runs))
     made = make_report(read_run(folder))
     path = output or folder / "report.html"
     write_text(path, made.html)
@@ -48,14 +49,3 @@ def report(
             with replacing(figures / f"{name}.png") as temporary:
                 temporary.write_bytes(rasterize(svg))
             typer.echo(f"{figures / name}.svg, {name}.png")
-
-
-def _folder(run: str | None, runs: Path) -> Path:
-    """Returns the folder meant; one that holds a plan is a run, though it may have no leaderboard yet."""
-    from harness.cli.run_folder import find_run_folder
-    from harness.run_folder import PLAN
-
-    for folder in (Path(run), runs / run) if run is not None else ():
-        if (folder / PLAN).is_file():
-            return folder
-    return find_run_folder(run, runs)

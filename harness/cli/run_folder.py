@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.run_folder import PLAN
 
 _KEY_SUFFIX = re.compile(r"-[0-9a-f]{12}$")
 
@@ -36,3 +37,14 @@ def find_run_folder(run: str | None, runs: Path) -> Path:
         if names
         else "`harness run PROTOCOL` makes one; HARNESS_RUNS names their folder",
     )
+
+
+def find_begun_folder(run: str | None, runs: Path) -> Path:
+    """Returns the folder as `find_run_folder` does; or one that `run` names and that has a plan and no leaderboard yet.
+
+    Raises UsageError as that does.
+    """
+    for folder in (Path(run), runs / run) if run is not None else ():
+        if (folder / PLAN).is_file():
+            return folder
+    return find_run_folder(run, runs)

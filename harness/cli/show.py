@@ -1,4 +1,5 @@
-"""`harness show`: a run's leaderboard, what happened after each step, and its recoveries, in the terminal."""
+"""`harness show`: a run's leaderboard, what happened after each step, and its recoveries, in the terminal; or what its
+probes measured."""
 
 from __future__ import annotations
 
@@ -7,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.session import runs_folder
+from harness.cli.session import runs_folder, session_of
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from harness.cli.session import Session
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +22,8 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
+    context: typer.Context,
+    *,
     run: Annotated[
         str | None,
         typer.Argument(
@@ -26,12 +31,29 @@ def show(
         ),
     ] = None,
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the leaderboard's record.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record that the tables are made of.")] = False,
+    probes: Annotated[
+        bool, typer.Option("--probes", help="Show what the run's probes measured, averaged over its seeds.")
+    ] = False,
+    probe: Annotated[
+        list[str] | None, typer.Option("--probe", metavar="NAME", help="Show what this probe measured; repeatable.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the probes' tables as Markdown.")] = False,
 ) -> None:
-    """Show a run's leaderboard, its scores after each step, and its recoveries."""
+    """Show a run's leaderboard, its scores after each step, and its recoveries; or what its probes measured."""
     from harness.cli.console import terminal
-    from harness.cli.run_folder import find_run_folder
+    from harness.cli.run_folder import find_begun_folder, find_run_folder
+    from harness.errors import UsageError
 
+    if probes or probe:
+        folder = find_begun_folder(run, runs_folder(runs))
+        _show_probes(session_of(context), folder, tuple(probe or ()), as_json=as_json, markdown=markdown)
+        return
+    if markdown:
+        raise UsageError(
+            "--markdown is of the probes' tables: give --probes too",
+            hint="`harness leaderboard export -f md` prints a leaderboard as Markdown",
+        )
     folder = find_run_folder(run, runs_folder(runs))
     if as_json:
         from harness.leaderboard import Leaderboard
@@ -39,6 +61,27 @@ def show(
         typer.echo(Leaderboard.read(folder / "leaderboard.json").to_json(), nl=False)
         return
     print_leaderboard(folder, terminal())
+
+
+def _show_probes(session: Session, folder: Path, names: tuple[str, ...], *, as_json: bool, markdown: bool) -> None:
+    from harness.cli.console import terminal
+    from harness.cli.probe_view import print_probes
+    from harness.cli.run_probes import read_probes
+    from harness.errors import UsageError
+    from harness.tables.probes import probe_page
+
+    record = read_probes(folder, session.registry)
+    if record is None:
+        raise UsageError(
+            "no probe of this run has measured anything", where=str(folder), hint="`probes:` in a protocol names some"
+        )
+    record = record.only(names)
+    if as_json:
+        typer.echo(record.to_json(), nl=False)
+    elif markdown:
+        typer.echo(probe_page(record), nl=False)
+    else:
+        print_probes(record, terminal())
 
 
 def print_leaderboard(run_folder: Path, console: Console) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.leaderboard import Leaderboard
-from harness.nodes import BaseNode, Plan, ProbeNode
+from harness.nodes import BaseNode, Plan
 from harness.plan_record import read_plan
-from harness.report.record import ProbeRows, RunRecord, RunState, StepReport
+from harness.probe_record import FILE as PROBES
+from harness.probe_record import ProbeRecord
+from harness.probe_rows import stored_probe_rows
+from harness.report.record import RunRecord, RunState, StepReport
 from harness.run_folder import LEADERBOARD, PLAN, PROTOCOL, RunFolder
 from harness.store import Store
 
@@ -27,7 +30,10 @@ def read_run(folder: Path) -> RunRecord:
     if not (folder / PLAN).is_file():
         leaderboard = Leaderboard.read(folder / LEADERBOARD)
         return RunRecord(
-            leaderboard=leaderboard, protocol=protocol, provenance=run.provenance() or leaderboard.provenance
+            leaderboard=leaderboard,
+            protocol=protocol,
+            provenance=run.provenance() or leaderboard.provenance,
+            probes=ProbeRecord.read(folder / PROBES).rows() if (folder / PROBES).is_file() else (),
         )
     plan = read_plan(folder / PLAN)
     store = Store(folder.resolve().parent / "store")
@@ -39,7 +45,7 @@ def read_run(folder: Path) -> RunRecord:
     else:
         leaderboard = _built(plan, store, run)
     steps, problems = _steps(plan, store)
-    probes, further = _probes(plan, store)
+    probes, further = stored_probe_rows(plan, store)
     return RunRecord(
         leaderboard=leaderboard,
         protocol=protocol,
@@ -91,21 +97,6 @@ def _steps(plan: Plan, store: Store) -> tuple[tuple[StepReport, ...], list[str]]
             continue
         label = plan.nodes[key].label
         found.append(StepReport(methods=tuple(methods[key]), seed=seed, step=step, label=label, report=report))
-    return tuple(found), problems
-
-
-def _probes(plan: Plan, store: Store) -> tuple[tuple[ProbeRows, ...], list[str]]:
-    found, problems = [], []
-    for method in plan.methods:
-        for key in method.probes:
-            node = plan.nodes[key]
-            if not isinstance(node, ProbeNode) or not store.has(key):
-                continue
-            rows = _json(store.path(key) / "rows.json")
-            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-                problems.append(f"{key[:12]}/rows.json, of {node.label}")
-                continue
-            found.append(ProbeRows(probe=node.probe.name, method=method.name, seed=method.seed, rows=rows))
     return tuple(found), problems
 
 

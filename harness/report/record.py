@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.leaderboard import Leaderboard
+from harness.probe_rows import ProbeRows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,16 +19,6 @@ class StepReport:
     step: int
     label: str
     report: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProbeRows:
-    """What a probe measured along one method's lineage, for one seed."""
-
-    probe: str
-    method: str
-    seed: int
-    rows: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,13 +14,14 @@ MISSING = "–"
 
 @dataclass(frozen=True, kw_only=True)
 class TextTable:
-    """A table of text. columns: the headers; the first column names the row, the others are numbers."""
+    """A table of text. columns: the headers; the first `names` columns name the row, the others are numbers."""
 
     title: str
     subtitle: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    names: int = 1
 
 
 def text_tables(leaderboard: Leaderboard) -> list[TextTable]:

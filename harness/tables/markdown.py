@@ -22,10 +22,11 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _table(table: TextTable) -> str:
+def markdown_table(table: TextTable) -> str:
+    """Returns a pipe table under a heading of the second level, and its notes."""
     lines = [f"## {escape(table.title)}", "", escape(table.subtitle), ""]
     lines.append(_line([escape(column) for column in table.columns]))
-    lines.append(_line([":--", *("--:" for _ in table.columns[1:])]))
+    lines.append(_line([":--" if place < table.names else "--:" for place in range(len(table.columns))]))
     lines.extend(_line([escape(cell) for cell in row]) for row in table.rows)
     if table.notes:
         lines.extend(["", *(f"- {escape(note)}" for note in table.notes)])
@@ -39,4 +40,4 @@ class MarkdownTables(TableFormat):
         self.config = config
 
     def render(self, leaderboard: Leaderboard) -> str:
-        return "\n".join(_table(table) for table in text_tables(leaderboard))
+        return "\n".join(markdown_table(table) for table in text_tables(leaderboard))

@@ -72,7 +72,8 @@ def check_offer(
         check_merge(built, folder)
     elif offer.kind == "probe":
         assert isinstance(offer.spec, ProbeSpec)
-        check_probe(built, folder, scores=offer.spec.scores)
+        named = (*offer.spec.keys, *filter(None, [offer.spec.repeat]))
+        check_probe(built, folder, scores=offer.spec.scores, keys=named)
     elif offer.kind == "table-format":
         check_table_format(built)
     else:

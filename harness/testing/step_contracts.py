@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,10 +114,10 @@ def check_merge(merge: Merge, folder: Path) -> None:
     require(after == before, "the merge changed an expert", "write to output only")
 
 
-def check_probe(probe: Probe, folder: Path, *, scores: bool = False) -> None:
+def check_probe(probe: Probe, folder: Path, *, scores: bool = False, keys: Collection[str] = ()) -> None:
     """Measures a tiny lineage twice: the same rows of JSON data, all with the same keys. Raises PluginError.
 
-    scores: what the probe's spec says; only then is it handed a `score`.
+    scores: what the probe's spec says; only then is it handed a `score`. keys: columns that its spec names.
     """
     lineage = tiny_lineage(folder / "lineage")
 
@@ -137,6 +137,12 @@ def check_probe(probe: Probe, folder: Path, *, scores: bool = False) -> None:
     rows = once("first")
     require(bool(rows), "measure gave no row for a lineage of three checkpoints")
     require(len({frozenset(row) for row in rows}) == 1, "the rows differ in their keys")
+    strangers = sorted(set(keys) - set(rows[0]))
+    require(
+        not strangers,
+        f"the rows lack {', '.join(strangers)}",
+        "`keys` and `repeat` of its spec name columns of its rows",
+    )
     _require_json(rows, "the rows are")
     require(rows == once("second"), "two measurements of the same checkpoints differ", "draw from context.seed")
 

@@ -24,5 +24,7 @@ def harness_probes() -> Iterator[ProbeSpec]:
         load="harness_rollback.curve:RollbackCurve",
         config="harness_rollback.config:CurveConfig",
         scores=True,
+        keys=("target", "damaged", "score", "fraction"),
+        repeat="draw",
         cite="Yang, Ding and Xiong 2026, A Local Perturbation Theory, arXiv 2606.02398",
     )

@@ -8,8 +8,9 @@ from fake_run import fill, make_plan, put
 from harness.leaderboard import Leaderboard
 from harness.leaderboard_build import build_leaderboard
 from harness.plan import plan_to_json
+from harness.probe_rows import ProbeRows
 from harness.report.figure import Figure
-from harness.report.record import ProbeRows, RunRecord, RunState, StepReport
+from harness.report.record import RunRecord, RunState, StepReport
 from harness.run_folder import RunFolder
 from harness.scores import collect_scores, write_scores
 from harness.store import Store

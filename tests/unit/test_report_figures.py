@@ -9,6 +9,7 @@ import pytest
 from fake_run import make_leaderboard
 from report_world import cells, conflicts, curve, predicted, random_control, record_of, write_run
 
+from harness.probe_rows import ProbeRows
 from harness.report.drawing import draw
 from harness.report.figure import Absent
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
@@ -19,7 +20,7 @@ from harness.report.figures.recoveries import paired, recoveries
 from harness.report.figures.rollback_curve import rollback_curve
 from harness.report.figures.scores_by_step import scores_by_step
 from harness.report.reading import read_run
-from harness.report.record import ProbeRows, StepReport
+from harness.report.record import StepReport
 
 # ------------------------------------------------------------------------------------------------- the page
 

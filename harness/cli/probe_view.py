@@ -1,0 +1,46 @@
+"""The tables of a run's probes in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cli.narrow_table import GAP, NAME_WIDTH, add_row, column_groups, new_table
+from harness.probe_record import ProbeRecord
+from harness.tables.layout import TextTable
+from harness.tables.probes import over_seeds, probe_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.table import Table
+
+
+def print_probes(record: ProbeRecord, console: Console) -> None:
+    """Prints a table a probe, and what holds for all of its rows."""
+    from rich.text import Text
+
+    console.print(Text(f"{record.protocol}: probes", style="bold"))
+    console.print(Text(over_seeds(record), style="dim"))
+    for text in probe_tables(record):
+        console.print(Text(f"\n{text.title}", style="bold"))
+        console.print(Text(text.subtitle, style="dim"))
+        for table in _in_width(text, console.width):
+            console.print()
+            console.print(table)
+        if text.notes:
+            console.print()
+        for note in text.notes:
+            console.print(Text(note, style="dim"))
+
+
+def _in_width(text: TextTable, width: int) -> Iterator[Table]:
+    """Yields the table, its naming columns as one, in as many parts as the width asks for."""
+    names = [", ".join(row[: text.names]) for row in text.rows]
+    heads = dict(enumerate(text.columns[text.names :], start=text.names))
+    columns = {str(place): [head, *(row[place] for row in text.rows)] for place, head in heads.items()}
+    for group in column_groups(columns, names, width, name_width=max(NAME_WIDTH, width // 2 - GAP)):
+        table = new_table(", ".join(text.columns[: text.names]), [columns[place][0] for place in group])
+        for index, row in enumerate(text.rows):
+            add_row(table, [names[index], *(row[int(place)] for place in group)])
+        yield table

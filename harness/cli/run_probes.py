@@ -1,0 +1,47 @@
+"""What the probes of a run measured: from the store beside its folder, or from the record that a kept folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError, UsageError
+
+if TYPE_CHECKING:
+    from harness.probe_record import ProbeRecord
+    from harness.registry import Registry
+    from harness.specs import ProbeSpec
+
+
+def read_probes(folder: Path, registry: Registry) -> ProbeRecord | None:
+    """Returns the record, None where no probe has measured anything. Raises UsageError where one cannot be read."""
+    from harness.plan_record import read_plan
+    from harness.probe_record import FILE, ProbeRecord, build_probe_record
+    from harness.probe_rows import stored_probe_rows
+    from harness.run_folder import PLAN
+    from harness.store import Store
+
+    if not (folder / PLAN).is_file():
+        return ProbeRecord.read(folder / FILE) if (folder / FILE).is_file() else None
+    plan = read_plan(folder / PLAN)
+    rows, problems = stored_probe_rows(plan, Store(folder.resolve().parent / "store"))
+    if problems:
+        raise UsageError(
+            f"what probes measured cannot be read: {'; '.join(problems)}",
+            where=str(folder),
+            hint="delete these results from the store and run the protocol again",
+        )
+    if not any(one.rows for one in rows):
+        return None
+    methods = list(dict.fromkeys(method.name for method in plan.methods))
+    return build_probe_record(plan.protocol, methods, rows, lambda name: _spec(name, registry))
+
+
+def _spec(name: str, registry: Registry) -> ProbeSpec | None:
+    from harness.specs import ProbeSpec
+
+    try:
+        spec = registry.find("probe", name).spec
+    except HarnessError:
+        return None  # measured elsewhere, by a plugin that is not installed here
+    return spec if isinstance(spec, ProbeSpec) else None

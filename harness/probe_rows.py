@@ -1,0 +1,46 @@
+"""What the probes of a run left in its store: rows, one a measurement, by probe, method and seed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.nodes import Plan, ProbeNode
+from harness.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeRows:
+    """What a probe measured along one method's lineage, for one seed. config: what the protocol told the probe, with
+    defaults."""
+
+    probe: str
+    method: str
+    seed: int
+    rows: Sequence[Mapping[str, Any]]
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def stored_probe_rows(plan: Plan, store: Store) -> tuple[tuple[ProbeRows, ...], list[str]]:
+    """Returns what is there, in the order of the plan's methods and probes, and the names of what cannot be read."""
+    found, problems = [], []
+    for method in plan.methods:
+        for key in method.probes:
+            node = plan.nodes[key]
+            if not isinstance(node, ProbeNode) or not store.has(key):
+                continue
+            try:
+                rows = json.loads((store.path(key) / "rows.json").read_bytes())
+            except (OSError, ValueError):
+                rows = None
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                problems.append(f"{key[:12]}/rows.json, of {node.label}")
+                continue
+            found.append(
+                ProbeRows(
+                    probe=node.probe.name, method=method.name, seed=method.seed, rows=rows, config=node.probe.config
+                )
+            )
+    return tuple(found), problems

@@ -1,0 +1,40 @@
+"""The lab's packaged protocols: what they share in one store."""
+
+import pytest
+
+import harness_grpo
+import harness_lab
+import harness_probes
+import harness_refresh
+import harness_rollback
+from harness.nodes import EvaluateNode, TrainNode
+from harness.plan import make_plan
+from harness.protocol import find_protocol, load_protocol
+from harness.registry import Registry
+
+
+@pytest.fixture(scope="module")
+def keys_of():
+    """Returns a function that gives the keys of a protocol's trainings and scorings, by method, for seed 0."""
+    plugins = (harness_lab, harness_grpo, harness_probes, harness_refresh, harness_rollback)
+    registry = Registry.of([("mdrl-harness", plugin) for plugin in plugins])
+
+    def keys(name):
+        plan = make_plan(load_protocol(find_protocol(name, registry), registry, seeds=[0]), registry)
+        return {
+            method.name: {
+                made.key
+                for key in method.lineage
+                for made in (plan.nodes[key], *(plan.nodes[scored] for scored in plan.evaluations[key].values()))
+                if isinstance(made, TrainNode | EvaluateNode)
+            }
+            for method in plan.methods
+        }
+
+    return keys
+
+
+def test_the_mechanism_is_that_of_the_checkpoints_in_lab_and_lab_pairs(keys_of):
+    mechanism, lab, pairs = (keys_of(name) for name in ("lab-mechanism", "lab", "lab-pairs"))
+    assert mechanism.pop("sequential") == lab["sequential"]
+    assert mechanism == pairs
