@@ -1,4 +1,4 @@
-"""`harness leaderboard`: export tables, check a record, keep a run's result with its tables."""
+"""`harness leaderboard`: export tables, compare two methods, check a record, keep a run's result with its tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.leaderboard import Leaderboard
     from harness.registry import Registered, Registry
 
-commands = typer.Typer(no_args_is_help=True, help="Export, check and keep leaderboards.")
+commands = typer.Typer(no_args_is_help=True, help="Export, compare, check and keep leaderboards.")
 
 
 def register(app: typer.Typer) -> None:
@@ -63,6 +63,29 @@ def export(
     else:
         write_text(output, text)
         typer.echo(f"{output}", err=True)
+
+
+@commands.command("compare")
+def compare(
+    method: Annotated[str, typer.Argument(metavar="METHOD")],
+    other: Annotated[str, typer.Argument(metavar="OTHER")],
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run, folder or name. Default: the latest run.")
+    ] = None,
+    runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False,
+) -> None:
+    """Show by how much one method of a run is ahead of another, seed by seed."""
+    from harness.cli.console import terminal
+    from harness.cli.leaderboard_view import print_differences
+    from harness.leaderboard_paired import paired_differences
+
+    (leaderboard,) = _read([run] if run is not None else [], runs_folder(runs))
+    differences = paired_differences(leaderboard, method, other)
+    if as_json:
+        typer.echo(differences.model_dump_json(indent=2))
+    else:
+        print_differences(leaderboard, differences, terminal())
 
 
 @commands.command("validate")

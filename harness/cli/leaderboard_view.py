@@ -6,13 +6,23 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.cli.narrow_table import GAP, add_row, column_groups, new_table
-from harness.tables.layout import MISSING, decimals, header, leaderboard_table, name_of, number, shortest_first
+from harness.tables.layout import (
+    MISSING,
+    decimals,
+    header,
+    interval,
+    leaderboard_table,
+    name_of,
+    number,
+    shortest_first,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from harness.leaderboard import Leaderboard, TrajectoryStep
+    from harness.leaderboard_paired import PairedDifferences
     from harness.statistics import Estimate
 
 WIDE = 100
@@ -43,6 +53,25 @@ def print_tables(leaderboard: Leaderboard, console: Console) -> None:
                 style="dim",
             )
         )
+
+
+def print_differences(leaderboard: Leaderboard, differences: PairedDifferences, console: Console) -> None:
+    """Prints a line a column and the average: the difference with its interval, and that of each seed."""
+    from rich.text import Text
+
+    console.print(Text(f"{differences.method} less {differences.other}, {leaderboard.protocol}", style="bold"))
+    console.print()
+    table = new_table("", ["difference", *(f"seed {seed}" for seed in differences.seeds)])
+    for column, head in _heads(leaderboard).items():
+        one = differences.scores.get(column) if column else differences.average
+        if one is not None:
+            digits = decimals(leaderboard, column or None) + 1
+            add_row(table, [head, interval(one, digits), *(number(value, digits) for value in one.per_seed)])
+    console.print(table)
+    if differences.average.interval is not None:
+        over_seeds = differences.average.interval == "seeds"
+        told = "over seeds, by bootstrap of seeds and sampling error" if over_seeds else "of the sampling error alone"
+        console.print(Text(f"\nBrackets: 95 % interval {told}.", style="dim"))
 
 
 def _heads(leaderboard: Leaderboard) -> dict[str, str]:

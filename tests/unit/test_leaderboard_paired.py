@@ -1,0 +1,101 @@
+"""One method against another, seed by seed, and `harness leaderboard compare`."""
+
+import json
+
+import pytest
+import typer
+from fake_run import RECOVERED, SEQUENTIAL, STDERR, make_leaderboard
+from typer.testing import CliRunner
+
+from harness.cli import leaderboard as leaderboard_command
+from harness.errors import HarnessError, UsageError
+from harness.leaderboard_paired import PairedDifferences, paired_differences
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Returns a function that runs `harness leaderboard` and gives its output; a HarnessError is raised as it is."""
+    monkeypatch.setenv("HARNESS_RUNS", str(tmp_path))
+    small = typer.Typer()
+    leaderboard_command.register(small)
+
+    def run(*arguments):
+        result = CliRunner().invoke(small, [str(argument) for argument in arguments])
+        if isinstance(result.exception, HarnessError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+def test_what_moves_both_methods_alike_is_not_in_the_difference(tmp_path):
+    board, _ = make_leaderboard(tmp_path, seeds=(0, 1, 2), shift=lambda seed: 0.02 * seed)
+    found = paired_differences(board, "re-math", "sequential")
+    gain = 100 * (RECOVERED["math"] - SEQUENTIAL[-1]["math"])
+    assert found.scores["math"].per_seed == pytest.approx((gain,) * 3)
+    assert found.average.mean == pytest.approx(sum(100 * (RECOVERED[d] - SEQUENTIAL[-1][d]) for d in RECOVERED) / 3)
+    # What is left is the sampling error of both, over three seeds; each row's own interval holds the seeds' spread too.
+    low, high = found.scores["math"].ci95
+    assert high - low == pytest.approx(2 * 1.96 * 100 * STDERR * (2 / 3) ** 0.5, rel=0.1)
+    own = board.row("re-math").scores["math"].ci95
+    assert own[1] - own[0] > high - low
+
+
+def test_the_other_way_round_the_sign_turns(tmp_path):
+    board, _ = make_leaderboard(tmp_path, seeds=(0, 1))
+    one, two = (paired_differences(board, *pair) for pair in (("re-math", "sequential"), ("sequential", "re-math")))
+    assert one.average.mean == pytest.approx(-two.average.mean)
+
+
+def test_seeds_are_paired_by_number_and_not_by_place(tmp_path):
+    board, _ = make_leaderboard(tmp_path, seeds=(0, 1, 2), shift=lambda seed: 0.02 * seed)
+
+    def last_two(one):
+        return one.model_copy(update={"per_seed": one.per_seed[:0:-1], "stderr": one.stderr[:0:-1]})
+
+    def turned(row):
+        scores = {column: last_two(one) for column, one in row.scores.items()}
+        return row.model_copy(update={"seeds": (2, 1), "scores": scores, "average": last_two(row.average)})
+
+    rows = tuple(turned(row) if row.method == "sequential" else row for row in board.rows)
+    before = paired_differences(board, "re-math", "sequential").scores["math"].per_seed
+    after = paired_differences(board.model_copy(update={"rows": rows}), "re-math", "sequential")
+    assert after.seeds == (1, 2)
+    assert after.scores["math"].per_seed == pytest.approx(before[1:])
+
+
+def test_every_seed_is_compared_with_the_one_base(tmp_path):
+    board, _ = make_leaderboard(tmp_path, seeds=(0, 1), shift=lambda seed: 0.02 * seed)
+    assert paired_differences(board, "sequential", "base").scores["math"].per_seed == pytest.approx((15.0, 17.0))
+    assert paired_differences(board, "base", "sequential").scores["math"].per_seed == pytest.approx((-15.0, -17.0))
+
+
+def test_rows_without_a_common_seed_are_refused(tmp_path):
+    board, _ = make_leaderboard(tmp_path, seeds=(0, 1))
+    rows = tuple(row.model_copy(update={"seeds": (7, 8)}) if row.method == "re-math" else row for row in board.rows)
+    with pytest.raises(UsageError, match="no seed in common"):
+        paired_differences(board.model_copy(update={"rows": rows}), "re-math", "sequential")
+
+
+def test_compare_prints_a_line_a_column_and_every_seed(tmp_path, invoke):
+    make_leaderboard(tmp_path, seeds=(0, 1))
+    text = invoke("leaderboard", "compare", "re-math", "sequential")
+    (line,) = [line for line in text.splitlines() if line.startswith("math")]
+    assert line.split()[1] == "18.00"
+    assert line.split()[-2:] == ["18.00", "18.00"]
+    assert "over seeds" in text
+    read = PairedDifferences.model_validate_json(invoke("leaderboard", "compare", "re-math", "sequential", "--json"))
+    assert json.loads(read.model_dump_json())["scores"]["math"]["mean"] == pytest.approx(18.0)
+
+
+def test_compare_with_one_seed_says_what_its_interval_is_of(tmp_path, invoke):
+    make_leaderboard(tmp_path)
+    assert "sampling error alone" in invoke("leaderboard", "compare", "re-math", "sequential")
+
+
+def test_a_method_that_is_not_there_is_told_with_those_that_are(tmp_path, invoke):
+    make_leaderboard(tmp_path)
+    with pytest.raises(UsageError, match="no method 'mixed'") as caught:
+        invoke("leaderboard", "compare", "re-math", "mixed")
+    assert "sequential" in caught.value.hint
