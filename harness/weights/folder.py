@@ -147,9 +147,9 @@ def read_into(descriptor: int, buffer: torch.Tensor, offset: int) -> None:
         done += read
 
 
-def write_from(descriptor: int, buffer: torch.Tensor, offset: int) -> None:
-    """Writes `buffer`, of bytes, at the file's byte `offset`."""
-    view = buffer.numpy().data
+def write_from(descriptor: int, data: memoryview, offset: int) -> None:
+    """Writes all bytes of `data` at the file's byte `offset`."""
+    view = data.cast("B")
     done = 0
     while done < len(view):
         done += os.pwrite(descriptor, view[done:], offset + done)

@@ -26,7 +26,7 @@ def linear_combination(models: Sequence[tuple[float, WeightFolder]], output: Pat
     stream = Stream(folders, [name for name in first.names() if first.dtype(name).is_floating_point])
     longest = max((chunk.count for chunk in stream.chunks), default=0)
     total = torch.empty(longest, dtype=torch.float32)
-    with patched_copy(first, output) as copy:
+    with patched_copy(first, output, rewritten=stream.names) as copy:
         for chunk in stream.chunks:
             sums = total[: chunk.count].zero_()
             for index, weight in enumerate(weights):

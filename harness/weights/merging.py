@@ -82,7 +82,7 @@ def merge_edits(
     stream = Stream(folders, _floating(first), chunk=chunk)
     weights = torch.tensor([weight for weight, _ in experts], dtype=torch.float32).unsqueeze(1)
     done = 0
-    with patched_copy(first, output) as copy:
+    with patched_copy(first, output, rewritten=stream.names) as copy:
         for chunks in _by_tensor(stream):
             parts = (
                 [method.sparsity.start(stream, index, chunks) for index in range(1, len(folders))]
@@ -121,7 +121,7 @@ def merge_linear(
     weights = torch.tensor([weight for weight, _ in models], dtype=torch.float32)
     total = weights.sum()
     done = 0
-    with patched_copy(first, output) as copy:
+    with patched_copy(first, output, rewritten=stream.names) as copy:
         for piece in stream.chunks:
             merged = torch.zeros(piece.count)
             for weight, values in zip(weights, _finite(stream, piece), strict=True):

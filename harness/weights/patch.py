@@ -1,12 +1,13 @@
-"""Writes a checkpoint that is another one with some of its values replaced: a copy by the kernel, then the changes."""
+"""Writes a checkpoint that is another one with some of its values replaced: what stays is copied by the kernel."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import threading
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -16,50 +17,104 @@ import torch
 from harness.atomic_file import sync
 from harness.errors import CheckpointError
 from harness.store import disk_error
-from harness.weights.folder import WeightFolder, write_from
+from harness.weights.folder import TensorPlace, WeightFolder, write_from
 
 _COPIED_AT_ONCE = 1 << 26
 
 
 class CheckpointCopy:
-    """A copy of a checkpoint in the making. The weights are copied in the background; what is written waits for it."""
+    """A copy of a checkpoint in the making, written by any number of threads.
 
-    def __init__(self, source: WeightFolder, folder: Path, copying: Future[None]) -> None:
+    What is to be written anew has only its place in the files; all else is copied in the background, and a write waits
+    for that. A file is synced as soon as it is complete.
+    """
+
+    def __init__(
+        self, source: WeightFolder, folder: Path, rewritten: Collection[str], background: ThreadPoolExecutor
+    ) -> None:
         self._source = source
         self._folder = folder
-        self._copying = copying
+        self._background = background
+        self._lock = threading.Lock()
+        self._left = {name: source.place(name).count for name in rewritten}
+        self._open = {path: sum(1 for name in source.names_in(path) if self._left.get(name)) for path in source.files}
         self._files: dict[Path, IO[bytes]] = {}
+        self._copying = background.submit(self._copy)
+        self._syncing: list[Future[None]] = []
 
     def write(self, name: str, values: torch.Tensor, start: int = 0) -> None:
-        """Replaces coordinates of the tensor `name`, from its flat index `start` on; `values` are of its dtype."""
+        """Writes coordinates of the tensor `name`, from its flat index `start` on; `values` are of its dtype."""
         self._copying.result()
         place = self._source.place(name)
         if values.dtype != place.dtype:
             raise TypeError(f"{name} is of {place.dtype}, not {values.dtype}")
         if not values.numel():
             return
-        if place.file not in self._files:
-            self._files[place.file] = (self._folder / place.file.name).open("rb+", buffering=0)
         raw = values.contiguous().flatten().view(torch.uint8)
-        write_from(self._files[place.file].fileno(), raw, place.offset + start * place.dtype.itemsize)
+        write_from(self._files[place.file].fileno(), raw.numpy().data, place.offset + start * place.dtype.itemsize)
+        with self._lock:
+            self._count(name, place, values.numel())
+
+    def _count(self, name: str, place: TensorPlace, written: int) -> None:
+        if name not in self._left:
+            return
+        self._left[name] -= written
+        if self._left[name] == 0:
+            self._open[place.file] -= 1
+            if self._open[place.file] == 0:
+                self._syncing.append(self._background.submit(sync, self._folder / place.file.name))
 
     def finish(self) -> None:
-        """Returns once every file is on the disk."""
+        """Returns once every file is on the disk. Raises RuntimeError where not all that was to be written was."""
         self._copying.result()
+        unwritten = sorted(name for name, left in self._left.items() if left)
+        if unwritten:
+            raise RuntimeError(f"{unwritten[0]} was to be written anew, and was not, or not once")
+        for done in self._syncing:
+            done.result()
+        for path in sorted(self._folder.iterdir()):
+            sync(path)  # returns at once for those that are on the disk
+        sync(self._folder)
+
+    def close(self) -> None:
+        """Closes the files, once nothing writes to them any more."""
+        wait([self._copying])
         for file in self._files.values():
             file.close()
-        for path in sorted(self._folder.iterdir()):
-            sync(path)
-        sync(self._folder)
+
+    def _copy(self) -> None:
+        for path in self._source.files:
+            file = (self._folder / path.name).open("xb", buffering=0)
+            self._files[path] = file
+            file.truncate(path.stat().st_size)
+            with path.open("rb", buffering=0) as reading:
+                for begin, end in self._kept_ranges(path):
+                    _copy_range(reading, file, begin, end)
+        weights = {path.name for path in self._source.files}
+        for path in sorted(self._source.folder.iterdir()):
+            if path.is_file() and path.name not in weights:
+                shutil.copy2(path, self._folder / path.name)
+
+    def _kept_ranges(self, path: Path) -> Iterator[tuple[int, int]]:
+        """Yields the bytes of a file, begin and end, that no tensor to be written anew covers."""
+        places = [self._source.place(name) for name in self._source.names_in(path) if name in self._left]
+        done = 0
+        for place in sorted(places, key=lambda place: place.offset):
+            if done < place.offset:
+                yield done, place.offset
+            done = place.offset + place.count * place.dtype.itemsize
+        if done < path.stat().st_size:
+            yield done, path.stat().st_size
 
 
 @contextmanager
-def patched_copy(source: WeightFolder, output: Path) -> Iterator[CheckpointCopy]:
+def patched_copy(source: WeightFolder, output: Path, *, rewritten: Collection[str] = ()) -> Iterator[CheckpointCopy]:
     """Yields a copy of the model folder `source` to write changes to; `output` is the result when the block ends well.
 
-    Files, headers, dtypes and shapes are the source's. `output` is not there, or an empty folder: the copy is made
-    beside it, synced, and renamed to it, so nobody sees half of one, and nothing is left of one that failed. Raises
-    CheckpointError where `output` has something in it, or the disk is full.
+    rewritten: tensors of which the block writes every coordinate, once; these are not copied. Files, headers, dtypes
+    and shapes are the source's. `output` is not there, or an empty folder: the copy is made beside it, synced, and
+    renamed to it, so nobody sees half of one, and nothing is left of one that failed. Raises CheckpointError where
+    `output` has something in it, or the disk is full.
     """
     if output.is_dir() and any(output.iterdir()):
         raise CheckpointError(
@@ -69,9 +124,12 @@ def patched_copy(source: WeightFolder, output: Path) -> Iterator[CheckpointCopy]
     try:
         beside.mkdir(parents=True)
         with ThreadPoolExecutor(max_workers=1) as background:
-            copy = CheckpointCopy(source, beside, background.submit(_copy_files, source, beside))
-            yield copy
-            copy.finish()
+            copy = CheckpointCopy(source, beside, rewritten, background)
+            try:
+                yield copy
+                copy.finish()
+            finally:
+                copy.close()
         beside.replace(output)
         sync(output.parent)
     except OSError as error:
@@ -91,32 +149,28 @@ def write_patched(source: WeightFolder, output: Path, patch: Callable[[str, torc
     What `patch` returns is written in the tensor's dtype. `output` and errors as for `patched_copy`; the source is only
     read. One tensor at a time is held.
     """
-    with patched_copy(source, output) as copy:
+    with patched_copy(source, output, rewritten=source.names()) as copy:
         for name, tensor in source:
             copy.write(name, patch(name, tensor).to(tensor.dtype))
 
 
-def _copy_files(source: WeightFolder, folder: Path) -> None:
-    weights = {path.name for path in source.files}
-    for path in source.files:
-        _copy(path, folder / path.name)
-    for path in sorted(source.folder.iterdir()):
-        if path.is_file() and path.name not in weights:
-            shutil.copy2(path, folder / path.name)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copies in the kernel, which shares the blocks on file systems that can; by shutil where it cannot."""
-    with source.open("rb", buffering=0) as reading, target.open("xb", buffering=0) as writing:
-        left = os.fstat(reading.fileno()).st_size
-        try:
-            while left:
-                copied = os.copy_file_range(reading.fileno(), writing.fileno(), min(left, _COPIED_AT_ONCE))
-                if copied == 0:
-                    break
-                left -= copied
-        except (OSError, AttributeError) as error:
-            if writing.tell() or (isinstance(error, OSError) and disk_error(error, target) is not None):
-                raise
-    if left:
-        shutil.copyfile(source, target)
+def _copy_range(reading: IO[bytes], writing: IO[bytes], begin: int, end: int) -> None:
+    """Copies in the kernel, which shares the blocks on file systems that can; through memory where it cannot."""
+    source, target = reading.fileno(), writing.fileno()
+    try:
+        while begin < end:
+            copied = os.copy_file_range(source, target, min(end - begin, _COPIED_AT_ONCE), begin, begin)
+            if copied == 0:
+                break
+            begin += copied
+    except OSError as error:
+        if disk_error(error, Path(writing.name)) is not None:
+            raise
+    except AttributeError:
+        pass  # a system without it
+    while begin < end:
+        data = os.pread(source, min(end - begin, _COPIED_AT_ONCE), begin)
+        if not data:
+            raise CheckpointError("the file ended while it was copied: something has truncated it", where=reading.name)
+        write_from(target, memoryview(data), begin)
+        begin += len(data)

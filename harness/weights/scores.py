@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 
 from harness.errors import CheckpointError
 from harness.weights.stream import Chunk, Stream
+from harness.weights.threads import over_chunks
+
+T = TypeVar("T")
 
 Formula = Callable[[Sequence[torch.Tensor], torch.Tensor], object]
 """Writes the scores of a chunk into its second argument, from the checkpoints' values in fp32, which it leaves as they
@@ -17,15 +21,15 @@ are. Coordinate by coordinate: how the tensors are cut into chunks changes no sc
 class Scores:
     """The scores of all coordinates of a stream, in fp32, the higher the more wanted.
 
-    formula: makes one formula a pass, so that one that draws at random draws the same again. Raises CheckpointError for
-    a score that is not finite, naming the checkpoint with a value that is not.
+    formula: makes the formula of one pass of one thread. in_order: it must see the chunks in their order, as one that
+    draws at random does; a pass is then made by one thread. Raises CheckpointError for a score that is not finite,
+    naming the checkpoint with a value that is not.
     """
 
-    def __init__(self, stream: Stream, formula: Callable[[], Formula]) -> None:
+    def __init__(self, stream: Stream, formula: Callable[[], Formula], *, in_order: bool = False) -> None:
         self.stream = stream
         self._formula = formula
-        longest = max((chunk.count for chunk in stream.chunks), default=0)
-        self._scores = torch.empty(longest, dtype=torch.float32)
+        self._in_order = in_order
 
     @property
     def count(self) -> int:
@@ -38,14 +42,34 @@ class Scores:
 
     def of(self, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, torch.Tensor]]:
         """Yields the scores of chosen chunks; of a random score, others from the same distribution."""
-        formula = self._formula()
+        scored = self._scored(self.stream)
         for chunk in chunks:
-            values = self.stream.read(chunk)
-            scores = self._scores[: chunk.count]
+            yield chunk, scored(chunk)
+
+    def each(self, start: Callable[[], Callable[[Chunk, torch.Tensor], T]]) -> list[T]:
+        """Returns what is made of each chunk and its scores, in the order of the chunks. start: makes what makes it,
+        once for each of several threads; the scores hold until it returns."""
+
+        def begin(stream: Stream) -> Callable[[Chunk], T]:
+            scored, use = self._scored(stream), start()
+            return lambda chunk: use(chunk, scored(chunk))
+
+        return over_chunks(self.stream, begin, threads=1 if self._in_order else None)
+
+    def _scored(self, stream: Stream) -> Callable[[Chunk], torch.Tensor]:
+        """Returns what reads and scores a chunk, into a buffer of its own."""
+        formula = self._formula()
+        buffer = torch.empty(max((chunk.count for chunk in stream.chunks), default=0), dtype=torch.float32)
+
+        def scored(chunk: Chunk) -> torch.Tensor:
+            values = stream.read(chunk)
+            scores = buffer[: chunk.count]
             formula(values, scores)
             if not torch.isfinite(scores.sum()) and not torch.isfinite(scores).all():
                 self._refuse(chunk, values, scores)
-            yield chunk, scores
+            return scores
+
+        return scored
 
     def _refuse(self, chunk: Chunk, values: Sequence[torch.Tensor], scores: torch.Tensor) -> None:
         for folder, read in zip(self.stream.folders, values, strict=True):

@@ -5,28 +5,31 @@ kept with its score, one below is not. What was kept decides which of them are t
 passes more find the score itself. Equal scores go by the global index, the first first. The result does not depend on
 the guess.
 
-In memory: chunk buffers, and at most 2^24 kept scores. A bit a coordinate and the kept scores lie in unnamed temporary
-files.
+In memory: chunk buffers for each thread, and at most 2^24 kept scores. A bit a coordinate and the kept scores lie in
+unnamed temporary files.
 """
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from harness.weights.bounds import WHOLE, guessed_bounds
+from harness.weights.folder import write_from
 from harness.weights.histogram import Passes, Threshold, threshold_of_count, threshold_of_share
 from harness.weights.scores import Scores
 from harness.weights.stream import Chunk
 
 _Bits = npt.NDArray[np.uint8]
 _Floats = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int64]
 
 _HELD = 1 << 24
 """Kept scores that are ranked in memory; more of them are ranked on disk."""
@@ -36,17 +39,19 @@ _WIDE = 0.05
 
 
 class Selection:
-    """Which coordinates of a stream were taken: `count` of them, one bit each in an unnamed temporary file."""
+    """Which coordinates of a stream were taken, `count` of them; what it knows lies in unnamed temporary files."""
 
-    def __init__(self, chunks: Sequence[Chunk], count: int, bits: _BitFile) -> None:
+    def __init__(self, chunks: Sequence[Chunk], count: int, sure: _BitFile, kept: _Kept) -> None:
         self.count = count
-        self._places = {(chunk.name, chunk.start): index for index, chunk in enumerate(chunks)}
-        self._bits = bits
+        self._indices = _indices(chunks)
+        self._sure = sure
+        self._kept = kept
 
-    def mask(self, chunk: Chunk) -> torch.Tensor:
-        """Returns a boolean for each coordinate of a chunk of the stream, or of the same chunk of a longer one."""
-        bits = self._bits.read(self._places[chunk.name, chunk.start])
-        return torch.from_numpy(np.unpackbits(bits, count=chunk.count).view(np.bool_))
+    def places(self, chunk: Chunk) -> Places:
+        """Returns which coordinates of a chunk of the stream, or of the same chunk of a longer one, were taken, counted
+        from its first, in no order. Several threads may ask."""
+        index = self._indices[chunk.name, chunk.start]
+        return np.concatenate([_places(self._sure.read(index)), self._kept.taken(index)])
 
 
 def select_highest(scores: Scores, count: int, *, folder: Path | None = None) -> Selection:
@@ -86,67 +91,91 @@ def _from(scores: Scores, threshold: Threshold, folder: Path | None) -> Selectio
 def _between(scores: Scores, low: float, high: float, count: int, folder: Path | None) -> Selection | None:
     """Returns the selection in one pass, None where the wanted score lies outside the bounds."""
     chunks = scores.stream.chunks
-    taken, kept = _BitFile(chunks, folder), _BitFile(chunks, folder)
-    longest = max(chunk.count for chunk in chunks)
-    above, within = np.empty(longest, dtype=np.bool_), np.empty(longest, dtype=np.bool_)
-    sure, numbers = 0, []
-    with tempfile.TemporaryFile(dir=folder) as file:
-        for index, (chunk, values) in enumerate(scores):
-            array = values.numpy()
+    sure, indices = _BitFile(chunks, folder), _indices(chunks)
+    kept = _Kept(chunks, folder, low if low == high else None)
+
+    def start() -> Callable[[Chunk, torch.Tensor], int]:
+        longest = max(chunk.count for chunk in chunks)
+        above, within = np.empty(longest, dtype=np.bool_), np.empty(longest, dtype=np.bool_)
+
+        def split(chunk: Chunk, values: torch.Tensor) -> int:
+            """Writes down what is taken and what is kept; returns how many are taken."""
+            array, index = values.numpy(), indices[chunk.name, chunk.start]
             over = np.greater(array, np.float32(high), out=above[: chunk.count])
             inside = np.greater_equal(array, np.float32(low), out=within[: chunk.count])
             inside ^= over
-            number = int(np.count_nonzero(inside))
-            sure += int(np.count_nonzero(over))
-            numbers.append(number)
-            taken.write(index, np.packbits(over))
-            if number:
-                kept.write(index, np.packbits(inside))
-                if low != high:
-                    file.write(array[inside].tobytes())
-        wanted = count - sure
-        if not 0 <= wanted <= sum(numbers):
-            return None
-        if wanted:
-            ranked = _Kept(file, numbers, low if low == high else None)
-            for index, places in ranked.taken(wanted, kept):
-                bits = taken.read(index).copy()
-                np.bitwise_or.at(bits, places >> 3, (128 >> (places & 7)).astype(np.uint8))
-                taken.write(index, bits)
-    return Selection(chunks, count, taken)
+            sure.write(index, np.packbits(over))
+            kept.write(index, np.packbits(inside), array)
+            return int(np.count_nonzero(over))
+
+        return split
+
+    wanted = count - sum(scores.each(start))
+    if not 0 <= wanted <= kept.total():
+        return None
+    kept.take(wanted)
+    return Selection(chunks, count, sure, kept)
 
 
 class _Kept:
-    """Coordinates between the bounds: how many in each chunk, and their scores in a file, or the one they all have."""
+    """Coordinates between the bounds, with their scores or the one that all have; then, which of them are taken."""
 
-    def __init__(self, file: IO[bytes], numbers: Sequence[int], one: float | None) -> None:
-        self._file = file
-        self._numbers = numbers
+    def __init__(self, chunks: Sequence[Chunk], folder: Path | None, one: float | None) -> None:
+        self._chunks = chunks
         self._one = one
+        self._bits = _BitFile(chunks, folder)
+        self._numbers = [0] * len(chunks)
+        self._scores = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as this does
+        self._threshold = np.float32(math.inf)
+        self._equal = [0] * len(chunks)
 
-    def taken(self, wanted: int, kept: _BitFile) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-        """Yields, for each chunk that has some, its index and the places in it of those among the `wanted` highest."""
-        threshold, equal = self._threshold(wanted)
+    def write(self, index: int, bits: _Bits, scores: _Floats) -> None:
+        """Notes a chunk's coordinates between the bounds; `scores` are of all of it."""
+        places = _places(bits)
+        if not len(places):
+            return
+        self._numbers[index] = len(places)
+        self._bits.write(index, bits)
+        if self._one is None:  # at the chunk's own place in a file with holes, so that no thread waits for another
+            write_from(self._scores.fileno(), scores[places].data, 4 * self._chunks[index].offset)
+
+    def total(self) -> int:
+        """Returns how many there are."""
+        return sum(self._numbers)
+
+    def take(self, wanted: int) -> None:
+        """Decides: the `wanted` highest are taken, of equal ones the first."""
+        if not wanted:
+            return
+        self._threshold, left = self._threshold_of(wanted)
         for index, scores in self._by_chunk():
-            places = _places(kept.read(index))
-            chosen = scores > threshold
-            ties = np.flatnonzero(scores == threshold)[:equal]
-            chosen[ties] = True
-            equal -= len(ties)
-            if chosen.any():
-                yield index, places[chosen]
+            equal = int(np.count_nonzero(scores == self._threshold))
+            self._equal[index] = min(equal, left)
+            left -= self._equal[index]
+
+    def taken(self, index: int) -> Places:
+        """Returns the places of those of a chunk that are taken."""
+        if not self._numbers[index]:
+            return np.empty(0, dtype=np.int64)
+        places, scores = _places(self._bits.read(index)), self._of(index)
+        chosen = scores > self._threshold
+        chosen[np.flatnonzero(scores == self._threshold)[: self._equal[index]]] = True
+        return places[chosen]
+
+    def _of(self, index: int) -> _Floats:
+        if self._one is not None:
+            return np.full(self._numbers[index], self._one, dtype=np.float32)
+        data = os.pread(self._scores.fileno(), 4 * self._numbers[index], 4 * self._chunks[index].offset)
+        return np.frombuffer(data, dtype=np.float32)
 
     def _by_chunk(self) -> Iterator[tuple[int, _Floats]]:
-        self._file.seek(0)
         for index, number in enumerate(self._numbers):
-            if number and self._one is not None:
-                yield index, np.full(number, self._one, dtype=np.float32)
-            elif number:
-                yield index, np.frombuffer(self._file.read(4 * number), dtype=np.float32)
+            if number:
+                yield index, self._of(index)
 
-    def _threshold(self, wanted: int) -> tuple[np.float32, int]:
+    def _threshold_of(self, wanted: int) -> tuple[np.float32, int]:
         """Returns the lowest score taken, and how many of those equal to it are."""
-        total = sum(self._numbers)
+        total = self.total()
         if self._one is not None:
             return np.float32(self._one), wanted
         if total <= _HELD:
@@ -170,18 +199,21 @@ class _BitFile:
 
     def read(self, index: int) -> _Bits:
         """Returns the bits of a chunk."""
-        self._file.seek(self._starts[index])
-        return np.frombuffer(self._file.read(self._starts[index + 1] - self._starts[index]), dtype=np.uint8)
+        size = self._starts[index + 1] - self._starts[index]
+        return np.frombuffer(os.pread(self._file.fileno(), size, self._starts[index]), dtype=np.uint8)
 
     def write(self, index: int, bits: _Bits) -> None:
-        """Sets the bits of a chunk."""
-        self._file.seek(self._starts[index])
-        self._file.write(bits.tobytes())
+        """Sets the bits of a chunk. Chunks may be written by several threads."""
+        write_from(self._file.fileno(), bits.data, self._starts[index])
 
 
-def _places(bits: _Bits) -> npt.NDArray[np.int64]:
+def _indices(chunks: Sequence[Chunk]) -> dict[tuple[str, int], int]:
+    return {(chunk.name, chunk.start): index for index, chunk in enumerate(chunks)}
+
+
+def _places(bits: _Bits) -> Places:
     """Returns where the set bits are, in order, looking only at bytes that have one."""
-    places = np.flatnonzero(bits)
-    inside = np.flatnonzero(np.unpackbits(bits[places]))
-    whole: npt.NDArray[np.int64] = places[inside >> 3] * 8 + (inside & 7)
+    places = np.flatnonzero(bits != 0)  # of booleans, and so below: numpy counts those many times faster than numbers
+    inside = np.flatnonzero(np.unpackbits(bits[places]).view(np.bool_))
+    whole: Places = places[inside >> 3] * 8 + (inside & 7)
     return whole

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from harness import StepFailed
-from harness.weights import Chunk, Scores, Selection, WeightFolder, select_highest, select_share
+from harness.weights import Chunk, Places, Scores, Selection, WeightFolder, select_highest, select_share
 from harness_rollback.config import Granularity
 from harness_rollback.edit import Edit
 
@@ -28,10 +29,11 @@ class Size:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """count: the coordinates taken; units: the neurons or modules among them; mask: a chunk's coordinates taken."""
+    """count: the coordinates taken. units: the neurons or modules among them. places: those of a chunk that are taken,
+    counted from its first, in no order; several threads may ask."""
 
     count: int
-    mask: Callable[[Chunk], torch.Tensor]
+    places: Callable[[Chunk], Places]
     units: dict[str, int] = field(default_factory=dict)
 
 
@@ -60,7 +62,7 @@ def choose(scored: Scored, edit: Edit, granularity: Granularity, size: Size, fol
 
 def _coordinates(scores: Scores, size: Size, folder: Path) -> Choice:
     selection = _selected(scores, size, folder)
-    return Choice(count=selection.count, mask=selection.mask)
+    return Choice(count=selection.count, places=selection.places)
 
 
 def _selected(scores: Scores, size: Size, folder: Path) -> Selection:
@@ -92,15 +94,15 @@ def _neurons(scored: Scored, model: WeightFolder, names: Sequence[str], size: Si
     chosen = dict(zip(sums, torch.split(taken, [len(values) for values in sums.values()]), strict=True))
     others = _selected(scored(rest), size, folder) if rest else None
 
-    def mask(chunk: Chunk) -> torch.Tensor:
+    def places(chunk: Chunk) -> Places:
         if chunk.name in width:
-            return _channel_mask(chosen[_mlp(chunk.name)], chunk, model.shape(chunk.name))
+            return np.flatnonzero(_channel_mask(chosen[_mlp(chunk.name)], chunk, model.shape(chunk.name)).numpy())
         assert others is not None
-        return others.mask(chunk)
+        return others.places(chunk)
 
     count = sum(int(chosen[_mlp(name)].sum()) * (model.place(name).count // max(1, width[name])) for name in inside)
     alone = others.count if others is not None else 0
-    return Choice(count=count + alone, mask=mask, units={"neurons": int(taken.sum()), "coordinates_outside": alone})
+    return Choice(count=count + alone, places=places, units={"neurons": int(taken.sum()), "coordinates_outside": alone})
 
 
 def _mlp(name: str) -> str:
@@ -170,7 +172,7 @@ def _modules(scored: Scored, names: Sequence[str], size: Size) -> Choice:
         taken, undone = taken + counts[module], undone + sums[module]
     return Choice(
         count=taken,
-        mask=lambda chunk: torch.full((chunk.count,), module_of(chunk.name) in chosen),
+        places=lambda chunk: np.arange(chunk.count if module_of(chunk.name) in chosen else 0),
         units={"modules": len(chosen)},
     )
 

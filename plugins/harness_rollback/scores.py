@@ -39,16 +39,18 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Blame:
-    """A score that is ready to be streamed. cost: what was sampled to know it."""
+    """A score that is ready to be streamed. formula: made once a thread. in_order: it draws at random, chunk by chunk.
+    cost: what was sampled to know it."""
 
     edit: Edit
     formula: Callable[[], Formula]
     more: tuple[WeightFolder, ...] = ()
+    in_order: bool = False
     cost: Cost = field(default_factory=Cost)
 
     def of(self, names: Sequence[str]) -> Scores:
         """Returns the scores of some of the eligible parameters."""
-        return Scores(self.edit.stream(names, *self.more), self.formula)
+        return Scores(self.edit.stream(names, *self.more), self.formula, in_order=self.in_order)
 
 
 def blame_by(score: ScoreName, case: Case) -> Blame:
@@ -109,15 +111,10 @@ def _sign_conflict(case: Case) -> Blame:
     own = WeightFolder(case.lineage[case.peak].folder), WeightFolder(case.lineage[case.peak - 1].folder)
     for folder in own:
         check_same_tensors(case.edit.now, folder)
-    scratch = torch.empty(0)
 
     def formula(values: Sequence[torch.Tensor], out: torch.Tensor) -> None:
-        nonlocal scratch
-        if scratch.numel() < out.numel():
-            scratch = torch.empty_like(out)
         after, before, peak, base = values
-        edit = torch.sub(peak, base, out=scratch[: out.numel()])
-        torch.sub(after, before, out=out).mul_(edit).neg_()
+        torch.sub(after, before, out=out).mul_(torch.sub(peak, base)).neg_()
 
     return Blame(edit=case.edit, formula=lambda: formula, more=own)
 
@@ -129,7 +126,7 @@ def _random(case: Case) -> Blame:
         generator = torch.Generator().manual_seed(case.seed)
         return lambda values, out: out.uniform_(generator=generator)
 
-    return Blame(edit=case.edit, formula=formula)
+    return Blame(edit=case.edit, formula=formula, in_order=True)
 
 
 _SCORES: Mapping[ScoreName, Callable[[Case], Blame]] = {

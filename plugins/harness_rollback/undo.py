@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from harness.weights import Chunk, Stream, patched_copy
+from harness.weights import CheckpointCopy, Chunk, Stream, over_chunks, patched_copy
 from harness_rollback.choice import Choice
 from harness_rollback.edit import Edit
 
@@ -29,43 +29,41 @@ def undo(edit: Edit, output: Path, strength: float, choose: Callable[[Path], Cho
 
     With strength 1 and an edit that is the last thing that happened, the values there are those before the edit, bit
     for bit; otherwise now + strength·(before − after) in fp32, rounded to the weights' dtype. All others keep their
-    bits. The weights are copied while the coordinates are chosen. Raises CheckpointError as `patched_copy` does.
+    bits. Raises CheckpointError as `patched_copy` does.
     """
-    with patched_copy(edit.now, output) as copy:
+    with patched_copy(edit.now, output, rewritten=edit.names) as copy:
         choice = choose(output.parent)
-        undoing = _Undoing(edit, strength)
-        for chunk in undoing.stream.chunks:
-            mask = choice.mask(chunk)
-            values = undoing.values(chunk, mask)
-            if mask.numpy().any():
-                copy.write(chunk.name, values, chunk.start)
+        folders = [edit.now, edit.before] if edit.to_before else [edit.now, edit.before, edit.after]
+        norms = over_chunks(Stream(folders, edit.names), lambda stream: _Undoing(edit, strength, stream, choice, copy))
     others = [name for name in edit.now.names() if name not in set(edit.names)]
-    rest = sum(float((after - before).double().square().sum()) for _, (after, before) in edit.stream(others))
+    rest = [float((after - before).double().square().sum()) for _, (after, before) in edit.stream(others)]
     return Undone(
-        choice=choice, norm=math.sqrt(undoing.norm_squared), norm_of_edit=math.sqrt(undoing.edit_norm_squared + rest)
+        choice=choice,
+        norm=math.sqrt(math.fsum(undone for undone, _ in norms)),
+        norm_of_edit=math.sqrt(math.fsum([*rest, *(whole for _, whole in norms)])),
     )
 
 
 class _Undoing:
-    """The new values, chunk by chunk, and the squared norms of what they undo and of the edit so far."""
+    """Writes the new values of a chunk; returns the squared norms of what they undo and of the edit."""
 
-    def __init__(self, edit: Edit, strength: float) -> None:
-        folders = [edit.now, edit.before] if edit.to_before else [edit.now, edit.before, edit.after]
-        self.stream = Stream(folders, edit.names)
-        self.norm_squared = self.edit_norm_squared = 0.0
+    def __init__(self, edit: Edit, strength: float, stream: Stream, choice: Choice, copy: CheckpointCopy) -> None:
+        self._stream = stream
+        self._choice = choice
+        self._copy = copy
         self._whole_way = edit.to_before and strength == 1.0
         self._strength = strength
-        self._step = torch.empty(max(chunk.count for chunk in self.stream.chunks), dtype=torch.float32)
+        self._step = torch.empty(max(chunk.count for chunk in stream.chunks), dtype=torch.float32)
 
-    def values(self, chunk: Chunk, mask: torch.Tensor) -> torch.Tensor:
-        """Returns the chunk's values in their dtype; where `mask` is set, without the edit."""
-        raw, raw_before = self.stream.raw(0, chunk), self.stream.raw(1, chunk)
-        now, before = self.stream.in_fp32(0, raw), self.stream.in_fp32(1, raw_before)
-        after = self.stream.values(2, chunk) if len(self.stream.folders) > 2 else now
+    def __call__(self, chunk: Chunk) -> tuple[float, float]:
+        stream = self._stream
+        raw, raw_before = stream.raw(0, chunk), stream.raw(1, chunk)
+        now, before = stream.in_fp32(0, raw), stream.in_fp32(1, raw_before)
+        after = stream.values(2, chunk) if len(stream.folders) > 2 else now
         step = torch.sub(before, after, out=self._step[: chunk.count])
-        self.edit_norm_squared += float(step.dot(step))
-        step.mul_(self._strength)
-        changed = raw_before if self._whole_way else (now + step).to(raw.dtype)
-        step.mul_(mask)
-        self.norm_squared += float(step.dot(step))
-        return torch.where(mask, changed, raw)
+        # By their places: masked operations over a whole chunk cost more where few go back.
+        places = torch.from_numpy(self._choice.places(chunk))
+        undone = step[places].mul_(self._strength)
+        raw[places] = raw_before[places] if self._whole_way else (now[places] + undone).to(raw.dtype)
+        self._copy.write(chunk.name, raw, chunk.start)
+        return float(undone.dot(undone)), float(step.dot(step))
