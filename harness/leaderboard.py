@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,19 @@ class Measurement(Record):
 
 
 class MeanCost(Record):
-    """What a method or a step cost, the mean over seeds."""
+    """What a method or a step cost, the mean over seeds, or for one seed."""
 
     optimizer_steps: float
     completions: float
     generated_tokens: float
     train_seconds: float
+
+    @classmethod
+    def of(cls, costs: Sequence[MeanCost]) -> MeanCost | None:
+        """Returns the mean of several seeds' costs, None of none."""
+        if not costs:
+            return None
+        return cls(**{field: sum(getattr(one, field) for one in costs) / len(costs) for field in cls.model_fields})
 
 
 class RecoveryResult(Record):
@@ -94,7 +102,8 @@ class Row(Record):
 
     definition: a digest of what the method does apart from its seed; two rows with the same one are the same method.
     forgetting, backward_transfer: means over the domains that a later training could have harmed; see harness.metrics.
-    recovery: the method's last recovery; `earlier_recoveries` holds those before it. footnotes: from 1, into `notes`.
+    recovery: the method's last recovery; `earlier_recoveries` holds those before it. seed_costs: each seed's cost, in
+    the order of `seeds`; empty where one is not known. footnotes: from 1, into `notes`.
     """
 
     method: str
@@ -110,6 +119,7 @@ class Row(Record):
     forgetting_by_domain: dict[str, Estimate]
     backward_transfer: Estimate
     cost: MeanCost | None
+    seed_costs: tuple[MeanCost, ...] = ()
     trajectory: tuple[TrajectoryStep, ...]
     footnotes: tuple[int, ...] = ()
 
@@ -214,6 +224,15 @@ def ranked(rows: Sequence[Row], columns: Sequence[str]) -> tuple[Row, ...]:
     return (*placed, *sorted(rest, key=lambda row: row.reference))
 
 
+def _is_mean(cost: MeanCost | None, costs: Sequence[MeanCost]) -> bool:
+    mean = MeanCost.of(costs)
+    if cost is None or mean is None:
+        return False
+    return all(
+        math.isclose(getattr(cost, field), getattr(mean, field), rel_tol=1e-6) for field in MeanCost.model_fields
+    )
+
+
 def inconsistencies(leaderboard: Leaderboard) -> list[str]:
     """Returns what contradicts itself in a record, one line each: columns, seeds, averages, ranks and footnotes.
 
@@ -236,6 +255,8 @@ def inconsistencies(leaderboard: Leaderboard) -> list[str]:
         complete = len(values) == len(leaderboard.averaged) and is_complete(row, leaderboard.averaged)
         if row.average.mean is not None and complete and abs(sum(values) / len(values) - row.average.mean) > 1e-6:
             found.append(f"{row.method}: the average {row.average.mean} is not that of its columns")
+        if row.seed_costs and (len(row.seed_costs) != len(row.seeds) or not _is_mean(row.cost, row.seed_costs)):
+            found.append(f"{row.method}: the cost is not the mean of its seeds' costs")
         if any(not 1 <= footnote <= len(leaderboard.notes) for footnote in row.footnotes):
             found.append(f"{row.method}: a footnote that is not there")
     expected = {row.method: row.rank for row in ranked(leaderboard.rows, leaderboard.columns)}

@@ -107,6 +107,7 @@ class _Builder:
             for step, key in enumerate(methods[0].lineage)
             if isinstance(self.plan.nodes[key], RecoverNode)
         )
+        costs = self._costs([self.plan.steps_behind(method.lineage[-1]) for method in methods])
         return Row(
             method=name,
             definition=definition(self.plan, methods[0]),
@@ -118,7 +119,8 @@ class _Builder:
             forgetting=estimate([metrics.mean_forgetting(steps, self.averaged) for steps in lineages]),
             forgetting_by_domain=self._forgetting_by_domain(lineages),
             backward_transfer=estimate([metrics.backward_transfer(steps, self.averaged) for steps in lineages]),
-            cost=self._cost([self.plan.steps_behind(method.lineage[-1]) for method in methods]),
+            cost=MeanCost.of(costs),
+            seed_costs=costs,
             trajectory=tuple(self._trajectory_step(methods, lineages, k) for k in range(len(methods[0].lineage))),
         )
 
@@ -223,18 +225,19 @@ class _Builder:
             retention_recovered=estimate(retained(step)),
             collateral=estimate(of_others(metrics.collateral), floor=0.0),
             net=estimate(of_others(metrics.net_change)),
-            cost=self._cost([method.lineage[step : step + 1] for method in methods]),
+            cost=MeanCost.of(self._costs([method.lineage[step : step + 1] for method in methods])),
         )
 
-    def _cost(self, lineages: Sequence[Sequence[str]]) -> MeanCost | None:
+    def _costs(self, lineages: Sequence[Sequence[str]]) -> tuple[MeanCost, ...]:
+        """Returns what the steps of each seed cost together, of none where one of them is not done."""
         totals = []
         for keys in lineages:
             costs = [self._cost_of(key) for key in keys]
             known = [cost for cost in costs if cost is not None]
             if len(known) < len(costs):
-                return None
-            totals.append({field: sum(cost[field] for cost in known) for field in MeanCost.model_fields})
-        return MeanCost(**{field: sum(t[field] for t in totals) / len(totals) for field in MeanCost.model_fields})
+                return ()
+            totals.append(MeanCost(**{field: sum(cost[field] for cost in known) for field in MeanCost.model_fields}))
+        return tuple(totals)
 
     def _cost_of(self, key: str) -> dict[str, float] | None:
         if not self.store.has(key):

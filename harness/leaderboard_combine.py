@@ -134,7 +134,7 @@ def _part(one: Estimate, chosen: Sequence[int]) -> Estimate:
 def _merge(old: Row, new: Row, fresh: Sequence[int], higher_is_better: Callable[[str], bool]) -> Row:
     """Returns the row over the seeds of `old` and those of `new` at the indices `fresh`.
 
-    Costs are known as means over seeds only, so those of `new` stand for its fresh seeds.
+    Where the costs of `new` are known as means over its seeds only, those stand for its fresh seeds.
     """
     weights = (len(old.seeds), len(fresh))
 
@@ -178,6 +178,7 @@ def _merge(old: Row, new: Row, fresh: Sequence[int], higher_is_better: Callable[
         )
 
     recoveries = tuple(recovery(a, b) for a, b in zip(old.recoveries, new.recoveries, strict=True))
+    costs = (*old.seed_costs, *(new.seed_costs[index] for index in fresh)) if old.seed_costs and new.seed_costs else ()
     return old.model_copy(
         update={
             "seeds": old.seeds + tuple(new.seeds[index] for index in fresh),
@@ -188,7 +189,8 @@ def _merge(old: Row, new: Row, fresh: Sequence[int], higher_is_better: Callable[
             "forgetting": both(old.forgetting, new.forgetting),
             "forgetting_by_domain": every(old.forgetting_by_domain, new.forgetting_by_domain),
             "backward_transfer": both(old.backward_transfer, new.backward_transfer),
-            "cost": _mean_cost(old.cost, new.cost, weights),
+            "cost": MeanCost.of(costs) or _mean_cost(old.cost, new.cost, weights),
+            "seed_costs": costs,
             "trajectory": tuple(step(a, b) for a, b in zip(old.trajectory, new.trajectory, strict=True)),
         }
     )

@@ -22,6 +22,7 @@ PROVENANCE = "provenance.json"
 EVENTS = "events.jsonl"
 SCORES = "scores.parquet"
 LEADERBOARD = "leaderboard.json"
+PREDICTION = "prediction.json"
 CONSOLE_LOG = "console.log"
 
 

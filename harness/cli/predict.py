@@ -53,9 +53,10 @@ def predict(
     of the harmed domain's reward; positive is harm.
     """
     from harness.cli.console import terminal
-    from harness.cli.prediction_view import prediction_to_json, print_prediction
+    from harness.cli.prediction_view import print_prediction
     from harness.cli.run_folder import find_run_folder
     from harness.plan import make_plan
+    from harness.prediction.kept import prediction_to_json
     from harness.prediction.order import advised_order
     from harness.prediction.paces import paces_of
     from harness.protocol import find_protocol, load_protocol
@@ -86,14 +87,27 @@ def predict(
     if along is None:
         order = advised_order(list(plan.domains), mean_damage([pair for one in predictions for pair in one.pairs]))
     checked, agreed = work.check(predicted, observed) if run is not None else ([], [])
+    told = prediction_to_json(plan.protocol, predictions, order=order, checked=checked, agreed=agreed)
+    text = json.dumps(told, indent=2) + "\n"
     if as_json:
-        typer.echo(
-            json.dumps(
-                prediction_to_json(plan.protocol, predictions, order=order, checked=checked, agreed=agreed), indent=2
-            )
-        )
-        return
-    print_prediction(terminal(), plan.protocol, predictions, order=order, checked=checked, agreed=agreed)
+        typer.echo(text, nl=False)
+    else:
+        print_prediction(terminal(), plan.protocol, predictions, order=order, checked=checked, agreed=agreed)
+    if run is not None:
+        _keep(text, run)
+
+
+def _keep(text: str, run: Path) -> None:
+    """Writes the prediction into the run's folder; it was printed already, so a folder of others' is no failure."""
+    from harness.atomic_file import write_text
+    from harness.run_folder import PREDICTION
+
+    try:
+        write_text(run / PREDICTION, text)
+    except OSError as error:
+        typer.echo(f"not kept in {run / PREDICTION}: {error.strerror}", err=True)
+    else:
+        typer.echo(f"kept in {run / PREDICTION}, where `harness report` finds it", err=True)
 
 
 def _one_place(at: Path | None, along: str | None, check: str | None) -> None:

@@ -1,10 +1,9 @@
-"""A prediction in the terminal and as JSON: the matrix with its terms, the advised order, and the check."""
+"""A prediction in the terminal: the matrix with its terms, the advised order, and the check."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,29 +14,6 @@ if TYPE_CHECKING:
     from harness.prediction.matrix import PairPrediction, Prediction
 
 TERMS = ("damage", "first_order", "second_order", "gradient_cosine")
-
-
-def prediction_to_json(
-    protocol: str,
-    predictions: Sequence[Prediction],
-    *,
-    order: Sequence[str],
-    checked: Sequence[CheckedPair],
-    agreed: Sequence[Agreement],
-) -> dict[str, Any]:
-    """Returns all of it as JSON data; without a check, `check` is null, without an advised order, `order` is empty."""
-    return {
-        "schema": 1,
-        "protocol": protocol,
-        "order": list(order),
-        "predictions": [asdict(prediction) for prediction in predictions],
-        "check": {
-            "pairs": [{**asdict(one.pair), "predicted": dict(one.predicted)} for one in checked],
-            "agreement": [asdict(one) for one in agreed],
-        }
-        if checked
-        else None,
-    }
 
 
 def print_prediction(

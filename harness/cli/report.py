@@ -29,6 +29,12 @@ def report(
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG and PNG here too.")
     ] = None,
+    prediction: Annotated[
+        Path | None,
+        typer.Option(
+            "--prediction", metavar="FILE", help="What `harness predict --json` printed. Default: the one in the run."
+        ),
+    ] = None,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Write a run's report: one HTML file with figures and tables, which opens without a network."""
@@ -39,7 +45,7 @@ def report(
     from harness.report.reading import read_run
 
     folder = find_begun_folder(run, runs_folder(runs))
-    made = make_report(read_run(folder))
+    made = make_report(read_run(folder, prediction))
     path = output or folder / "report.html"
     write_text(path, made.html)
     typer.echo(str(path))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 DRAWS = 2000
 SEED = 20260601
@@ -39,13 +39,13 @@ def agreements(
     truth = np.array([observed[key] for key in keys])
     values = {name: np.array([of[key] for key in keys]) for name, of in predictors.items()}
     draws = _draws(keys)
-    drawn = {name: np.array([_spearman(truth[index], one[index]) for index in draws]) for name, one in values.items()}
+    drawn = {name: _drawn(truth, one, draws) for name, one in values.items()}
     first = next(iter(values))
     result = []
     for name, one in values.items():
-        told, margin = _told(_spearman(truth, one)), None
-        if name != first:
-            margin = _told(_spearman(truth, values[first]) - _spearman(truth, one))
+        told, margin = rank_correlation(truth, one), None
+        if name != first and told is not None and (of_first := rank_correlation(truth, values[first])) is not None:
+            margin = of_first - told
         result.append(
             Agreement(
                 predictor=name,
@@ -72,14 +72,37 @@ def _draws(keys: Sequence[tuple[int, str, str]]) -> list[NDArray[np.int64]]:
     return draws
 
 
-def _spearman(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return float("nan")
-    return float(spearmanr(first, second).statistic)
+def _drawn(
+    first: NDArray[np.float64], second: NDArray[np.float64], draws: Sequence[NDArray[np.int64]]
+) -> NDArray[np.float64]:
+    """Returns the correlation in each draw; draws of one size, which where no pair is missing all are, together."""
+    found = np.full(len(draws), np.nan)
+    sizes = np.array([len(draw) for draw in draws])
+    for size in np.unique(sizes):
+        places = np.flatnonzero(sizes == size)
+        chosen = np.stack([draws[int(place)] for place in places])
+        found[places] = _rank_correlations(first[chosen], second[chosen])
+    return found
 
 
-def _told(value: float) -> float | None:
+def rank_correlation(
+    first: Sequence[float] | NDArray[np.float64], second: Sequence[float] | NDArray[np.float64]
+) -> float | None:
+    """Returns Spearman's rank correlation, ties sharing the mean of their ranks; None for fewer than three points, and
+    where one of both is constant."""
+    value = float(_rank_correlations(np.array([first]), np.array([second]))[0])
     return None if np.isnan(value) else value
+
+
+def _rank_correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the rank correlation of each row: Pearson's, of the ranks. nan where there is none."""
+    if first.shape[1] < 3:
+        return np.full(len(first), np.nan)
+    one, two = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (first, second))
+    norm = np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))
+    found: NDArray[np.float64] = np.full(len(first), np.nan)
+    np.divide((one * two).sum(axis=1), norm, out=found, where=norm > 0)
+    return found
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.prediction.agreement import Agreement, agreements
-from harness.prediction.matrix import Prediction
+from harness.prediction.matrix import PairPrediction, Prediction
 from harness.prediction.observed import ObservedPair
 from harness.prediction.starts import Start
 
@@ -23,8 +23,10 @@ class CheckedPair:
     predicted: Mapping[str, float]
 
 
-PREDICTORS = ("predicted damage", "first order", "second order", "negative gradient cosine", "edit norm", "KL")
-"""The prediction, its two terms, and the rivals; edit norm and KL are known only after the training."""
+AFTERWARDS = ("edit norm", "KL")
+"""Rivals that are known only after the training."""
+PREDICTORS = ("predicted damage", "first order", "second order", "negative gradient cosine", *AFTERWARDS)
+"""The prediction, its two terms, and the rivals."""
 
 
 def check(
@@ -45,18 +47,18 @@ def check(
         of = {(p.trained, p.harmed): p for p in predictions[start].pairs}[one.trained, one.harmed]
         if one.after not in norms:
             norms[one.after] = _edit_norm(start.folder, folder_of(one.after))
-        numbers = (
-            of.damage,
-            -of.first_order,
-            -of.second_order,
-            -of.gradient_cosine,
-            norms[one.after],
-            divergence(one, start, folder_of(one.after)),
-        )
-        pairs.append(CheckedPair(pair=one, predicted=dict(zip(PREDICTORS, numbers, strict=True))))
+        after = (norms[one.after], divergence(one, start, folder_of(one.after)))
+        predicted = {**before_training(of), **dict(zip(AFTERWARDS, after, strict=True))}
+        pairs.append(CheckedPair(pair=one, predicted=predicted))
     truth = _means([(_key(one.pair), one.pair.damage) for one in pairs])
     said = {name: _means([(_key(one.pair), one.predicted[name]) for one in pairs]) for name in PREDICTORS}
     return pairs, agreements(truth, said)
+
+
+def before_training(pair: PairPrediction) -> dict[str, float]:
+    """Returns what each predictor that is known before the training says, by its name; positive is harm."""
+    numbers = (pair.damage, -pair.first_order, -pair.second_order, -pair.gradient_cosine)
+    return dict(zip(PREDICTORS, numbers, strict=False))
 
 
 def _key(pair: ObservedPair) -> Key:

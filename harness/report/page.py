@@ -20,6 +20,7 @@ from harness.report.figures.conflicts import conflict_cosine, conflict_share
 from harness.report.figures.cost import cost
 from harness.report.figures.forgetting import change_by_step, forgetting
 from harness.report.figures.predicted_damage import predicted_damage
+from harness.report.figures.prediction import prediction
 from harness.report.figures.recoveries import recoveries
 from harness.report.figures.rollback_curve import rollback_curve
 from harness.report.figures.scores_by_step import scores_by_step
@@ -33,6 +34,7 @@ FIGURES: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
     change_by_step,
     recoveries,
     predicted_damage,
+    prediction,
     conflict_cosine,
     conflict_share,
     rollback_curve,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from harness.leaderboard import Leaderboard
@@ -82,8 +83,17 @@ def _commands(provenance: Mapping[str, Any]) -> list[tuple[str, ...]]:
             command = one.get("command")
             words = " ".join(map(str, command)) if isinstance(command, list) else _text(command)
             numbers = [_text(one.get(key)) for key in ("executed", "failed", "stopped")]
-            rows.append((_text(one.get("started")), _text(one.get("ended")), words, *numbers))
+            rows.append((_moment(one.get("started")), _moment(one.get("ended")), words, *numbers))
     return rows
+
+
+def _moment(value: Any) -> str:
+    """Returns a time to the second, `2026-11-21 16:06:12`; what is no time in UTC as it is."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return _text(value)
+    return _text(value) if moment.utcoffset() else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def _pairs(value: Any) -> list[tuple[str, ...]]:

@@ -11,20 +11,24 @@ from harness.errors import UsageError
 from harness.leaderboard import Leaderboard
 from harness.nodes import BaseNode, Plan
 from harness.plan_record import read_plan
+from harness.prediction.kept import KeptPrediction, read_prediction
 from harness.probe_record import FILE as PROBES
 from harness.probe_record import ProbeRecord
 from harness.probe_rows import stored_probe_rows
 from harness.report.record import RunRecord, RunState, StepReport
-from harness.run_folder import LEADERBOARD, PLAN, PROTOCOL, RunFolder
+from harness.run_folder import LEADERBOARD, PLAN, PREDICTION, PROTOCOL, RunFolder
 from harness.store import Store
 
 
-def read_run(folder: Path) -> RunRecord:
+def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
     """Returns what there is of a run: whole, stopped, or still running; or of a folder that keeps a leaderboard.
 
     Where the store holds more than the folder's leaderboard was made of, the leaderboard is made anew, in memory.
-    Raises UsageError where the folder holds neither a plan nor a leaderboard, or where one of them cannot be read.
+    prediction: a file that `harness predict` printed; without one, that which lies in the folder, if any. Raises
+    UsageError where the folder holds neither a plan nor a leaderboard, or where one of them, or `prediction`, cannot be
+    read.
     """
+    foretold, problems = _prediction(folder, prediction)
     run = RunFolder(folder)
     protocol = _text(folder / PROTOCOL)
     if not (folder / PLAN).is_file():
@@ -34,6 +38,8 @@ def read_run(folder: Path) -> RunRecord:
             protocol=protocol,
             provenance=run.provenance() or leaderboard.provenance,
             probes=ProbeRecord.read(folder / PROBES).rows() if (folder / PROBES).is_file() else (),
+            prediction=foretold,
+            problems=tuple(problems),
         )
     plan = read_plan(folder / PLAN)
     store = Store(folder.resolve().parent / "store")
@@ -44,7 +50,7 @@ def read_run(folder: Path) -> RunRecord:
         leaderboard = Leaderboard.read(folder / LEADERBOARD)
     else:
         leaderboard = _built(plan, store, run)
-    steps, problems = _steps(plan, store)
+    steps, unread = _steps(plan, store)
     probes, further = stored_probe_rows(plan, store)
     return RunRecord(
         leaderboard=leaderboard,
@@ -53,8 +59,21 @@ def read_run(folder: Path) -> RunRecord:
         steps=steps,
         probes=probes,
         state=_state(run.events(), done=len(done), nodes=len(made), kept=kept),
-        problems=(*problems, *further),
+        prediction=foretold,
+        problems=(*problems, *unread, *further),
     )
+
+
+def _prediction(folder: Path, file: Path | None) -> tuple[KeptPrediction | None, list[str]]:
+    """Returns the prediction in `file`, or else that in the folder, and what could not be read of the latter."""
+    if file is not None:
+        return read_prediction(file), []
+    if not (folder / PREDICTION).is_file():
+        return None, []
+    try:
+        return read_prediction(folder / PREDICTION), []
+    except UsageError:
+        return None, [PREDICTION]
 
 
 def _built(plan: Plan, store: Store, run: RunFolder) -> Leaderboard:

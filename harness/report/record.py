@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.leaderboard import Leaderboard
+from harness.prediction.kept import KeptPrediction
 from harness.probe_rows import ProbeRows
 
 
@@ -39,8 +40,8 @@ class RunState:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """A run as its report shows it. state: None for a kept record, which has no store. problems: what could not be
-    read and is left out."""
+    """A run as its report shows it. state: None for a kept record, which has no store. prediction: one of its
+    trainings, None where none is kept. problems: what could not be read and is left out."""
 
     leaderboard: Leaderboard
     protocol: str
@@ -48,4 +49,5 @@ class RunRecord:
     steps: tuple[StepReport, ...] = ()
     probes: tuple[ProbeRows, ...] = ()
     state: RunState | None = None
+    prediction: KeptPrediction | None = None
     problems: tuple[str, ...] = field(default=())

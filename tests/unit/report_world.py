@@ -8,12 +8,17 @@ from fake_run import fill, make_plan, put
 from harness.leaderboard import Leaderboard
 from harness.leaderboard_build import build_leaderboard
 from harness.plan import plan_to_json
+from harness.prediction.check import CheckedPair, before_training
+from harness.prediction.kept import KeptPrediction
+from harness.prediction.matrix import PairPrediction, Prediction
+from harness.prediction.observed import ObservedPair
 from harness.probe_rows import ProbeRows
 from harness.report.figure import Figure
 from harness.report.record import RunRecord, RunState, StepReport
 from harness.run_folder import RunFolder
 from harness.scores import collect_scores, write_scores
 from harness.store import Store
+from harness.tables.layout import shortest_first
 
 SCRIPT = "</script><script>document.title='broken'</script>"
 IMAGE = "<img src=x onerror=\"document.title='broken'\">&amp;'`{{ 7*7 }}`"
@@ -86,12 +91,51 @@ def predicted():
     ]
 
 
+def kept_prediction(board):
+    """Returns a prediction of the training from the base that the methods begin with, held against it."""
+    first = shortest_first([row for row in board.rows if not row.reference])[0]
+    before, after = first.trajectory[:2]
+    [trained] = after.trained
+    others = [column for column in board.columns if column != trained]
+    predictions, checked = [], []
+    for place, seed in enumerate(first.seeds):
+        pairs = tuple(
+            PairPrediction(
+                trained=trained,
+                harmed=other,
+                damage=index - 0.5,
+                first_order=0.2,
+                second_order=0.3,
+                gradient_cosine=0.1,
+            )
+            for index, other in enumerate(others)
+        )
+        predictions.append(Prediction(seed=seed, checkpoint="base", pairs=pairs, completions=64, generated_tokens=640))
+        for pair in pairs:
+            scores = [step.scores[pair.harmed].per_seed for step in (before, after)]
+            observed = ObservedPair(
+                seed=seed,
+                trained=trained,
+                harmed=pair.harmed,
+                damage=scores[0][place % len(scores[0])] - scores[1][place],
+                before=before.checkpoints[0],
+                after=after.checkpoints[place],
+                from_base=True,
+            )
+            told = before_training(pair) | {"edit norm": 1.0, "KL": 0.5}
+            checked.append(CheckedPair(pair=observed, predicted=told))
+    return KeptPrediction(
+        protocol=board.protocol, order=board.columns, predictions=tuple(predictions), checked=tuple(checked)
+    )
+
+
 def full_record(root, *, seeds=(0, 1)):
     """Returns a record with data for every figure, and names and texts that are hostile markup."""
     plan = make_plan(seeds=seeds, sequential=SCRIPT)
     store = Store(root / "store")
     fill(store, plan, shift=lambda seed: 0.01 * seed)
-    leaderboard = random_control(build_leaderboard(collect_scores(plan, store), plan, store, PROVENANCE))
+    board = build_leaderboard(collect_scores(plan, store), plan, store, PROVENANCE)
+    leaderboard = random_control(board)
     # The domain's name goes wherever names go: cells, axes, panels, captions and tooltips.
     hostile = leaderboard.to_json().replace('"qa"', json.dumps(IMAGE))
     leaderboard = Leaderboard.parse(hostile, "test")
@@ -112,6 +156,7 @@ def full_record(root, *, seeds=(0, 1)):
         probes=tuple(
             ProbeRows(probe="curve", method="re-math", seed=seed, rows=[*curve(), *predicted()]) for seed in seeds
         ),
+        prediction=kept_prediction(board),
         state=RunState(done=3, nodes=4, stopped=f"stopped by {SCRIPT}", failed=1),
         problems=(IMAGE,),
     )

@@ -7,10 +7,11 @@ import pytest
 from fake_run import BASE, SEQUENTIAL, key_of, make_plan, put_scores
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from harness.errors import UsageError
 from harness.plan import plan_to_json
-from harness.prediction.agreement import agreements
+from harness.prediction.agreement import agreements, rank_correlation
 from harness.prediction.observed import observed_pairs
 from harness.prediction.order import advised_order, order_cost
 from harness.prediction.paces import paces_of
@@ -70,6 +71,28 @@ def test_an_interval_holds_the_estimate_and_is_the_same_again():
     assert first == second
     low, high = first.ci95
     assert -1 <= low < first.spearman < high <= 1
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=3, max_size=12))
+def test_the_rank_correlation_is_scipys(points):
+    first, second = zip(*points, strict=True)
+    correlation = rank_correlation(first, second)
+    if len(set(first)) == 1 or len(set(second)) == 1:
+        assert correlation is None
+    else:
+        assert correlation == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
+
+
+def test_two_points_have_no_rank_correlation():
+    assert rank_correlation([1, 2], [1, 2]) is None
+
+
+def test_a_missing_pair_is_left_out_of_the_draws():
+    happened = told([5, 1, 7, 2, 8, 3, 9, 4, 6, 0, 11, 10])
+    whole, last = dict(happened), sorted(happened)[-1]
+    del happened[last]
+    [one] = agreements(happened, {"guess": whole})
+    assert one.spearman == pytest.approx(1.0) and one.ci95 == (pytest.approx(1.0), pytest.approx(1.0))
 
 
 def test_a_plan_that_trains_nothing_known_has_no_pace():

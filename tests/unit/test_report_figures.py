@@ -3,24 +3,29 @@
 import json
 import math
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 from fake_run import make_leaderboard
 from report_world import cells, conflicts, curve, predicted, random_control, record_of, write_run
 
+from harness.prediction.agreement import agreements
 from harness.probe_rows import ProbeRows
 from harness.report.drawing import draw
 from harness.report.figure import Absent
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
 from harness.report.figures.cost import cost
 from harness.report.figures.forgetting import change_by_step, forgetting
-from harness.report.figures.predicted_damage import predicted_damage, predictions, rank_correlation
+from harness.report.figures.predicted_damage import predicted_damage, predictions
 from harness.report.figures.recoveries import paired, recoveries
 from harness.report.figures.rollback_curve import rollback_curve
 from harness.report.figures.scores_by_step import scores_by_step
 from harness.report.reading import read_run
 from harness.report.record import StepReport
+from harness.report.scatter import Point, correlations, scatter
+
+TEXT = "{http://www.w3.org/2000/svg}text"
 
 # ------------------------------------------------------------------------------------------------- the page
 
@@ -80,7 +85,21 @@ def test_many_methods_are_panels_of_their_own(tmp_path):
         for index in range(9)
     ]
     figure = scores_by_step(record_of(leaderboard.model_copy(update={"rows": tuple(many)})))
-    assert figure.chart("wide").to_dict()["facet"]["field"] == "method"
+    chart = figure.chart("wide").to_dict()
+    assert chart["facet"]["field"] == "method"
+
+
+def test_a_method_in_a_panel_of_its_own_is_drawn_from_the_base_on(tmp_path):
+    leaderboard, _ = make_leaderboard(tmp_path)
+    rows = [*leaderboard.rows, *(leaderboard.rows[0].model_copy(update={"method": f"m{i}"}) for i in range(7))]
+    figure = scores_by_step(record_of(leaderboard.model_copy(update={"rows": tuple(rows)})))
+    chart = figure.chart("wide").to_dict()
+    values = chart["data"]["values"] if "values" in chart["data"] else chart["datasets"][chart["data"]["name"]]
+    first = {row["method"]: 99 for row in values}
+    for row in values:
+        first[row["method"]] = min(first[row["method"]], row["step"])
+    assert set(first.values()) == {0}
+    assert "share steps" not in figure.caption
 
 
 def test_a_control_stands_beside_the_recovery_that_it_is_drawn_for(tmp_path):
@@ -107,7 +126,8 @@ def test_damage_within_noise_has_no_bar_and_is_told(tmp_path):
     row["recovery"]["ratio"] |= {"mean": None, "ci95": None, "interval": None}
     figure = recoveries(record_of(type(leaderboard).parse(json.dumps(data), "test")))
     assert "within noise, so there is no share: re-math: math" in figure.caption
-    assert ElementTree.fromstring(draw(figure.chart("wide"), "wide")) is not None
+    words = [text.text for text in ElementTree.fromstring(draw(figure.chart("wide"), "wide")).iter(TEXT)]
+    assert words.count("no share") == 1
 
 
 def test_a_prediction_meets_the_points_that_its_step_took(tmp_path):
@@ -115,7 +135,7 @@ def test_a_prediction_meets_the_points_that_its_step_took(tmp_path):
     probes = tuple(ProbeRows(probe="p", method=m, seed=0, rows=predicted()) for m in ("sequential", "re-math"))
     found = list(predictions(record_of(leaderboard, probes=probes)))
     assert len(found) == 9  # the second method shares these steps
-    one = next(point for point in found if (point.step, point.domain) == (3, "code"))
+    one = next(point for point in found if (point.place, point.domain) == ("sequential, step 3", "code"))
     assert (one.kind, one.predicted) == ("p: first order", pytest.approx(0.3))
     assert one.measured == pytest.approx(18.0)
     rows = [{"step": 3, "label": "qa", "harmed_domain": "math", "full_damage": 0.5, "coordinates": 7}]
@@ -140,18 +160,41 @@ def test_rows_that_are_no_predictions_are_left_alone(tmp_path):
     assert not list(predictions(record_of(leaderboard, probes=probes)))
 
 
+def points(pairs, kind="k", seeds=(0,)):
+    return [
+        Point(kind=kind, seed=seed, step=f"step {i}", place="", domain="math", predicted=a, measured=b)
+        for seed in seeds
+        for i, (a, b) in enumerate(pairs)
+    ]
+
+
 @pytest.mark.parametrize(
     ("pairs", "told"),
     [
-        ([(1, 1), (2, 4), (3, 9)], "1.00"),
-        ([(1, 9), (2, 4), (3, 1)], "−1.00"),
-        ([(1, 1), (2, 3), (2, 2), (3, 4)], "0.95"),  # 3 / sqrt(2 · 5): a tie shares its ranks
-        ([(1, 1), (2, 2)], "none, too few different points"),
-        ([(1, 1), (1, 2), (1, 3)], "none, too few different points"),
+        ([(1, 1), (2, 4), (3, 9)], "k: 1.00 [1.00, 1.00], n = 3"),
+        ([(1, 9), (2, 4), (3, 1)], "k: −1.00 [−1.00, −1.00], n = 3"),
+        ([(1, 1), (2, 2)], "k: none, too few different points, n = 2"),
+        ([(1, 1), (1, 2), (1, 3)], "k: none, too few different points, n = 3"),
     ],
 )
-def test_the_rank_correlation(pairs, told):
-    assert rank_correlation([a for a, _ in pairs], [b for _, b in pairs]) == told
+def test_the_rank_correlation_is_told_with_its_interval(pairs, told):
+    assert correlations(points(pairs)) == [told]
+
+
+def test_the_interval_of_a_correlation_is_that_of_the_check_of_a_prediction():
+    pairs = [(1, 3), (2, 1), (3, 5), (4, 2), (5, 8), (6, 4)]
+    keys = {(seed, f"step {i}", "math"): pair for seed in (0, 1) for i, pair in enumerate(pairs)}
+    [one] = agreements({key: b for key, (_, b) in keys.items()}, {"k": {key: a for key, (a, _) in keys.items()}})
+    low, high = one.ci95
+    told = f"k: {one.spearman:.2f} [{low:.2f}, {high:.2f}], n = 12".replace("-", "−")
+    assert correlations(points(pairs, seeds=(0, 1))) == [told]
+
+
+def test_domains_past_the_seventh_differ_by_shape_where_colours_come_again():
+    many = [replace(one, domain=f"d{i}") for i, one in enumerate(points([(i, i) for i in range(9)]))]
+    marks = scatter(many, "wide").to_dict()["spec"]["layer"][1]["encoding"]
+    looks = list(zip(marks["color"]["scale"]["range"], marks["shape"]["scale"]["range"], strict=True))
+    assert len(set(looks)) == 9
 
 
 def test_conflicts_are_laid_out_by_layer_and_module(tmp_path):
@@ -204,3 +247,20 @@ def test_cost_is_told_of_the_methods_that_are_whole(tmp_path):
     assert cells(figure)["sequential"][:2] == ("180", "46,080")
     assert cells(figure)["re-math"] == ("–",) * 4
     assert "Not known yet: re-math." in figure.caption
+
+
+def test_cost_has_an_interval_over_seeds_where_they_differ(tmp_path):
+    leaderboard, _ = make_leaderboard(tmp_path, seeds=(0, 1, 2))
+
+    def spread(row):
+        costs = tuple(one.model_copy(update={"train_seconds": 80.0 + 10 * i}) for i, one in enumerate(row.seed_costs))
+        return row.model_copy(update={"seed_costs": costs})
+
+    rows = [spread(row) for row in leaderboard.rows]
+    figure = cost(record_of(leaderboard.model_copy(update={"rows": tuple(rows)})))
+    steps, _, _, seconds = cells(figure)["sequential"]
+    assert steps == "180"
+    low, high = re.fullmatch(r"90\.0 \[(\S+), (\S+)\]", seconds).groups()
+    assert float(low) < 85 and float(high) > 95
+    assert "intervals over seeds" in figure.caption
+    assert "intervals" not in cost(record_of(leaderboard)).caption

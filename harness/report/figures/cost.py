@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import altair as alt
 
 from harness.leaderboard import MeanCost
+from harness.metrics import Score
 from harness.report.captions import listed
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
 from harness.report.theme import INK
+from harness.statistics import estimate
 from harness.tables.layout import MISSING, TextTable
 
 MEASURES = {
@@ -24,14 +28,17 @@ def cost(record: RunRecord) -> Figure | Absent:
     """Returns the figure; absent where no method is whole."""
     leaderboard = record.leaderboard
     costs = {row.method: row.cost for row in leaderboard.rows if not row.reference}
+    seed_costs = {row.method: row.seed_costs for row in leaderboard.rows}
     known = {method: one for method, one in costs.items() if one is not None}
     name, title = "cost", "Cost"
     if not known:
         reason = "The cost of a method is known once all of its steps are done."
         return Absent(name=name, title=title, reason=reason)
-    rows = [row for method, one in known.items() for row in _rows(method, one)]
+    rows = [row for method, one in known.items() for row in _rows(method, one, seed_costs[method])]
     missing = [method for method, one in costs.items() if one is None]
-    over = f"mean over {len(leaderboard.seeds)} seeds" if len(leaderboard.seeds) > 1 else "one seed"
+    several = len(leaderboard.seeds) > 1
+    over = f"mean over {len(leaderboard.seeds)} seeds" if several else "one seed"
+    spread = any(row["low"] is not None for row in rows)
     dearest = max(known.items(), key=lambda item: item[1].train_seconds)
     return Figure(
         name=name,
@@ -39,6 +46,7 @@ def cost(record: RunRecord) -> Figure | Absent:
         caption=(
             f"What all steps of a method cost together, {over}; a step that methods share counts in each, though it "
             "was made once. Seconds are wall time of training on the machine in the provenance."
+            + (" Lines: 95 % intervals over seeds, where seeds differ." if spread else "")
             + (f" Not known yet: {listed(missing)}." if missing else "")
         ),
         description=(
@@ -48,32 +56,49 @@ def cost(record: RunRecord) -> Figure | Absent:
         chart=lambda layout: _chart(rows, layout),
         numbers=TextTable(
             title=title,
-            subtitle="Mean over seeds",
+            subtitle=("Mean over seeds" + (", 95 % intervals in brackets where they differ" if spread else ""))
+            if several
+            else over.capitalize(),
             columns=("Method", *(text[0].upper() + text[1:] for text in MEASURES.values())),
-            rows=tuple((method, *_cells(one)) for method, one in costs.items()),
+            rows=tuple(
+                (method, *(_numbers(rows, method, measure) for measure in MEASURES.values())) for method in costs
+            ),
         ),
     )
 
 
-def _cells(one: MeanCost | None) -> list[str]:
-    return [MISSING if one is None else _text(getattr(one, field), field) for field in MEASURES]
+def _numbers(rows: list[Row], method: str, measure: str) -> str:
+    return next((row["numbers"] for row in rows if (row["method"], row["measure"]) == (method, measure)), MISSING)
 
 
 def _text(value: float, field: str) -> str:
     return f"{value:,.1f}" if field == "train_seconds" and value < 100 else f"{value:,.0f}"
 
 
-def _rows(method: str, one: MeanCost) -> list[Row]:
-    return [
-        {
-            "method": method,
-            "measure": measure,
-            "value": getattr(one, field),
-            "text": _text(getattr(one, field), field),
-            "tip": f"{method}: {_text(getattr(one, field), field)} {measure}",
-        }
-        for field, measure in MEASURES.items()
-    ]
+def _rows(method: str, one: MeanCost, seeds: Sequence[MeanCost]) -> list[Row]:
+    rows = []
+    for field, measure in MEASURES.items():
+        values = [float(getattr(seed, field)) for seed in seeds]
+        ci95 = estimate([Score(value, None, 0) for value in values]).ci95 if len(set(values)) > 1 else None
+        text = _text(getattr(one, field), field)
+        told, numbers = text, text
+        if ci95 is not None:
+            low, high = (_text(max(end, 0.0), field) for end in ci95)
+            told, numbers = f"{text}, 95 % interval {low} to {high}", f"{text} [{low}, {high}]"
+        rows.append(
+            {
+                "method": method,
+                "measure": measure,
+                "value": getattr(one, field),
+                "low": None if ci95 is None else max(ci95[0], 0.0),
+                "high": None if ci95 is None else ci95[1],
+                "end": getattr(one, field) if ci95 is None else max(getattr(one, field), ci95[1]),
+                "text": text,
+                "numbers": numbers,
+                "tip": f"{method}: {told} {measure}",
+            }
+        )
+    return rows
 
 
 def _chart(rows: list[Row], layout: Layout) -> alt.TopLevelMixin:
@@ -82,7 +107,7 @@ def _chart(rows: list[Row], layout: Layout) -> alt.TopLevelMixin:
     panels = []
     for index, measure in enumerate(MEASURES.values()):
         own = [row for row in rows if row["measure"] == measure]
-        most = max(row["value"] for row in own) or 1.0
+        most = max(row["end"] for row in own) or 1.0
         first = not wide or index == 0
         axis = alt.Axis(labelLimit=160 if wide else 110) if first else alt.Axis(labels=False, ticks=False)
         base = alt.Chart(data(own)).encode(
@@ -91,6 +116,7 @@ def _chart(rows: list[Row], layout: Layout) -> alt.TopLevelMixin:
             x=alt.X("value:Q", title=measure, scale=alt.Scale(domain=[0, 1.35 * most]), axis=alt.Axis(tickCount=3)),
         )
         bars = base.mark_bar().encode(description="tip:N")
-        texts = base.mark_text(align="left", dx=3, color=INK).encode(text="text:N")
-        panels.append(alt.layer(bars, texts).properties(width=215, height=24 * len(methods)))
+        whiskers = base.mark_rule(strokeWidth=1.5, color=INK).encode(x="low:Q", x2="high:Q")
+        texts = base.mark_text(align="left", dx=3, color=INK).encode(x="end:Q", text="text:N")
+        panels.append(alt.layer(bars, whiskers, texts).properties(width=215, height=24 * len(methods)))
     return alt.hconcat(*panels, spacing=12) if wide else alt.vconcat(*panels)

@@ -13,7 +13,7 @@ from harness.report.captions import listed, over_seeds, told
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
-from harness.report.theme import CONTROL, MUTED, SERIES
+from harness.report.theme import CONTROL, INK, MUTED, SERIES
 from harness.statistics import Estimate
 from harness.tables.layout import decimals, number, recovery_table
 
@@ -71,7 +71,7 @@ def recoveries(record: RunRecord) -> Figure | Absent:
         )
         return Absent(name=name, title=title, reason=reason)
     alone = [pair.method for pair in pairs if pair.control is None]
-    undefined = [row["line"] for row in rows if row["measure"] == RATIO and row["value"] is None]
+    undefined = list(dict.fromkeys(row["line"] for row in rows if row["measure"] == RATIO and row["value"] is None))
     return Figure(
         name=name,
         title=title,
@@ -150,5 +150,10 @@ def _panel(
     if measure == RATIO:
         full = alt.Chart(data([{"one": 1.0}])).mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x="one:Q")
         layers.insert(0, full)
+        layers.append(
+            base.transform_filter("datum.value === null")
+            .mark_text(align="left", dx=4, color=INK)
+            .encode(x=alt.datum(0.0), text="text:N")
+        )
     width = 350 if layout == "wide" else 210
     return alt.layer(*layers).properties(width=width, height=max(70, 24 * len(lines) * len(roles)))

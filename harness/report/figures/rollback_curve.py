@@ -113,7 +113,10 @@ def _chart(rows: list[Row], kinds: list[str], layout: Layout) -> alt.TopLevelMix
         if any(row["panel"] == panel and row["measure"] == measure for row in rows)
     ]
     across = alt.X(
-        "fraction:Q", title="fraction of coordinates set back", scale=alt.Scale(type="log"), axis=alt.Axis(grid=False)
+        "fraction:Q",
+        title="fraction of coordinates set back",
+        scale=alt.Scale(type="log", nice=False, padding=6),
+        axis=alt.Axis(grid=False),
     )
     colour = alt.Color(
         "kind:N",
@@ -140,4 +143,6 @@ def _chart(rows: list[Row], kinds: list[str], layout: Layout) -> alt.TopLevelMix
     ).properties(width=width, height=200)
     drawn = [row | {"panel": f"{row['panel']}, {row['measure']}"} for row in rows]
     facet = alt.Facet("panel:N", sort=panels, title=None)
-    return layered.facet(facet=facet, columns=2 if layout == "wide" else 1, data=data(drawn))
+    chart = layered.facet(facet=facet, columns=2 if layout == "wide" else 1, data=data(drawn))
+    made: alt.FacetChart = chart.resolve_scale(y="independent")
+    return made

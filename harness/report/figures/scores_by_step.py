@@ -16,13 +16,15 @@ from harness.tables.layout import decimals, header, shortest_first, trajectory_t
 AVERAGE = "average"
 TRAINED, RECOVERED, OTHER = "trains the domain", "recovers the domain", "another domain's step"
 
+_SHARED = "Where methods share steps, the line of the shortest is drawn. "
+
 
 def scores_by_step(record: RunRecord) -> Figure | Absent:
     """Returns the figure; absent where no checkpoint was scored."""
     leaderboard = record.leaderboard
     name, title = "scores-by-step", "Score by step"
     by_method = len([row for row in leaderboard.rows if not row.reference]) > len(SERIES)
-    rows = _rows(leaderboard)
+    rows = _rows(leaderboard, shared=by_method)
     if not rows:
         return Absent(name=name, title=title, reason="No checkpoint has been scored yet.")
     panel, series = ("method", "domain") if by_method else ("domain", "method")
@@ -33,9 +35,8 @@ def scores_by_step(record: RunRecord) -> Figure | Absent:
         title=title,
         caption=(
             f"Scores in {scale} after each step, step 0 being the base model; a panel for each {panel} with a "
-            f"vertical scale of its own. A triangle marks a "
-            f"step that trains the domain, a diamond one that recovers it. Where methods share steps, the line of the "
-            f"shortest is drawn. {over_seeds(leaderboard.seeds)} {items(leaderboard)}"
+            f"vertical scale of its own. A triangle marks a step that trains the domain, a diamond one that recovers "
+            f"it. {_SHARED if not by_method else ''}{over_seeds(leaderboard.seeds)} {items(leaderboard)}"
         ),
         description=(
             f"Lines of the score by step for the domains {listed(leaderboard.columns)} and the methods "
@@ -51,11 +52,12 @@ def scores_by_step(record: RunRecord) -> Figure | Absent:
     )
 
 
-def _rows(leaderboard: Leaderboard) -> list[Row]:
+def _rows(leaderboard: Leaderboard, *, shared: bool) -> list[Row]:
+    """Returns a row a point. shared: steps that methods share are drawn for each, not for the shortest alone."""
     rows: list[Row] = []
     drawn: set[tuple[str, ...]] = set()
     for row in shortest_first([row for row in leaderboard.rows if not row.reference]):
-        own = [step.checkpoints not in drawn for step in row.trajectory]
+        own = [shared or step.checkpoints not in drawn for step in row.trajectory]
         # A line begins at the last step that it shares, so that it starts where it leaves the other one.
         first = max(0, own.index(True) - 1) if any(own) else len(own)
         drawn.update(step.checkpoints for step in row.trajectory)
@@ -108,7 +110,7 @@ def _chart(rows: list[Row], panel: str, series: str, layout: Layout) -> alt.TopL
     )
     base = alt.Chart()
     score = alt.Y("score:Q", title="score", scale=alt.Scale(zero=False))
-    band = base.mark_area(opacity=0.15, line=False).encode(
+    band = base.mark_area(opacity=0.15 if len(names) < 6 else 0.08, line=False).encode(
         x=across, y=alt.Y("low:Q", title="score", scale=alt.Scale(zero=False)), y2="high:Q", color=colour
     )
     line = base.mark_line(strokeWidth=2).encode(x=across, y=score, color=colour, strokeDash=dash)
