@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.checkpoint import weight_files
 from harness.completions import THINK_END
-from harness.errors import CheckpointError, StepFailed
+from harness.errors import StepFailed
 from harness.interfaces import EvaluationTask, TaskSet
 from harness.nodes import EvaluationSettings
 
@@ -33,7 +33,7 @@ def evaluate_checkpoint(
 
     Writes to `output`: `rows.json`, a row a metric of each task, with lm-eval's value and standard error as they are;
     `lm_eval.json`, lm-eval's results; `samples_<task>.jsonl`, each item with its answer. Raises StepFailed where a task
-    is unknown or gives no such metric, CheckpointError where the model cannot be loaded.
+    is unknown or gives no such metric, CheckpointError where the model cannot be loaded as it was saved.
     """
     with _untouched_generators():
         results = _evaluate(folder, tasks, settings)
@@ -147,18 +147,15 @@ def _think_end(tasks: TaskSet, settings: EvaluationSettings) -> str | None:
 def _language_model(folder: Path, settings: EvaluationSettings, think_end: str | None) -> Any:
     import torch
     from lm_eval.models.huggingface import HFLM
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from harness.weights.loading import loaded_model, loaded_tokenizer
 
     state = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in weight_files(folder))
     if state not in _loaded:
         _loaded.clear()
-        try:
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-        except Exception as error:  # transformers and safetensors raise many kinds
-            raise CheckpointError(f"the checkpoint cannot be loaded: {error}", where=str(folder)) from error
+        model, tokenizer = loaded_model(folder, dtype="auto"), loaded_tokenizer(folder)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        _loaded[state] = (model.to(device).eval(), tokenizer, device)
+        _loaded[state] = (model.to(device), tokenizer, device)
     model, tokenizer, device = _loaded[state]
     if settings.chat_template and tokenizer.chat_template is None:
         raise StepFailed(

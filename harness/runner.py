@@ -126,9 +126,9 @@ class Runner:
     def run(self, log: Path | None = None) -> RunOutcome:
         """Makes what is missing and writes the tables; a node that fails stops only those that start from it.
 
-        Raises UsageError before anything starts where it could not end well, StoreFull or StoreForbidden where the disk
-        fails on the way, KeyboardInterrupt where the run is interrupted: the tables then hold what there is. What
-        libraries print while steps run goes to `log`, where it is given.
+        Raises UsageError, or CheckpointError for the base model, before anything starts where it could not end well,
+        StoreFull or StoreForbidden where the disk fails on the way, KeyboardInterrupt where the run is interrupted: the
+        tables then hold what there is. What libraries print while steps run goes to `log`, where it is given.
         """
         order = walk_order(self._plan)
         states = {node.key: self._store.state(node.key) for node in order}
@@ -181,7 +181,7 @@ class Runner:
         done = self._plan.nodes.keys() - {node.key for node in missing}
         workloads = workloads_of(self._plan, self._registry)
         for base in bases:
-            parameters, dtype = size_of(self._executor.parts.base_folder(base))
+            parameters, dtype = size_of(self._executor.parts.usable_base_folder(base))
             need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done)
             check_space(self._run_root, need)
 

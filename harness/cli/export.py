@@ -80,6 +80,13 @@ def _stored_folder(run: Path, key: str) -> Path:
             where=str(store.path(key)),
             hint="run the protocol again, it makes what is missing",
         )
+    faults = store.verify(key)
+    if faults:
+        raise UsageError(
+            f"this checkpoint is damaged in the store: {faults[0]}",
+            where=str(store.path(key)),
+            hint="remove this folder and run the protocol again: the step is made again",
+        )
     return store.path(key) / "model"
 
 

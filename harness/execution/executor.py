@@ -12,15 +12,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.checkpoint import check_checkpoint
-from harness.checkpoint_forms import check_kept
-from harness.errors import CheckpointError, PluginError, StepFailed
+from harness.errors import PluginError, StepFailed
 from harness.execution.json_data import write_json
 from harness.execution.launching import launch
+from harness.execution.outputs import check_output
 from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
 from harness.execution.probe_scores import ProbeScores
 from harness.execution.seeds import named_seed
 from harness.execution.shared import SharedResults
+from harness.execution.stored_faults import stored_faults
 from harness.interfaces import (
     LineageEntry,
     ProbeContext,
@@ -97,7 +97,7 @@ class Executor:
         with self.store.lock(key):
             if self.store.has(key):
                 return
-            with self.store.writing(key) as folder:
+            with self.store.writing(key) as folder, stored_faults(self.plan, node, self.store):
                 if isinstance(node, TrainNode | RecoverNode) and node.launch is not None:
                     self._launch(node, node.launch, folder)
                 else:
@@ -257,20 +257,14 @@ class Executor:
         return _made(scratch / "work"), scratch / "metrics.jsonl"
 
     def _keep(self, registered: Registered, result: StepResult, folder: Path, metrics: Path) -> None:
-        """Checks the model that a step left and writes the rest of its folder. Raises PluginError for no model.
+        """Checks the model that a step left and writes the rest of its folder. Raises PluginError for no model, and
+        StepFailed for one that diverged.
 
         Of several ranks only the first does: the others have left nothing.
         """
         if rank() > 0:
             return
-        try:
-            (check_kept if registered.kind == "algorithm" else check_checkpoint)(folder / "model")
-        except CheckpointError as error:
-            raise PluginError(
-                f"left no whole model in its output: {error.message}",
-                where=described(registered),
-                hint="a step writes a Hugging Face folder, with its tokenizer, to context.output",
-            ) from error
+        check_output(folder / "model", registered)
         if not isinstance(result, StepResult):
             raise PluginError(
                 f"returned a {type(result).__name__}", where=described(registered), hint="return a StepResult"

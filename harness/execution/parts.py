@@ -75,6 +75,19 @@ class Parts:
             self._folders[node.key] = folder
         return self._folders[node.key]
 
+    def usable_base_folder(self, node: BaseNode) -> Path:
+        """Returns the base model's folder, having read it. Raises CheckpointError where transformers cannot load it, it
+        has no tokenizer, or a weight is NaN or infinite."""
+        from harness.weights.loading import check_finite, check_loads
+
+        folder = self.base_folder(node)
+        try:
+            check_loads(folder)
+            check_finite(folder)
+        except CheckpointError as error:
+            raise error.met_by(described(self.registered(node.model))) from error
+        return folder
+
 
 class LazyDomains(Mapping[str, TrainingDomain]):
     """The domains of a plan as training sees them, each loaded when it is first asked for."""

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
 from harness.completions import whole_completion
 from harness.errors import StepFailed
 from harness.interfaces import RewardBatch, TrainingDomain
 from harness.reward_scoring import score_rewards
 from harness.training.workload import GROUP
+from harness.weights.loading import loaded_model, loaded_tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +83,8 @@ def sample_policy(
     """Returns the model in fp32, `count` completions of the domain's training prompts in groups of `GROUP` at
     temperature 1, and the prompts' rows. Leaves torch's global generator as it was."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+    model = loaded_model(folder, dtype=torch.float32).to(device)
+    tokenizer = loaded_tokenizer(folder, padding_side="left")
     data = domain.domain.training_data(seed)
     rows = [dict(data[index % len(data)]) for index in range(max(1, count // GROUP))]
     samples: list[Sample] = []

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from harness import LineageEntry, Probe, ProbeContext
-from harness.weights import WeightFolder
+from harness.weights import WeightFolder, check_same_tensors
 from harness_probes.channels import mlp_projections, top_channels
 from harness_probes.config import RoutesConfig
 from harness_probes.places import entry_at
@@ -75,6 +75,8 @@ def _random_channels(like: Channels, count: int, seed: int) -> set[tuple[str, in
 
 def _row(first: Step, second: Step, kind: str, channels: Channels | None) -> dict[str, Any]:
     folders = [WeightFolder(entry.folder) for entry in (*first, *second)]
+    for other in folders[1:]:
+        check_same_tensors(folders[0], other)
     dot = squares = other_squares = 0.0
     coordinates = moved = same = 0
     names = folders[0].names()

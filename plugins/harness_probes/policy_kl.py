@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
 
 from harness import Probe, ProbeContext
 from harness.training.policy_gradients import Sample, sample_policy
+from harness.weights.loading import loaded_model
 from harness_probes.config import DomainsConfig
 from harness_probes.places import chosen_domains
 
@@ -36,7 +36,7 @@ class PolicyKL(Probe):
                 old, samples, _ = sample_policy(
                     before.folder, context.domains[name], count=self.config.completions, seed=context.seed
                 )
-                new = AutoModelForCausalLM.from_pretrained(after.folder, dtype=torch.float32).to(old.device).eval()
+                new = loaded_model(after.folder, dtype=torch.float32).to(old.device)
                 gaps = [_log_probability(old, sample) - _log_probability(new, sample) for sample in samples]
                 tokens = sum(len(sample.ids) - sample.prompt_length for sample in samples)
                 rows.append(

@@ -9,7 +9,7 @@ import torch
 
 from harness import Probe, ProbeContext
 from harness.training.policy_gradients import each_gradient, sample_policy
-from harness.weights import WeightFolder
+from harness.weights import WeightFolder, check_same_tensors
 from harness_probes.config import DomainsConfig
 from harness_probes.places import chosen_domains
 
@@ -46,6 +46,7 @@ class SecondOrderDamage(Probe):
                 )
                 parameters = dict(model.named_parameters())
                 new = WeightFolder(after.folder)
+                check_same_tensors(WeightFolder(before.folder), new)
                 edit = {
                     name: new.read(name).float().to(parameter.device) - parameter.detach()
                     for name, parameter in parameters.items()

@@ -1,0 +1,61 @@
+"""Faults of checkpoints that a node reads, told by the steps that made them, and as damage where files have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from harness.errors import CheckpointError, HarnessError, StepFailed
+from harness.execution.restoring import PLACE
+from harness.nodes import Node, Plan, StepNode
+from harness.store import StoreFull
+
+if TYPE_CHECKING:
+    from harness.store import Store
+
+
+@contextmanager
+def stored_faults(plan: Plan, node: Node, store: Store) -> Iterator[None]:
+    """Names, in a CheckpointError about stored checkpoints that `node` starts from, the steps that made them.
+
+    Where a plugin failed or a checkpoint is at fault, what `node` reads is compared with the digests that it was sealed
+    with: raises CheckpointError for one that has changed since, whatever came of that.
+    """
+    try:
+        yield
+    except (CheckpointError, StepFailed) as error:
+        if isinstance(error, StoreFull):
+            raise
+        labels = _labels(plan, node, store)
+        for folder, (key, label) in labels.items():
+            met = folder in str(error) if isinstance(error, CheckpointError) else _from_plugin(error)
+            faults = store.verify(key) if met else []
+            if faults:
+                raise CheckpointError(
+                    f"the result of {label} is damaged in the store: {faults[0]}",
+                    where=str(store.path(key)),
+                    hint="remove this folder and run the same command: the step is made again",
+                ) from error
+        if not isinstance(error, CheckpointError):
+            raise
+        where, message = error.where, error.message
+        for folder, (_, label) in labels.items():
+            where, message = (text.replace(folder, f"{label} ({folder})") for text in (where, message))
+        raise CheckpointError(message, where=where, hint=error.hint) from error
+
+
+def _labels(plan: Plan, node: Node, store: Store) -> dict[str, tuple[str, str]]:
+    """Returns the key and the label of each stored checkpoint that `node` starts from, by the folder of its model."""
+    found = {}
+    for key in dict.fromkeys(step for parent in node.parents for step in plan.lineage_of(parent)):
+        if isinstance(plan.nodes[key], StepNode) and store.has(key):
+            named = key, plan.nodes[key].label
+            found[str(store.path(key) / "model")] = named
+            found[str(store.root / PLACE / key)] = named
+    return found
+
+
+def _from_plugin(error: HarnessError) -> bool:
+    """Returns whether a plugin let out an exception of its own, for which what it was given may be the reason."""
+    return error.__cause__ is not None and not isinstance(error.__cause__, HarnessError)

@@ -1,0 +1,135 @@
+"""Whether transformers makes of a model folder the model that was saved, and models loaded with that made sure.
+
+transformers draws weights that a file lacks at random and says so in a log only, so a score would be of another model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.checkpoint import CONFIG
+from harness.errors import CheckpointError
+from harness.weights.folder import WeightFolder
+from harness.weights.scores import refuse_not_finite
+from harness.weights.stream import Stream
+
+_SAVE_AGAIN = "save the model again with save_pretrained, or fetch it again"
+
+
+def loaded_model(folder: Path, *, dtype: torch.dtype | str) -> Any:
+    """Returns the causal language model in `folder`, in `dtype`, on the CPU, ready to evaluate.
+
+    dtype: `auto` for the files' own. Raises CheckpointError where a weight is missing, of another shape than the config
+    asks for, NaN or infinite, and where transformers cannot read the folder.
+    """
+    model = _from_folder(folder, dtype=dtype).eval()
+    for name, values in model.named_parameters():
+        if values.is_floating_point() and not torch.isfinite(values.sum()) and not torch.isfinite(values).all():
+            raise CheckpointError(
+                f"{name} holds values that are not finite",
+                where=str(folder),
+                hint="the training that wrote it diverged; nothing can be computed from such weights",
+            )
+    return model
+
+
+def loaded_tokenizer(folder: Path, **settings: Any) -> Any:
+    """Returns the tokenizer in `folder`. Raises CheckpointError where there is none, or it cannot be read."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, **settings)
+    except Exception as error:  # transformers and tokenizers raise many kinds
+        there = any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json"))
+        raise CheckpointError(
+            f"the tokenizer cannot be read: {_last_line(error)}" if there else "the folder has no tokenizer",
+            where=str(folder),
+            hint="save it into the model's folder with the tokenizer's save_pretrained",
+        ) from error
+
+
+def check_loads(folder: Path) -> None:
+    """Returns where transformers would make a model of `folder`, with a tokenizer; no weight is read.
+
+    Raises CheckpointError otherwise. A folder whose config names no `model_type` is none of transformers': what it
+    should hold is not known, and it is not looked into.
+    """
+    if "model_type" in _config(folder):
+        _from_folder(folder, dtype="auto", device_map="meta")
+        loaded_tokenizer(folder)
+
+
+def check_finite(folder: Path, *, model: bool = True) -> None:
+    """Returns where no weight of `folder` is NaN or infinite, having read them all. Raises CheckpointError naming the
+    first. model: False for a folder of tensors that is no model."""
+    weights = WeightFolder(folder, model=model)
+    names = [name for name in weights.names() if weights.dtype(name).is_floating_point]
+    for chunk, (values,) in Stream([weights], names) if names else ():
+        refuse_not_finite(values, folder, chunk)
+
+
+def _from_folder(folder: Path, **settings: Any) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with _quietly():
+            model, found = AutoModelForCausalLM.from_pretrained(
+                folder, output_loading_info=True, ignore_mismatched_sizes=True, **settings
+            )
+    except Exception as error:  # transformers and safetensors raise many kinds
+        raise CheckpointError(
+            f"transformers cannot load the model: {_last_line(error)}", where=str(folder), hint=_SAVE_AGAIN
+        ) from error
+    _refuse_differing(found, folder)
+    return model
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keeps transformers from printing a bar, and a table of what is told as an error here."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _refuse_differing(found: Mapping[str, Any], folder: Path) -> None:
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise CheckpointError(
+            f"{len(missing)} of the weights that the config asks for are missing, such as {missing[0]}",
+            where=str(folder),
+            hint=f"transformers would draw them at random; {_SAVE_AGAIN}",
+        )
+    for name, stored, asked in sorted(found["mismatched_keys"]):
+        raise CheckpointError(
+            f"{name} has the shape {tuple(stored)}, and the config asks for {tuple(asked)}",
+            where=str(folder),
+            hint=f"weights and {CONFIG} are of different models; {_SAVE_AGAIN}",
+        )
+
+
+def _config(folder: Path) -> Mapping[str, Any]:
+    try:
+        read = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError("the file is no JSON", where=str(folder / CONFIG), hint=_SAVE_AGAIN) from error
+    return read if isinstance(read, dict) else {}
+
+
+def _last_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__

@@ -1,0 +1,91 @@
+"""A model folder that transformers would load as another model than was saved is refused, and says why."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from harness import CheckpointError
+from harness.testing.tiny_world import tiny_checkpoint
+from harness.weights.loading import check_finite, check_loads, loaded_model, loaded_tokenizer
+
+NAME = "model.layers.1.mlp.up_proj.weight"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tiny_checkpoint(tmp_path / "model")
+
+
+def change(folder, edit):
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    edit(tensors)
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def test_a_whole_model_loads_as_it_was_saved(folder):
+    check_loads(folder)
+    check_finite(folder)
+    model = loaded_model(folder, dtype=torch.bfloat16)
+    assert model.dtype == torch.bfloat16
+    assert not model.training
+    saved = load_file(folder / "model.safetensors")[NAME]
+    assert torch.equal(dict(model.named_parameters())[NAME], saved.bfloat16())
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda tensors: tensors.pop(NAME), f"1 of the weights .* are missing, such as {NAME}"),
+        (
+            lambda tensors: tensors.update({NAME: torch.ones(31, 16)}),
+            r"has the shape \(31, 16\), .* asks for \(32, 16\)",
+        ),
+    ],
+)
+def test_weights_that_are_not_those_of_the_config(folder, edit, message):
+    change(folder, edit)
+    for load in (check_loads, lambda folder: loaded_model(folder, dtype="auto")):
+        with pytest.raises(CheckpointError, match=message):
+            load(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_no_numbers(folder, value):
+    change(folder, lambda tensors: tensors[NAME][3].fill_(value))
+    check_loads(folder)
+    with pytest.raises(CheckpointError, match=f"{NAME} holds {value} at coordinate 48"):
+        check_finite(folder)
+    with pytest.raises(CheckpointError, match=f"{NAME} holds values that are not finite"):
+        loaded_model(folder, dtype="auto")
+
+
+def test_numbers_whose_sum_overflows_are_numbers(folder):
+    change(folder, lambda tensors: tensors[NAME].fill_(3e38))
+    check_finite(folder)
+    loaded_model(folder, dtype="auto")
+
+
+def test_a_tokenizer_that_is_missing_or_damaged(folder):
+    (folder / "tokenizer.json").write_text("{")
+    with pytest.raises(CheckpointError, match="the tokenizer cannot be read: "):
+        loaded_tokenizer(folder)
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(CheckpointError, match="has no tokenizer"):
+        check_loads(folder)
+
+
+def test_a_config_that_is_damaged_or_not_of_transformers(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({"model_type": "of-tomorrow"}))
+    with pytest.raises(CheckpointError, match="transformers cannot load the model"):
+        check_loads(folder)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match="no JSON"):
+        check_loads(folder)
+    del config["model_type"]
+    (folder / "config.json").write_text(json.dumps(config))
+    check_loads(folder)
