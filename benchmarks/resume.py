@@ -112,6 +112,7 @@ def protocol_in(folder: Path, steps_per_generation: int) -> Path:
 
 def make_step(protocol: str) -> None:
     """Makes the protocol's training into the store beside it, in this process."""
+    from harness.checkpoint_forms import Deltas
     from harness.execution import Executor
     from harness.plan import make_plan
     from harness.protocol import load_protocol
@@ -122,7 +123,7 @@ def make_step(protocol: str) -> None:
     path = Path(protocol)
     plan = make_plan(load_protocol(path, registry), registry)
     (key,) = [node.key for node in plan.nodes.values() if node.kind == "train"]
-    Executor(plan, registry, Store(path.parent / "store")).execute(key)
+    Executor(plan, registry, Store(path.parent / "store"), deltas=Deltas.NEVER).execute(key)
 
 
 def started(protocol: Path, context: ForkServerContext) -> multiprocessing.process.BaseProcess:

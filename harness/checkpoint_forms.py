@@ -45,8 +45,8 @@ FORMS = (
 )
 
 BELOW = 0.7
-"""The share of its weight files that a delta may take to be kept in the model's place by itself. Above it, what is saved
-is not worth that each reading of the model reads its parents too, and that it is lost where one of them is."""
+"""The share of the weight files that a delta may take to be kept in its place by itself. Above it, what it saves
+is not worth that the model is read through its parents, and lost with one of them."""
 
 
 class Deltas(StrEnum):

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.checkpoint_forms import Deltas
 from harness.console_log import output_to
 from harness.disk_need import disk_need, size_of
 from harness.errors import HarnessError, PluginError, StepFailed
@@ -91,7 +92,8 @@ class Runner:
     """Runs one plan.
 
     command: the command line, for the record. arguments: those of `harness exec-node` behind protocol and key, and
-    before it the global ones, that plan the same nodes elsewhere. evaluator: in place of lm-eval.
+    before it the global ones, that plan the same nodes elsewhere. evaluator: in place of lm-eval. deltas: when a step's
+    model is kept as a delta.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Runner:
         global_arguments: Sequence[str] = (),
         arguments: Sequence[str] = (),
         evaluator: Evaluator | None = None,
+        deltas: Deltas = Deltas.AUTO,
     ) -> None:
         self._protocol = protocol
         self._plan = plan
@@ -119,7 +122,8 @@ class Runner:
         self._command = list(command)
         self._global_arguments = list(global_arguments)
         self._arguments = list(arguments)
-        self._executor = Executor(plan, registry, store, evaluator=evaluator, command=self._exec_node)
+        self._deltas = deltas
+        self._executor = Executor(plan, registry, store, evaluator=evaluator, command=self._exec_node, deltas=deltas)
         self._folder = RunFolder(run_folder_of(run_root, plan))
         self._events = NodeEvents(self._folder, plan, registry, store, reporter)
 
@@ -130,6 +134,13 @@ class Runner:
         StoreFull or StoreForbidden where the disk fails on the way, KeyboardInterrupt where the run is interrupted: the
         tables then hold what there is. What libraries print while steps run goes to `log`, where it is given.
         """
+        self._executor.restored.drop()  # what killed runs left
+        try:
+            return self._run(log)
+        finally:
+            self._executor.drop_restored(())
+
+    def _run(self, log: Path | None) -> RunOutcome:
         order = walk_order(self._plan)
         states = {node.key: self._store.state(node.key) for node in order}
         missing = [node for node in order if states[node.key] != "done"]
@@ -212,6 +223,7 @@ class Runner:
                 walk.unavailable.add(node.key)
             self._reporter.node_finished(node, seconds, error)
             self._events.finished(node, seconds, error)
+            self._executor.drop_restored(missing[index - done :])
 
     def _make(self, node: Node) -> None:
         request = NodeRequest(

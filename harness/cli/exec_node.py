@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.selection import MethodsOption, ProtocolArgument, RunsOption, SeedsOption, methods_from, seeds_from
+from harness.checkpoint_forms import Deltas
+from harness.cli.selection import (
+    DeltasOption,
+    MethodsOption,
+    ProtocolArgument,
+    RunsOption,
+    SeedsOption,
+    methods_from,
+    seeds_from,
+)
 from harness.cli.session import runs_folder, session_of
 from harness.errors import UsageError
 from harness.interruption import told_to_a_person
@@ -28,6 +37,7 @@ def exec_node(
     runs: RunsOption = None,
     seeds: SeedsOption = None,
     methods: MethodsOption = None,
+    deltas: DeltasOption = Deltas.AUTO,
 ) -> None:
     """Make one node of a protocol's plan, given that the store holds what it starts from. For engines."""
     import os
@@ -56,7 +66,8 @@ def exec_node(
     reporter = PlainReporter(Console(stderr=True, highlight=False))
     reporter.name(node.label)
     store = Store(root / "store", waiting=lambda waited: reporter.note(f"waiting: another process is making {waited}"))
-    executor = Executor(plan, registry, store, command=lambda _: [sys.executable, "-m", "harness", *sys.argv[1:]])
+    command = [sys.executable, "-m", "harness", *sys.argv[1:]]
+    executor = Executor(plan, registry, store, command=lambda _: command, deltas=deltas)
     folder = rank_folder()
     with told_to_a_person():
         if folder is None:

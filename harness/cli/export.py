@@ -11,8 +11,10 @@ import typer
 
 from harness.cli.session import runs_folder, session_of
 from harness.errors import UsageError
+from harness.nodes import BaseNode
 
 if TYPE_CHECKING:
+    from harness.execution import CheckpointFolders
     from harness.leaderboard import Row
     from harness.registry import Registry
 
@@ -49,10 +51,13 @@ def export(
     seed = row.seeds[0] if seed is None else seed
     step = len(row.trajectory) - 1 if step is None else step
     key = _key(row, seed, step)
+    card = model_card(leaderboard, row, seed=seed, step=step)
     stored = None if step == 0 else _stored_folder(folder, key)
-    whole = stored is not None and form_of(stored) is None
-    source = stored if stored and whole else _planned_folder(folder, key, session_of(context).registry)
-    _copy(source, directory, model_card(leaderboard, row, seed=seed, step=step))
+    if stored is not None and form_of(stored) is None:
+        _copy(stored, directory, card)
+    else:
+        with _checkpoints(folder, key, session_of(context).registry) as checkpoints:
+            _copy(checkpoints.folder(key), directory, card)
     typer.echo(str(directory))
 
 
@@ -90,22 +95,25 @@ def _stored_folder(run: Path, key: str) -> Path:
     return store.path(key) / "model"
 
 
-def _planned_folder(run: Path, key: str, registry: Registry) -> Path:
-    """Returns the model folder of a checkpoint that only the plan leads to: the base, whose plugin is asked for it, or
-    one that the store keeps as what its parent lacks."""
-    from harness.execution import checkpoint_folder
-    from harness.plan import make_plan
-    from harness.protocol import load_protocol
+def _checkpoints(run: Path, key: str, registry: Registry) -> CheckpointFolders:
+    """Returns the model folders of the run's plan, for the base, whose plugin is asked for it, and for what the store
+    keeps as what its parent lacks. Raises UsageError where the checkpoint `key` stands on another base model by now."""
+    from harness.execution import CheckpointFolders
+    from harness.execution.parts import Parts
+    from harness.plan_record import read_plan
+    from harness.run_folder import PLAN
     from harness.store import Store
 
-    plan = make_plan(load_protocol(run / "protocol.yaml", registry), registry)
-    if key not in plan.nodes:
+    plan, parts = read_plan(run / PLAN), Parts(registry)
+    base = plan.nodes[plan.lineage_of(key)[0]]
+    assert isinstance(base, BaseNode)
+    if parts.model(base.model).fingerprint() != base.fingerprint:
         raise UsageError(
-            "the run's protocol no longer leads to this checkpoint, or to the base model that it stands on",
+            "the base model that this checkpoint stands on is no longer the one that the run started from",
             where=str(run),
             hint="install the versions in its provenance.json",
         )
-    return checkpoint_folder(plan, key, Store(run.resolve().parent / "store"), registry)
+    return CheckpointFolders(plan, Store(run.resolve().parent / "store"), registry, parts=parts)
 
 
 def _refuse_occupied(directory: Path) -> None:

@@ -79,6 +79,7 @@ def predict(
         horizon=horizon,
         tell=lambda text: typer.echo(text, err=True),
     )
+    context.call_on_close(work.close)
     starts = work.starts(at=at, along=along)
     observed = work.observed(starts)
     predicted = work.predictions(starts)

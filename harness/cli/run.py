@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.checkpoint_forms import Deltas
 from harness.cli.console import terminal
-from harness.cli.selection import MethodsOption, ProtocolArgument, RunsOption, SeedsOption, methods_from, seeds_from
+from harness.cli.selection import (
+    DeltasOption,
+    MethodsOption,
+    ProtocolArgument,
+    RunsOption,
+    SeedsOption,
+    methods_from,
+    seeds_from,
+)
 from harness.cli.session import Session, runs_folder, session_of
 from harness.errors import HarnessError, StepFailed
 from harness.interruption import told_to_a_person
@@ -37,6 +46,7 @@ def run(
     seeds: SeedsOption = None,
     methods: MethodsOption = None,
     engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="Where steps run.")] = "local",
+    deltas: DeltasOption = Deltas.AUTO,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to standard error.")] = False,
 ) -> None:
@@ -56,7 +66,7 @@ def run(
         return
     chosen = [part for name, text in (("--seeds", seeds), ("--methods", methods)) if text for part in (name, text)]
     with told_to_a_person():
-        outcome = _run(session, read, plan, root=root, engine=engine, chosen=chosen)
+        outcome = _run(session, read, plan, root=root, engine=engine, chosen=chosen, deltas=deltas)
     if as_json:
         typer.echo(json.dumps(outcome_to_json(outcome), indent=2))
     else:
@@ -71,7 +81,14 @@ def run(
 
 
 def _run(
-    session: Session, protocol: Protocol, plan: Plan, *, root: Path, engine: str, chosen: Sequence[str]
+    session: Session,
+    protocol: Protocol,
+    plan: Plan,
+    *,
+    root: Path,
+    engine: str,
+    chosen: Sequence[str],
+    deltas: Deltas,
 ) -> RunOutcome:
     from rich.console import Console
 
@@ -101,7 +118,8 @@ def _run(
         reporter=reporter,
         command=["harness", *told_command(sys.argv[1:], Path.cwd())],
         global_arguments=[*(["--debug"] if session.debug else []), *_without(session)],
-        arguments=chosen,
+        arguments=[*chosen, "--delta-checkpoints", deltas],
+        deltas=deltas,
     )
     log = folder / CONSOLE_LOG if lasting is not None else None
     with lasting or nullcontext():

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness.checkpoint_forms import Deltas
 from harness.errors import UsageError
 
 ProtocolArgument = Annotated[
@@ -17,6 +18,14 @@ SeedsOption = Annotated[
     str | None, typer.Option("--seeds", metavar="0,1,2", help="These seeds in place of the protocol's.")
 ]
 MethodsOption = Annotated[str | None, typer.Option("--methods", metavar="A,B", help="Only these methods.")]
+DeltasOption = Annotated[
+    Deltas,
+    typer.Option(
+        "--delta-checkpoints",
+        envvar="HARNESS_DELTA_CHECKPOINTS",
+        help="Keep a step's model as what it changed of the one before: where that is smaller, never, or always.",
+    ),
+]
 
 
 def seeds_from(text: str | None) -> tuple[int, ...] | None:

@@ -1,6 +1,6 @@
 """Makes the nodes of a plan. Importing this imports no plugin and no torch."""
 
+from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.executor import Evaluator, Executor
-from harness.execution.parts import checkpoint_folder
 
-__all__ = ["Evaluator", "Executor", "checkpoint_folder"]
+__all__ = ["CheckpointFolders", "Evaluator", "Executor"]

@@ -7,17 +7,22 @@ lm-eval's own files; a probe's `rows.json`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.checkpoint_forms import Deltas
 from harness.errors import PluginError, StepFailed
+from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.json_data import write_json
+from harness.execution.keeping import keep_as_delta
 from harness.execution.launching import launch
 from harness.execution.outputs import check_output
-from harness.execution.parts import LazyDomains, Parts, checkpoint_folder, described, plugin_faults
+from harness.execution.parts import LazyDomains, Parts, described, plugin_faults
 from harness.execution.probe_scores import ProbeScores
+from harness.execution.restoring import RestoredModels, soonest
 from harness.execution.seeds import named_seed
 from harness.execution.shared import SharedResults
 from harness.execution.stored_faults import stored_faults
@@ -41,6 +46,7 @@ from harness.nodes import (
     PluginUse,
     ProbeNode,
     RecoverNode,
+    StepNode,
     TrainNode,
 )
 from harness.ranks import rank
@@ -62,7 +68,8 @@ class Executor:
     """Makes the nodes of one plan into one store.
 
     evaluator: lm-eval's unless given. command: returns the `harness exec-node` command that makes the node of a key,
-    for steps that are launched in several processes.
+    for steps that are launched in several processes. deltas: when a step's model is kept as a delta; no result depends
+    on it.
     """
 
     def __init__(
@@ -73,12 +80,15 @@ class Executor:
         *,
         evaluator: Evaluator | None = None,
         command: Callable[[str], Sequence[str]] | None = None,
+        deltas: Deltas = Deltas.AUTO,
     ) -> None:
         self.plan = plan
         self._command = command
         self.store = store
         self.registry = registry
         self.parts = Parts(registry)
+        self._checkpoints = CheckpointFolders(plan, store, registry, parts=self.parts)
+        self._deltas = deltas
         self._evaluator = evaluator
 
     def execute(self, key: str, progress: Progress = silent) -> None:
@@ -94,18 +104,41 @@ class Executor:
         if missing:
             labels = ", ".join(self.plan.nodes[parent].label for parent in missing)
             raise StepFailed(f"what it starts from is not in the store: {labels}", where=node.label)
-        with self.store.lock(key):
-            if self.store.has(key):
-                return
-            with self.store.writing(key) as folder, stored_faults(self.plan, node, self.store):
-                if isinstance(node, TrainNode | RecoverNode) and node.launch is not None:
-                    self._launch(node, node.launch, folder)
-                else:
-                    self._make(node, folder, progress)
+        whole: Path | None = None
+        try:
+            with self.store.lock(key):
+                if self.store.has(key):
+                    return
+                self.restored.drop([key])  # of a result that is there no more
+                with self.store.writing(key) as folder, stored_faults(self.plan, node, self.store):
+                    if isinstance(node, TrainNode | RecoverNode) and node.launch is not None:
+                        self._launch(node, node.launch, folder)
+                    else:
+                        self._make(node, folder, progress)
+                    if isinstance(node, StepNode):
+                        whole = keep_as_delta(folder / "model", key, self._checkpoints, self._deltas)
+                if whole is not None:
+                    self.restored.put(key, whole)
+        finally:
+            if whole is not None:
+                shutil.rmtree(whole, ignore_errors=True)  # gone already where it was put
+            self.restored.release()
 
     def execute_rank(self, key: str, folder: Path, progress: Progress = silent) -> None:
         """Does this process's part of a launched step, whose files rank 0 writes to `folder`. Raises as `execute`."""
-        self._make(self.plan.nodes[key], folder, progress)
+        try:
+            self._make(self.plan.nodes[key], folder, progress)
+        finally:
+            self.restored.release()
+
+    @property
+    def restored(self) -> RestoredModels:
+        """The models that were restored for these nodes, or for those of others in this store."""
+        return self._checkpoints.restored
+
+    def drop_restored(self, later: Iterable[Node]) -> None:
+        """Drops the restored models of this plan, but for the few that the nodes still to be made read first."""
+        self.restored.drop(self.plan.nodes.keys() - soonest(self.restored.keys(), later))
 
     def _launch(self, node: TrainNode | RecoverNode, config: Mapping[str, Any], folder: Path) -> None:
         if self._command is None:
@@ -137,7 +170,7 @@ class Executor:
         trained = [replace(domains[name], weight=weight) for name, weight in node.domains.items()]
         algorithm = self.parts.algorithm(node.algorithm)
         context = TrainingContext(
-            checkpoint=self._checkpoint(node.parents[0]),
+            checkpoint=self._checkpoints.folder(node.parents[0]),
             output=folder / "model",
             scratch=work,
             metrics=metrics,
@@ -196,9 +229,9 @@ class Executor:
         registered = self.parts.registered(node.merge)
         work, metrics = self._workplace(node, folder)
         context = MergeContext(
-            base=self._checkpoint(node.parents[0]),
+            base=self._checkpoints.folder(node.parents[0]),
             experts=[
-                Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self._checkpoint(key))
+                Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self._checkpoints.folder(key))
                 for name, weight, key in zip(node.experts, node.weights, node.parents[1:], strict=True)
             ],
             output=folder / "model",
@@ -215,7 +248,7 @@ class Executor:
         use = self.plan.domains[node.domain].plugin
         registered = self.parts.registered(use)
         domain = self.parts.domain(use)
-        checkpoint = self._checkpoint(node.parents[0])
+        checkpoint = self._checkpoints.folder(node.parents[0])
         with plugin_faults(registered, node.label, self.store.root):
             tasks = TaskSet.of(domain)
         if not tasks.tasks:
@@ -274,16 +307,13 @@ class Executor:
         whole = "".join(f"{line}\n" for line in lines if _is_json(line))  # a kill tears the line it falls into
         (folder / "metrics.jsonl").write_text(whole, encoding="utf-8")
 
-    def _checkpoint(self, key: str) -> Path:
-        return checkpoint_folder(self.plan, key, self.store, self.registry, parts=self.parts)
-
     def _lineage(self, keys: Sequence[str]) -> list[LineageEntry]:
         return [
             LineageEntry(
                 step=step,
                 label=self.plan.nodes[key].label,
                 domains=self.plan.domains_of(key),
-                folder=self._checkpoint(key),
+                folder=self._checkpoints.folder(key),
             )
             for step, key in enumerate(keys)
         ]

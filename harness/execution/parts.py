@@ -8,19 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.checkpoint import check_checkpoint
-from harness.checkpoint_forms import form_of
 from harness.errors import CheckpointError, HarnessError, StepFailed
-from harness.execution.restoring import restored_folder
 from harness.interfaces import Algorithm, BaseModel, Domain, Probe, Recovery, Reward, TrainingDomain
 from harness.keys import content_key
 from harness.merge_interface import Merge
-from harness.nodes import BaseNode, DomainUse, Plan, PluginUse, TrainNode
+from harness.nodes import BaseNode, DomainUse, PluginUse
 from harness.protocol import instance_of
 from harness.store import disk_error
 
 if TYPE_CHECKING:
     from harness.registry import Registered, Registry
-    from harness.store import Store
 
 
 class Parts:
@@ -110,44 +107,6 @@ class LazyDomains(Mapping[str, TrainingDomain]):
 
     def __len__(self) -> int:
         return len(self._uses)
-
-
-def checkpoint_folder(plan: Plan, key: str, store: Store, registry: Registry, *, parts: Parts | None = None) -> Path:
-    """Returns the model folder of the checkpoint `key`: the base model's own, the store's, or one restored from the
-    form in which the store keeps it.
-
-    Raises StepFailed where the store does not hold it, CheckpointError where the base model cannot be had or a form
-    does not fit what it stands on.
-    """
-    node = plan.nodes[key]
-    parts = parts or Parts(registry)
-    if isinstance(node, BaseNode):
-        return parts.base_folder(node)
-    if not store.has(key):
-        raise StepFailed(
-            "this checkpoint is not in the store", where=node.label, hint="run the protocol; it makes what is missing"
-        )
-    stored = store.path(key) / "model"
-    form = form_of(stored)
-    if form is None or not isinstance(node, TrainNode):
-        return stored
-    who = described(parts.registered(node.algorithm))
-
-    def parent() -> Path:
-        below = plan.nodes[node.parents[0]].label
-        try:
-            return checkpoint_folder(plan, node.parents[0], store, registry, parts=parts)
-        except HarnessError as error:
-            raise CheckpointError(
-                f"it is kept as {form.name}, and its base ({below}) is missing: {error.message}",
-                where=node.label,
-                hint=error.hint,
-            ) from error
-
-    try:
-        return restored_folder(store, key, form, stored, parent)
-    except CheckpointError as error:
-        raise error.met_by(who) from error
 
 
 def described(registered: Registered) -> str:

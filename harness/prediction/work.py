@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.checkpoint import check_checkpoint, hash_checkpoint
 from harness.errors import UsageError
-from harness.execution.parts import LazyDomains, Parts, checkpoint_folder
+from harness.execution.checkpoints import CheckpointFolders
+from harness.execution.parts import LazyDomains, Parts
 from harness.nodes import BaseNode, Plan
 from harness.plan_record import read_plan
 from harness.prediction.agreement import Agreement
@@ -44,14 +45,19 @@ class PredictionWork:
         tell: Callable[[str], None],
     ) -> None:
         self._plan = plan
-        self._registry = registry
         self._parts = Parts(registry)
         self._run = run
         self._ran = read_plan(run / PLAN) if run is not None else plan
+        store = Store((run or Path()).resolve().parent / "store")
+        self._checkpoints = CheckpointFolders(self._ran, store, registry, parts=self._parts)
         self._completions = completions
         self._horizon = HORIZON if horizon is None else horizon
         self._tell = tell
         self._measures: dict[Start, dict[str, DomainMeasure]] = {}
+
+    def close(self) -> None:
+        """Drops the models that were restored for this; the folders of starts are not to be read any more."""
+        self._checkpoints.close()
 
     def starts(self, *, at: Path | None = None, along: str | None = None) -> tuple[Start, ...]:
         """Returns where to predict: at the base model with each seed, at the model folder `at`, or before each training
@@ -60,7 +66,7 @@ class PredictionWork:
         Raises CheckpointError for a folder that holds no whole model, UsageError for a method that the run has not.
         """
         if along is not None:
-            return starts_along(along, self._ran, self._plan.seeds, self._folder_of)
+            return starts_along(along, self._ran, self._plan.seeds, self._checkpoints.folder)
         if at is not None:
             check_checkpoint(at)
             return tuple(Start(seed=seed, name=str(at), folder=at) for seed in self._plan.seeds)
@@ -74,7 +80,7 @@ class PredictionWork:
         """
         if self._run is None:
             return []
-        digest = cache(lambda key: hash_checkpoint(self._folder_of(key)))
+        digest = cache(lambda key: hash_checkpoint(self._checkpoints.folder(key)))
         given = {start: hash_checkpoint(start.folder) for start in starts if start.after is None and start.name != BASE}
 
         def begins(pair: ObservedPair, start: Start) -> bool:
@@ -133,12 +139,7 @@ class PredictionWork:
             self._tell(f"KL on {pair.harmed} after {pair.trained}, seed {pair.seed}")
             return kl_on(after, self._measures[start][pair.harmed], start.folder)
 
-        return check(predictions, observed, self._folder_of, divergence)
-
-    def _folder_of(self, key: str) -> Path:
-        assert self._run is not None
-        store = Store(self._run.resolve().parent / "store")
-        return checkpoint_folder(self._ran, key, store, self._registry, parts=self._parts)
+        return check(predictions, observed, self._checkpoints.folder, divergence)
 
     def _base(self, plan: Plan) -> Path:
         return self._parts.base_folder(next(node for node in plan.nodes.values() if isinstance(node, BaseNode)))

@@ -66,14 +66,19 @@ def write_delta(parent: Path, child: Path, output: Path, *, below: float | None 
         (output / _CHANGES).unlink()
         return False
     _copy_others(child, after, output / _FILES)
-    about = {
+    about: dict[str, Any] = {
         "format": _FORMAT,
         "parent": {path.name: _sha256(path) for path in before.files},
         "files": files,
         "size": (output / _CHANGES).stat().st_size,
         "sha256": _sha256(output / _CHANGES),
     }
-    (output / DELTA).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(about, indent=1) + "\n"
+    if limit is not None and about["size"] + len(text) > limit:  # of a model of a few kilobytes
+        shutil.rmtree(output / _FILES)
+        (output / _CHANGES).unlink()
+        return False
+    (output / DELTA).write_text(text, encoding="utf-8")
     return True
 
 

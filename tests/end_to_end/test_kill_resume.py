@@ -33,7 +33,7 @@ def command(folder: Path, *arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    return os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "HARNESS_DELTA_CHECKPOINTS": "always"}
 
 
 def start(folder: Path) -> subprocess.Popen:
@@ -59,9 +59,7 @@ def results(folder: Path) -> dict[str, dict[str, str]]:
         assert store.verify(key) == []
         files = json.loads((store.path(key) / MARKER).read_text())["files"]
         found[key] = {
-            name: entry["sha256"]
-            for name, entry in files.items()
-            if name == "rows.json" or (name.startswith("model/") and name.endswith(".safetensors"))
+            name: entry["sha256"] for name, entry in files.items() if name == "rows.json" or name == "model/delta.bin"
         }
         assert found[key]
     return found
@@ -93,6 +91,7 @@ def test_a_run_killed_five_times_ends_as_an_undisturbed_one(tmp_path, undisturbe
     assert outcome["failures"] == []
     assert results(tmp_path) == undisturbed
     assert not list((tmp_path / "runs" / "store").glob("*.tmp-*"))
+    assert not list((tmp_path / "runs" / "store" / ".restored").iterdir())
 
 
 def test_a_run_that_is_asked_to_stop_says_so_in_one_line_and_goes_on(tmp_path, undisturbed):

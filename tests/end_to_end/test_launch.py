@@ -13,7 +13,11 @@ import torch
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 
 SCRIPT = Path(__file__).with_name("rank_gradient.py")
-ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = os.environ | {
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+    "HARNESS_DELTA_CHECKPOINTS": "always",
+}
 PROTOCOL = """\
 schema: 1
 name: two-ranks
@@ -63,7 +67,9 @@ def test_a_launched_step_is_one_result_and_the_same_again(tmp_path):
         result = json.loads((step / "result.json").read_text())
         assert result["cost"]["completions"] == 2 * 4 * 4
         assert [json.loads(line)["step"] for line in (step / "metrics.jsonl").read_text().splitlines()] == [1, 2]
-        marks.append(json.loads((step / "DONE.json").read_text())["files"]["model/model.safetensors"]["sha256"])
+        files = json.loads((step / "DONE.json").read_text())["files"]
+        marks.append({name: file["sha256"] for name, file in files.items() if name.startswith("model/")})
+    assert "model/delta.bin" in marks[0]
     assert marks[0] == marks[1]
 
 

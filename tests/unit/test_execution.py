@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from runnable_world import DISTRIBUTION, PROTOCOL, Bench, read_model
 
 from harness.errors import CheckpointError, PluginError, StepFailed
-from harness.execution import checkpoint_folder
+from harness.execution import CheckpointFolders
 from harness.execution.json_data import plain
 from harness.execution.seeds import named_seed
 from harness.store import StoreFull
@@ -43,7 +43,7 @@ def test_a_training_leaves_its_model_metrics_and_result(bench):
 def test_a_step_goes_on_from_its_parent_and_is_made_once(bench):
     make(bench, "a", "b", "b")
     assert bench.world.trained == ["a", "b"]
-    folder = checkpoint_folder(bench.plan, bench.key("b"), bench.store, bench.registry)
+    folder = CheckpointFolders(bench.plan, bench.store, bench.registry).folder(bench.key("b"))
     assert read_model(folder) == {"base": 1, "a": 3, "b": 3}
 
 

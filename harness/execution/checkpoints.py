@@ -1,0 +1,106 @@
+"""The model folders of a plan's checkpoints, in whatever form the store keeps them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from harness.checkpoint_forms import CheckpointForm, form_of
+from harness.errors import CheckpointError, HarnessError, StepFailed
+from harness.execution.parts import Parts, described
+from harness.execution.restoring import RestoredModels
+from harness.nodes import BaseNode, MergeNode, Node, Plan, PluginUse, RecoverNode, TrainNode
+from harness.store import StoreForbidden, StoreFull, disk_error
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+    from harness.store import Store
+
+
+class CheckpointFolders:
+    """Finds and restores them. As a context manager, it is closed at the end.
+
+    registry: where the base model's plugin is looked up; parts: in place of ones of its own.
+    """
+
+    def __init__(self, plan: Plan, store: Store, registry: Registry, *, parts: Parts | None = None) -> None:
+        self._plan = plan
+        self._store = store
+        self._parts = parts or Parts(registry)
+        self.restored = RestoredModels(store)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drops what this restored and nobody else reads."""
+        self.restored.release()
+        self.restored.drop(self.restored.made)
+
+    def folder(self, key: str) -> Path:
+        """Returns the model folder of the checkpoint `key`, only to be read: the base model's own, the store's, or one
+        restored from the form in which the store keeps it, which stays until `restored.release`.
+
+        Raises StepFailed where the store does not hold it, CheckpointError where the base model cannot be had or a form
+        does not fit what it stands on, StoreFull and StoreForbidden where it cannot be restored to the store's disk.
+        """
+        node = self._plan.nodes[key]
+        if isinstance(node, BaseNode):
+            return self._parts.base_folder(node)
+        if not self._store.has(key):
+            raise StepFailed(
+                "this checkpoint is not in the store",
+                where=node.label,
+                hint="run the protocol; it makes what is missing",
+            )
+        stored = self._store.path(key) / "model"
+        form = form_of(stored)
+        return stored if form is None else self._restored(node, form, stored)
+
+    def _restored(self, node: Node, form: CheckpointForm, stored: Path) -> Path:
+        try:
+            return self.restored.folder(node.key, form, stored, lambda: self._below(node, form))
+        except CheckpointError as error:
+            raise error.met_by(self._maker(node) if form.by_plugin else node.label) from error
+        except OSError as error:
+            told = disk_error(error, self._store.root)
+            if told is None:
+                raise
+            raise told from error
+
+    def parent(self, key: str) -> Path:
+        """Returns the model folder of what the checkpoint `key` stands on: a merge's base, else what its step started
+        from. Raises as `folder`."""
+        return self.folder(self._parent_of(key))
+
+    def _parent_of(self, key: str) -> str:
+        return self._plan.lineage_of(key)[-2]
+
+    def _below(self, node: Node, form: CheckpointForm) -> Path:
+        try:
+            return self.parent(node.key)
+        except (StoreFull, StoreForbidden):
+            raise
+        except HarnessError as error:
+            below = self._plan.nodes[self._parent_of(node.key)].label
+            raise CheckpointError(
+                f"it is kept as {form.name}, and its base ({below}) is missing: {error.message}",
+                where=node.label,
+                hint=error.hint,
+            ) from error
+
+    def _maker(self, node: Node) -> str:
+        return described(self._parts.registered(_plugin_of(node)))
+
+
+def _plugin_of(node: Node) -> PluginUse:
+    if isinstance(node, TrainNode):
+        return node.algorithm
+    if isinstance(node, RecoverNode):
+        return node.recovery
+    if isinstance(node, MergeNode):
+        return node.merge
+    raise TypeError(f"a {type(node).__name__} makes no checkpoint")
