@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH_OF_PLAIN_OUTPUT = 200
-PLAIN = {"−": "-", "–": "-", "±": "+-", "→": "->", "≥": ">=", "≤": "<=", "×": "x", "…": "..."}
+PLAIN = {"−": "-", "–": "-", "·": "|", "±": "+-", "→": "->", "≥": ">=", "≤": "<=", "×": "x", "…": "..."}
 """What stands for a sign that the output's encoding has not; a lost minus would make another number of it."""
 
 

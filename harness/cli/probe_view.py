@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+_BETWEEN = " · "
+
 
 def print_probes(record: ProbeRecord, console: Console) -> None:
     """Prints a table a probe, and what holds for all of its rows."""
@@ -36,11 +38,11 @@ def print_probes(record: ProbeRecord, console: Console) -> None:
 
 def _in_width(text: TextTable, width: int) -> Iterator[Table]:
     """Yields the table, its naming columns as one, in as many parts as the width asks for."""
-    names = [", ".join(row[: text.names]) for row in text.rows]
+    names = [_BETWEEN.join(row[: text.names]) for row in text.rows]
     heads = dict(enumerate(text.columns[text.names :], start=text.names))
     columns = {str(place): [head, *(row[place] for row in text.rows)] for place, head in heads.items()}
     for group in column_groups(columns, names, width, name_width=max(NAME_WIDTH, width // 2 - GAP)):
-        table = new_table(", ".join(text.columns[: text.names]), [columns[place][0] for place in group])
+        table = new_table(_BETWEEN.join(text.columns[: text.names]), [columns[place][0] for place in group])
         for index, row in enumerate(text.rows):
             add_row(table, [names[index], *(row[int(place)] for place in group)])
         yield table

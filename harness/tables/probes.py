@@ -46,6 +46,8 @@ def _table(table: ProbeTable, methods: Sequence[str]) -> TextTable:
     shown = [column for column in columns if alone or _differ(cells[column])]
     of_all = {key: _text(value) for key, value in rows[0].of.items() if key not in keys}
     of_all |= {column: cells[column][0] for column in columns if column not in shown}
+    told = {key: _text(value) for key, value in table.config.items()}
+    of_all = {key: value for key, value in of_all.items() if told.get(key) != value}
     by_method = _differ(by)
     repeated = len({row.repeats for row in rows}) > 1
     return TextTable(
@@ -118,7 +120,7 @@ def _text(value: Any) -> str:
     if isinstance(value, int):
         return number(value, 0)
     if isinstance(value, float):
-        return number(value, 9).rstrip("0").rstrip(".") if 1e-6 <= abs(value) < 1e6 else f"{value:g}"
+        return f"{value:.4g}".replace("-", "−")
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
     return value if isinstance(value, str) else json.dumps(value)

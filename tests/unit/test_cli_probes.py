@@ -101,10 +101,10 @@ def test_probes_are_shown_over_seeds_with_random_draws_as_one_row(run_of, invoke
     run_of(rollback_curve=moved_curve)
     text = invoke("show", "--probes")
     assert "Means over seeds 0, 1" in text
-    lines = [line for line in text.splitlines() if line.startswith(("fisher, 0.05", "random, 0.05"))]
+    lines = [line for line in text.splitlines() if line.startswith(("fisher · 0.05", "random · 0.05"))]
     fisher, random = lines[:2]
-    assert fisher.split()[2] == "80.5"
-    assert random.split()[2] == "76.5"
+    assert fisher.split()[3] == "80.5"
+    assert random.split()[3] == "76.5"
     assert random.split()[-1] == "3"
 
 

@@ -109,6 +109,13 @@ def test_what_is_the_same_in_all_rows_is_said_once():
     assert any("size 8" in note and "score random" in note for note in table.notes)
 
 
+def test_a_setting_that_the_rows_repeat_is_said_once():
+    record = record_of(rows_of(point(1.5, size=8), point(2.5, fraction=0.2, size=8), config={"size": 8}), spec=KEYED)
+    (table,) = probe_tables(record)
+    assert table.subtitle == "size 8"
+    assert not any("size" in note for note in table.notes)
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [
