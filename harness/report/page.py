@@ -42,6 +42,8 @@ FIGURES: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
 )
 MOST_OPEN_ROWS = 12
 """Longer tables of numbers are folded away below their figure."""
+MOST_UPRIGHT_COLUMNS = 9
+"""A page with a leaderboard of more columns is printed on paper turned on its side."""
 _NUMBER = re.compile(r"[+−]?\d[\d,.]*(?:e[+-]?\d+)?(?: \[[^\]]*\])?$|–?$")
 _CODE = re.compile(r"`([^`]+)`")
 LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
@@ -96,15 +98,17 @@ def make_report(record: RunRecord) -> Report:
 
 def _page(record: RunRecord, figures: Sequence[DrawnFigure], absent: Sequence[Absent]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown)
-    environment.filters |= {"texts": text_columns, "code": with_code}
+    environment.filters |= {"texts": text_columns, "code": with_code, "range": unbroken_range}
     leaderboard = record.leaderboard
     script = _resource("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    ranking = leaderboard_table(leaderboard)
     values: dict[str, Any] = {
         "leaderboard": leaderboard,
         "seeds": f"{'seed' if len(leaderboard.seeds) == 1 else 'seeds'} {', '.join(map(str, leaderboard.seeds))}",
         "notices": notices(record),
-        "ranking": leaderboard_table(leaderboard),
+        "ranking": ranking,
+        "across": len(ranking.columns) > MOST_UPRIGHT_COLUMNS,
         "figures": figures,
         "absent": _by_reason(absent),
         "published": [published_table(table) for table in leaderboard.published],
@@ -137,6 +141,14 @@ def with_code(text: str) -> markupsafe.Markup:
     """Returns the text as HTML, what stands between backquotes as code."""
     escaped = str(markupsafe.escape(printable(text)))
     return markupsafe.Markup(_CODE.sub(r"<code>\1</code>", escaped))
+
+
+def unbroken_range(text: str) -> markupsafe.Markup:
+    """Returns the text as HTML, an interval at its end marked, so that no line breaks within it."""
+    mean, bracket, rest = printable(text).partition("[")
+    if not bracket or not rest.endswith("]"):
+        return markupsafe.escape(printable(text))
+    return markupsafe.Markup('{}<span class="range">[{}</span>').format(mean, rest)
 
 
 def _shown(value: Any) -> Any:

@@ -74,7 +74,9 @@ def scatter(points: Sequence[Point], layout: Layout) -> alt.TopLevelMixin:
         shape=alt.Shape(
             "domain:N",
             scale=alt.Scale(domain=domains, range=_shapes(len(domains))),
-            legend=alt.Legend(columns=4 if layout == "wide" else 2, title="domain"),
+            legend=alt.Legend(
+                columns=4 if layout == "wide" else 2 if max(map(len, domains)) < 16 else 1, title="domain"
+            ),
         ),
         description="tip:N",
     )

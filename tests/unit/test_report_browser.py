@@ -22,6 +22,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+A4 = 703
+"""The width of the paper within its margins, in CSS pixels: 186 mm."""
 LEAST_CONTRAST = 4.5
 """Of text on its background: WCAG 2.2, success criterion 1.4.3."""
 CONTRASTS = """
@@ -141,6 +143,35 @@ def test_text_stands_out_from_its_background(show, scheme):
     assert {name: contrast for name, contrast in found.items() if contrast < LEAST_CONTRAST} == {}
     brightness = page.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert (brightness == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+def test_on_paper_nothing_is_cut_off_and_what_is_folded_away_is_left_out(show):
+    page = show(width=A4)
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        boxes = page.execute_script(
+            "return [...document.querySelectorAll('table, figure svg, pre')].map((one) => one.getBoundingClientRect())"
+            ".filter((box) => box.width > 0).map((box) => box.right - document.documentElement.clientWidth)"
+        )
+        assert len(boxes) > len(FIGURES) and max(boxes) <= 0
+        assert page.find_elements(By.CSS_SELECTOR, "details") and page.find_elements(By.TAG_NAME, "nav")
+        for hidden in ("nav", "details", "summary", ".skip", ".drawing .narrow"):
+            assert not any(one.is_displayed() for one in page.find_elements(By.CSS_SELECTOR, hidden))
+        stuck = "return [...document.querySelectorAll('th')].filter((th) => getComputedStyle(th).position !== 'static')"
+        assert page.execute_script(stuck) == []
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_no_header_of_a_table_breaks_within_a_short_word(show):
+    page = show(400)
+    heights = page.execute_script(
+        "return [...document.querySelectorAll('thead th')].filter((th) => th.checkVisibility()"
+        " && /^\\w{1,12}$/.test(th.textContent.trim())).map((th) => th.querySelector('button') ?? th)"
+        ".map((one) => { const range = document.createRange(); range.selectNodeContents(one);"
+        " return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size; })"
+    )
+    assert len(heights) > 20 and set(heights) == {1}
 
 
 def column(page, index):

@@ -241,6 +241,14 @@ def test_the_curve_holds_random_draws_as_a_band_and_counts_a_shared_measurement_
     assert (band["low"], band["score"], band["high"]) == (75, 76, 77)
 
 
+def test_the_curves_intervals_are_over_seeds_however_many_draws_a_seed_has(tmp_path):
+    leaderboard, _ = make_leaderboard(tmp_path)
+    same = tuple(ProbeRows(probe="p", method="sequential", seed=seed, rows=curve()) for seed in (0, 1))
+    rows = {row[:4]: row[4:] for row in rollback_curve(record_of(leaderboard, probes=same)).numbers.rows}
+    # Both seeds measured the same, so there is no spread between them, though there is between their draws.
+    assert rows["sequential: math", "random", "0.05", "target"] == ("76.00 [76.00, 76.00]", "6")
+
+
 def test_cost_is_told_of_the_methods_that_are_whole(tmp_path):
     folder = write_run(tmp_path, without=("re-math",))
     figure = cost(read_run(folder))

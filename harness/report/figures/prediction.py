@@ -73,7 +73,7 @@ def prediction(record: RunRecord) -> Figure | Absent:
         name=name,
         title=title,
         caption=(
-            "A point a training of one domain and another domain that it was not on: across, what `harness predict` "
+            "A point a training of one domain and another domain that it was not on: across, what harness predict "
             "said before the training, damage in percent of a standard deviation of the harmed domain's reward; up, "
             f"the points that this domain lost, negative where it gained. {'Seeds' if len(seeds) > 1 else 'Seed'} "
             f"{listed(list(map(str, seeds)))}, each a point of its own; sampling errors are not drawn. "

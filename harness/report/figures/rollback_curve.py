@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Literal
 
@@ -47,7 +48,8 @@ def rollback_curve(record: RunRecord) -> Figure | Absent:
         title=title,
         caption=(
             "Score of the target domain, and average of all, of models with a fraction of the coordinates set back; "
-            f"the horizontal axis is logarithmic{references}. {over} ({listed(list(map(str, seeds)))}). "
+            f"the horizontal axis is logarithmic{references}. {over} ({listed(list(map(str, seeds)))})"
+            f"{', with 95 % intervals over seeds' if len(seeds) > 1 else ''}. "
             + (
                 f"Grey: random choices, their mean and their whole range, {draws} in all."
                 if draws
@@ -61,7 +63,7 @@ def rollback_curve(record: RunRecord) -> Figure | Absent:
         chart=lambda layout: _chart(rows, kinds, layout),
         numbers=TextTable(
             title=title,
-            subtitle="Mean, with 95 % intervals over seeds and draws in brackets",
+            subtitle="Mean, with 95 % intervals over seeds in brackets, where there are several",
             columns=("Method, target", "Chosen by", "Fraction", "Measure", "Score", "Models"),
             rows=tuple(
                 (row["panel"], row["kind"], row["fraction_text"], row["measure"], row["numbers"], str(row["models"]))
@@ -72,15 +74,17 @@ def rollback_curve(record: RunRecord) -> Figure | Absent:
 
 
 def _rows(points: list[CurvePoint]) -> list[Row]:
-    seen: dict[tuple[str, str, float | None, str], list[float]] = defaultdict(list)
+    seen: dict[tuple[str, str, float | None, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for point in points:
         panel = f"{point.method}: {point.target}"
-        seen[panel, point.kind, point.fraction, TARGET].append(point.target_score)
+        seen[panel, point.kind, point.fraction, TARGET][point.seed].append(point.target_score)
         if point.average is not None:
-            seen[panel, point.kind, point.fraction, AVERAGE].append(point.average)
+            seen[panel, point.kind, point.fraction, AVERAGE][point.seed].append(point.average)
     rows = []
-    for (panel, kind, fraction, measure), values in seen.items():
-        one: Estimate = estimate([Score(value, None, 0) for value in values])
+    for (panel, kind, fraction, measure), by_seed in seen.items():
+        values = [value for draws in by_seed.values() for value in draws]
+        # Draws of one seed change the same model, so each seed counts once.
+        one: Estimate = estimate([Score(math.fsum(draws) / len(draws), None, 0) for draws in by_seed.values()])
         size = MISSING if fraction is None else f"{fraction:g}"
         told_of = f"{panel}, {kind}" if fraction is None else f"{panel}, {kind}, fraction {size}"
         low, high = (min(values), max(values)) if kind == RANDOM else one.ci95 or (one.mean, one.mean)
