@@ -23,6 +23,7 @@ EVENTS = "events.jsonl"
 SCORES = "scores.parquet"
 LEADERBOARD = "leaderboard.json"
 PREDICTION = "prediction.json"
+REPORT = "report.html"
 CONSOLE_LOG = "console.log"
 
 

@@ -124,12 +124,18 @@ def add(
     ] = None,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
-    """Keep a run's record, score table, provenance and what its probes measured, and tables generated from them."""
+    """Keep a run's record, score table, provenance, what its probes measured and what was predicted of it, and tables
+    and a report generated from them."""
     from harness.atomic_file import replacing, write_text
     from harness.cli.run_folder import find_run_folder
     from harness.cli.run_probes import read_probes
     from harness.leaderboard import Leaderboard
     from harness.probe_record import FILE
+    from harness.report.kept_steps import FILE as STEPS
+    from harness.report.kept_steps import steps_to_json
+    from harness.report.page import make_report
+    from harness.report.reading import read_run
+    from harness.run_folder import PREDICTION, REPORT
     from harness.tables.probes import probe_page
 
     folder = find_run_folder(run, runs_folder(runs))
@@ -139,7 +145,9 @@ def add(
     texts = _tables_to_keep(registry, leaderboard)
     if (probes := read_probes(folder, registry)) is not None:
         texts |= {FILE: probes.to_json(), "probes.md": probe_page(probes)}
-    for name in ("provenance.json", "protocol.yaml", "scores.parquet"):
+    if steps := steps_to_json(read_run(folder).steps):
+        texts[STEPS] = steps
+    for name in ("provenance.json", "protocol.yaml", "scores.parquet", PREDICTION):
         if (folder / name).is_file():
             with replacing(kept / name) as temporary:
                 shutil.copyfile(folder / name, temporary)
@@ -147,6 +155,9 @@ def add(
     for name, text in texts.items():
         write_text(kept / name, text)
         typer.echo(str(kept / name))
+    # Of what is kept, and not of the run, so that `harness report` makes the same page of it again.
+    write_text(kept / REPORT, make_report(read_run(kept)).html)
+    typer.echo(str(kept / REPORT))
 
 
 def _tables_to_keep(registry: Registry, leaderboard: Leaderboard) -> dict[str, str]:

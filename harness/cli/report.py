@@ -43,10 +43,11 @@ def report(
     from harness.report.drawing import rasterize
     from harness.report.page import make_report
     from harness.report.reading import read_run
+    from harness.run_folder import REPORT
 
     folder = find_begun_folder(run, runs_folder(runs))
     made = make_report(read_run(folder, prediction))
-    path = output or folder / "report.html"
+    path = output or folder / REPORT
     write_text(path, made.html)
     typer.echo(str(path))
     if figures is not None:

@@ -15,6 +15,8 @@ from harness.prediction.kept import KeptPrediction, read_prediction
 from harness.probe_record import FILE as PROBES
 from harness.probe_record import ProbeRecord
 from harness.probe_rows import stored_probe_rows
+from harness.report.kept_steps import FILE as STEPS
+from harness.report.kept_steps import read_steps
 from harness.report.record import RunRecord, RunState, StepReport
 from harness.run_folder import LEADERBOARD, PLAN, PREDICTION, PROTOCOL, RunFolder
 from harness.store import Store
@@ -38,6 +40,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
             protocol=protocol,
             provenance=run.provenance() or leaderboard.provenance,
             probes=ProbeRecord.read(folder / PROBES).rows() if (folder / PROBES).is_file() else (),
+            steps=read_steps(folder / STEPS) if (folder / STEPS).is_file() else (),
             prediction=foretold,
             problems=tuple(problems),
         )

@@ -218,7 +218,8 @@ def test_add_keeps_the_record_its_provenance_and_tables_of_every_format(runs, in
     kept = tmp_path / "leaderboards" / "fake"
     invoke("leaderboard", "add", "fake", "-d", kept)
     invoke("leaderboard", "add", "fake", "-d", kept)
-    names = {"leaderboard.json", "provenance.json", *(f"leaderboard.{e}" for e in ("md", "csv", "tex", "html"))}
+    tables = {f"leaderboard.{extension}" for extension in ("md", "csv", "tex", "html")}
+    names = {"leaderboard.json", "provenance.json", "report.html"} | tables
     assert {path.name for path in kept.iterdir()} == names
     assert Leaderboard.read(kept / "leaderboard.json") == board
     assert (kept / "provenance.json").read_text() == '{"packages": {}}'

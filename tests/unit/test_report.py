@@ -12,13 +12,15 @@ from xml.etree import ElementTree
 import pytest
 import typer
 from fake_run import make_leaderboard, make_plan
-from report_world import IMAGE, SCRIPT, conflicts, full_record, record_of, write_run
+from report_world import IMAGE, SCRIPT, conflicts, full_record, kept_prediction, record_of, write_run
 from typer.testing import CliRunner
 
+from harness.cli import app
 from harness.cli import report as report_command
 from harness.errors import HarnessError, UsageError
 from harness.plan import plan_to_json
 from harness.plan_record import plan_from_json
+from harness.prediction.kept import prediction_to_json
 from harness.report.captions import over_seeds
 from harness.report.drawing import draw, inline, printable
 from harness.report.figure import Absent, Figure
@@ -241,6 +243,26 @@ def test_a_kept_leaderboard_is_reported(tmp_path):
     invoke(kept, "-o", tmp_path / "new" / "page.html")
     assert "re-math" in (tmp_path / "new" / "page.html").read_text()
     assert [path.name for path in kept.iterdir()] == ["leaderboard.json"]
+
+
+def test_a_kept_runs_report_lies_beside_it_and_is_made_again_to_the_same_bytes(tmp_path):
+    folder = write_run(tmp_path, report={"conflict_by_module": conflicts(), "much_more": list(range(1000))})
+    board = read_run(folder).leaderboard
+    kept_with = prediction_to_json("fake", kept_prediction(board).predictions, order=(), checked=(), agreed=())
+    (folder / "prediction.json").write_text(json.dumps(kept_with))
+    kept = tmp_path / "kept"
+    result = CliRunner().invoke(app, ["leaderboard", "add", str(folder), "-d", str(kept)])
+    assert result.exit_code == 0, result.output
+    assert str(kept / "report.html") in result.stdout
+    html = (kept / "report.html").read_bytes()
+    assert b'id="conflict-cosine"' in html and b'id="prediction"' in html
+    assert "much_more" not in (kept / "steps.json").read_text()
+    invoke(kept)
+    assert (kept / "report.html").read_bytes() == html
+    (kept / "steps.json").write_text("[3]")
+    with pytest.raises(UsageError, match="cannot be read") as raised:
+        invoke(kept)
+    assert raised.value.where == str(kept / "steps.json")
 
 
 def test_figures_are_written_as_files(tmp_path):
