@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.disk_space import comes_of_full, disk_full
+from harness.errors import HarnessError, UsageError
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary sibling to write to; it is fsynced and renamed to `path` when the block ends well.
 
-    Raises UsageError where the folder cannot be written to. On any failure the file that stood at `path` is untouched.
+    Raises DiskFull where the disk is, UsageError where the folder cannot be written to. On any failure the file that
+    stood at `path` is untouched.
     """
     temporary = path.with_name(f".{path.name}.tmp-{uuid.uuid4().hex}")
     try:
@@ -27,12 +29,25 @@ def replacing(path: Path) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
         sync(path.parent)
-    except OSError as error:
+    except HarnessError:
+        raise
+    except Exception as error:
+        if comes_of_full(error):
+            raise disk_full(path) from error
+        if not isinstance(error, OSError):
+            raise
         raise UsageError(
             f"cannot be written: {error.strerror or error}",
             where=str(path),
-            hint="is there space, and may you write here?",
+            hint="may you write here, and is it a folder's place?",
         ) from error
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Writes files of which none is put into its place before all have been written. Raises as `replacing` does."""
+    with ExitStack() as together:
+        for path, content in files.items():
+            together.enter_context(replacing(path)).write_bytes(content)
 
 
 def sync(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -36,7 +36,8 @@ def output_to(path: Path | None) -> Iterator[None]:
                 os.dup2(log.fileno(), descriptor)
         yield
     finally:
-        _flush()
+        with suppress(OSError):  # a log that cannot be written must not keep the terminal from being given back
+            _flush()
         for descriptor, before in saved.items():
             os.dup2(before, descriptor)
             os.close(before)

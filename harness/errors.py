@@ -90,6 +90,10 @@ class StepFailed(HarnessError):
     exit_code = ExitCode.STEP_FAILED
 
 
+class DiskFull(StepFailed):
+    """The disk filled up in the middle of a write: nothing half-written is left, what was done before is kept."""
+
+
 class RunStopped(HarnessError):
     """The run was asked to stop (SIGTERM) and can be resumed by the same command."""
 

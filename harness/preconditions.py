@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.disk_need import DiskNeed
+from harness.disk_space import comes_of_full
 from harness.errors import UsageError
 from harness.nodes import BaseNode, EvaluateNode, MergeNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
 
@@ -82,10 +83,11 @@ def check_writable(folder: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        full = comes_of_full(error)
         raise UsageError(
-            f"cannot be written to: {error.strerror}",
+            "no space is left on its disk" if full else f"cannot be written to: {error.strerror}",
             where=str(folder),
-            hint="choose another folder with -o or HARNESS_RUNS, or make this one writable",
+            hint=f"{'free some' if full else 'make it writable'}, or choose another folder with -o or HARNESS_RUNS",
         ) from error
 
 

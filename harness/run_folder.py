@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.atomic_file import write_text
+from harness.disk_space import comes_of_full, disk_full
 from harness.errors import UsageError
 from harness.nodes import Plan
 from harness.plan import plan_to_json
@@ -43,6 +44,8 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            if comes_of_full(error):
+                raise disk_full(self.path) from error
             raise UsageError(
                 f"cannot be made: {error.strerror}", where=str(self.path), hint="choose another folder with -o"
             ) from error
@@ -65,6 +68,8 @@ class RunFolder:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
+            if comes_of_full(error):
+                raise disk_full(self.path / EVENTS) from error
             raise UsageError(f"cannot be written: {error.strerror}", where=str(self.path / EVENTS)) from error
 
     def events(self) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from harness.checkpoint_forms import Deltas
 from harness.console_log import output_to
 from harness.disk_need import disk_need, size_of
+from harness.disk_space import comes_of_full, told_size
 from harness.errors import HarnessError, PluginError, StepFailed
 from harness.events import RunFinished, RunStarted
 from harness.execution import Evaluator, Executor
@@ -211,7 +212,9 @@ class Runner:
             error: HarnessError | None = None
             try:
                 self._make(node)
-            except (StoreFull, StoreForbidden):
+            except StoreFull as full:
+                raise self._told_full(full, node) from full
+            except StoreForbidden:
                 raise
             except HarnessError as failure:
                 error = failure
@@ -224,6 +227,20 @@ class Runner:
             self._reporter.node_finished(node, seconds, error)
             self._events.finished(node, seconds, error)
             self._executor.drop_restored(missing[index - done :])
+
+    def _told_full(self, full: StoreFull, node: Node) -> StoreFull:
+        """Returns the error with the node that was being made, and what those that are not yet made take."""
+        base = next(node for node in self._plan.nodes.values() if isinstance(node, BaseNode))
+        parameters, dtype = size_of(self._executor.parts.base_folder(base))
+        done = [key for key in self._plan.nodes if self._store.has(key)]
+        workloads = workloads_of(self._plan, self._registry)
+        need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done)
+        left = f"the checkpoints that are left to make take about {told_size(need.total_bytes)}"
+        return StoreFull(
+            f"{full.message}: {node.label} was not finished",
+            where=full.where,
+            hint=f"{full.hint}; {left}" if need.checkpoints else full.hint,
+        )
 
     def _make(self, node: Node) -> None:
         request = NodeRequest(
@@ -267,7 +284,8 @@ class Runner:
             self._finish(invocation, walk, stopped)
             self._write_tables(order)
         except Exception as fault:
-            self._reporter.note(f"warning: this stop is not fully recorded: {fault}")
+            told = "no space is left on its disk" if comes_of_full(fault) else fault
+            self._reporter.note(f"warning: this stop is not fully recorded: {told}")
 
     def _finish(self, invocation: dict[str, Any], walk: _Walk, stopped: str) -> None:
         invocation |= {"ended": _now(), "executed": walk.executed, "failed": len(walk.failures), "stopped": stopped}

@@ -21,17 +21,17 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from harness.atomic_file import sync
-from harness.errors import StepFailed, UsageError
+from harness.disk_space import disk_full, shows_full
+from harness.errors import DiskFull, HarnessError, StepFailed, UsageError
 
 FORMAT = 1
 MARKER = "DONE.json"
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 State = Literal["absent", "done", "damaged"]
 
 
-class StoreFull(StepFailed):
+class StoreFull(DiskFull):
     """The disk of the store is full: no further node can be made."""
 
 
@@ -185,7 +185,9 @@ class Store:
     def _disk_errors(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except HarnessError:
+            raise
+        except Exception as error:  # of native code too, which raises no OSError
             told = disk_error(error, self.root)
             if told is None:
                 raise
@@ -202,12 +204,9 @@ def disk_error(error: BaseException, root: Path) -> StoreFull | StoreForbidden |
                 where=str(root),
                 hint="choose another folder with -o, or make this one writable; what is done in it is kept",
             )
-        if _is_full(seen):
-            return StoreFull(
-                "no space is left on its disk",
-                where=str(root),
-                hint="free some, then run the same command: what is done is kept",
-            )
+        if shows_full(seen):
+            told = disk_full(root, kept="what is done is kept")
+            return StoreFull(told.message, where=told.where, hint=told.hint)
         seen = seen.__cause__ or seen.__context__
     return None
 
@@ -220,13 +219,6 @@ def _is_forbidden(error: BaseException, root: Path) -> bool:
     # A file where the store's folder should be says ENOTDIR of what is below it and EEXIST of itself.
     in_the_way = error.errno == errno.ENOTDIR or (error.errno == errno.EEXIST and above)
     return (error.errno in FORBIDDEN or in_the_way) and (above or root in path.parents)
-
-
-def _is_full(error: BaseException) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in FULL
-    text = str(error).lower()  # libraries that write from native code raise errors of their own
-    return "os error 28" in text or os.strerror(errno.ENOSPC).lower() in text
 
 
 def _is_key(name: str) -> bool:

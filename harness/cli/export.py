@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.session import runs_folder, session_of
+from harness.disk_space import comes_of_full, disk_full
 from harness.errors import UsageError
 from harness.nodes import BaseNode
 
@@ -137,10 +138,13 @@ def _copy(source: Path, directory: Path, card: str) -> None:
             directory.rmdir()
         temporary.rename(directory)
     except (OSError, shutil.Error) as error:
+        if comes_of_full(error):
+            size = sum(path.stat().st_size for path in source.iterdir() if path.is_file())
+            raise disk_full(directory, needed=size) from error
         raise UsageError(
             f"the checkpoint cannot be copied: {error}",
             where=str(directory),
-            hint="is there space, and may you write here?",
+            hint="may you write here, and read what is copied?",
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,7 +125,7 @@ def add(
 ) -> None:
     """Keep a run's record, score table, provenance, what its probes measured and what was predicted of it, and tables
     and a report generated from them."""
-    from harness.atomic_file import replacing, write_text
+    from harness.atomic_file import write_text, write_together
     from harness.cli.run_folder import find_run_folder
     from harness.cli.run_probes import read_probes
     from harness.leaderboard import Leaderboard
@@ -147,17 +146,14 @@ def add(
         texts |= {FILE: probes.to_json(), "probes.md": probe_page(probes)}
     if steps := steps_to_json(read_run(folder).steps):
         texts[STEPS] = steps
-    for name in ("provenance.json", "protocol.yaml", "scores.parquet", PREDICTION):
-        if (folder / name).is_file():
-            with replacing(kept / name) as temporary:
-                shutil.copyfile(folder / name, temporary)
-            typer.echo(str(kept / name))
-    for name, text in texts.items():
-        write_text(kept / name, text)
-        typer.echo(str(kept / name))
+    copied = ("provenance.json", "protocol.yaml", "scores.parquet", PREDICTION)
+    files = {kept / name: (folder / name).read_bytes() for name in copied if (folder / name).is_file()}
+    files |= {kept / name: text.encode() for name, text in texts.items()}
+    write_together(files)
     # Of what is kept, and not of the run, so that `harness report` makes the same page of it again.
     write_text(kept / REPORT, make_report(read_run(kept)).html)
-    typer.echo(str(kept / REPORT))
+    for path in (*files, kept / REPORT):
+        typer.echo(str(path))
 
 
 def _tables_to_keep(registry: Registry, leaderboard: Leaderboard) -> dict[str, str]:

@@ -38,7 +38,7 @@ def report(
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Write a run's report: one HTML file with figures and tables, which opens without a network."""
-    from harness.atomic_file import replacing, write_text
+    from harness.atomic_file import write_together
     from harness.cli.run_folder import find_begun_folder
     from harness.report.drawing import rasterize
     from harness.report.page import make_report
@@ -48,11 +48,10 @@ def report(
     folder = find_begun_folder(run, runs_folder(runs))
     made = make_report(read_run(folder, prediction))
     path = output or folder / REPORT
-    write_text(path, made.html)
-    typer.echo(str(path))
+    files = {path: made.html.encode()}
     if figures is not None:
         for name, svg in made.drawings.items():
-            write_text(figures / f"{name}.svg", svg)
-            with replacing(figures / f"{name}.png") as temporary:
-                temporary.write_bytes(rasterize(svg))
-            typer.echo(f"{figures / name}.svg, {name}.png")
+            files |= {figures / f"{name}.svg": svg.encode(), figures / f"{name}.png": rasterize(svg)}
+    write_together(files)
+    for written in files:
+        typer.echo(str(written))

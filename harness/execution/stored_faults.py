@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.errors import CheckpointError, HarnessError, StepFailed
+from harness.errors import CheckpointError, DiskFull, HarnessError, StepFailed
 from harness.execution.restoring import PLACE
 from harness.nodes import Node, Plan, StepNode
-from harness.store import StoreFull
 
 if TYPE_CHECKING:
     from harness.store import Store
@@ -25,7 +24,7 @@ def stored_faults(plan: Plan, node: Node, store: Store) -> Iterator[None]:
     try:
         yield
     except (CheckpointError, StepFailed) as error:
-        if isinstance(error, StoreFull):
+        if isinstance(error, DiskFull):
             raise
         labels = _labels(plan, node, store)
         for folder, (key, label) in labels.items():

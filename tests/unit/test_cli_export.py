@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from harness.cli import export as export_command
 from harness.cli.session import Session
-from harness.errors import HarnessError, UsageError
+from harness.errors import DiskFull, HarnessError, UsageError
 from harness.registry import Registry
 
 
@@ -115,6 +115,6 @@ def test_a_copy_that_fails_leaves_nothing(export, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copytree", fail)
-    with pytest.raises(UsageError, match="No space left"):
+    with pytest.raises(DiskFull, match=r"(?s)no space is left.*free about \d+ "):
         export("re-math", tmp_path / "model")
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
