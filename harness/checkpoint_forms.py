@@ -48,6 +48,10 @@ BELOW = 0.7
 """The share of the weight files that a delta may take to be kept in its place by itself. Above it, what it saves
 is not worth that the model is read through its parents, and lost with one of them."""
 
+KEPT = 2
+"""Restored models that a run keeps for the steps to come, beside those that the step at work reads: a checkpoint and
+its parent, which the next step and the next scores read as methods are walked. Others are restored again."""
+
 
 class Deltas(StrEnum):
     """When a step's model is kept as a delta: where it is smaller by BELOW, never, or wherever one can be made."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.checkpoint import CONFIG
+from harness.checkpoint_forms import BELOW, KEPT, Deltas
 from harness.model_shape import BYTES, shape_of
 from harness.nodes import Plan, StepNode
 from harness.workload import Workload
@@ -18,17 +19,19 @@ STATE_COPIES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class DiskNeed:
-    """In bytes. checkpoint_bytes: what is kept. scratch_bytes: at one time, of the states that the largest training
-    resumes from; they go when it is done. Scores, logs and the base model are not in it."""
+    """In bytes, at most. checkpoint_bytes: what is kept, each model whole. scratch_bytes: at one time, of the states
+    that the largest training resumes from; they go when it is done. restored_bytes: at one time, of deltas beside the
+    models that are restored from them. Scores, logs, what steps share and the base model are not in it."""
 
     checkpoints: int = 0
     checkpoint_bytes: int = 0
     scratch_bytes: int = 0
+    restored_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
-        """Both together."""
-        return self.checkpoint_bytes + self.scratch_bytes
+        """All together."""
+        return self.checkpoint_bytes + self.scratch_bytes + self.restored_bytes
 
 
 def disk_need(
@@ -38,24 +41,45 @@ def disk_need(
     parameters: int,
     dtype: str,
     without: Collection[str] = (),
+    deltas: Deltas = Deltas.AUTO,
 ) -> DiskNeed:
     """Returns what the trainings, recoveries and merges of a plan take, less the nodes whose keys are in `without`.
 
     workloads: by key; a step without one keeps its parent's dtype and has no states. parameters, dtype: the base's.
+    deltas: when models are kept as deltas. One that is not restored takes less than the model that it is counted as;
+    while it is, it lies beside it.
     """
     dtypes: dict[str, str] = {}
-    kept, scratch, count = 0, 0, 0
+    kept, scratch, count, largest = 0, 0, 0, 0
     for key, node in plan.nodes.items():
         if not isinstance(node, StepNode):
             continue
         work = workloads.get(key) or Workload()
         dtypes[key] = work.dtype or dtypes.get(node.parents[-1], dtype)
+        size = parameters * BYTES[dtypes[key]]
+        largest = max(largest, size)
         if key in without:
             continue
-        size = parameters * BYTES[dtypes[key]]
         count, kept = count + 1, kept + size
         scratch = max(scratch, size * STATE_COPIES * work.resumable_states)
-    return DiskNeed(checkpoints=count, checkpoint_bytes=kept, scratch_bytes=scratch)
+    share = {Deltas.AUTO: BELOW, Deltas.NEVER: 0.0, Deltas.ALWAYS: 1.0}[deltas]
+    restored = int(share * largest * _restored_at_once(plan, without))
+    return DiskNeed(checkpoints=count, checkpoint_bytes=kept, scratch_bytes=scratch, restored_bytes=restored)
+
+
+def _restored_at_once(plan: Plan, without: Collection[str]) -> int:
+    """Returns how many models lie restored at one time at most: those behind the longest lineage that a node to be made
+    reads, and those kept for later ones."""
+    steps = sum(isinstance(node, StepNode) for node in plan.nodes.values())
+    read = [_behind(plan, key) for key in plan.nodes if key not in without]
+    return min(steps, max(read) + KEPT) if any(read) else 0
+
+
+def _behind(plan: Plan, key: str) -> int:
+    """Returns how many steps there are from the base to what the node `key` reads, itself included."""
+    node = plan.nodes[key]
+    behind = {step for parent in node.parents for step in plan.steps_behind(parent)}
+    return len(behind | ({key} if isinstance(node, StepNode) else set()))
 
 
 def size_of(folder: Path) -> tuple[int, str]:

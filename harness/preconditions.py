@@ -92,12 +92,16 @@ def check_writable(folder: Path) -> None:
 
 
 def check_space(folder: Path, need: DiskNeed) -> None:
-    """Raises UsageError where `folder` has no room for the checkpoints and the states to resume from."""
+    """Raises UsageError where `folder` has no room for the checkpoints, states to resume from and restored models."""
     free = shutil.disk_usage(folder).free
     if free < need.total_bytes:
+        enough = need.restored_bytes and free >= need.total_bytes - need.restored_bytes
         raise UsageError(
             f"has {free / 2**20:,.0f} MiB free; {need.checkpoints} checkpoints need about"
-            f" {need.total_bytes / 2**20:,.0f} MiB, with the states that a training resumes from",
+            f" {need.total_bytes / 2**20:,.0f} MiB, with the states that a training resumes from"
+            + (" and the models restored from deltas" if need.restored_bytes else ""),
             where=str(folder),
-            hint="free some space, or choose another folder with -o or HARNESS_RUNS",
+            hint="it is enough with --delta-checkpoints never"
+            if enough
+            else "free some space, or choose another folder with -o or HARNESS_RUNS",
         )

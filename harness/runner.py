@@ -194,7 +194,9 @@ class Runner:
         workloads = workloads_of(self._plan, self._registry)
         for base in bases:
             parameters, dtype = size_of(self._executor.parts.usable_base_folder(base))
-            need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done)
+            need = disk_need(
+                self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas
+            )
             check_space(self._run_root, need)
 
     def _walk(self, missing: Sequence[Node], done: int, walk: _Walk) -> None:

@@ -51,8 +51,12 @@ def estimate_lines(
     if total.disk is not None and left.disk is not None:
         disk = left.disk
         yield (
-            f"disk to do: about {_bytes(disk.total_bytes)}: {_bytes(disk.checkpoint_bytes)} for"
-            f" {disk.checkpoints} checkpoints, {_bytes(disk.scratch_bytes)} at one time to resume from"
+            f"disk to do: at most about {_bytes(disk.total_bytes)}: {_bytes(disk.checkpoint_bytes)} for"
+            f" {disk.checkpoints} checkpoints, all whole;"
+        )
+        yield (
+            f"  at one time {_bytes(disk.scratch_bytes)} to resume from,"
+            f" {_bytes(disk.restored_bytes)} for deltas beside restored models"
         )
     for what, labels in total.not_counted.items():
         yield f"tokens not counted: {what}, {len(labels)} of them"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from harness.atomic_file import sync
 from harness.checkpoint import check_checkpoint
-from harness.checkpoint_forms import CheckpointForm
+from harness.checkpoint_forms import KEPT, CheckpointForm
 from harness.errors import CheckpointError
 from harness.nodes import Node
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 PLACE = ".restored"
-
-KEPT = 4
-"""Restored models that a run keeps for the steps to come, beside those that the step at work reads: a checkpoint, its
-parent and the two behind, as a method's lineage is walked. Others are restored again when they are due."""
 
 
 class RestoredModels:

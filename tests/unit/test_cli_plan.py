@@ -94,14 +94,15 @@ def test_tokens_hours_and_disk_are_estimated_from_a_config(harness, tmp_path, mo
     assert plan["estimate"]["model_shape"]["parameters"] == 1160
     total = plan["estimate"]["total"]
     assert (total["generated_tokens"], total["prompt_tokens"]) == (180 * 8 * 7, 180 * 8 * 3)
-    assert total["disk"]["total_bytes"] == 4640 * (1 + 2 * 3)
+    assert total["disk"]["total_bytes"] == 4640 * (1 + 2 * 3) + 3248
     # A sequence of 10 tokens: 20·1080 + 20·2·10·8 = 24,800 operations forward; 1,440 of them generated at a tenth of
     # 1e9 a second, and gone through forward and backward at four tenths.
     assert total["gpu_hours"] == pytest.approx(1440 * 24_800 * (1 / 0.1 + 3 / 0.4) / 1e9 / 3600)
     assert sum(node["generated_tokens"] or 0 for node in plan["estimate"]["nodes"].values()) == 180 * 8 * 7
     finish(tmp_path / "runs" / "store", plan["methods"][0]["lineage"][1])
     left = told(harness("plan", "games.yaml", "--json", *chosen))["estimate"]["to_do"]
-    assert (left["generated_tokens"], left["disk"]["total_bytes"]) == (0, 0)
+    assert left["generated_tokens"] == 0
+    assert left["disk"]["total_bytes"] == 3248  # the scores to come may have to restore the model
     lines = harness("plan", "games.yaml", *chosen).stdout.splitlines()
     figures = lines[next(index for index, line in enumerate(lines) if line.startswith("trainings")) :]
     assert "generated tokens: at most 10.1 thousand, 0 to do" in "\n".join(figures)
@@ -146,8 +147,9 @@ def test_a_papers_plan_is_estimated_before_anything_is_fetched(monkeypatch, tmp_
     total = plan["estimate"]["total"]
     # 1,289 steps of 512 completions, and 128 for the Fisher, each at most 8,192 tokens.
     assert total["training_generated_tokens"] == (1289 * 512 + 128) * 8192
-    # Ten checkpoints in float32, and at one time three states of the weights and two moments.
-    assert total["disk"]["total_bytes"] == 4_022_468_096 * 4 * (10 + 3 * 3)
+    # Ten checkpoints in float32, and at one time three states of the weights and two moments, and deltas beside the
+    # models of a lineage of five steps and of two more.
+    assert total["disk"]["total_bytes"] == 4_022_468_096 * 4 * (10 + 3 * 3) + int(0.7 * 4_022_468_096 * 4 * 7)
     code = [need for need in plan["needs"] if need["need"] == "executes-code"]
     assert {need["plugin"]: need["sandboxes"] for need in code} == {
         "domain code": ["auto"],

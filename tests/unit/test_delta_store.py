@@ -10,10 +10,10 @@ import sys
 import pytest
 from tensor_world import PROTOCOL, TensorBench
 
-from harness.checkpoint_forms import Deltas
+from harness.checkpoint_forms import KEPT, Deltas
 from harness.errors import CheckpointError, StepFailed
 from harness.execution import CheckpointFolders
-from harness.execution.restoring import KEPT, RestoredModels, soonest
+from harness.execution.restoring import RestoredModels, soonest
 from harness.store import Store, StoreFull
 from harness.weights import delta
 

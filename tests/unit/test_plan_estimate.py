@@ -8,9 +8,11 @@ import pytest
 from ruamel.yaml import YAML
 from small_world import DISTRIBUTION, PROTOCOL, SmallWorld
 
-from harness.disk_need import DiskNeed, size_of
+from harness.checkpoint_forms import Deltas
+from harness.disk_need import DiskNeed, disk_need, size_of
 from harness.model_shape import shape_of
 from harness.plan import make_plan
+from harness.plan_cost import workloads_of
 from harness.plan_estimate import Assumptions, Estimator, NodeEstimate
 from harness.plan_needs import NeedOf, needs_of
 from harness.protocol import load_protocol
@@ -64,9 +66,9 @@ def test_a_training_worked_by_hand(plan_of):
     total = estimator.total()
     assert (total.generated_tokens, total.training_generated_tokens, total.prompt_tokens) == (48, 48, 72)
     assert total.gpu_hours == pytest.approx(1.392 / 3600)
-    # One checkpoint in float32; two states of weights and two moments each.
-    assert total.disk == DiskNeed(checkpoints=1, checkpoint_bytes=4640, scratch_bytes=27_840)
-    assert total.disk.total_bytes == 32_480
+    # One checkpoint in float32; two states of weights and two moments each; a delta of seven tenths beside the model.
+    assert total.disk == DiskNeed(checkpoints=1, checkpoint_bytes=4640, scratch_bytes=27_840, restored_bytes=3248)
+    assert total.disk.total_bytes == 35_728
     assert set(total.not_counted) == {"scoring of chess"}
     assert len(total.not_counted["scoring of chess"]) == 2
 
@@ -78,7 +80,7 @@ def test_activations_that_are_computed_again_cost_a_pass_forward(plan_of, monkey
     total = Estimator(plan, REGISTRY, SHAPE, ASSUMED).total()
     assert total.gpu_hours == pytest.approx((0.5568 + 5 * 0.2784) / 3600)
     # Such a step says nothing of its dtype: that of the base, and nothing to resume from.
-    assert total.disk == DiskNeed(checkpoints=1, checkpoint_bytes=2320)
+    assert total.disk == DiskNeed(checkpoints=1, checkpoint_bytes=2320, restored_bytes=1624)
 
 
 def test_the_longest_domain_of_a_step_counts_and_a_silent_one_makes_it_unknown(plan_of, monkeypatch):
@@ -109,10 +111,27 @@ def test_what_is_done_is_not_estimated_again_and_keeps_its_dtype(plan_of):
     estimator = Estimator(plan, REGISTRY, SHAPE, ASSUMED)
     left = estimator.total(without={base, chess, go})
     assert left.training_generated_tokens == 0
-    assert left.disk == DiskNeed(checkpoints=1, checkpoint_bytes=4640)  # written in its parent's float32
+    # Written in its parent's float32; three of that size may lie restored.
+    assert left.disk == DiskNeed(checkpoints=1, checkpoint_bytes=4640, restored_bytes=9744)
     assert estimator.total().disk.checkpoint_bytes == 3 * 4640
     assert "recovery undo" in left.not_counted
     assert estimator.nodes[undone] == NodeEstimate()
+
+
+def test_deltas_take_the_disk_of_the_longest_lineage_and_two_more(plan_of):
+    steps = ["chess", "go", "chess", "go", "chess", "go"]
+    plan = plan_of(methods={"long": steps, "short": ["go", "chess"]})
+    works = workloads_of(plan, REGISTRY)
+    restored = {
+        deltas: disk_need(plan, works, parameters=1000, dtype="bfloat16", deltas=deltas).restored_bytes
+        for deltas in Deltas
+    }
+    # Eight steps of 4,000 bytes, six of them behind one another.
+    assert restored == {Deltas.AUTO: 8 * 2800, Deltas.NEVER: 0, Deltas.ALWAYS: 8 * 4000}
+    last = plan.methods[1].lineage[-1]
+    left = disk_need(plan, works, parameters=1000, dtype="bfloat16", without=plan.nodes.keys() - {last})
+    assert (left.checkpoint_bytes, left.restored_bytes) == (4000, 4 * 2800)
+    assert disk_need(plan, works, parameters=1000, dtype="bfloat16", without=plan.nodes) == DiskNeed()
 
 
 def test_without_a_shape_tokens_are_told_and_hours_and_disk_are_not(plan_of):

@@ -197,3 +197,6 @@ def test_too_little_room_is_told(bench):
         check_space(
             bench.folder, DiskNeed(checkpoints=3, checkpoint_bytes=10**18, scratch_bytes=99_511_627_776_000_000)
         )
+    with pytest.raises(UsageError, match="restored from deltas") as raised:
+        check_space(bench.folder, DiskNeed(checkpoints=3, checkpoint_bytes=4, restored_bytes=10**18))
+    assert "--delta-checkpoints never" in raised.value.hint
