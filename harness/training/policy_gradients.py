@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,18 @@ class Gradients:
 def mean_squared_gradient(folder: Path, domain: TrainingDomain, *, count: int, seed: int) -> Gradients:
     """Returns the diagonal of the Fisher matrix of the policy in `folder` on the domain's training prompts.
 
-    F = mean over `count` sampled completions y of (∇ log π(y|x))², the square taken for each completion.
-    Leaves torch's global generator as it was.
+    F = mean over `count` sampled completions y of (∇ log π(y|x))², the square taken for each completion. Memory: the
+    model and the result, and one parameter's gradient at a time. Leaves torch's global generator as it was.
     """
     model, samples, _ = sample_policy(folder, domain, count=count, seed=seed)
     total = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
-    for _ in each_gradient(model, samples):
-        for name, parameter in model.named_parameters():
-            if parameter.grad is not None:
-                total[name].addcmul_(parameter.grad, parameter.grad, value=1 / len(samples))
+
+    def add(name: str, gradient: torch.Tensor) -> None:
+        total[name].addcmul_(gradient, gradient, value=1 / len(samples))
+
+    with handed_over(model, add):
+        for sample in samples:
+            _log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
     return _measured(total, samples)
 
 
@@ -57,15 +61,18 @@ def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, se
     """Returns the policy gradient of the domain's mean reward at the checkpoint in `folder`.
 
     g = mean over sampled completions y of (r(y) − mean r of y's prompt) · ∇ log π(y|x) (REINFORCE with a group
-    baseline). Raises StepFailed where no completion got a reward.
+    baseline). Memory is as of `mean_squared_gradient`. Raises StepFailed where no completion got a reward.
     """
     model, samples, rows = sample_policy(folder, domain, count=count, seed=seed)
     advantages = _advantages(samples, rows, domain)
     total = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
-    for index in each_gradient(model, samples):
-        for name, parameter in model.named_parameters():
-            if parameter.grad is not None:
-                total[name].add_(parameter.grad, alpha=advantages[index] / len(samples))
+    for sample, advantage in zip(samples, advantages, strict=True):
+
+        def add(name: str, gradient: torch.Tensor, weight: float = advantage / len(samples)) -> None:
+            total[name].add_(gradient, alpha=weight)
+
+        with handed_over(model, add):
+            _log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
     return _measured(total, samples)
 
 
@@ -134,10 +141,38 @@ def each_gradient(model: PreTrainedModel, samples: Sequence[Sample]) -> Iterator
     """Yields each sample's index with ∇ log π(completion | prompt) in the parameters' `grad`."""
     for index, sample in enumerate(samples):
         model.zero_grad(set_to_none=True)
-        logits = model(input_ids=sample.ids[None]).logits[0, sample.prompt_length - 1 : -1].float()
-        targets = sample.ids[sample.prompt_length :]
-        torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).sum().backward()  # type: ignore[no-untyped-call]
+        _log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
         yield index
+
+
+def _log_probability(model: PreTrainedModel, sample: Sample) -> torch.Tensor:
+    logits = model(input_ids=sample.ids[None]).logits[0, sample.prompt_length - 1 : -1].float()
+    targets = sample.ids[sample.prompt_length :]
+    return torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).sum()
+
+
+@contextmanager
+def handed_over(model: torch.nn.Module, take: Callable[[str, torch.Tensor], None]) -> Iterator[None]:
+    """Within it, a backward pass hands each parameter's whole gradient to `take`, with the parameter's name, and drops
+    it: there is never a gradient of all parameters. Weights that are tied are one parameter."""
+
+    def hook(name: str) -> Callable[[torch.Tensor], None]:
+        def complete(parameter: torch.Tensor) -> None:
+            assert parameter.grad is not None
+            take(name, parameter.grad)
+            parameter.grad = None
+
+        return complete
+
+    model.zero_grad(set_to_none=True)
+    handles = []
+    for name, parameter in model.named_parameters():
+        handles.append(parameter.register_post_accumulate_grad_hook(hook(name)))  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def rewards_of(
