@@ -13,8 +13,8 @@ from harness.weights.threads import over_chunks
 
 T = TypeVar("T")
 
-Formula = Callable[[Sequence[torch.Tensor], torch.Tensor], object]
-"""Writes the scores of a chunk into its second argument, from the checkpoints' values in fp32, which it leaves as they
+Formula = Callable[[Chunk, Sequence[torch.Tensor], torch.Tensor], object]
+"""Writes the scores of a chunk into its last argument, from the checkpoints' values in fp32, which it leaves as they
 are. Coordinate by coordinate: how the tensors are cut into chunks changes no score."""
 
 
@@ -46,12 +46,13 @@ class Scores:
         for chunk in chunks:
             yield chunk, scored(chunk)
 
-    def each(self, start: Callable[[], Callable[[Chunk, torch.Tensor], T]]) -> list[T]:
+    def each(self, start: Callable[[Stream], Callable[[Chunk, torch.Tensor], T]]) -> list[T]:
         """Returns what is made of each chunk and its scores, in the order of the chunks. start: makes what makes it,
-        once for each of several threads; the scores hold until it returns."""
+        once for each of several threads, from the thread's stream; the scores, and what the stream read for them, hold
+        until it returns."""
 
         def begin(stream: Stream) -> Callable[[Chunk], T]:
-            scored, use = self._scored(stream), start()
+            scored, use = self._scored(stream), start(stream)
             return lambda chunk: use(chunk, scored(chunk))
 
         return over_chunks(self.stream, begin, threads=1 if self._in_order else None)
@@ -64,7 +65,7 @@ class Scores:
         def scored(chunk: Chunk) -> torch.Tensor:
             values = stream.read(chunk)
             scores = buffer[: chunk.count]
-            formula(values, scores)
+            formula(chunk, values, scores)
             if not torch.isfinite(scores.sum()) and not torch.isfinite(scores).all():
                 self._refuse(chunk, values, scores)
             return scores

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+import numpy.typing as npt
 import torch
 
 from harness.weights.folder import WeightFolder, read_into
@@ -80,6 +81,12 @@ class Stream:
         if chunk.count:
             read_into(self._descriptor(place.file), buffer, place.offset + chunk.start * size)
         return buffer.view(place.dtype)
+
+    def bits(self, index: int, chunk: Chunk) -> npt.NDArray[Any]:
+        """Returns the chunk's values in the folder `index`, which it was the last to be read of, as integers of the
+        same size."""
+        size = self.folders[index].dtype(chunk.name).itemsize
+        return self._raw[index][: chunk.count * size].numpy().view(f"u{size}")
 
     def _descriptor(self, path: Path) -> int:
         if path not in self._files:

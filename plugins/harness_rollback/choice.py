@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from harness import StepFailed
-from harness.weights import Chunk, Places, Scores, Selection, WeightFolder, select_highest, select_share
+from harness.weights import Chunk, Scores, Selection, Taken, WeightFolder, select_highest, select_share
 from harness_rollback.config import Granularity
-from harness_rollback.edit import Edit
+from harness_rollback.edit import BEFORE, Edit
 
 _MLP = re.compile(r"^(?P<mlp>.+)\.(?P<part>gate_proj|up_proj|down_proj)\.weight$")
 _MODULE = re.compile(r"^(?P<module>.*\b(?:layers|layer|blocks|block|h)\.\d+\.[^.]+)\.")
@@ -29,11 +29,11 @@ class Size:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """count: the coordinates taken. units: the neurons or modules among them. places: those of a chunk that are taken,
-    counted from its first, in no order; several threads may ask."""
+    """count: the coordinates taken. units: the neurons or modules among them. taken: those of a chunk, with their
+    values before the edit where these are at hand; several threads may ask."""
 
     count: int
-    places: Callable[[Chunk], Places]
+    taken: Callable[[Chunk], Taken]
     units: dict[str, int] = field(default_factory=dict)
 
 
@@ -62,13 +62,13 @@ def choose(scored: Scored, edit: Edit, granularity: Granularity, size: Size, fol
 
 def _coordinates(scores: Scores, size: Size, folder: Path) -> Choice:
     selection = _selected(scores, size, folder)
-    return Choice(count=selection.count, places=selection.places)
+    return Choice(count=selection.count, taken=selection.taken)
 
 
 def _selected(scores: Scores, size: Size, folder: Path) -> Selection:
     if size.budget is not None:
-        return select_share(scores, size.budget, folder=folder)
-    return select_highest(scores, max(1, round(size.fraction * scores.count)), folder=folder)
+        return select_share(scores, size.budget, carried=BEFORE, folder=folder)
+    return select_highest(scores, max(1, round(size.fraction * scores.count)), carried=BEFORE, folder=folder)
 
 
 def _neurons(scored: Scored, model: WeightFolder, names: Sequence[str], size: Size, folder: Path) -> Choice:
@@ -94,15 +94,16 @@ def _neurons(scored: Scored, model: WeightFolder, names: Sequence[str], size: Si
     chosen = dict(zip(sums, torch.split(taken, [len(values) for values in sums.values()]), strict=True))
     others = _selected(scored(rest), size, folder) if rest else None
 
-    def places(chunk: Chunk) -> Places:
+    def of(chunk: Chunk) -> Taken:
         if chunk.name in width:
-            return np.flatnonzero(_channel_mask(chosen[_mlp(chunk.name)], chunk, model.shape(chunk.name)).numpy())
+            mask = _channel_mask(chosen[_mlp(chunk.name)], chunk, model.shape(chunk.name))
+            return Taken(np.flatnonzero(mask.numpy()), None)
         assert others is not None
-        return others.places(chunk)
+        return others.taken(chunk)
 
     count = sum(int(chosen[_mlp(name)].sum()) * (model.place(name).count // max(1, width[name])) for name in inside)
     alone = others.count if others is not None else 0
-    return Choice(count=count + alone, places=places, units={"neurons": int(taken.sum()), "coordinates_outside": alone})
+    return Choice(count=count + alone, taken=of, units={"neurons": int(taken.sum()), "coordinates_outside": alone})
 
 
 def _mlp(name: str) -> str:
@@ -172,7 +173,7 @@ def _modules(scored: Scored, names: Sequence[str], size: Size) -> Choice:
         taken, undone = taken + counts[module], undone + sums[module]
     return Choice(
         count=taken,
-        places=lambda chunk: np.arange(chunk.count if module_of(chunk.name) in chosen else 0),
+        taken=lambda chunk: Taken(np.arange(chunk.count if module_of(chunk.name) in chosen else 0), None),
         units={"modules": len(chosen)},
     )
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from harness import LineageEntry, StepFailed
-from harness.weights import Stream, WeightFolder, check_same_tensors, check_same_tokenizer, check_stored_once
+from harness.weights import Chunk, Stream, WeightFolder, check_same_tensors, check_same_tokenizer, check_stored_once
 from harness_rollback.config import guilty_step
+
+BEFORE = 1
+"""The place of `before` in an edit's streams."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +25,7 @@ class Edit:
     after: WeightFolder
     before: WeightFolder
     names: tuple[str, ...]
+    _squares: dict[tuple[str, int, int], float] = field(default_factory=dict, repr=False)
 
     @property
     def to_before(self) -> bool:
@@ -33,6 +40,19 @@ class Edit:
     def stream(self, names: Sequence[str], *more: WeightFolder) -> Stream:
         """Returns `after` and `before` side by side, and `more` beside them."""
         return Stream([self.after, self.before, *more], names)
+
+    def note(self, chunk: Chunk, edit: torch.Tensor) -> None:
+        """Remembers the size of a chunk's part of the edit, from whoever has read it."""
+        self._squares[chunk.name, chunk.start, chunk.count] = float(edit.dot(edit))
+
+    def norm(self) -> float:
+        """Returns the Euclidean norm of the edit of all parameters; what nobody has noted is read."""
+        stream = self.stream(self.now.names())
+        for chunk in stream.chunks:
+            if (chunk.name, chunk.start, chunk.count) not in self._squares:
+                after, before = stream.read(chunk)
+                self.note(chunk, after - before)
+        return math.sqrt(math.fsum(self._squares[chunk.name, chunk.start, chunk.count] for chunk in stream.chunks))
 
 
 def edit_since_peak(now: Path, peak: Path, exclude: Sequence[str]) -> Edit:

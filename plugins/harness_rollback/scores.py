@@ -13,7 +13,7 @@ import torch
 
 from harness import Cost, LineageEntry, ProbeContext, RecoveryContext, StepFailed
 from harness.training.kept_gradients import Kind, kept_gradients
-from harness.weights import Formula, Scores, WeightFolder, check_same_tensors
+from harness.weights import Chunk, Formula, Scores, WeightFolder, check_same_tensors
 from harness_rollback.edit import Edit
 
 if TYPE_CHECKING:
@@ -37,20 +37,34 @@ class Case:
     squared: bool = False
 
 
+Combine: TypeAlias = Callable[[torch.Tensor, Sequence[torch.Tensor]], object]
+"""Makes δ, its first argument, into the scores, in place; the second are the values of the other checkpoints."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Blame:
-    """A score that is ready to be streamed. formula: made once a thread. in_order: it draws at random, chunk by chunk.
-    cost: what was sampled to know it."""
+    """A score that is ready to be streamed. combine: made once a thread. more: the checkpoints beside the edit's two.
+    in_order: it draws at random, chunk by chunk. cost: what was sampled to know it."""
 
     edit: Edit
-    formula: Callable[[], Formula]
+    combine: Callable[[], Combine]
     more: tuple[WeightFolder, ...] = ()
     in_order: bool = False
     cost: Cost = field(default_factory=Cost)
 
     def of(self, names: Sequence[str]) -> Scores:
         """Returns the scores of some of the eligible parameters."""
-        return Scores(self.edit.stream(names, *self.more), self.formula, in_order=self.in_order)
+        return Scores(self.edit.stream(names, *self.more), self._formula, in_order=self.in_order)
+
+    def _formula(self) -> Formula:
+        combine = self.combine()
+
+        def formula(chunk: Chunk, values: Sequence[torch.Tensor], out: torch.Tensor) -> None:
+            after, before, *more = values
+            self.edit.note(chunk, torch.sub(after, before, out=out))
+            combine(out, more)
+
+        return formula
 
 
 def blame_by(score: ScoreName, case: Case) -> Blame:
@@ -64,18 +78,15 @@ def blame_by(score: ScoreName, case: Case) -> Blame:
 
 def _fisher(case: Case) -> Blame:
     """F·δ², the second-order damage ½ δᵀHδ of arXiv 2606.02398 read coordinate by coordinate, F for H's diagonal."""
-    return _by_gradients(case, "fisher", case.peak, lambda d, f, out: torch.mul(d, d, out=out).mul_(f))
+    return _by_gradients(case, "fisher", case.peak, lambda edit, more: edit.square_().mul_(more[0]))
 
 
 def _gradient(case: Case) -> Blame:
     """−g·δ, the first-order gain in reward of undoing δ; g is the target's policy gradient where the damage is."""
-    last = len(case.lineage) - 1
-    return _by_gradients(case, "gradient", last, lambda d, g, out: torch.mul(d, g, out=out).neg_())
+    return _by_gradients(case, "gradient", len(case.lineage) - 1, lambda edit, more: edit.mul_(more[0]).neg_())
 
 
-def _by_gradients(
-    case: Case, kind: Kind, step: int, combine: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], object]
-) -> Blame:
+def _by_gradients(case: Case, kind: Kind, step: int, combine: Combine) -> Blame:
     gradients, cost = kept_gradients(
         kind,
         case.context,
@@ -86,22 +97,14 @@ def _by_gradients(
     missing = sorted(set(case.edit.names) - set(gradients.names()))
     if missing:
         raise StepFailed(f"the model has no gradient for the parameter {missing[0]}")
-
-    def formula(values: Sequence[torch.Tensor], out: torch.Tensor) -> None:
-        after, before, gradient = values
-        combine(torch.sub(after, before, out=out), gradient, out)
-
-    return Blame(edit=case.edit, formula=lambda: formula, more=(gradients,), cost=cost)
+    return Blame(edit=case.edit, combine=lambda: combine, more=(gradients,), cost=cost)
 
 
 def _magnitude(case: Case) -> Blame:
     """|δ|."""
-
-    def formula(values: Sequence[torch.Tensor], out: torch.Tensor) -> None:
-        torch.sub(values[0], values[1], out=out)
-        torch.square(out, out=out) if case.squared else out.abs_()
-
-    return Blame(edit=case.edit, formula=lambda: formula)
+    if case.squared:
+        return Blame(edit=case.edit, combine=lambda: lambda edit, more: edit.square_())
+    return Blame(edit=case.edit, combine=lambda: lambda edit, more: edit.abs_())
 
 
 def _sign_conflict(case: Case) -> Blame:
@@ -112,21 +115,21 @@ def _sign_conflict(case: Case) -> Blame:
     for folder in own:
         check_same_tensors(case.edit.now, folder)
 
-    def formula(values: Sequence[torch.Tensor], out: torch.Tensor) -> None:
-        after, before, peak, base = values
-        torch.sub(after, before, out=out).mul_(torch.sub(peak, base)).neg_()
+    def combine(edit: torch.Tensor, more: Sequence[torch.Tensor]) -> None:
+        peak, base = more
+        edit.mul_(torch.sub(peak, base)).neg_()
 
-    return Blame(edit=case.edit, formula=lambda: formula, more=own)
+    return Blame(edit=case.edit, combine=lambda: combine, more=own)
 
 
 def _random(case: Case) -> Blame:
     """A uniform draw: the control that every other score has to beat."""
 
-    def formula() -> Formula:
+    def start() -> Combine:
         generator = torch.Generator().manual_seed(case.seed)
-        return lambda values, out: out.uniform_(generator=generator)
+        return lambda edit, more: edit.uniform_(generator=generator)
 
-    return Blame(edit=case.edit, formula=formula, in_order=True)
+    return Blame(edit=case.edit, combine=start, in_order=True)
 
 
 _SCORES: Mapping[ScoreName, Callable[[Case], Blame]] = {

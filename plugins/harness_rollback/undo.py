@@ -34,36 +34,31 @@ def undo(edit: Edit, output: Path, strength: float, choose: Callable[[Path], Cho
     with patched_copy(edit.now, output, rewritten=edit.names) as copy:
         choice = choose(output.parent)
         folders = [edit.now, edit.before] if edit.to_before else [edit.now, edit.before, edit.after]
-        norms = over_chunks(Stream(folders, edit.names), lambda stream: _Undoing(edit, strength, stream, choice, copy))
-    others = [name for name in edit.now.names() if name not in set(edit.names)]
-    rest = [float((after - before).double().square().sum()) for _, (after, before) in edit.stream(others)]
-    return Undone(
-        choice=choice,
-        norm=math.sqrt(math.fsum(undone for undone, _ in norms)),
-        norm_of_edit=math.sqrt(math.fsum([*rest, *(whole for _, whole in norms)])),
-    )
+        squares = over_chunks(Stream(folders, edit.names), lambda own: _Undoing(edit, strength, own, choice, copy).undo)
+    return Undone(choice=choice, norm=math.sqrt(math.fsum(squares)), norm_of_edit=edit.norm())
 
 
+@dataclass(frozen=True)
 class _Undoing:
-    """Writes the new values of a chunk; returns the squared norms of what they undo and of the edit."""
+    edit: Edit
+    strength: float
+    stream: Stream
+    choice: Choice
+    copy: CheckpointCopy
 
-    def __init__(self, edit: Edit, strength: float, stream: Stream, choice: Choice, copy: CheckpointCopy) -> None:
-        self._stream = stream
-        self._choice = choice
-        self._copy = copy
-        self._whole_way = edit.to_before and strength == 1.0
-        self._strength = strength
-        self._step = torch.empty(max(chunk.count for chunk in stream.chunks), dtype=torch.float32)
-
-    def __call__(self, chunk: Chunk) -> tuple[float, float]:
-        stream = self._stream
-        raw, raw_before = stream.raw(0, chunk), stream.raw(1, chunk)
-        now, before = stream.in_fp32(0, raw), stream.in_fp32(1, raw_before)
-        after = stream.values(2, chunk) if len(stream.folders) > 2 else now
-        step = torch.sub(before, after, out=self._step[: chunk.count])
-        # By their places: masked operations over a whole chunk cost more where few go back.
-        places = torch.from_numpy(self._choice.places(chunk))
-        undone = step[places].mul_(self._strength)
-        raw[places] = raw_before[places] if self._whole_way else (now[places] + undone).to(raw.dtype)
-        self._copy.write(chunk.name, raw, chunk.start)
-        return float(undone.dot(undone)), float(step.dot(step))
+    def undo(self, chunk: Chunk) -> float:
+        """Writes the new values of a chunk; returns the squared norm of what they undo."""
+        taken = self.choice.taken(chunk)
+        places = torch.from_numpy(taken.places)
+        raw = self.stream.raw(0, chunk)
+        now = raw[places]
+        if taken.values is None:
+            before = self.stream.raw(1, chunk)[places]
+        else:
+            before = torch.from_numpy(taken.values).view(self.edit.before.dtype(chunk.name))
+        after = now if self.edit.to_before else self.stream.raw(2, chunk)[places]
+        undone = (before.float() - after.float()).mul_(self.strength)
+        whole_way = self.edit.to_before and self.strength == 1.0
+        raw[places] = before if whole_way else (now.float() + undone).to(raw.dtype)
+        self.copy.write(chunk.name, raw, chunk.start)
+        return float(undone.dot(undone))

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from harness import LineageEntry, RecoveryContext
 from harness.testing import tiny_world
+from harness.weights import selection
+from harness.weights.bounds import Bounds
 from harness_rollback.config import RollbackConfig
 from harness_rollback.recovery import Rollback
 
@@ -62,6 +65,8 @@ def cases(draw):
         "fraction": draw(st.sampled_from([1e-9, 0.05, 0.31, 0.8, 1.0])),
         "strength": draw(st.sampled_from([1.0, 0.5, 0.3])),
         "unchanged": draw(st.sampled_from([0.0, 0.8, 1.0])),
+        "few": draw(st.sampled_from([0.0, 0.125, 1.0])),
+        "held": draw(st.booleans()),
     }
 
 
@@ -109,7 +114,11 @@ def test_the_same_bits_as_the_plain_rollback(tmp_path_factory, case):
         "random": lambda name, delta: torch.rand(delta.shape, generator=generator),
     }
     settings_ = {key: case[key] for key in ("score", "fraction", "strength")}
-    Rollback(RollbackConfig(**settings_)).recover(context)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(selection, "_FEW", case["few"])  # the share up to which the peak's values come with the choice
+        if not case["held"]:  # a guess that is wrong, so that scores are counted and not held
+            patch.setattr(selection, "guessed_bounds", lambda *_: Bounds(low=9e9, high=9e9, between=0.0))
+        Rollback(RollbackConfig(**settings_)).recover(context)
     expected = plain_rollback(now, peak, scores[case["score"]], case["fraction"], case["strength"])
     result = read_model(root / "out")
     assert result.keys() == expected.keys()

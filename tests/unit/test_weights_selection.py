@@ -32,11 +32,11 @@ def folder_of(path, tensors, shards=1):
 
 def scores_of(folder, chunk=16):
     stream = Stream([folder], folder.names(), chunk=chunk)
-    return Scores(stream, lambda: lambda values, out: out.copy_(values[0]))
+    return Scores(stream, lambda: lambda chunk, values, out: out.copy_(values[0]))
 
 
 def taken(selection, scores):
-    return [p + chunk.offset for chunk in scores.stream.chunks for p in sorted(selection.places(chunk).tolist())]
+    return [p + chunk.offset for chunk in scores.stream.chunks for p in sorted(selection.taken(chunk).places.tolist())]
 
 
 def naive(folder, count):
@@ -94,6 +94,27 @@ def test_bounds_from_a_sample_are_used_and_right(tmp_path, monkeypatch):
         count = round(share * scores.count)
         assert taken(select_highest(scores, count), scores) == naive(folder, count)
     assert passes == 4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_the_values_of_another_checkpoint_come_with_the_selection_where_few_are_taken(tmp_path, monkeypatch, dtype):
+    monkeypatch.setattr(bounds_module, "WHOLE", 0)
+    monkeypatch.setattr("harness.weights.selection.WHOLE", 0)
+    draw = torch.Generator().manual_seed(5)
+    scored = torch.randn(1024, 1024, generator=draw)
+    scored[:100] += 10  # many of a chunk are taken here, few elsewhere
+    other = torch.randn(1024, 1024, generator=draw).to(dtype)
+    folders = [folder_of(tmp_path / "a", {"w": scored}), folder_of(tmp_path / "b", {"w": other})]
+    scores = Scores(Stream(folders, ["w"], chunk=4096), lambda: lambda chunk, values, out: out.copy_(values[0]))
+    selection = select_highest(scores, 150_000, carried=1)
+    with_values = 0
+    for chunk in scores.stream.chunks:
+        taken = selection.taken(chunk)
+        if taken.values is not None:
+            there = other.flatten()[chunk.start : chunk.start + chunk.count][torch.from_numpy(taken.places)]
+            assert torch.equal(torch.from_numpy(taken.values).view(dtype), there)
+            with_values += len(taken.places)
+    assert 40_000 < with_values < 60_000
 
 
 @LOOSE

@@ -68,11 +68,11 @@ def test_scores_that_draw_at_random_are_the_same_with_any_number_of_threads(fold
 
         def formula():
             generator = torch.Generator().manual_seed(3)
-            return lambda values, out: out.uniform_(generator=generator)
+            return lambda chunk, values, out: out.uniform_(generator=generator)
 
         scores = Scores(Stream([folder], folder.names(), chunk=16), formula, in_order=True)
         selection = select_highest(scores, 100)
-        return [sorted(selection.places(chunk).tolist()) for chunk in scores.stream.chunks]
+        return [sorted(selection.taken(chunk).places.tolist()) for chunk in scores.stream.chunks]
 
     assert taken(1) == taken(4)
 

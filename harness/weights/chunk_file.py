@@ -1,0 +1,54 @@
+"""An array for each chunk of a stream, in an unnamed temporary file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.weights.folder import write_from
+from harness.weights.stream import Chunk
+
+_STRIDE = 8
+"""Bytes set aside for each coordinate; what is not written is a hole in the file and takes no room."""
+
+Array = npt.NDArray[Any]
+
+
+class ChunkFile:
+    """Each array is of at most 8 bytes a coordinate of its chunk, and has its own place in the file, so that several
+    threads write and read at once. It goes by the tensor's name and the chunk's start: chunks of a longer stream that
+    are cut alike find the same."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as this does
+        self._held: dict[tuple[str, int], tuple[int, np.dtype[Any], int]] = {}
+
+    def write(self, chunk: Chunk, array: Array) -> None:
+        """Sets the array of a chunk."""
+        place = _STRIDE * chunk.offset
+        if len(array):
+            write_from(self._file.fileno(), np.ascontiguousarray(array).data, place)
+        self._held[chunk.name, chunk.start] = place, array.dtype, len(array)
+
+    def read(self, chunk: Chunk) -> Array:
+        """Returns the array of a chunk. Raises KeyError where none was written."""
+        place, dtype, length = self._held[chunk.name, chunk.start]
+        array = np.empty(length, dtype=dtype)
+        view = array.data.cast("B") if length else memoryview(b"")
+        done = 0
+        while done < len(view):
+            done += os.preadv(self._file.fileno(), [view[done:]], place + done)
+        return array
+
+    def has(self, chunk: Chunk) -> bool:
+        """Whether an array of the chunk was written."""
+        return (chunk.name, chunk.start) in self._held
+
+    def length(self, chunk: Chunk) -> int:
+        """Returns how long the array of a chunk is."""
+        return self._held[chunk.name, chunk.start][2]
