@@ -89,7 +89,8 @@ def main() -> None:
 
 def seconds_a_gb(values: dict[str, Any], place: str, size: float) -> float:
     """Returns the median of the rollback's seconds for each GB of a checkpoint."""
-    return statistics.median(values[place]["rollback_seconds"]) / size
+    seconds: list[float] = values[place]["rollback_seconds"]
+    return statistics.median(seconds) / size
 
 
 def measured(folder: Path, rounds: int) -> dict[str, Any]:
