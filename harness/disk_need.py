@@ -21,17 +21,19 @@ STATE_COPIES = 3
 class DiskNeed:
     """In bytes, at most. checkpoint_bytes: what is kept, each model whole. scratch_bytes: at one time, of the states
     that the largest training resumes from; they go when it is done. restored_bytes: at one time, of deltas beside the
-    models that are restored from them. Scores, logs, what steps share and the base model are not in it."""
+    models that are restored from them. gradient_bytes: of gradients that recoveries leave to others. Scores, logs, what
+    probes keep and the base model are not in it."""
 
     checkpoints: int = 0
     checkpoint_bytes: int = 0
     scratch_bytes: int = 0
     restored_bytes: int = 0
+    gradient_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
         """All together."""
-        return self.checkpoint_bytes + self.scratch_bytes + self.restored_bytes
+        return self.checkpoint_bytes + self.scratch_bytes + self.restored_bytes + self.gradient_bytes
 
 
 def disk_need(
@@ -50,7 +52,7 @@ def disk_need(
     while it is, it lies beside it.
     """
     dtypes: dict[str, str] = {}
-    kept, scratch, count, largest = 0, 0, 0, 0
+    kept, scratch, count, largest, gradients = 0, 0, 0, 0, 0
     for key, node in plan.nodes.items():
         if not isinstance(node, StepNode):
             continue
@@ -61,10 +63,18 @@ def disk_need(
         if key in without:
             continue
         count, kept = count + 1, kept + size
-        scratch = max(scratch, size * STATE_COPIES * work.resumable_states)
+        gradient = parameters * BYTES["float32"]
+        gradients += gradient * work.kept_gradients
+        scratch = max(scratch, size * STATE_COPIES * work.resumable_states + gradient * work.scratch_gradients)
     share = {Deltas.AUTO: BELOW, Deltas.NEVER: 0.0, Deltas.ALWAYS: 1.0}[deltas]
     restored = int(share * largest * _restored_at_once(plan, without))
-    return DiskNeed(checkpoints=count, checkpoint_bytes=kept, scratch_bytes=scratch, restored_bytes=restored)
+    return DiskNeed(
+        checkpoints=count,
+        checkpoint_bytes=kept,
+        scratch_bytes=scratch,
+        restored_bytes=restored,
+        gradient_bytes=gradients,
+    )
 
 
 def _restored_at_once(plan: Plan, without: Collection[str]) -> int:

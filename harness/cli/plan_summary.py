@@ -52,7 +52,7 @@ def estimate_lines(
         disk = left.disk
         yield (
             f"disk to do: at most about {_bytes(disk.total_bytes)}: {_bytes(disk.checkpoint_bytes)} for"
-            f" {disk.checkpoints} checkpoints, all whole;"
+            f" {disk.checkpoints} checkpoints, all whole, {_bytes(disk.gradient_bytes)} for gradients;"
         )
         yield (
             f"  at one time {_bytes(disk.scratch_bytes)} to resume from,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -38,7 +39,8 @@ class AnchoredConfig(PolicyGradientConfig):
 
     def workload(self) -> Workload:
         """Returns GRPO's, without what ewc samples of each domain trained before: the config does not tell them."""
-        return PolicyGradientConfig(**self.grpo_settings()).workload()
+        work = PolicyGradientConfig(**self.grpo_settings()).workload()
+        return replace(work, scratch_gradients=int(self.anchor == "ewc"))
 
     def grpo_settings(self) -> dict[str, object]:
         """Returns the values of GRPO's own settings, the KL's weight among them."""

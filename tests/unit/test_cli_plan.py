@@ -147,9 +147,9 @@ def test_a_papers_plan_is_estimated_before_anything_is_fetched(monkeypatch, tmp_
     total = plan["estimate"]["total"]
     # 1,289 steps of 512 completions, and 128 for the Fisher, each at most 8,192 tokens.
     assert total["training_generated_tokens"] == (1289 * 512 + 128) * 8192
-    # Ten checkpoints in float32, and at one time three states of the weights and two moments, and deltas beside the
-    # models of a lineage of five steps and of two more.
-    assert total["disk"]["total_bytes"] == 4_022_468_096 * 4 * (10 + 3 * 3) + int(0.7 * 4_022_468_096 * 4 * 7)
+    # Ten checkpoints in float32 and a Fisher, and at one time three states of the weights and two moments, and deltas
+    # beside the models of a lineage of five steps and of two more.
+    assert total["disk"]["total_bytes"] == 4_022_468_096 * 4 * (10 + 1 + 3 * 3) + int(0.7 * 4_022_468_096 * 4 * 7)
     code = [need for need in plan["needs"] if need["need"] == "executes-code"]
     assert {need["plugin"]: need["sandboxes"] for need in code} == {
         "domain code": ["auto"],

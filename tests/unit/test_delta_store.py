@@ -6,11 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import typer
 from tensor_world import PROTOCOL, TensorBench
+from typer.testing import CliRunner
 
 from harness.checkpoint_forms import KEPT, Deltas
+from harness.cli import exec_node, run
+from harness.cli.session import Session
 from harness.errors import CheckpointError, StepFailed
 from harness.execution import CheckpointFolders
 from harness.execution.restoring import RestoredModels, soonest
@@ -220,6 +225,7 @@ def test_what_is_read_is_not_dropped_by_others(bench):
 
 READER = """
 import sys
+from pathlib import Path
 from harness.execution.restoring import RestoredModels
 from harness.store import Store
 from pathlib import Path
@@ -275,3 +281,64 @@ def test_a_store_without_restored_models_has_none(tmp_path):
     models.drop()
     assert models.keys() == set()
     assert not (tmp_path / "nowhere").exists()
+
+
+WORKER = """
+import random, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tensor_world import TensorBench
+from harness.checkpoint_forms import Deltas
+from harness.execution.restoring import RestoredModels
+bench = TensorBench(Path(sys.argv[2]), Path(sys.argv[2], "edits.yaml").read_text())
+draw = random.Random(int(sys.argv[3]))
+for node in bench.plan.nodes.values():
+    bench.executor(Deltas.ALWAYS).execute(node.key)
+    if draw.random() < 0.5:
+        RestoredModels(bench.store).drop()
+"""
+
+
+def test_processes_that_share_a_store_and_drop_what_they_can_make_the_same_results(tmp_path, bench):
+    alone = TensorBench(tmp_path, runs="alone")
+    alone.make(*[node.label for node in steps_of(alone)], deltas=Deltas.NEVER)
+    digests = [node.key for node in bench.plan.nodes.values() if node.kind == "probe"]
+    command = [sys.executable, "-c", WORKER, str(Path(__file__).parent), str(tmp_path)]
+    workers = [
+        subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for seed in range(3)
+    ]
+    for worker in workers:
+        told, _ = worker.communicate()
+        assert worker.returncode == 0, told
+    with CheckpointFolders(bench.plan, bench.store, bench.registry) as folders:
+        for node in steps_of(bench):
+            assert contents(folders.folder(node.key)) == contents(alone.model(node.label))
+    assert all(bench.store.verify(key) == [] for key in digests)
+    RestoredModels(bench.store).drop()
+    assert bench.restored() == set()
+
+
+@pytest.mark.parametrize(("chosen", "variable", "kept"), [([], "always", is_delta), (["never"], "always", is_whole)])
+def test_the_switch_reaches_other_processes_and_stands_above_the_variable(bench, monkeypatch, chosen, variable, kept):
+    monkeypatch.setenv("HARNESS_DELTA_CHECKPOINTS", variable)
+    monkeypatch.setattr("harness.evaluation.evaluate_checkpoint", bench.evaluate)
+    session = Session()
+    session.__dict__["registry"] = bench.registry
+    app = typer.Typer()
+    run.register(app)
+    exec_node.register(app)
+
+    def make(engine, request):
+        """Makes the node by the command that another process would be started with."""
+        monkeypatch.delenv("HARNESS_DELTA_CHECKPOINTS", raising=False)
+        words = list(request.arguments[request.arguments.index("exec-node") :])
+        assert CliRunner().invoke(app, words, obj=session, catch_exceptions=False).exit_code == 0
+
+    monkeypatch.setattr("harness.engines.local.Local.execute", make)
+    switch = ["--delta-checkpoints", *chosen] if chosen else []
+    words = ["run", str(bench.path), "-o", str(bench.runs), "--methods", "sequential", *switch]
+    assert CliRunner().invoke(app, words, obj=session, catch_exceptions=False).exit_code == 0
+    lineage = next(method.lineage for method in bench.plan.methods if method.name == "sequential")
+    assert all(kept(bench.store.path(key) / "model") for key in lineage[1:])
+    assert bench.restored() == set()

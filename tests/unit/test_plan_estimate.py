@@ -19,6 +19,8 @@ from harness.protocol import load_protocol
 from harness.registry import Registry
 from harness.training import PolicyGradientConfig
 from harness.workload import Workload
+from harness_anchored.config import AnchoredConfig
+from harness_rollback.config import RollbackConfig
 
 REGISTRY = Registry.of([(DISTRIBUTION, SmallWorld())])
 CONFIG = {
@@ -132,6 +134,20 @@ def test_deltas_take_the_disk_of_the_longest_lineage_and_two_more(plan_of):
     left = disk_need(plan, works, parameters=1000, dtype="bfloat16", without=plan.nodes.keys() - {last})
     assert (left.checkpoint_bytes, left.restored_bytes) == (4000, 4 * 2800)
     assert disk_need(plan, works, parameters=1000, dtype="bfloat16", without=plan.nodes) == DiskNeed()
+
+
+def test_gradients_that_are_kept_take_disk_whatever_the_dtype(plan_of, monkeypatch):
+    work = Workload(dtype="bfloat16", resumable_states=1, kept_gradients=1, scratch_gradients=1)
+    monkeypatch.setattr("small_world.TrainingConfig.workload", lambda config: work)
+    plan = plan_of(methods={"two": ["chess", "go"]})
+    need = disk_need(plan, workloads_of(plan, REGISTRY), parameters=1000, dtype="float32", deltas=Deltas.NEVER)
+    # Two gradients of 4,000 bytes stay; one state of three times 2,000 and one gradient lie there at one time.
+    assert need == DiskNeed(checkpoints=2, checkpoint_bytes=4000, scratch_bytes=10_000, gradient_bytes=8000)
+    assert need.total_bytes == 22_000
+    assert AnchoredConfig(anchor="ewc").workload().scratch_gradients == 1
+    assert AnchoredConfig(anchor="l2").workload().scratch_gradients == 0
+    assert RollbackConfig(score="fisher").workload().kept_gradients == 1
+    assert RollbackConfig(score="magnitude").workload().kept_gradients == 0
 
 
 def test_without_a_shape_tokens_are_told_and_hours_and_disk_are_not(plan_of):
