@@ -1,14 +1,16 @@
 """The prediction itself: virtual updates along policy gradients, and how other domains' expected rewards feel them.
 
-docs/prediction.md has the formulas. Everything is measured at one checkpoint: nothing is trained. Memory: the model and
-its gradient, and for each domain two vectors of as many fp32 numbers as it has parameters, on the CPU.
+docs/prediction.md has the formulas. Everything is measured at one checkpoint: nothing is trained. Memory: the model,
+and one parameter's gradient at a time; vectors of as many fp32 numbers as it has parameters, three a domain and two
+more, are files in a temporary folder.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ import torch
 from harness.execution.seeds import named_seed
 from harness.interfaces import TrainingDomain
 from harness.prediction.matrix import PairPrediction, Prediction, TrainingPace
-from harness.training.policy_gradients import Sample, rewards_of, sample_policy
+from harness.prediction.vectors import Vectors
+from harness.training.policy_gradients import Sample, handed_over, rewards_of, sample_policy
 from harness.training.workload import GROUP
 
 HORIZON = 8
@@ -39,7 +42,7 @@ class DomainMeasure:
 
     samples, advantages: completions, and their reward less their group's mean. spread: the reward's standard deviation.
     gain: ∇ of the expected reward. direction: one optimizer step of a training on the domain, in learning rates, and
-    policy: the gradient it comes from. All flat, fp32.
+    policy: the gradient it comes from. All flat, fp32, in files.
     """
 
     samples: tuple[Sample, ...]
@@ -48,11 +51,6 @@ class DomainMeasure:
     gain: torch.Tensor
     policy: torch.Tensor
     direction: torch.Tensor
-
-    def without_gradients(self) -> DomainMeasure:
-        """Returns the same with empty gradients, for what only needs the completions."""
-        none = torch.zeros(0)
-        return replace(self, gain=none, policy=none, direction=none)
 
 
 def predict(
@@ -66,61 +64,69 @@ def predict(
     checkpoint: str = "base",
     trained: Sequence[str] | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> tuple[Prediction, dict[str, DomainMeasure]]:
-    """Returns the predicted damage of every ordered pair of `domains` at the model in `folder`, and what it is made of.
+) -> tuple[Prediction, dict[str, tuple[Sample, ...]]]:
+    """Returns the predicted damage of every ordered pair of `domains` at the model in `folder`, and the completions
+    that were sampled of each.
 
     paces: of the trainings to come, by domain. completions: sampled a domain, whole groups of 8. trained: only these
     are trained, None for all. progress: told how many of how many parts are done, and of which domain. Raises
     StepFailed where a domain's completions get no reward.
     """
-    measures: dict[str, DomainMeasure] = {}
     steps = list(domains) if trained is None else list(trained)
     total = len(domains) + len(steps)
-    for done, (name, domain) in enumerate(domains.items()):
-        progress(done, total, name)
-        measures[name] = measure_domain(
-            folder, domain, paces[name], seed=named_seed(seed, "predict", name), completions=completions
-        )
-    model = _model(folder)
-    before = {name: log_probabilities(model, measure.samples) for name, measure in measures.items()}
-    pairs: list[PairPrediction] = []
-    for done, step in enumerate(steps, start=len(domains)):
-        progress(done, total, step)
-        source, pace = measures[step], paces[step]
-        edit = source.direction * (pace.learning_rate * min(pace.steps, horizon))
-        others = [name for name in measures if name != step]
-        there, back = (_ratios(model, sign * edit, measures, before, others) for sign in (1.0, -1.0))
-        for name in others:
-            harmed = measures[name]
-            scale = 100 / max(harmed.spread, EPSILON)
-            first = float(harmed.gain @ edit) * scale
-            second = float(((there[name] + back[name] - 2) * harmed.advantages).mean()) / 2 * scale
-            pairs.append(
-                PairPrediction(
-                    trained=step,
-                    harmed=name,
-                    damage=-(first + second),
-                    first_order=first,
-                    second_order=second,
-                    gradient_cosine=_cosine(source.policy, harmed.policy),
-                )
+    with tempfile.TemporaryDirectory(prefix="harness-predict-") as scratch:
+        measures: dict[str, DomainMeasure] = {}
+        for done, (name, domain) in enumerate(domains.items()):
+            progress(done, total, name)
+            measures[name] = measure_domain(
+                folder,
+                domain,
+                paces[name],
+                seed=named_seed(seed, "predict", name),
+                completions=completions,
+                scratch=Path(scratch) / str(done),
             )
+        model = _model(folder)
+        before = {name: log_probabilities(model, measure.samples) for name, measure in measures.items()}
+        pairs: list[PairPrediction] = []
+        virtual = _VirtualStep(model, Path(scratch))
+        for done, step in enumerate(steps, start=len(domains)):
+            progress(done, total, step)
+            source, pace = measures[step], paces[step]
+            virtual.aim(source.direction, pace.learning_rate * min(pace.steps, horizon))
+            others = [name for name in measures if name != step]
+            there, back = (_ratios(virtual, sign, measures, before, others) for sign in (1.0, -1.0))
+            for name in others:
+                harmed = measures[name]
+                scale = 100 / max(harmed.spread, EPSILON)
+                first = float(harmed.gain @ virtual.edit) * scale
+                second = float(((there[name] + back[name] - 2) * harmed.advantages).mean()) / 2 * scale
+                pairs.append(
+                    PairPrediction(
+                        trained=step,
+                        harmed=name,
+                        damage=-(first + second),
+                        first_order=first,
+                        second_order=second,
+                        gradient_cosine=_cosine(source.policy, harmed.policy),
+                    )
+                )
+        samples = {name: measure.samples for name, measure in measures.items()}
     progress(total, total, "")
-    tokens = sum(len(s.ids) - s.prompt_length for measure in measures.values() for s in measure.samples)
     prediction = Prediction(
         seed=seed,
         checkpoint=checkpoint,
         pairs=tuple(pairs),
-        completions=sum(len(measure.samples) for measure in measures.values()),
-        generated_tokens=tokens,
+        completions=sum(len(some) for some in samples.values()),
+        generated_tokens=sum(len(s.ids) - s.prompt_length for some in samples.values() for s in some),
     )
-    return prediction, measures
+    return prediction, samples
 
 
 def measure_domain(
-    folder: Path, domain: TrainingDomain, pace: TrainingPace, *, seed: int, completions: int
+    folder: Path, domain: TrainingDomain, pace: TrainingPace, *, seed: int, completions: int, scratch: Path
 ) -> DomainMeasure:
-    """Samples a domain at the checkpoint and returns its gradients.
+    """Samples a domain at the checkpoint and returns its gradients, which are files in `scratch`.
 
     The direction is Adam's, u = m / √(m² + v): m the mean policy gradient, v its variance over batches as large as
     a training's, so that a coordinate counts by how far its gradient stands out from the noise.
@@ -128,30 +134,41 @@ def measure_domain(
     model, samples, rows = sample_policy(folder, domain, count=max(completions // GROUP, 1) * GROUP, seed=seed)
     rewards = torch.tensor([float("nan") if r is None else r for r in rewards_of(samples, rows, domain)])
     plain, standard = _advantages(rewards)
-    parameters = list(model.parameters())
-    size = sum(parameter.numel() for parameter in parameters)
-    gain, policy, squares = torch.zeros(size), torch.zeros(size), torch.zeros(size)
+    scratch.mkdir()
+    vectors = Vectors(scratch, model)
+    gain, policy, squares = (vectors.zeros(name) for name in ("gain", "policy", "squares"))
     chunks = 0
     for start in range(0, len(samples), CHUNK):
         part = slice(start, start + CHUNK)
         values, mask = _token_log_probabilities(model, samples[part])
         weight = len(samples[part]) / len(samples)
-        loss = (values.sum(1) * plain[part].to(values.device)).mean()
-        gain += weight * _gradient(loss, parameters, keep=True)
-        loss = (values * standard[part, None].to(values.device)).sum() / mask.sum()
-        gradient = _gradient(loss, parameters, keep=False)
-        policy += weight * gradient
-        squares += weight * gradient.square()
+
+        def add_gain(name: str, gradient: torch.Tensor, weight: float = weight) -> None:
+            vectors.part(gain, name).add_(weight * gradient.flatten().cpu())
+
+        def add_policy(name: str, gradient: torch.Tensor, weight: float = weight) -> None:
+            flat = gradient.flatten().cpu()
+            vectors.part(policy, name).add_(weight * flat)
+            vectors.part(squares, name).add_(weight * flat.square())
+
+        with handed_over(model, add_gain):
+            (values.sum(1) * plain[part].to(values.device)).mean().backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        with handed_over(model, add_policy):
+            loss = (values * standard[part, None].to(values.device)).sum() / mask.sum()
+            loss.backward()  # type: ignore[no-untyped-call]
         chunks += 1
-    per_chunk = (squares - policy.square()).clamp(min=0) * (chunks / max(chunks - 1, 1))
-    variance = per_chunk * min(CHUNK, len(samples)) / pace.completions_per_step
+    for segment in vectors.segments():
+        mean = policy[segment].square()
+        per_chunk = (squares[segment] - mean).clamp(min=0) * (chunks / max(chunks - 1, 1))
+        variance = per_chunk * min(CHUNK, len(samples)) / pace.completions_per_step
+        squares[segment] = policy[segment] / (mean + variance).sqrt().clamp(min=EPSILON)
     return DomainMeasure(
         samples=tuple(samples),
         advantages=plain,
         spread=float(rewards[~rewards.isnan()].std(correction=0)),
         gain=gain,
         policy=policy,
-        direction=policy / (policy.square() + variance).sqrt().clamp(min=EPSILON),
+        direction=squares,
     )
 
 
@@ -165,10 +182,10 @@ def log_probabilities(model: Any, samples: tuple[Sample, ...]) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def kl_on(folder: Path, measure: DomainMeasure, before: Path) -> float:
+def kl_on(folder: Path, samples: tuple[Sample, ...], before: Path) -> float:
     """Returns KL(π_before ‖ π in `folder`) on a domain's prompts, nats a completion, from samples of π_before."""
-    old, new = _model(before), _model(folder)
-    return float((log_probabilities(old, measure.samples) - log_probabilities(new, measure.samples)).mean())
+    old = log_probabilities(_model(before), samples)
+    return float((old - log_probabilities(_model(folder), samples)).mean())
 
 
 def _model(folder: Path) -> Any:
@@ -187,37 +204,50 @@ def _advantages(rewards: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return plain.flatten(), standard.flatten()
 
 
+class _VirtualStep:
+    """Moves a model along an edit and back. The model's own values and the edit are vectors in files."""
+
+    def __init__(self, model: Any, scratch: Path) -> None:
+        self.model = model
+        self._vectors = Vectors(scratch, model)
+        self._kept, self.edit = self._vectors.zeros("kept"), self._vectors.zeros("edit")
+        for name, parameter in model.named_parameters():
+            self._vectors.part(self._kept, name).copy_(parameter.detach().flatten())
+
+    def aim(self, direction: torch.Tensor, length: float) -> None:
+        """Makes the edit `length` times the direction."""
+        torch.mul(direction, length, out=self.edit)
+
+    @contextmanager
+    def moved(self, sign: float) -> Iterator[None]:
+        """Within it, the model is moved by `sign` times the edit."""
+        try:
+            with torch.no_grad():
+                for name, parameter in self.model.named_parameters():
+                    part = sign * self._vectors.part(self.edit, name)
+                    parameter.add_(part.view_as(parameter).to(parameter.device))
+            yield
+        finally:
+            with torch.no_grad():
+                for name, parameter in self.model.named_parameters():
+                    parameter.copy_(self._vectors.part(self._kept, name).view_as(parameter))
+
+
 def _ratios(
-    model: Any,
-    edit: torch.Tensor,
+    virtual: _VirtualStep,
+    sign: float,
     measures: Mapping[str, DomainMeasure],
     before: Mapping[str, torch.Tensor],
     names: list[str],
 ) -> dict[str, torch.Tensor]:
-    """Returns π_{θ+edit} / π_θ of each sample of the domains `names`, cut off at LARGEST_RATIO."""
-    with _moved(model, edit):
+    """Returns π_{θ ± edit} / π_θ of each sample of the domains `names`, cut off at LARGEST_RATIO."""
+    with virtual.moved(sign):
         return {
-            name: (log_probabilities(model, measures[name].samples) - before[name]).exp().clamp(max=LARGEST_RATIO)
+            name: (log_probabilities(virtual.model, measures[name].samples) - before[name])
+            .exp()
+            .clamp(max=LARGEST_RATIO)
             for name in names
         }
-
-
-@contextmanager
-def _moved(model: Any, edit: torch.Tensor) -> Iterator[None]:
-    parameters = list(model.parameters())
-    kept = [parameter.detach().clone() for parameter in parameters]
-    offset = 0
-    with torch.no_grad():
-        for parameter in parameters:
-            part = edit[offset : offset + parameter.numel()].view_as(parameter)
-            parameter.add_(part.to(parameter.device))
-            offset += parameter.numel()
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for parameter, value in zip(parameters, kept, strict=True):
-                parameter.copy_(value)
 
 
 def _token_log_probabilities(
@@ -235,16 +265,6 @@ def _token_log_probabilities(
     logits = model(input_ids=ids, attention_mask=seen).logits[:, :-1].float()
     values = torch.log_softmax(logits, dim=-1).gather(2, ids[:, 1:, None])[..., 0]
     return values * mask[:, 1:], mask[:, 1:]
-
-
-def _gradient(loss: torch.Tensor, parameters: list[torch.nn.Parameter], *, keep: bool) -> torch.Tensor:
-    gradients = torch.autograd.grad(loss, parameters, retain_graph=keep, allow_unused=True)
-    return torch.cat(
-        [
-            (torch.zeros_like(parameter) if gradient is None else gradient).flatten().cpu()
-            for parameter, gradient in zip(parameters, gradients, strict=True)
-        ]
-    )
 
 
 def _cosine(first: torch.Tensor, second: torch.Tensor) -> float:

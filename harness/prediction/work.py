@@ -19,12 +19,13 @@ from harness.prediction.matrix import Prediction
 from harness.prediction.observed import ObservedPair, observed_pairs
 from harness.prediction.paces import paces_of
 from harness.prediction.starts import BASE, Start, starts_along
-from harness.prediction.virtual_step import HORIZON, DomainMeasure, kl_on, predict
+from harness.prediction.virtual_step import HORIZON, kl_on, predict
 from harness.run_folder import PLAN
 from harness.store import Store
 
 if TYPE_CHECKING:
     from harness.registry import Registry
+    from harness.training.policy_gradients import Sample
 
 
 class PredictionWork:
@@ -53,7 +54,7 @@ class PredictionWork:
         self._completions = completions
         self._horizon = HORIZON if horizon is None else horizon
         self._tell = tell
-        self._measures: dict[Start, dict[str, DomainMeasure]] = {}
+        self._samples: dict[Start, dict[str, tuple[Sample, ...]]] = {}
 
     def close(self) -> None:
         """Drops the models that were restored for this; the folders of starts are not to be read any more."""
@@ -110,7 +111,7 @@ class PredictionWork:
         paces = paces_of(self._plan)
         found = {}
         for start in starts:
-            found[start], measures = predict(
+            found[start], samples = predict(
                 start.folder,
                 domains,
                 paces,
@@ -124,7 +125,7 @@ class PredictionWork:
                 ),
             )
             if self._run is not None:
-                self._measures[start] = {name: one.without_gradients() for name, one in measures.items()}
+                self._samples[start] = samples
         return found
 
     def check(
@@ -137,7 +138,7 @@ class PredictionWork:
 
         def divergence(pair: ObservedPair, start: Start, after: Path) -> float:
             self._tell(f"KL on {pair.harmed} after {pair.trained}, seed {pair.seed}")
-            return kl_on(after, self._measures[start][pair.harmed], start.folder)
+            return kl_on(after, self._samples[start][pair.harmed], start.folder)
 
         return check(predictions, observed, self._checkpoints.folder, divergence)
 

@@ -1,5 +1,7 @@
 """The prediction from virtual updates, on a tiny model whose two domains are one and the same."""
 
+import tempfile
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from harness.checkpoint import hash_checkpoint
 from harness.errors import StepFailed
 from harness.interfaces import Reward, RewardResult, TrainingDomain
 from harness.prediction.matrix import TrainingPace
+from harness.prediction.vectors import Vectors
 from harness.prediction.virtual_step import HORIZON, kl_on, predict
 from harness.testing.tiny_world import CharacterReward, Digits, nudged_checkpoint, tiny_checkpoint, tiny_domains
 
@@ -16,6 +19,13 @@ class Opposite(CharacterReward):
 
     def score(self, batch):
         return [RewardResult.ok(1 - result.value) for result in super().score(batch)]
+
+
+class Silent(Reward):
+    """Has none for any completion."""
+
+    def score(self, batch):
+        return [RewardResult.error("no judge") for _ in batch.completions]
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +89,29 @@ def test_kl_is_none_to_the_model_itself_and_positive_to_another(base, tmp_path):
     assert kl_on(other, measures["one"], base) > 0
 
 
-def test_a_domain_without_any_reward_is_told(base):
-    class Silent(Reward):
-        def score(self, batch):
-            return [RewardResult.error("no judge") for _ in batch.completions]
+def test_vectors_are_zeros_in_files_with_a_part_for_each_parameter(tmp_path):
+    model = torch.nn.Linear(3, 2)
+    vectors = Vectors(tmp_path, model)
+    vector = vectors.zeros("one")
+    vectors.part(vector, "bias").fill_(1)
+    assert vector.tolist() == [0] * 6 + [1] * 2
+    assert torch.frombuffer(bytearray((tmp_path / "one").read_bytes()), dtype=torch.float32).tolist() == vector.tolist()
+    assert torch.cat([vector[segment] for segment in vectors.segments()]).equal(vector)
+    with pytest.raises(FileExistsError):
+        vectors.zeros("one")
 
+
+def test_nothing_is_left_of_the_files(base, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    predicted(base, completions=32)
+    assert list(tmp_path.iterdir()) == []
+    domains = tiny_domains() | {"silent": TrainingDomain(name="silent", domain=Digits(), reward=Silent())}
+    with pytest.raises(StepFailed):
+        predicted(base, domains, completions=32)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_domain_without_any_reward_is_told(base):
     silent = TrainingDomain(name="silent", domain=Digits(), reward=Silent(), reward_label="x: reward 'silent'")
     with pytest.raises(StepFailed, match="no judge"):
         predicted(base, {"silent": silent}, completions=32)

@@ -1,0 +1,39 @@
+"""Vectors of as many fp32 numbers as a model has parameters, kept in files: the kernel holds of them what fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+SEGMENT = 1 << 22
+"""Numbers of a vector that are worked on at once where the result of each needs room of its own."""
+
+
+class Vectors:
+    """Makes vectors for one model, in files of `folder`, which go when the folder does."""
+
+    def __init__(self, folder: Path, model: torch.nn.Module) -> None:
+        self._folder = folder
+        self._places: dict[str, slice] = {}
+        self.size = 0
+        for name, parameter in model.named_parameters():
+            self._places[name] = slice(self.size, self.size + parameter.numel())
+            self.size += parameter.numel()
+
+    def zeros(self, name: str) -> torch.Tensor:
+        """Returns a vector of zeros; `name` is its file's, and of no other vector in the folder."""
+        path = self._folder / name
+        if path.exists():
+            raise FileExistsError(path)
+        return torch.from_file(str(path), shared=True, size=self.size, dtype=torch.float32)
+
+    def part(self, vector: torch.Tensor, parameter: str) -> torch.Tensor:
+        """Returns what of the vector belongs to a parameter, flat, as a view."""
+        return vector[self._places[parameter]]
+
+    def segments(self) -> Iterator[slice]:
+        """Yields slices that cover a vector."""
+        for start in range(0, self.size, SEGMENT):
+            yield slice(start, start + SEGMENT)
