@@ -3,7 +3,8 @@
 A delta is a folder: `delta.json`, with the sha256 of the parent's weight files and of the files to be restored;
 `delta.bin`, the changes; and under `files/` everything that is no weight. `delta.bin` holds, for each weight file, its
 safetensors header and then a record of `harness.weights.packing` for each chunk of its values. A tensor that the parent
-does not have in that shape and dtype is stored against zeros.
+has in another floating-point dtype is stored against its values in the child's, one that it does not have in that
+shape against zeros.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _FORMAT = 1
 _CHUNK = 1 << 20
 _SIZE = struct.Struct("<I")
 _MOST_THREADS = 8
+_ROUNDED = frozenset({torch.float64, torch.float32, torch.bfloat16, torch.float16})  # to the nearest, by every machine
 
 _Result = TypeVar("_Result")
 
@@ -252,17 +254,28 @@ def _read_bits(source: IO[bytes], place: TensorPlace, start: int, count: int) ->
 
 
 class _Parent:
-    """The parent's values of a tensor, or zeros where it is None or another one. Read by several threads."""
+    """The parent's values of a tensor in the child's dtype, or zeros where they are no such values. Read by several
+    threads."""
 
     def __init__(self, own: TensorPlace | None, place: TensorPlace) -> None:
-        self._place = own if own is not None and (own.shape, own.dtype) == (place.shape, place.dtype) else None
-        self._zero = np.dtype(f"u{place.dtype.itemsize}")
+        fits = own is not None and own.shape == place.shape and (own.dtype == place.dtype or _cast(own, place))
+        self._place = own if fits else None
+        self._dtype = place.dtype
 
     def read(self, start: int, count: int) -> Bits:
+        kind = f"u{self._dtype.itemsize}"
         if self._place is None:
-            return np.zeros(count, dtype=self._zero)
+            return np.zeros(count, dtype=kind)
         with self._place.file.open("rb", buffering=0) as source:
-            return _read_bits(source, self._place, start, count)
+            bits = _read_bits(source, self._place, start, count)
+        if self._place.dtype == self._dtype:
+            return bits
+        values = torch.from_numpy(bits.view(np.uint8)).view(self._place.dtype).to(self._dtype)
+        return values.view(torch.uint8).numpy().view(kind)
+
+
+def _cast(own: TensorPlace, place: TensorPlace) -> bool:
+    return own.dtype in _ROUNDED and place.dtype in _ROUNDED
 
 
 def _packed(old: _Parent, start: int, new: Bits) -> bytes:

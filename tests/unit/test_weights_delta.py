@@ -124,6 +124,22 @@ def test_another_parent_and_damage_are_told_apart(tmp_path):
         delta.check(tmp_path / "delta")
 
 
+@pytest.mark.parametrize(("before", "after"), [("bf16", "fp32"), ("fp32", "bf16"), ("fp16", "bf16"), ("fp32", "fp16")])
+def test_a_child_of_another_dtype_is_stored_against_its_parents_values(tmp_path, before, after):
+    old = drawn(DTYPES[before], side=256)
+    parent = model(tmp_path / "parent", old)
+    new = edited({name: value.to(DTYPES[after]) for name, value in old.items()}, 0.05, 1)
+    child = model(tmp_path / "child", new, 2)
+    assert files_of(restored(parent, child, tmp_path)) == files_of(child)
+    assert (tmp_path / "delta" / "delta.bin").stat().st_size < 0.1 * sum(len(one) for one in files_of(child).values())
+
+
+def test_integers_are_not_taken_for_floating_point(tmp_path):
+    parent = model(tmp_path / "parent", {"w": torch.arange(4096), "v": torch.arange(9.0)})
+    child = model(tmp_path / "child", {"w": torch.arange(4096.0), "v": torch.arange(9)})
+    assert files_of(restored(parent, child, tmp_path)) == files_of(child)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_and_random_planes_change_nothing(tmp_path, monkeypatch, threads):
     monkeypatch.setattr(delta, "_CHUNK", 1 << 10)
