@@ -342,3 +342,49 @@ def test_the_switch_reaches_other_processes_and_stands_above_the_variable(bench,
     lineage = next(method.lineage for method in bench.plan.methods if method.name == "sequential")
     assert all(kept(bench.store.path(key) / "model") for key in lineage[1:])
     assert bench.restored() == set()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tensor_world import TensorBench
+from harness.checkpoint_forms import Deltas
+bench = TensorBench(Path(sys.argv[2]), Path(sys.argv[2], "edits.yaml").read_text())
+rename, count = Path.rename, 0
+def killing(self, target):
+    global count
+    count += 1
+    if count == int(sys.argv[3]):
+        rename(self, target)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+Path.rename = killing
+bench.make("a", deltas=Deltas.ALWAYS)
+"""
+
+
+def test_a_process_killed_at_any_rename_leaves_a_whole_result_or_none(tmp_path, bench):
+    bench.make("a", deltas=Deltas.ALWAYS)
+    expected = contents(bench.model("a"))
+    codes = []
+    for moment in range(1, 9):
+        shutil.rmtree(bench.store.root)
+        command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path), str(moment)]
+        codes.append(subprocess.run(command, check=False).returncode)
+        assert bench.store.state(bench.key("a")) in ("absent", "done")
+        if bench.store.has(bench.key("a")):
+            assert bench.store.verify(bench.key("a")) == []
+        bench.make("a")
+        assert contents(bench.model("a")) == expected
+        with CheckpointFolders(bench.plan, bench.store, bench.registry) as folders:
+            assert delta.check(bench.model("a")) is None
+            assert is_whole(folders.folder(bench.key("a")))
+        bench.store.sweep()
+        RestoredModels(bench.store).drop()
+        assert not list(bench.store.root.glob("*.tmp-*"))
+        assert bench.restored() == set()
+        if codes[-1] == 0:
+            break
+    # The model aside, the delta in its place, the result, the model among the restored ones; then all went well.
+    assert codes == [-signal.SIGKILL] * 4 + [0]
