@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from anonymous_memory import run_measured
 
 RATIO_LIMIT = 0.8
 SIDES = ("nothing", "model", "whole", "handed over")
@@ -85,29 +84,7 @@ def make(folder: Path, parameters: float) -> int:
 def child(side: str, folder: Path, completions: int) -> float:
     """Runs a side in a process of its own and returns its largest anonymous memory, in GB."""
     command = [sys.executable, __file__, "--child", side, "--folder", str(folder), "--completions", str(completions)]
-    process = subprocess.Popen(command)
-    largest = [0]
-    sampler = threading.Thread(target=sample, args=(process, largest))
-    sampler.start()
-    process.wait()
-    sampler.join()
-    if process.returncode:
-        sys.exit(f"error: {side} failed")
-    return largest[0] / 1e9
-
-
-def sample(process: subprocess.Popen[bytes], largest: list[int]) -> None:
-    """Keeps the largest RssAnon of a process, in bytes, until it ends."""
-    status = Path(f"/proc/{process.pid}/status")
-    while process.poll() is None:
-        try:
-            lines = status.read_text().splitlines()
-        except OSError:
-            return
-        for line in lines:
-            if line.startswith("RssAnon:"):
-                largest[0] = max(largest[0], int(line.split()[1]) * 1024)
-        time.sleep(0.005)
+    return run_measured(command)[1]
 
 
 # --------------------------------------------------------------------------------------------- what children do

@@ -25,13 +25,13 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from anonymous_memory import run_measured
 
 RATIO_LIMIT, MEMORY_LIMIT_GB, GROWTH_LIMIT = 1.3, 0.5, 1.3
 FRACTION = 0.05
@@ -124,29 +124,8 @@ def compared(folder: Path) -> dict[str, Any]:
 def child(kind: str, folder: Path, **environment: str) -> tuple[dict[str, Any], float]:
     """Runs one of CHILDREN in a process of its own. Returns what it gave and its largest anonymous memory in GB."""
     command = [sys.executable, __file__, "--child", kind, str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
-    largest = [0]
-    sampler = threading.Thread(target=sample, args=(process, largest))
-    sampler.start()
-    output, _ = process.communicate()
-    sampler.join()
-    if process.returncode:
-        sys.exit(f"error: {kind} failed")
-    return json.loads(output.splitlines()[-1]), largest[0] / 1e9
-
-
-def sample(process: subprocess.Popen[str], largest: list[int]) -> None:
-    """Keeps the largest RssAnon of a process, in bytes, until it ends."""
-    status = Path(f"/proc/{process.pid}/status")
-    while process.poll() is None:
-        try:
-            lines = status.read_text().splitlines()
-        except OSError:
-            return
-        for line in lines:
-            if line.startswith("RssAnon:"):
-                largest[0] = max(largest[0], int(line.split()[1]) * 1024)
-        time.sleep(0.005)
+    output, anonymous = run_measured(command, {**os.environ, **environment})
+    return json.loads(output.splitlines()[-1]), anonymous
 
 
 # --------------------------------------------------------------------------------------------- what children do
