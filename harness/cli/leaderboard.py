@@ -151,7 +151,7 @@ def add(
     files |= {kept / name: text.encode() for name, text in texts.items()}
     write_together(files)
     # Of what is kept, and not of the run, so that `harness report` makes the same page of it again.
-    write_text(kept / REPORT, make_report(read_run(kept)).html)
+    write_text(kept / REPORT, make_report(read_run(kept), read_probes(kept, registry)).html)
     for path in (*files, kept / REPORT):
         typer.echo(str(path))
 

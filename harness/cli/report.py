@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.session import runs_folder
+from harness.cli.session import runs_folder, session_of
+
+if TYPE_CHECKING:
+    from harness.probe_record import ProbeRecord
+    from harness.registry import Registry
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +20,8 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
+    context: typer.Context,
+    *,
     run: Annotated[
         str | None,
         typer.Argument(
@@ -46,7 +52,8 @@ def report(
     from harness.run_folder import REPORT
 
     folder = find_begun_folder(run, runs_folder(runs))
-    made = make_report(read_run(folder, prediction))
+    record = read_run(folder, prediction)
+    made = make_report(record, _probes(folder, session_of(context).registry))
     path = output or folder / REPORT
     files = {path: made.html.encode()}
     if figures is not None:
@@ -55,3 +62,14 @@ def report(
     write_together(files)
     for written in files:
         typer.echo(str(written))
+
+
+def _probes(folder: Path, registry: Registry) -> ProbeRecord | None:
+    """Returns what probes measured; None too where it cannot be read, which the page says."""
+    from harness.cli.run_probes import read_probes
+    from harness.errors import UsageError
+
+    try:
+        return read_probes(folder, registry)
+    except UsageError:
+        return None

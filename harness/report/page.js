@@ -2,12 +2,12 @@
 // Every table gets a button in each header: a click, Enter or Space sorts by its column, a second one turns the order.
 (() => {
   const MISSING = "–";
-  const NUMBER = /^[+−-]?[\d,]*\.?\d+(e[+-]?\d+)?/;
+  const NUMBER = /^[+−-]?[\d,]*\.?\d+(e[+−-]?\d+)?/;
 
   const textOf = (row, index) => row.cells[index].textContent.trim();
   const numberOf = (text) => {
     const found = NUMBER.exec(text);
-    return found ? Number(found[0].replace("−", "-").replaceAll(",", "")) : NaN;
+    return found ? Number(found[0].replaceAll("−", "-").replaceAll(",", "")) : NaN;
   };
 
   const sorted = (rows, index, descending) => {

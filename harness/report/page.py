@@ -14,6 +14,7 @@ import jinja2
 import markupsafe
 
 from harness import __version__
+from harness.probe_record import ProbeRecord
 from harness.report.drawing import draw, inline, printable
 from harness.report.figure import Absent, Figure, Layout
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
@@ -27,6 +28,7 @@ from harness.report.figures.scores_by_step import scores_by_step
 from harness.report.provenance_tables import measurement_table, provenance_tables
 from harness.report.record import RunRecord
 from harness.tables.layout import TextTable, leaderboard_table, published_table
+from harness.tables.probes import over_seeds, probe_tables
 
 FIGURES: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
     scores_by_step,
@@ -44,7 +46,7 @@ MOST_OPEN_ROWS = 12
 """Longer tables of numbers are folded away below their figure."""
 MOST_UPRIGHT_COLUMNS = 9
 """A page with a leaderboard of more columns is printed on paper turned on its side."""
-_NUMBER = re.compile(r"[+−]?\d[\d,.]*(?:e[+-]?\d+)?(?: \[[^\]]*\])?$|–?$")
+_NUMBER = re.compile(r"[+−]?\d[\d,.]*(?:e[+−-]?\d+)?(?: \[[^\]]*\])?$|–?$")
 _CODE = re.compile(r"`([^`]+)`")
 LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
 
@@ -71,8 +73,8 @@ class Report:
     absent: tuple[Absent, ...]
 
 
-def make_report(record: RunRecord) -> Report:
-    """Returns the report of a run. The same record gives the same bytes."""
+def make_report(record: RunRecord, probes: ProbeRecord | None = None) -> Report:
+    """Returns the report of a run. probes: what they measured, for tables. The same record gives the same bytes."""
     figures = [make(record) for make in FIGURES]
     drawings: dict[str, str] = {}
     shown: list[DrawnFigure] = []
@@ -93,10 +95,12 @@ def make_report(record: RunRecord) -> Report:
             )
         )
     absent = tuple(one for one in figures if isinstance(one, Absent))
-    return Report(html=_page(record, shown, absent), drawings=drawings, absent=absent)
+    return Report(html=_page(record, shown, absent, probes), drawings=drawings, absent=absent)
 
 
-def _page(record: RunRecord, figures: Sequence[DrawnFigure], absent: Sequence[Absent]) -> str:
+def _page(
+    record: RunRecord, figures: Sequence[DrawnFigure], absent: Sequence[Absent], probes: ProbeRecord | None
+) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown)
     environment.filters |= {"texts": text_columns, "code": with_code, "range": unbroken_range}
     leaderboard = record.leaderboard
@@ -111,6 +115,8 @@ def _page(record: RunRecord, figures: Sequence[DrawnFigure], absent: Sequence[Ab
         "across": len(ranking.columns) > MOST_UPRIGHT_COLUMNS,
         "figures": figures,
         "absent": _by_reason(absent),
+        "probes": probe_tables(probes) if probes is not None else [],
+        "probe_seeds": over_seeds(probes) if probes is not None else "",
         "published": [published_table(table) for table in leaderboard.published],
         "measurement": measurement_table(leaderboard),
         "most_open": MOST_OPEN_ROWS,

@@ -57,8 +57,7 @@ def correlations(points: Sequence[Point]) -> list[str]:
 
 def short(value: float) -> str:
     """Returns a prediction as text, four digits of it."""
-    text = f"{value:.4g}"
-    return f"−{text[1:]}" if text.startswith("-") else text
+    return f"{value:.4g}".replace("-", "−")
 
 
 def scatter(points: Sequence[Point], layout: Layout) -> alt.TopLevelMixin:

@@ -10,25 +10,26 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-import typer
 from fake_run import make_leaderboard, make_plan
 from report_world import IMAGE, SCRIPT, conflicts, full_record, kept_prediction, record_of, write_run
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.cli import report as report_command
 from harness.errors import HarnessError, UsageError
 from harness.plan import plan_to_json
 from harness.plan_record import plan_from_json
 from harness.prediction.kept import prediction_to_json
+from harness.probe_record import build_probe_record
+from harness.probe_rows import ProbeRows
 from harness.report.captions import over_seeds
 from harness.report.drawing import draw, inline, printable
 from harness.report.figure import Absent, Figure
 from harness.report.figures.predicted_damage import predicted_damage
 from harness.report.figures.scores_by_step import scores_by_step
-from harness.report.page import FIGURES, make_report, notices
+from harness.report.page import FIGURES, make_report, notices, text_columns
 from harness.report.reading import read_run
 from harness.report.record import RunState
+from harness.tables.layout import TextTable
 
 
 class Page(HTMLParser):
@@ -76,9 +77,7 @@ def page(html):
 
 def invoke(*arguments):
     """Runs the command and returns what it prints; a HarnessError is raised as it is."""
-    app = typer.Typer()
-    report_command.register(app)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(app, ["report", *map(str, arguments)])
     if isinstance(result.exception, HarnessError):
         raise result.exception
     assert result.exit_code == 0, result.output
@@ -263,6 +262,27 @@ def test_a_kept_runs_report_lies_beside_it_and_is_made_again_to_the_same_bytes(t
     with pytest.raises(UsageError, match="cannot be read") as raised:
         invoke(kept)
     assert raised.value.where == str(kept / "steps.json")
+
+
+def test_what_probes_measured_stands_in_tables_as_text(tmp_path):
+    rows = tuple(
+        ProbeRows(probe=SCRIPT, method="a", seed=seed, rows=[{"step": 1, "domain": IMAGE, "tiny": 4e-6 * (seed + 1)}])
+        for seed in (0, 1)
+    )
+    measured = build_probe_record("fake", ["a"], rows, lambda name: None)
+    leaderboard, _ = make_leaderboard(tmp_path)
+    page = Page(make_report(record_of(leaderboard, probes=rows), measured).html)
+    assert len(page.all("script")) == 1 and not page.all("img")
+    assert SCRIPT in page.text and IMAGE in page.text
+    assert "6.00e−06 [" in page.text and "Means over seeds 0, 1" in page.text
+    assert {"href": "#probes"} in page.all("a")
+    without = Page(make_report(record_of(leaderboard)).html)
+    assert {"href": "#probes"} not in without.all("a")
+
+
+def test_a_small_number_with_its_interval_is_a_number():
+    table = TextTable(title="", subtitle="", columns=("a", "b"), rows=(("x", "4.86e−06 [2.20e−06, 9e−06]"), ("y", "–")))
+    assert text_columns(table) == [True, False]
 
 
 def test_figures_are_written_as_files(tmp_path):

@@ -201,6 +201,19 @@ def test_a_click_sorts_by_numbers_and_a_second_one_turns_the_order(show):
     assert turned[-1] == "–"
 
 
+def test_numbers_with_exponents_sort_by_their_size(show):
+    page = show()
+    table = page.find_element(By.CSS_SELECTOR, "[aria-labelledby=leaderboard-table] table")
+    page.execute_script(
+        "const texts = ['4.86e−06 [1e−06, 9e−06]', '0.0000519', '−2.1e−05', '3e−07', '1,000'];"
+        "[...arguments[0].tBodies[0].rows].forEach((row, place) => { row.cells[2].textContent = texts[place]; })",
+        table,
+    )
+    header(page, 2).find_element(By.TAG_NAME, "button").click()
+    shown = [text.split()[0] for text in column(page, 2)]
+    assert shown == ["−2.1e−05", "3e−07", "4.86e−06", "0.0000519", "1,000"]
+
+
 @pytest.mark.parametrize("key", [Keys.ENTER, Keys.SPACE])
 def test_the_keyboard_sorts_too(show, key):
     page = show()

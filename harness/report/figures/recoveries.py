@@ -139,7 +139,7 @@ def _panel(
         yOffset=alt.YOffset("role:N", sort=roles, scale=alt.Scale(domain=roles, paddingInner=0.15)),
     )
     bars = base.mark_bar().encode(
-        x=alt.X("value:Q", title=measure),
+        x=alt.X("value:Q", title=measure, axis=alt.Axis(tickCount=6)),
         color=alt.Color(
             "role:N", title=None, scale=alt.Scale(domain=[RECOVERY, RANDOM_CONTROL], range=[SERIES[0], CONTROL])
         ),
