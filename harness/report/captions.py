@@ -27,6 +27,20 @@ def over_seeds(seeds: Sequence[int], *, sampling: bool = True) -> str:
     return f"{one}: no interval."
 
 
+def over_scored_seeds(leaderboard: Leaderboard) -> str:
+    """Returns `over_seeds` of the seeds that have scores; in a run that is not whole, some may not have them yet."""
+    scored: dict[int, bool] = {}
+    for row in leaderboard.rows:
+        for place, seed in enumerate(row.seeds):
+            there = [score.per_seed[place] is not None for score in row.scores.values() if len(score.per_seed) > place]
+            scored[seed] = scored.get(seed, False) or any(there)
+    seeds = [seed for seed in leaderboard.seeds if scored.get(seed, False)]
+    if len(seeds) == len(leaderboard.seeds) or not seeds:
+        return over_seeds(leaderboard.seeds)
+    missing = listed([str(seed) for seed in leaderboard.seeds if seed not in seeds])
+    return f"{over_seeds(seeds)} Not scored yet: seed{'s' if missing.count(',') else ''} {missing}."
+
+
 def items(leaderboard: Leaderboard) -> str:
     """Returns how many test items are behind a score, `n = 512 test items a domain and seed.`"""
     counts = sorted({score.n for row in leaderboard.rows for score in row.scores.values() if score.n})

@@ -10,12 +10,13 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from fake_run import make_leaderboard, make_plan
+from fake_run import fill, make_leaderboard, make_plan
 from report_world import IMAGE, SCRIPT, conflicts, full_record, kept_prediction, record_of, write_run
 from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import HarnessError, UsageError
+from harness.leaderboard_build import build_leaderboard
 from harness.plan import plan_to_json
 from harness.plan_record import plan_from_json
 from harness.prediction.kept import prediction_to_json
@@ -29,6 +30,8 @@ from harness.report.figures.scores_by_step import scores_by_step
 from harness.report.page import FIGURES, make_report, notices, text_columns
 from harness.report.reading import read_run
 from harness.report.record import RunState
+from harness.scores import collect_scores
+from harness.store import Store
 from harness.tables.layout import TextTable
 
 
@@ -170,6 +173,17 @@ def test_one_seed_says_so():
 
 
 # ------------------------------------------------------------------------------------------------- runs and records
+
+
+def test_seeds_without_scores_yet_are_not_among_those_of_a_mean(tmp_path):
+    plan, store = make_plan(seeds=(0, 1, 2)), Store(tmp_path / "store")
+    fill(store, replace(plan, methods=tuple(method for method in plan.methods if method.seed == 1)))
+    board = build_leaderboard(collect_scores(plan, store), plan, store, {})
+    caption = scores_by_step(record_of(board)).caption
+    assert "One seed (1): the 95 % intervals are the sampling error" in caption
+    assert "Not scored yet: seeds 0, 2." in caption
+    whole, _ = make_leaderboard(tmp_path / "whole", seeds=(0, 1, 2))
+    assert "Mean over 3 seeds (0, 1, 2)" in scores_by_step(record_of(whole)).caption
 
 
 def test_a_plan_is_read_back_as_it_was():

@@ -6,7 +6,7 @@ import altair as alt
 
 from harness import metrics
 from harness.leaderboard import Leaderboard, TrajectoryStep
-from harness.report.captions import items, listed, over_seeds, told, unit
+from harness.report.captions import items, listed, over_scored_seeds, told, unit
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.heat_map import heat_map, symmetric
 from harness.report.record import RunRecord
@@ -135,7 +135,7 @@ def _figure(
     return Figure(
         name=name,
         title=title,
-        caption=f"{text.format(unit=measure)} {over_seeds(leaderboard.seeds)} {items(leaderboard)}",
+        caption=f"{text.format(unit=measure)} {over_scored_seeds(leaderboard)} {items(leaderboard)}",
         description=(
             f"A heat map of {len(lines)} rows by the domains {listed(columns)}. The largest: {largest['tip']}."
         ),

@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 
 from harness.leaderboard import Leaderboard, RecoveryResult
-from harness.report.captions import listed, over_seeds, told
+from harness.report.captions import listed, over_scored_seeds, told
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
@@ -78,7 +78,7 @@ def recoveries(record: RunRecord) -> Figure | Absent:
         caption=(
             "Left, or above: (recovered − damaged) / (peak − damaged), 0 nothing and 1 all of the damage undone. "
             "Right, or below: points that the other domains lost on average, less is better. Grey: the same recovery "
-            f"with its choice drawn at random. {over_seeds(leaderboard.seeds)}"
+            f"with its choice drawn at random. {over_scored_seeds(leaderboard)}"
             + (f" Without a random control: {listed(alone)}." if alone else "")
             + (f" The damage is within noise, so there is no share: {listed(undefined)}." if undefined else "")
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 
 from harness.leaderboard import Leaderboard, TrajectoryStep
-from harness.report.captions import items, listed, over_seeds, told, unit
+from harness.report.captions import items, listed, over_scored_seeds, told, unit
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
@@ -36,7 +36,7 @@ def scores_by_step(record: RunRecord) -> Figure | Absent:
         caption=(
             f"Scores in {scale} after each step, step 0 being the base model; a panel for each {panel} with a "
             f"vertical scale of its own. A triangle marks a step that trains the domain, a diamond one that recovers "
-            f"it. {_SHARED if not by_method else ''}{over_seeds(leaderboard.seeds)} {items(leaderboard)}"
+            f"it. {_SHARED if not by_method else ''}{over_scored_seeds(leaderboard)} {items(leaderboard)}"
         ),
         description=(
             f"Lines of the score by step for the domains {listed(leaderboard.columns)} and the methods "
