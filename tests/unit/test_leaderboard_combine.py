@@ -4,7 +4,7 @@ import pytest
 from fake_run import make_leaderboard
 
 from harness.errors import UsageError
-from harness.leaderboard import inconsistencies
+from harness.leaderboard import MeanCost, inconsistencies
 from harness.leaderboard_combine import combine
 from harness.nodes import EvaluationSettings
 
@@ -29,6 +29,38 @@ def test_runs_of_other_seeds_become_one_row_as_if_run_together(tmp_path):
     assert combined.seeds == (0, 1, 2)
     assert combined.rows == together.rows
     assert inconsistencies(combined) == []
+
+
+def costing(one, seconds):
+    """Returns a board whose rows cost so many seconds a seed."""
+    rows = []
+    for row in one.rows:
+        costs = tuple(
+            cost.model_copy(update={"train_seconds": value})
+            for cost, value in zip(row.seed_costs, seconds, strict=False)
+        )
+        rows.append(row.model_copy(update={"seed_costs": costs, "cost": MeanCost.of(costs) or row.cost}))
+    return one.model_copy(update={"rows": tuple(rows)})
+
+
+def test_costs_of_seeds_are_pooled_and_means_stand_for_seeds_that_are_not_known(tmp_path):
+    first = costing(board(tmp_path, "first", seeds=(0, 1), shift=drift), (10.0, 20.0))
+    second = costing(board(tmp_path, "second", seeds=(1, 2), shift=drift), (20.0, 60.0))
+    row = combine([first, second]).row("sequential")
+    assert [cost.train_seconds for cost in row.seed_costs] == [10.0, 20.0, 60.0]
+    assert row.cost.train_seconds == pytest.approx(30.0)
+    older = [old.model_copy(update={"seed_costs": ()}) for old in second.rows]
+    row = combine([first, second.model_copy(update={"rows": tuple(older)})]).row("sequential")
+    assert row.seed_costs == ()
+    assert row.cost.train_seconds == pytest.approx((2 * 15.0 + 40.0) / 3)
+
+
+def test_a_cost_that_is_not_that_of_its_seeds_is_found(tmp_path):
+    one = costing(board(tmp_path, "one", seeds=(0, 1)), (10.0, 20.0))
+    assert inconsistencies(one) == []
+    wrong = one.rows[0].model_copy(update={"seed_costs": one.rows[1].seed_costs[:1]})
+    found = inconsistencies(one.model_copy(update={"rows": (wrong, *one.rows[1:])}))
+    assert found == [f"{wrong.method}: the cost is not the mean of its seeds' costs"]
 
 
 def test_seeds_in_both_runs_count_once(tmp_path):

@@ -27,7 +27,7 @@ from harness.report.drawing import draw, inline, printable
 from harness.report.figure import Absent, Figure
 from harness.report.figures.predicted_damage import predicted_damage
 from harness.report.figures.scores_by_step import scores_by_step
-from harness.report.page import FIGURES, make_report, notices, text_columns
+from harness.report.page import FIGURES, make_report, notices, text_columns, unbroken_range
 from harness.report.reading import read_run
 from harness.report.record import RunState
 from harness.scores import collect_scores
@@ -297,6 +297,13 @@ def test_what_probes_measured_stands_in_tables_as_text(tmp_path):
 def test_a_small_number_with_its_interval_is_a_number():
     table = TextTable(title="", subtitle="", columns=("a", "b"), rows=(("x", "4.86e−06 [2.20e−06, 9e−06]"), ("y", "–")))
     assert text_columns(table) == [True, False]
+
+
+def test_an_interval_is_held_together_and_what_looks_like_one_stays_text():
+    assert unbroken_range("61.5 [54.1, 68.5]") == '61.5 <span class="range">[54.1, 68.5]</span>'
+    assert unbroken_range("<b> [<i>]") == '&lt;b&gt; <span class="range">[&lt;i&gt;]</span>'
+    assert unbroken_range("[a] {0}") == "[a] {0}"
+    assert unbroken_range("\x00") == "\N{REPLACEMENT CHARACTER}"
 
 
 def test_figures_are_written_as_files(tmp_path):
