@@ -105,7 +105,7 @@ def measured(parent: Path, child: Path) -> dict[str, Any]:
 
 
 def changed(parent: Path, child: Path) -> float:
-    """Returns the share of the child's values whose bits differ from the parent's."""
+    """Returns the share of the child's values whose bits differ from the parent's, taken in the child's dtype."""
     from harness.weights import WeightFolder
 
     before, after = WeightFolder(parent), WeightFolder(child)
@@ -113,7 +113,7 @@ def changed(parent: Path, child: Path) -> float:
     for name, new in after:
         count += new.numel()
         kind = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.uint8}[new.element_size()]
-        differing += int((before.read(name).view(kind) != new.view(kind)).sum())
+        differing += int((before.read(name).to(new.dtype).view(kind) != new.view(kind)).sum())
     return differing / count
 
 
