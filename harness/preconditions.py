@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.disk_need import DiskNeed
-from harness.disk_space import comes_of_full
+from harness.disk_space import comes_of_full, told_size
 from harness.errors import UsageError
 from harness.nodes import BaseNode, EvaluateNode, MergeNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
 
@@ -97,8 +97,8 @@ def check_space(folder: Path, need: DiskNeed) -> None:
     if free < need.total_bytes:
         enough = need.restored_bytes and free >= need.total_bytes - need.restored_bytes
         raise UsageError(
-            f"has {free / 2**20:,.0f} MiB free; {need.checkpoints} checkpoints need about"
-            f" {need.total_bytes / 2**20:,.0f} MiB, with the states that a training resumes from"
+            f"has {told_size(free)} free; {need.checkpoints} checkpoints need about"
+            f" {told_size(need.total_bytes)}, with the states that a training resumes from"
             + (" and the models restored from deltas" if need.restored_bytes else ""),
             where=str(folder),
             hint="it is enough with --delta-checkpoints never"

@@ -236,7 +236,7 @@ class Runner:
         parameters, dtype = size_of(self._executor.parts.base_folder(base))
         done = [key for key in self._plan.nodes if self._store.has(key)]
         workloads = workloads_of(self._plan, self._registry)
-        need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done)
+        need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
         left = f"the checkpoints that are left to make take about {told_size(need.total_bytes)}"
         return StoreFull(
             f"{full.message}: {node.label} was not finished",

@@ -52,7 +52,7 @@ def write_delta(parent: Path, child: Path, output: Path, *, below: float | None 
     returned. Memory: a few chunks a thread. Raises CheckpointError where one of the folders holds no whole model, or
     the child a link.
     """
-    before, after = WeightFolder(parent), WeightFolder(child)
+    before, after = WeightFolder(parent, copies=True), WeightFolder(child, copies=True)
     _refuse_links(child)
     full = sum(path.stat().st_size for path in after.files)
     limit = None if below is None else int(below * full)
@@ -171,7 +171,7 @@ def _unpack(parent: Path, folder: Path, opened: Callable[[str], IO[bytes]]) -> N
     """Writes each weight file to what `opened` returns for its name."""
     check(folder)
     about = _about(folder)
-    before = WeightFolder(parent)
+    before = WeightFolder(parent, copies=True)
     with (folder / _CHANGES).open("rb") as changes:
         for name, entry in about["files"].items():
             with opened(name) as file:

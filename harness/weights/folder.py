@@ -12,8 +12,12 @@ from typing import Any
 
 import torch
 
-from harness.checkpoint import INDEX, check_checkpoint, weight_files
+from harness.checkpoint import CONFIG, INDEX, check_checkpoint, weight_files
 from harness.errors import CheckpointError
+
+HEAD = "lm_head.weight"
+EMBEDDINGS = "embed_tokens.weight"
+_COMPARED_AT_ONCE = 1 << 20
 
 DTYPES: dict[str, torch.dtype] = {
     "F64": torch.float64,
@@ -52,9 +56,11 @@ class WeightFolder:
 
     Raises CheckpointError on opening where the weights are not whole, where the index names tensors that no file has,
     or for a dtype that is not in DTYPES. model: False for a folder of tensors that is no model and has no config.json.
+    copies: True to count a head too that is stored, byte for byte, beside the embeddings that the config ties it to;
+    otherwise it is no tensor of its own, and `tied_copy` is its name.
     """
 
-    def __init__(self, folder: Path, *, model: bool = True) -> None:
+    def __init__(self, folder: Path, *, model: bool = True, copies: bool = False) -> None:
         if model:
             check_checkpoint(folder)
         self.folder = folder
@@ -73,6 +79,18 @@ class WeightFolder:
                 )
         if model:
             self._check_index()
+        self.tied_copy = HEAD if model and not copies and self._head_is_copied() else None
+        if self.tied_copy is not None:
+            del self._places[self.tied_copy]
+
+    def _head_is_copied(self) -> bool:
+        """Returns whether the head is stored, with the same bytes, beside embeddings that it is tied to."""
+        head = self._places.get(HEAD)
+        embeddings = [place for name, place in self._places.items() if name.endswith(EMBEDDINGS)]
+        if head is None or len(embeddings) != 1 or not is_tied(self.folder):
+            return False
+        [other] = embeddings
+        return (head.shape, head.dtype) == (other.shape, other.dtype) and _same_bytes(head, other)
 
     def _check_index(self) -> None:
         if not (self.folder / INDEX).is_file():
@@ -122,6 +140,27 @@ class WeightFolder:
     def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
         for name in self.names():
             yield name, self.read(name)
+
+
+def is_tied(folder: Path) -> bool:
+    """Returns whether the config of a model folder ties the head to the embeddings."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and config.get("tie_word_embeddings") is True
+
+
+def _same_bytes(first: TensorPlace, second: TensorPlace) -> bool:
+    size = first.count * first.dtype.itemsize
+    with first.file.open("rb", buffering=0) as one, second.file.open("rb", buffering=0) as other:
+        for start in range(0, size, _COMPARED_AT_ONCE):
+            length = min(_COMPARED_AT_ONCE, size - start)
+            if os.pread(one.fileno(), length, first.offset + start) != os.pread(
+                other.fileno(), length, second.offset + start
+            ):
+                return False
+    return True
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:

@@ -132,4 +132,4 @@ def _config(folder: Path) -> Mapping[str, Any]:
 
 def _last_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[-1].strip()}" if lines else type(error).__name__

@@ -136,12 +136,13 @@ def check_mergeable(experts: Sequence[WeightFolder], base: WeightFolder | None =
     """Raises CheckpointError where models cannot be merged: tensors, shapes, dtypes or tokenizers differ, or weights
     are stored twice. The base's dtypes may be others."""
     first, *others = experts
-    for model in experts if base is None else (*experts, base):
+    for model in experts:
         check_stored_once(model)
     for other in others:
         check_same_tensors(first, other, dtypes=True)
         check_same_tokenizer(first, other)
     if base is not None:
+        check_stored_once(base, read_only=True)
         check_same_tensors(base, first)
         check_same_tokenizer(base, first)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.checkpoint import CONFIG
 from harness.errors import CheckpointError
-from harness.weights.folder import WeightFolder
+from harness.weights.folder import EMBEDDINGS, HEAD, WeightFolder, is_tied
 
 _SAME_BASE = "both must come from the same base model"
 
@@ -62,16 +62,19 @@ def check_same_tokenizer(first: WeightFolder, second: WeightFolder) -> None:
         )
 
 
-def check_stored_once(model: WeightFolder) -> None:
-    """Raises CheckpointError where the head is stored although the config ties it to the embeddings.
+def check_stored_once(model: WeightFolder, *, read_only: bool = False) -> None:
+    """Raises CheckpointError where the head is stored although the config ties it to the embeddings, and where the
+    config is no JSON.
 
-    Loading takes one of the two for both, so what is done to the other is lost.
+    Loading takes one of the two for both, so what is done to the other is lost. read_only: a copy that is the same byte
+    for byte is let pass, since nothing is done to either.
     """
-    config = _json(model.folder / CONFIG)
-    embeddings = [name for name in model.names() if name.endswith("embed_tokens.weight")]
-    if config.get("tie_word_embeddings") is True and embeddings and "lm_head.weight" in model.names():
+    _json(model.folder / CONFIG)
+    embeddings = [name for name in model.names() if name.endswith(EMBEDDINGS)]
+    copied = model.tied_copy is not None and not read_only
+    if copied or (HEAD in model.names() and embeddings and is_tied(model.folder)):
         raise CheckpointError(
-            f"the weights hold lm_head.weight beside {embeddings[0]}, to which the config ties it",
+            f"the weights hold {HEAD} beside {embeddings[0]}, to which the config ties it",
             where=str(model.folder),
             hint="load the model and save it again with save_pretrained, which stores tied weights once",
         )

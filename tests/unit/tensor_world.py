@@ -198,7 +198,9 @@ class TensorBench:
         self.world = World()
         self.registry = registry_of(self.world)
         self.path = folder / "edits.yaml"
-        self.path.write_text(text.replace("FOLDER", str(folder / "base")))
+        protocol = text.replace("FOLDER", str(folder / "base"))
+        if not self.path.is_file() or self.path.read_text() != protocol:  # other processes of a test may be reading it
+            self.path.write_text(protocol)
         self.protocol = load_protocol(self.path, self.registry)
         self.plan = make_plan(self.protocol, self.registry)
         self.runs = folder / runs

@@ -10,11 +10,14 @@ from safetensors.torch import load_file, save_file
 
 from harness import CheckpointError, LineageEntry, RecoveryContext
 from harness.weights import (
+    EditMerge,
     WeightFolder,
     check_same_tensors,
     check_same_tokenizer,
     check_stored_once,
+    edit_summary,
     linear_combination,
+    merge_edits,
     patched_copy,
     write_patched,
 )
@@ -94,6 +97,30 @@ def test_a_tied_head_that_is_stored_as_well(tmp_path):
     check_stored_once(WeightFolder(model(tmp_path / "b", both)))
     with pytest.raises(CheckpointError, match="a head that is tied"):
         check_same_tensors(WeightFolder(tmp_path / "b"), WeightFolder(model(tmp_path / "c", tied)))
+
+
+def test_a_base_model_that_stores_its_tied_head_too_is_compared_with_what_was_trained_of_it(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    tied = {"model.embed_tokens.weight": torch.randn(600, 700, generator=generator), "b.weight": torch.ones(4)}
+    config = '{"tie_word_embeddings": true}'
+    twice = model(tmp_path / "base", tied | {"lm_head.weight": tied["model.embed_tokens.weight"].clone()}, config)
+    base, once = WeightFolder(twice), {name: tensor + 1 for name, tensor in tied.items()}
+    expert = WeightFolder(model(tmp_path / "expert", once, config))
+    assert base.tied_copy == "lm_head.weight"
+    assert base.names() == expert.names()
+    edit = edit_summary(base, expert)
+    assert edit.coordinates == edit.edited == 420_004
+    (tmp_path / "out").mkdir()
+    merge_edits(base, [(0.5, expert)], EditMerge(), tmp_path / "out")
+    merged = load_file(tmp_path / "out" / "model.safetensors")
+    assert torch.allclose(merged["b.weight"], torch.full((4,), 1.5))
+    assert WeightFolder(twice, copies=True).names() == sorted([*tied, "lm_head.weight"])
+
+    other = {"lm_head.weight": tied["model.embed_tokens.weight"].clone()}
+    other["lm_head.weight"][599, 699] += 1  # the last byte's neighbour: all of it is compared
+    differing = WeightFolder(model(tmp_path / "differing", tied | other, config))
+    with pytest.raises(CheckpointError, match="to which the config ties it"):
+        merge_edits(differing, [(0.5, expert)], EditMerge(), tmp_path / "none")
 
 
 def test_a_shard_that_is_missing_or_another_models(tmp_path):
