@@ -59,7 +59,7 @@ def results(folder: Path) -> dict[str, dict[str, str]]:
         assert store.verify(key) == []
         files = json.loads((store.path(key) / MARKER).read_text())["files"]
         found[key] = {
-            name: entry["sha256"] for name, entry in files.items() if name == "rows.json" or name == "model/delta.bin"
+            name: entry["sha256"] for name, entry in files.items() if name in {"rows.json", "model/delta.bin"}
         }
         assert found[key]
     return found
