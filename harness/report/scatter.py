@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import altair as alt
 
 from harness.prediction.agreement import agreements
+from harness.report.captions import listed
 from harness.report.drawing import data
-from harness.report.figure import Layout, Row
+from harness.report.figure import Figure, Layout, Row
 from harness.report.theme import SERIES, colours
-from harness.tables.layout import number
+from harness.tables.layout import TextTable, number
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left")
 INTERVALS = "In brackets: 95 % intervals over draws of seeds and of pairs of step and domain."
@@ -58,6 +59,31 @@ def correlations(points: Sequence[Point]) -> list[str]:
 def short(value: float) -> str:
     """Returns a prediction as text, four digits of it."""
     return f"{value:.4g}".replace("-", "−")
+
+
+def scatter_figure(points: Sequence[Point], *, name: str, title: str, about: str, columns: tuple[str, ...]) -> Figure:
+    """Returns the figure of at least one point. about: the caption's first sentence. columns: what the table calls the
+    kind, the place, the seed, the domain, what was predicted and what was measured."""
+    ranks = "; ".join(correlations(points))
+    seeds = sorted({point.seed for point in points})
+    return Figure(
+        name=name,
+        title=title,
+        caption=(
+            f"{about} {'Seeds' if len(seeds) > 1 else 'Seed'} {listed(list(map(str, seeds)))}, "
+            f"each a point of its own; sampling errors are not drawn. Spearman's rank correlation: {ranks}. {INTERVALS}"
+        ),
+        description=f"Scatter of the damage against its prediction. Rank correlation of {ranks}.",
+        chart=lambda layout: scatter(points, layout),
+        numbers=TextTable(
+            title=title, subtitle="Measured: points lost by the step", columns=columns, rows=tuple(map(_cells, points))
+        ),
+    )
+
+
+def _cells(point: Point) -> tuple[str, ...]:
+    seed, measured = str(point.seed), number(point.measured, 2)
+    return point.kind, point.place, seed, point.domain, short(point.predicted), measured
 
 
 def scatter(points: Sequence[Point], layout: Layout) -> alt.TopLevelMixin:

@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.report.captions import listed
 from harness.report.figure import Absent, Figure
 from harness.report.measured_damage import measured_damages
 from harness.report.record import RunRecord
-from harness.report.scatter import INTERVALS, Point, correlations, scatter, short
-from harness.tables.layout import TextTable, number
+from harness.report.scatter import Point, scatter_figure
 
 PREFIX, SUFFIX = "predicted_", "_damage"
 """Columns of a probe's rows that begin with the one or end with the other hold predictions of what a step costs."""
@@ -70,33 +68,13 @@ def predicted_damage(record: RunRecord) -> Figure | Absent:
             f"that begins with `{PREFIX}` or ends with `{SUFFIX}`. A probe of predicted damage under `probes` does."
         )
         return Absent(name=name, title=title, reason=reason)
-    ranks = "; ".join(correlations(points))
-    seeds = sorted({point.seed for point in points})
-    return Figure(
+    return scatter_figure(
+        points,
         name=name,
         title=title,
-        caption=(
+        about=(
             "A point a step and domain: across, what the probe predicted, in its own unit; up, the points that the "
-            f"domain lost by the step, negative where it gained. {'Seeds' if len(seeds) > 1 else 'Seed'} "
-            f"{listed(list(map(str, seeds)))}, each a point of its own; sampling errors are not drawn. "
-            f"Spearman's rank correlation: {ranks}. {INTERVALS}"
+            "domain lost by the step, negative where it gained."
         ),
-        description=f"Scatter of the damage against its prediction. Rank correlation of {ranks}.",
-        chart=lambda layout: scatter(points, layout),
-        numbers=TextTable(
-            title=title,
-            subtitle="Measured: points lost by the step",
-            columns=("Prediction", "Method and step", "Seed", "Domain", "Predicted", "Measured"),
-            rows=tuple(
-                (
-                    point.kind,
-                    point.place,
-                    str(point.seed),
-                    point.domain,
-                    short(point.predicted),
-                    number(point.measured, 2),
-                )
-                for point in points
-            ),
-        ),
+        columns=("Prediction", "Method and step", "Seed", "Domain", "Predicted", "Measured"),
     )

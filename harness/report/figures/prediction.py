@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from harness.prediction.check import AFTERWARDS, before_training
 from harness.prediction.starts import BASE
-from harness.report.captions import listed
 from harness.report.figure import Absent, Figure
 from harness.report.measured_damage import MeasuredDamage, measured_damages
 from harness.report.record import RunRecord
-from harness.report.scatter import INTERVALS, Point, correlations, scatter, short
-from harness.tables.layout import TextTable, number
+from harness.report.scatter import Point, scatter_figure
 
 
 def points_of(record: RunRecord) -> Iterator[Point]:
@@ -48,7 +46,7 @@ def _points(happened: MeasuredDamage, predicted: Mapping[str, float]) -> Iterato
             kind=f"{name} (known afterwards)" if name in AFTERWARDS else name,
             seed=happened.seed,
             step=trained,
-            place=f"training {trained} ({happened.method}, step {happened.step})",
+            place=f"{trained} ({happened.method}, step {happened.step})",
             domain=happened.domain,
             predicted=value,
             measured=happened.lost,
@@ -67,34 +65,14 @@ def prediction(record: RunRecord) -> Figure | Absent:
             else "The prediction that was given is of none of this run's trainings of one domain."
         )
         return Absent(name=name, title=title, reason=reason)
-    ranks = "; ".join(correlations(points))
-    seeds = sorted({point.seed for point in points})
-    return Figure(
+    return scatter_figure(
+        points,
         name=name,
         title=title,
-        caption=(
+        about=(
             "A point a training of one domain and another domain that it was not on: across, what harness predict "
             "said before the training, damage in percent of a standard deviation of the harmed domain's reward; up, "
-            f"the points that this domain lost, negative where it gained. {'Seeds' if len(seeds) > 1 else 'Seed'} "
-            f"{listed(list(map(str, seeds)))}, each a point of its own; sampling errors are not drawn. "
-            f"Spearman's rank correlation: {ranks}. {INTERVALS}"
+            "the points that this domain lost, negative where it gained."
         ),
-        description=f"Scatter of the damage against its prediction. Rank correlation of {ranks}.",
-        chart=lambda layout: scatter(points, layout),
-        numbers=TextTable(
-            title=title,
-            subtitle="Measured: points lost by the training",
-            columns=("Predictor", "Training", "Seed", "Harmed", "Predicted", "Measured"),
-            rows=tuple(
-                (
-                    point.kind,
-                    point.place.removeprefix("training "),
-                    str(point.seed),
-                    point.domain,
-                    short(point.predicted),
-                    number(point.measured, 2),
-                )
-                for point in points
-            ),
-        ),
+        columns=("Predictor", "Training", "Seed", "Harmed", "Predicted", "Measured"),
     )
