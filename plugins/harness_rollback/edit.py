@@ -82,8 +82,8 @@ def edit_of(lineage: Sequence[LineageEntry], against: int | str, peak: int, excl
 
 
 def _check(now: WeightFolder, other: WeightFolder) -> None:
-    for folder in (now, other):
-        check_stored_once(folder)
+    check_stored_once(now)
+    check_stored_once(other, read_only=True)
     check_same_tensors(now, other)
     check_same_tokenizer(now, other)
 

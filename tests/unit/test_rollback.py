@@ -105,3 +105,18 @@ def test_sign_conflict_needs_a_checkpoint_before_the_peak(recover):
 def test_settings_that_make_no_sense_are_refused(bad):
     with pytest.raises(ValidationError):
         RollbackConfig(**bad)
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_a_peak_that_stores_its_tied_head_too(recover, equal):
+    tied = {"model.embed_tokens.weight": torch.arange(6.0).view(2, 3)}
+    moved = {name: tensor + 1 for name, tensor in tied.items()}
+    head = {"lm_head.weight": tied["model.embed_tokens.weight"] + (0 if equal else 1)}
+    for entry, tensors in zip(recover.lineage[1:], ({**tied, **head}, moved), strict=True):
+        (entry.folder / "config.json").write_text('{"tie_word_embeddings": true}')
+        save_file(tensors, entry.folder / "model.safetensors")
+    if equal:
+        assert torch.equal(recover(score="magnitude", fraction=1.0)[0]["model.embed_tokens.weight"], *tied.values())
+    else:
+        with pytest.raises(CheckpointError, match="to which the config ties it"):
+            recover(score="magnitude", fraction=1.0)
