@@ -69,7 +69,7 @@ class ProbeRecord(Record):
     tables: tuple[ProbeTable, ...]
 
     def to_json(self) -> str:
-        """Returns the record as JSON with a final newline, a line each measured and each mean row."""
+        """Returns the record as JSON with a final newline, a line each measured row and each mean."""
         data = self.model_dump(mode="json", by_alias=True)
         return _lines(data, 0) + "\n"
 
@@ -239,7 +239,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _lines(value: Any, depth: int) -> str:
-    """Returns JSON with what lies deeper than four levels on one line."""
+    """Returns JSON with what lies deeper than `_DEEPEST` on one line."""
     if depth > _DEEPEST or not isinstance(value, dict | list) or not value:
         return json.dumps(value, ensure_ascii=False)
     inside, outside = "\n" + " " * (depth + 1), "\n" + " " * depth
@@ -249,5 +249,5 @@ def _lines(value: Any, depth: int) -> str:
     return "[" + inside + f",{inside}".join(_lines(item, depth + 1) for item in value) + outside + "]"
 
 
-_DEEPEST = 6
+_DEEPEST = 5
 """tables, a table, its measured rows of a seed, those rows: each row has a line of its own."""

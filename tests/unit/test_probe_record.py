@@ -158,6 +158,12 @@ def test_a_record_is_read_back_as_it_was_and_loses_no_row(tmp_path_factory, by_s
     assert all(len(table.columns) == len(row) for table in probe_tables(record) for row in table.rows)
 
 
+def test_a_row_has_a_line_of_its_own_in_the_file():
+    record = record_of(rows_of(point(1.25, name="here"), point(2.5, fraction=0.2, name="here")), spec=KEYED)
+    lines = [line.strip().rstrip(",") for line in record.to_json().splitlines()]
+    assert [json.loads(line)["value"] for line in lines if '"name"' in line and '"value"' in line] == [1.25, 2.5]
+
+
 def test_means_that_are_not_those_of_the_rows_are_told():
     record = record_of(rows_of(point(1.0), seed=0), rows_of(point(3.0), seed=1), spec=KEYED)
     data = json.loads(record.to_json())
