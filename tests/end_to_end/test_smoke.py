@@ -71,6 +71,11 @@ def test_training_metrics_and_probe_rows_are_in_the_store(runs):
 
 def test_it_can_be_looked_at_and_taken_away(runs, tmp_path):
     assert "re-math" in harness("show", "smoke", "-o", runs).stdout
+    probes = json.loads(harness("show", "smoke", "-o", runs, "--probe", "edit-sparsity", "--json").stdout)
+    (table,) = probes["tables"]
+    # A step that methods share stands there once.
+    assert [row["of"]["label"] for row in table["means"]].count("math") == 1
+    assert {"sequential", "rollback"} <= set(table["means"][0]["methods"])
     for form, mark in (("md", "| "), ("csv", "method"), ("latex", "tabular"), ("html", "<table"), ("json", "schema")):
         assert mark in harness("leaderboard", "export", next(runs.glob("smoke-*")), "-f", form).stdout
     model = tmp_path / "model"
