@@ -249,4 +249,4 @@ def test_a_run_names_the_plugin_and_keeps_what_was_made_before(model, tmp_path, 
     assert "algorithm" not in str(error)
     assert "Traceback" not in result.output + str(error)
     store = Store(tmp_path / "runs" / "store")
-    assert len(list(store.root.glob("*/model/model.safetensors"))) == 1
+    assert len(list(store.root.glob("*/model"))) == 1

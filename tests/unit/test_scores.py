@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from fake_run import BASE, DOMAINS, fill, make_plan, measurement, put, put_scores
 
-from harness.errors import UsageError
+from harness.errors import DiskFull, UsageError
 from harness.scores import SCHEMA, collect_scores, domain_scores, read_scores, run_name, write_scores
 from harness.store import Store
 
@@ -81,7 +81,7 @@ def test_a_failed_write_leaves_the_old_table(store, tmp_path):
             file.write_bytes(b"half")
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(UsageError, match="No space left"):
+    with pytest.raises(DiskFull, match="no space is left"):
         write_scores(Broken(schema=SCHEMA), tmp_path / "scores.parquet")
     assert (tmp_path / "scores.parquet").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["scores.parquet"]
