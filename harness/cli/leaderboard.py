@@ -89,13 +89,14 @@ def compare(
 
 @commands.command("validate")
 def validate(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A leaderboard.json.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A leaderboard.json, or the folder with it.")],
 ) -> None:
     """Check a record's schema and that its means, averages, ranks and footnotes agree; so of the means of the
     probes.json beside it. Measures nothing again."""
     from harness import probe_record
     from harness.leaderboard import Leaderboard, inconsistencies
 
+    file = file / "leaderboard.json" if file.is_dir() else file
     leaderboard = Leaderboard.read(file)
     _check(file, inconsistencies(leaderboard))
     typer.echo(f"{file}: {len(leaderboard.rows)} rows, {len(leaderboard.columns)} columns, consistent")

@@ -205,6 +205,7 @@ def test_validate_accepts_a_record_and_names_contradictions(runs, invoke):
     _, folder = make_leaderboard(runs)
     path = folder / "leaderboard.json"
     assert "3 rows, 3 columns, consistent" in invoke("leaderboard", "validate", path)
+    assert invoke("leaderboard", "validate", folder) == invoke("leaderboard", "validate", path)
     data = json.loads(path.read_text())
     data["rows"][0]["rank"] = 7
     path.write_text(json.dumps(data))
