@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,11 +48,13 @@ class Stream:
         self._raw = [torch.empty(longest * size, dtype=torch.uint8) for size in width]
         self._values = [torch.empty(longest, dtype=torch.float32) for _ in self.folders]
         self._files: dict[Path, IO[bytes]] = {}
+        self._opening = threading.Lock()
 
     def again(self) -> Stream:
         """Returns the same stream with buffers of its own, for another thread."""
         other = Stream(self.folders, self.names, chunk=self._chunk)
-        other._files = self._files  # reads give their own place, so an open file serves all threads
+        # Reads give their own place, so an open file serves all threads.
+        other._files, other._opening = self._files, self._opening
         return other
 
     def __iter__(self) -> Iterator[tuple[Chunk, list[torch.Tensor]]]:
@@ -89,9 +92,10 @@ class Stream:
         return self._raw[index][: chunk.count * size].numpy().view(f"u{size}")
 
     def _descriptor(self, path: Path) -> int:
-        if path not in self._files:
-            self._files[path] = path.open("rb", buffering=0)  # closed with the stream, when nobody holds it any more
-        return self._files[path].fileno()
+        with self._opening:  # a file opened twice would be closed under the thread whose entry is replaced
+            if path not in self._files:
+                self._files[path] = path.open("rb", buffering=0)  # closed with the last stream that shares them
+            return self._files[path].fileno()
 
 
 def _chunks(folder: WeightFolder, names: Collection[str], longest: int) -> Iterator[Chunk]:

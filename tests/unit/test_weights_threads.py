@@ -1,6 +1,9 @@
 """Chunks worked on by several threads: the same result whatever their number, and the first fault ends all of them."""
 
 import json
+import threading
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -43,6 +46,24 @@ def test_results_come_in_the_order_of_the_chunks(folder, number):
     got = over_chunks(stream, lambda own: lambda chunk: (chunk, own.values(0, chunk).tolist()))
     assert got == expected
     assert torch.get_num_threads() == number
+
+
+def test_a_file_is_opened_once_for_all_threads(folder, monkeypatch):
+    together, opened, original = threading.Barrier(2), [], Path.open
+
+    def counted(self, *args, **kwargs):
+        opened.append(self)
+        with suppress(threading.BrokenBarrierError):
+            together.wait(timeout=0.5)  # passes at once where two threads are here, which they must not be
+        return original(self, *args, **kwargs)
+
+    torch.set_num_threads(4)
+    stream = Stream([folder], folder.names(), chunk=16)
+    expected = [values.tolist() for _, (values,) in stream.again()]
+    stream = Stream([folder], folder.names(), chunk=16)
+    monkeypatch.setattr(Path, "open", counted)
+    assert over_chunks(stream, lambda own: lambda chunk: own.values(0, chunk).tolist()) == expected
+    assert sorted(opened) == folder.files
 
 
 @pytest.mark.parametrize("number", [1, 3])
