@@ -7,7 +7,7 @@ from harness.weights.merging import EditMerge, merge_edits, merge_linear
 from harness.weights.patch import CheckpointCopy, patched_copy, write_patched
 from harness.weights.same_model import check_same_tensors, check_same_tokenizer, check_stored_once
 from harness.weights.scores import Formula, Scores
-from harness.weights.selection import Places, Selection, Taken, select_highest, select_share
+from harness.weights.selection import Selection, Taken, select_highest, select_share
 from harness.weights.sparsity import LargestMagnitudes, RandomDrop, Sparsity
 from harness.weights.stream import Chunk, Stream
 from harness.weights.threads import over_chunks
@@ -19,7 +19,6 @@ __all__ = [
     "EditSummary",
     "Formula",
     "LargestMagnitudes",
-    "Places",
     "RandomDrop",
     "Scores",
     "Selection",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from harness.weights.folder import write_from
+from harness.weights.folder import read_into, write_from
 from harness.weights.stream import Chunk
 
 _STRIDE = 8
@@ -39,10 +39,8 @@ class ChunkFile:
         """Returns the array of a chunk. Raises KeyError where none was written."""
         place, dtype, length = self._held[chunk.name, chunk.start]
         array = np.empty(length, dtype=dtype)
-        view = array.data.cast("B") if length else memoryview(b"")
-        done = 0
-        while done < len(view):
-            done += os.preadv(self._file.fileno(), [view[done:]], place + done)
+        if length:
+            read_into(self._file.fileno(), torch.from_numpy(array.view(np.uint8)), place)
         return array
 
     def has(self, chunk: Chunk) -> bool:

@@ -16,7 +16,7 @@ import torch
 from harness.checkpoint import CONFIG
 from harness.errors import CheckpointError
 from harness.weights.folder import WeightFolder
-from harness.weights.scores import refuse_not_finite
+from harness.weights.scores import all_finite, refuse_not_finite
 from harness.weights.stream import Stream
 
 _SAVE_AGAIN = "save the model again with save_pretrained, or fetch it again"
@@ -30,7 +30,7 @@ def loaded_model(folder: Path, *, dtype: torch.dtype | str) -> Any:
     """
     model = _from_folder(folder, dtype=dtype).eval()
     for name, values in model.named_parameters():
-        if values.is_floating_point() and not torch.isfinite(values.sum()) and not torch.isfinite(values).all():
+        if values.is_floating_point() and not all_finite(values):
             raise CheckpointError(
                 f"{name} holds values that are not finite",
                 where=str(folder),

@@ -66,7 +66,7 @@ class Scores:
             values = stream.read(chunk)
             scores = buffer[: chunk.count]
             formula(chunk, values, scores)
-            if not torch.isfinite(scores.sum()) and not torch.isfinite(scores).all():
+            if not all_finite(scores):
                 self._refuse(chunk, values, scores)
             return scores
 
@@ -83,9 +83,15 @@ class Scores:
         )
 
 
+def all_finite(values: torch.Tensor) -> bool:
+    """Returns whether no value is NaN or infinite. Looks at each only where their sum, which is quicker, is not finite:
+    it may be too large while they are not."""
+    return bool(torch.isfinite(values.sum()) or torch.isfinite(values).all())
+
+
 def refuse_not_finite(values: torch.Tensor, folder: object, chunk: Chunk) -> None:
     """Raises CheckpointError where a value is NaN or infinite, naming the first."""
-    if torch.isfinite(values.sum()) or torch.isfinite(values).all():
+    if all_finite(values):
         return
     place = int((~torch.isfinite(values)).nonzero()[0])
     raise CheckpointError(
