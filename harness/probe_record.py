@@ -21,7 +21,7 @@ from harness.errors import UsageError
 from harness.keys import canonical_json
 from harness.leaderboard import Record
 from harness.metrics import Score
-from harness.probe_rows import ProbeRows
+from harness.probe_rows import ProbeRows, is_finite_number
 from harness.specs import ProbeSpec
 from harness.statistics import Estimate, estimate
 
@@ -207,13 +207,13 @@ def _key_columns(keys: Sequence[str], repeat: str | None, rows: Sequence[Mapping
     found = dict.fromkeys(keys)
     for column in dict.fromkeys(column for row in rows for column in row):
         values = [row.get(column) for row in rows]
-        if column != repeat and not all(value is None or _number(value) for value in values):
+        if column != repeat and not all(value is None or is_finite_number(value) for value in values):
             found[column] = None
     return list(found)
 
 
 def _of_seed(rows: Sequence[Mapping[str, Any]], column: str) -> Score | None:
-    values = [float(row[column]) for row in rows if _number(row.get(column))]
+    values = [float(row[column]) for row in rows if is_finite_number(row.get(column))]
     if not values:
         return None
     mean = math.fsum(values) / len(values)
@@ -223,17 +223,13 @@ def _of_seed(rows: Sequence[Mapping[str, Any]], column: str) -> Score | None:
     return Score(mean, math.sqrt(variance / len(values)), len(values))
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _same(one: Any, other: Any) -> bool:
     """Returns whether two JSON values are equal, numbers to 9 digits: a mean may be summed in another order."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
-    if _number(one) and _number(other):
+    if is_finite_number(one) and is_finite_number(other):
         return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
     return bool(one == other)
 

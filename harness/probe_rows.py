@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from harness.nodes import Plan, ProbeNode
 from harness.store import Store
@@ -21,6 +22,11 @@ class ProbeRows:
     seed: int
     rows: Sequence[Mapping[str, Any]]
     config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def is_finite_number(value: object) -> TypeGuard[float]:
+    """Returns whether a row's value is a number that can be averaged and drawn: no boolean, NaN or infinity."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def stored_probe_rows(plan: Plan, store: Store) -> tuple[tuple[ProbeRows, ...], list[str]]:

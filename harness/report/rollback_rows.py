@@ -8,11 +8,10 @@ what a curve is compared with: `peak` and `damaged`.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeGuard
 
+from harness.probe_rows import is_finite_number
 from harness.report.record import RunRecord
 
 REFERENCES = ("peak", "damaged")
@@ -38,9 +37,9 @@ def curve_points(record: RunRecord) -> Iterator[CurvePoint]:
     for probe in record.probes:
         for row in probe.rows:
             fraction, score = row.get("fraction"), row.get("target_score")
-            if not _finite(score) or not isinstance(row.get("score"), str):
+            if not is_finite_number(score) or not isinstance(row.get("score"), str):
                 continue
-            if not _finite(fraction) and not ("fraction" in row and row["score"] in REFERENCES):
+            if not is_finite_number(fraction) and not ("fraction" in row and row["score"] in REFERENCES):
                 continue
             if (same := (probe.seed, json.dumps(row, sort_keys=True))) in seen:
                 continue
@@ -51,11 +50,7 @@ def curve_points(record: RunRecord) -> Iterator[CurvePoint]:
                 seed=probe.seed,
                 target=str(row.get("target", "target")),
                 kind=row["score"],
-                fraction=float(fraction) if _finite(fraction) else None,
+                fraction=float(fraction) if is_finite_number(fraction) else None,
                 target_score=float(score),
-                average=float(average) if _finite(average) else None,
+                average=float(average) if is_finite_number(average) else None,
             )
-
-
-def _finite(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.probe_rows import is_finite_number
 from harness.report.figure import Absent, Figure
 from harness.report.measured_damage import measured_damages
 from harness.report.record import RunRecord
@@ -31,7 +31,7 @@ def predictions(record: RunRecord) -> Iterator[Point]:
                 continue
             labels = tuple(sorted(_labels(row)))
             for name, value in row.items():
-                if (not name.startswith(PREFIX) and not name.endswith(SUFFIX)) or not _finite(value):
+                if (not name.startswith(PREFIX) and not name.endswith(SUFFIX)) or not is_finite_number(value):
                     continue
                 kind = f"{probe.probe}: {name.removeprefix(PREFIX).replace('_', ' ')}"
                 here = (kind, domain, happened.checkpoint, labels)
@@ -52,10 +52,6 @@ def predictions(record: RunRecord) -> Iterator[Point]:
 
 def _labels(row: Mapping[str, Any]) -> Iterator[str]:
     return (f"{key}={value}" for key, value in row.items() if isinstance(value, str) and key != "label")
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def predicted_damage(record: RunRecord) -> Figure | Absent:
