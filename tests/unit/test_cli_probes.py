@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import typer
+from cli_output import cli_output
 from fake_run import fill, key_of, make_plan, put, use
 from report_world import curve
 from rich.console import Console
-from typer.testing import CliRunner
 
 import harness.tables
 import harness_rollback
@@ -17,7 +17,7 @@ from harness.cli import leaderboard as leaderboard_command
 from harness.cli import show as show_command
 from harness.cli.probe_view import print_probes
 from harness.cli.session import Session
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.leaderboard_build import build_leaderboard
 from harness.nodes import ProbeNode
 from harness.plan import plan_to_json
@@ -45,11 +45,7 @@ def invoke(tmp_path, monkeypatch):
     leaderboard_command.register(small)
 
     def run(*arguments):
-        result = CliRunner().invoke(small, [str(argument) for argument in arguments])
-        if isinstance(result.exception, HarnessError):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
+        return cli_output(small, *arguments)
 
     return run
 

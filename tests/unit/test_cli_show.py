@@ -9,9 +9,9 @@ import sys
 
 import pytest
 import typer
+from cli_output import cli_output
 from fake_run import make_leaderboard
 from rich.console import Console
-from typer.testing import CliRunner
 
 import harness.tables
 from harness import TableFormat, TableFormatSpec, hookimpl
@@ -21,7 +21,7 @@ from harness.cli.leaderboard_view import print_tables
 from harness.cli.run_folder import find_run_folder
 from harness.cli.session import Session
 from harness.cli.show import print_leaderboard
-from harness.errors import HarnessError, PluginError, UsageError
+from harness.errors import PluginError, UsageError
 from harness.leaderboard import Leaderboard
 from harness.registry import Registry
 
@@ -63,11 +63,7 @@ def invoke(runs, monkeypatch):
     def run(*arguments, with_broken=False):
         if with_broken:
             plugins.append(("harness-broken", Broken()))
-        result = CliRunner().invoke(small, [str(argument) for argument in arguments])
-        if isinstance(result.exception, HarnessError):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
+        return cli_output(small, *arguments)
 
     return run
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 import typer
+from cli_output import cli_output
 from fake_run import RECOVERED, SEQUENTIAL, STDERR, make_leaderboard
-from typer.testing import CliRunner
 
 from harness.cli import leaderboard as leaderboard_command
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.leaderboard_paired import PairedDifferences, paired_differences
 
 
@@ -20,11 +20,7 @@ def invoke(tmp_path, monkeypatch):
     leaderboard_command.register(small)
 
     def run(*arguments):
-        result = CliRunner().invoke(small, [str(argument) for argument in arguments])
-        if isinstance(result.exception, HarnessError):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
+        return cli_output(small, *arguments)
 
     return run
 
