@@ -4,6 +4,7 @@ from harness.protocol.data import DeclaredDomain, MergeStep, Protocol, RecoverSt
 from harness.protocol.faults import ProtocolPluginError
 from harness.protocol.load import find_protocol, load_protocol
 from harness.protocol.plugin_uses import instance_of
+from harness.protocol.single_plugin import resolve_plugin
 
 __all__ = [
     "DeclaredDomain",
@@ -16,4 +17,5 @@ __all__ = [
     "find_protocol",
     "instance_of",
     "load_protocol",
+    "resolve_plugin",
 ]

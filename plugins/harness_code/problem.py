@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,11 +28,11 @@ class Problem:
 
     @classmethod
     def from_json(cls, text: Any) -> Problem:
-        """Returns the problem of a column's text. Raises ValueError where it is not one."""
-        if not isinstance(text, str):
-            raise ValueError(f"the tests are {text!r:.40}, which is no text")
-        data = json.loads(text)
+        """Returns the problem of a column's JSON text or object. Raises ValueError where it is neither."""
+        if not isinstance(text, str | Mapping):
+            raise ValueError(f"the tests are {text!r:.40}, neither JSON text nor an object")
+        data = json.loads(text) if isinstance(text, str) else dict(text)
         if not isinstance(data, dict) or not set(data) <= set(cls.__dataclass_fields__):
-            raise ValueError(f"the tests are not an object with {', '.join(cls.__dataclass_fields__)}: {text:.60}")
+            raise ValueError(f"the tests are not an object with {', '.join(cls.__dataclass_fields__)}: {data!r:.60}")
         pairs = tuple((str(given), str(expected)) for given, expected in data.get("stdin", ()))
         return cls(**{**data, "stdin": pairs})

@@ -1,0 +1,91 @@
+"""`harness reward`: scores completions from a file, to try a reward or to see why a completion got its value."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.session import session_of
+
+if TYPE_CHECKING:
+    from harness.interfaces import Reward
+    from harness.registry import Registry
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this command to the command line."""
+    app.command("reward")(reward)
+
+
+def reward(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The reward's name, or distribution/name.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A JSON-lines file; - reads standard input.")],
+    *,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A key of the reward's config; VALUE is JSON or text; repeatable."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The reward's config, a YAML or JSON file.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=COLUMN", help="Read column NAME from the file's COLUMN; repeatable."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 where a result differs from the row's `expected`.")
+    ] = False,
+) -> None:
+    """Score the rows of a JSON-lines file with a reward and print one JSON line per row.
+
+    Each row is an object with `completion`, usually `prompt`, and the columns that the reward reads. A row may have
+    `expected`: a number, null, or an outcome (ok, abstain, error, timeout, "not error").
+    """
+    from harness.errors import ExitCode, UsageError
+    from harness.reward_rows import Tally, column_pairs, read_rows, score_rows
+
+    session = session_of(context)
+    built, label = _build(session.registry, name, config, settings or ())
+    content, where = _content(file)
+    rows = read_rows(content, where, column_pairs(columns or ()))
+    if check and not any(row.compared for row in rows):
+        raise UsageError("no row has a column `expected`, so there is nothing to check", where=where)
+    tally = Tally()
+    for scored in score_rows(built, rows, label):
+        tally.add(scored)
+        typer.echo(json.dumps(scored.as_json(), ensure_ascii=False))
+    typer.echo(tally.describe(), err=True)
+    if check and tally.differing:
+        raise typer.Exit(int(ExitCode.STEP_FAILED))
+
+
+def _build(registry: Registry, name: str, config: Path | None, settings: Sequence[str]) -> tuple[Reward, str]:
+    """Returns the reward and its label. Raises ProtocolError with all that is wrong with the config.
+
+    Rewards that execute code need no `allow` here: who names one on the command line wants it to run.
+    """
+    from harness.protocol import instance_of, resolve_plugin
+    from harness.specs import NEEDS
+
+    use = resolve_plugin(registry, "reward", name, file=config, settings=settings, allow=NEEDS)
+    return instance_of(use, registry), f"reward {name!r}"
+
+
+def _content(file: str) -> tuple[bytes, str]:
+    """Returns the bytes of the file, and its name for messages."""
+    from harness.errors import UsageError
+
+    if file == "-":
+        return sys.stdin.buffer.read(), "standard input"
+    try:
+        return Path(file).expanduser().read_bytes(), file
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror or error}", where=file) from None

@@ -1,0 +1,67 @@
+"""A plugin and its config outside of a protocol: from a file and from `key=value` settings of a command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.nodes import PluginUse
+from harness.protocol.faults import Faults
+from harness.protocol.plugin_uses import PluginUses
+from harness.protocol.source import Source, read_source
+from harness.registry import Registry
+
+
+def resolve_plugin(
+    registry: Registry,
+    kind: str,
+    name: str,
+    *,
+    file: Path | None = None,
+    settings: Sequence[str] = (),
+    allow: Collection[str] = (),
+) -> PluginUse:
+    """Returns the plugin with its config, defaults filled in.
+
+    file: YAML or JSON with the config's keys. settings: `key=value`, over the file's; `a.b=value` sets a nested key,
+    and a value that is not JSON is text. allow: the needs that are agreed to, as a protocol's `allow`. Raises
+    ProtocolError with all that is wrong, PluginError where there is no such plugin.
+    """
+    registry.find(kind, name)
+    source = _with_settings(_read(file, f"{kind} {name!r}"), settings)
+    faults = Faults(source)
+    use = PluginUses(registry, faults, allow).use(kind, name, source.data, at=(), place=lambda key: (key,))
+    faults.check()
+    assert use is not None, "a plugin that is not there is a fault"
+    return use
+
+
+def _read(file: Path | None, label: str) -> Source:
+    return Source(name=label, text="", data={}, lines={}, problems=()) if file is None else read_source(file)
+
+
+def _with_settings(source: Source, settings: Sequence[str]) -> Source:
+    data: dict[str, Any] = dict(source.data)
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        if not key or not sign:
+            raise UsageError(f"{setting!r} is not of the form KEY=VALUE", where="--set", hint="as score=all")
+        holder = data
+        *above, last = key.split(".")
+        for part in above:
+            inner = holder.get(part)
+            holder[part] = dict(inner) if isinstance(inner, dict) else {}
+            holder = holder[part]
+        holder[last] = _value(text)
+    return replace(source, data=data)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
