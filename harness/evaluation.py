@@ -95,7 +95,7 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
         lm=language_model,
         task_dict=loaded,
         limit=settings.limit,
-        apply_chat_template=settings.chat_template,
+        apply_chat_template=bool(settings.chat_template),
         system_instruction=tasks.system_prompt if settings.chat_template else None,
     )
     results["task_hashes"] = {task: _task_hash(items) for task, items in results["samples"].items()}
@@ -159,7 +159,9 @@ def _language_model(folder: Path, settings: EvaluationSettings, think_end: str |
     model, tokenizer, device = _loaded[state]
     if settings.chat_template and tokenizer.chat_template is None:
         raise StepFailed(
-            "the tokenizer has no chat template", where=str(folder), hint="set evaluate.chat_template to false"
+            "the tokenizer has no chat template",
+            where=str(folder),
+            hint="choose a model that has one, or `format: plain` for the domain",
         )
     return HFLM(
         pretrained=model,

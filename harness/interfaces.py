@@ -93,6 +93,10 @@ class Domain(TakesFromHub, ABC):
     completion_tokens: int | None = None
     """The longest useful completion, in tokens; algorithms take it where their config sets none."""
 
+    chat: bool | None = None
+    """Whether the training prompts are chat messages. Test items are then scored through the model's chat template, and
+    plain text without it. None where the domain does not say: the protocol's `evaluate.chat_template` decides."""
+
     system_prompt: str | None = None
     """Put before the items when they are scored through a chat template; training prompts carry their own."""
 

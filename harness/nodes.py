@@ -43,12 +43,13 @@ class DomainUse:
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
     """How checkpoints are scored. limit: items a task, None for all. seed: of sampled answers; not the run's seed.
-    chat_template: prompts go through the model's chat template. think_end: what comes up to this mark is not scored."""
+    chat_template: prompts go through the model's chat template. In a protocol's settings it may be None, each domain's
+    own format; in a node's it is never None. think_end: what comes up to this mark is not scored."""
 
     limit: int | None = None
     batch_size: int = 16
     seed: int = 0
-    chat_template: bool = False
+    chat_template: bool | None = None
     think_end: str | None = None
 
 
@@ -170,6 +171,14 @@ class Plan:
     nodes: Mapping[str, Node]
     methods: tuple[MethodPlan, ...]
     evaluations: Mapping[str, Mapping[str, str]]
+
+    def settings_of(self, domain: str) -> EvaluationSettings:
+        """Returns the settings that a domain is scored with."""
+        for by_domain in self.evaluations.values():
+            node = self.nodes[by_domain[domain]]
+            assert isinstance(node, EvaluateNode)
+            return node.settings
+        return self.settings
 
     def lineage_of(self, key: str) -> tuple[str, ...]:
         """Returns the keys of the checkpoints from the base to the checkpoint `key`, each step's start before it."""

@@ -7,7 +7,7 @@ its like are in none.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from harness.errors import CheckpointError, HarnessError, PluginError
@@ -17,6 +17,7 @@ from harness.nodes import (
     CheckpointNode,
     DomainUse,
     EvaluateNode,
+    EvaluationSettings,
     MergeNode,
     MethodPlan,
     Node,
@@ -236,9 +237,9 @@ class _Planner:
         """
         if checkpoint.key in self._evaluations:
             return
-        settings = self._protocol.settings
         by_domain = {}
         for name, domain in self._domains.items():
+            settings = self._settings(name)
             key = content_key(
                 kind="evaluate",
                 harness=self._harness,
@@ -259,6 +260,10 @@ class _Planner:
             by_domain[name] = self._add(node).key
         self._evaluations[checkpoint.key] = by_domain
 
+    def _settings(self, domain: str) -> EvaluationSettings:
+        """Returns the settings that a domain is scored with: the protocol's, with the domain's own chat template."""
+        return replace(self._protocol.settings, chat_template=self._protocol.domains[domain].chat_template)
+
     def _probe(self, probe: PluginUse, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
         """The key covers the harness, the seed, the lineage, the probe, and every domain of the protocol in order; and
         the settings of the scoring for a probe that scores models."""
@@ -271,7 +276,7 @@ class _Planner:
             lineage=lineage,
             probe=_plugin_part(probe),
             domains=[_domain_part(domain) for domain in self._domains.values()],
-            **({"settings": asdict(self._protocol.settings)} if scores else {}),
+            **({"settings": [asdict(self._settings(name)) for name in self._domains]} if scores else {}),
         )
         label = f"{probe.name} of {method}"
         return ProbeNode(key=key, kind="probe", label=label, seed=seed, parents=lineage, probe=probe)

@@ -44,5 +44,5 @@ class ProbeScores:
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
         tasks = TaskSet.of(self._parts.domain(self._plan.domains[name].plugin))
-        self._evaluator(folder, tasks, self._plan.settings, output)
+        self._evaluator(folder, tasks, self._plan.settings_of(name), output)
         return output / "rows.json"

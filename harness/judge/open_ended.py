@@ -163,7 +163,8 @@ class OpenEndedDomain(Domain):
     def __init__(self, config: OpenEndedConfig) -> None:
         self.config = config
         self.completion_tokens = config.completion_tokens
-        self.system_prompt = config.system_prompt if config.format == "chat" else None
+        self.chat = config.format == "chat"
+        self.system_prompt = config.system_prompt if self.chat else None
 
     def fingerprint(self) -> str:
         sources = self.config.sources()

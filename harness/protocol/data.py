@@ -12,11 +12,15 @@ from harness.nodes import EvaluationSettings, PluginUse
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredDomain:
-    """A domain of the protocol: its column's name, its plugin, and the reward it is trained with."""
+    """A domain of the protocol: its column's name, its plugin, and the reward it is trained with.
+
+    chat_template: whether its items are scored through the model's chat template.
+    """
 
     name: str
     plugin: PluginUse
     reward: PluginUse
+    chat_template: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from harness.errors import UsageError
 from harness.nodes import EvaluationSettings, PluginUse
+from harness.protocol.chat_format import chat_template_of
 from harness.protocol.data import DeclaredDomain, Protocol, Step
 from harness.protocol.faults import Faults, describe, near_match, validate
 from harness.protocol.launch import read_launch
@@ -161,8 +162,11 @@ class _Sections:
             at = ("domains", name)
             plugin = self._section("domain", section, at, reserved=["reward"])
             reward = self._reward(section, at, found=plugin is not None)
-            if plugin is not None and reward is not None:
-                read[name] = DeclaredDomain(name=name, plugin=plugin, reward=reward)
+            built = self._uses.built(plugin, (*at, "use")) if plugin is not None else None
+            if plugin is None or reward is None or built is None:
+                continue
+            template = chat_template_of(name, built, self.mapping("evaluate").get("chat_template"), self._faults)
+            read[name] = DeclaredDomain(name=name, plugin=plugin, reward=reward, chat_template=template)
         return read
 
     def _reward(self, section: Mapping[str, Any], at: KeyPath, *, found: bool) -> PluginUse | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from harness.errors import PluginError
+from harness.errors import HarnessError, PluginError
 from harness.nodes import PluginUse
 from harness.protocol.faults import Faults, describe, validate
 from harness.protocol.source import KeyPath
@@ -87,6 +87,16 @@ class PluginUses:
             for key, field in _field_names(model).items()
         }
         return PluginUse(kind=kind, name=str(name), identity=found.identity, config=whole, needs=frozenset(needs))
+
+    def built(self, use: PluginUse, at: KeyPath) -> Any | None:
+        """Returns the object that the plugin loads into; notes a fault and returns None where it cannot be built."""
+        try:
+            return instance_of(use, self.registry)
+        except PluginError as error:
+            self._faults.add_plugin_error(at, error)
+        except HarnessError as error:
+            self._faults.add(at, f"{error.where}: {error.message}" if error.where else error.message, error.hint)
+        return None
 
     def _with_rewards(self, value: Any, data: Any, at: KeyPath, needs: set[str]) -> Any:
         """Returns `data`, the JSON of `value`, with every reward in it resolved: identity, config after defaults.

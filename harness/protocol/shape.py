@@ -41,7 +41,10 @@ class EvaluateSection(Config):
     limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Items a task; null for all of them.")
     batch_size: int = Field(16, ge=1, description="Prompts scored at a time.")
     seed: int = Field(0, ge=0, lt=2**32, description="Of the sampled answers; the same for all seeds of the run.")
-    chat_template: bool = Field(False, description="Put prompts into the model's chat template, as lm-eval does.")
+    chat_template: bool | None = Field(
+        None,
+        description="Put prompts into the model's chat template, as lm-eval does; null: as each domain's format says.",
+    )
     think_end: str | None = Field(
         None, min_length=1, description="Score what follows this mark only: </think> for models that think."
     )

@@ -45,6 +45,12 @@ def check_domain(domain: Domain, *, seed: int = 0) -> None:
     tokens = domain.completion_tokens
     require(tokens is None or tokens > 0, f"completion_tokens is {tokens!r}", "give a positive number, or None")
     rows = training_rows(domain, seed)
+    messages = any(isinstance(row["prompt"], list) for row in rows)
+    require(
+        messages == domain.chat or (domain.chat is None and not messages),
+        f"chat is {domain.chat}, and the training prompts are {'chat messages' if messages else 'plain text'}",
+        "set chat to True for a domain of chat messages: its test items then go through the chat template",
+    )
     require(rows == training_rows(domain, seed), f"training_data({seed}) differs between two calls", "draw by the seed")
     tasks = list(domain.evaluation_tasks())
     require(bool(tasks), "evaluation_tasks() is empty", "name at least one lm-eval task")

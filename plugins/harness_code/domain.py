@@ -29,7 +29,8 @@ class CodeDomain(Domain):
     def __init__(self, config: CodeConfig) -> None:
         self.config = config
         self.completion_tokens = config.completion_tokens
-        self.system_prompt = config.system_prompt if config.format == "chat" else None
+        self.chat = config.format == "chat"
+        self.system_prompt = config.system_prompt if self.chat else None
 
     def fingerprint(self) -> str:
         return f"code/1 {self.config.preset} " + " | ".join(source.fingerprint() for source in self._sources())

@@ -27,6 +27,7 @@ class InstructionFollowing(Domain):
     def __init__(self, config: InstructionFollowingConfig) -> None:
         self.config = config
         self.completion_tokens = config.completion_tokens
+        self.chat = config.format == "chat"
         self.system_prompt = config.system_prompt
 
     def fingerprint(self) -> str:

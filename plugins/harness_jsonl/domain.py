@@ -22,6 +22,7 @@ class JsonlDomain(Domain):
     def __init__(self, config: JsonlConfig) -> None:
         self.config = config
         self.completion_tokens = config.completion_tokens
+        self.chat = config.format == "chat"
         self.system_prompt = config.system_prompt
 
     def fingerprint(self) -> str:

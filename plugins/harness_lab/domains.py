@@ -30,6 +30,7 @@ class LabDomain(Domain):
 
     kind_name: ClassVar[str]
     metric: ClassVar[str]
+    chat = False
 
     def __init__(self, config: LabDomainConfig) -> None:
         self.config = config

@@ -27,7 +27,8 @@ class MathDomain(Domain):
         self.config = config
         self.completion_tokens = config.completion_tokens
         self.reads_thinking = not config.stock_tasks
-        self.system_prompt = config.system_prompt if config.format == "chat" else None
+        self.chat = config.format == "chat"
+        self.system_prompt = config.system_prompt if self.chat else None
 
     def fingerprint(self) -> str:
         return "math/1 " + " | ".join(table.fingerprint() for table in self._tables())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.data import DataSource
 
@@ -32,6 +32,12 @@ class QAConfig(DataSource):
     prompts: int | None = Field(default=None, ge=1, description="training questions to use; null for all")
     test_items: int | None = Field(default=None, ge=1, description="held-out questions to use; null for all")
     subset_seed: int = Field(default=0, ge=0, description="fixes the order of which smaller numbers take a prefix")
+
+    @model_validator(mode="after")
+    def _system_prompt_in_chat_only(self) -> Self:
+        if self.system_prompt is not None and self.format == "plain":
+            raise ValueError("system_prompt wants format: chat")
+        return self
 
     def columns(self) -> dict[str, str]:
         """Returns the columns that the data must have, and what each holds."""
@@ -64,6 +70,15 @@ class SuperGPQAConfig(QAConfig):
     mmlu_pro: MMLUProConfig | None = Field(
         default=None, description="keys of an mmlu-pro whose held-out questions are scored too; {} for its defaults"
     )
+
+    @model_validator(mode="after")
+    def _one_format(self) -> Self:
+        if self.mmlu_pro is not None and self.mmlu_pro.format != self.format:
+            raise ValueError(
+                f"mmlu_pro.format is {self.mmlu_pro.format} and format is {self.format}: a domain is scored with the"
+                " chat template or without it"
+            )
+        return self
 
 
 CONFIGS: dict[str, type[QAConfig]] = {"qa": QAConfig, "super_gpqa": SuperGPQAConfig, "mmlu_pro": MMLUProConfig}

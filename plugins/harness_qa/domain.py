@@ -24,6 +24,7 @@ class QADomain(Domain):
     def __init__(self, config: QAConfig) -> None:
         self.config = config
         self.completion_tokens = config.completion_tokens
+        self.chat = config.format == "chat"
         self.system_prompt = config.system_prompt
 
     def fingerprint(self) -> str:

@@ -25,7 +25,8 @@ class ReasoningGymDomain(Domain):
     def __init__(self, config: ReasoningGymConfig) -> None:
         self.config = config
         self.completion_tokens = config.completion_tokens
-        self.system_prompt = (config.told() or None) if config.format == "chat" else None
+        self.chat = config.format == "chat"
+        self.system_prompt = (config.told() or None) if self.chat else None
         self._tasks: TemporaryDirectory[str] | None = None
 
     def fingerprint(self) -> str:

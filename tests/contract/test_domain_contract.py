@@ -85,8 +85,12 @@ def test_a_small_domain_keeps_it(check):
     check()
 
 
+def messages(self, seed):
+    return Dataset.from_list([{"prompt": [{"role": "user", "content": "1?"}]}])
+
+
 def test_chat_prompts_keep_it(check):
-    check(training_data=lambda self, seed: Dataset.from_list([{"prompt": [{"role": "user", "content": "1?"}]}]))
+    check(training_data=messages, chat=True)
 
 
 GENERATOR = random.Random(0)
@@ -104,6 +108,8 @@ GENERATOR = random.Random(0)
         ),
         ({"fingerprint": lambda self: ""}, "fingerprint"),
         ({"completion_tokens": 0}, "completion_tokens"),
+        ({"training_data": messages}, "chat is None, and the training prompts are chat messages"),
+        ({"chat": True}, "chat is True, and the training prompts are plain text"),
         ({"evaluation_tasks": lambda self: []}, "empty"),
         ({"evaluation_tasks": lambda self: ["counting"]}, "'counting'"),
         ({"task": EvaluationTask(task="countin", metric="exact_match")}, "no task 'countin'"),

@@ -1,13 +1,16 @@
 """The number must be the number: the `lm-eval` command prints what the harness scored."""
 
 import json
+import shutil
 import subprocess
 import sys
+
+from transformers import AutoTokenizer
 
 from harness.evaluation import evaluate_checkpoint
 from harness.interfaces import TaskSet
 from harness.nodes import EvaluationSettings
-from harness_lab.domains import CWDomain, LabDomainConfig
+from harness_lab.domains import CWDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
 
 
@@ -25,3 +28,20 @@ def test_the_command_prints_the_same_sampled_score(tmp_path):
     assert printed["rubric,none"] == row["value"]
     assert printed["rubric_stderr,none"] == row["stderr"]
     assert 0 < row["value"] < 1
+
+
+def test_the_command_prints_the_same_score_through_the_chat_template(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(FOLDER, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    domain, settings = MathDomain(LabDomainConfig()), EvaluationSettings(limit=40, batch_size=16, chat_template=True)
+    evaluate_checkpoint(folder, TaskSet.of(domain), settings, tmp_path)
+    (row,) = json.loads((tmp_path / "rows.json").read_text())
+    command = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", f"pretrained={folder}"]
+    command += ["--tasks", "lab_math", "--include_path", str(domain.task_folder()), "--apply_chat_template"]
+    command += ["--seed", "0", "--batch_size", "16", "--limit", "40", "--output_path", str(tmp_path / "out")]
+    subprocess.run(command, check=True, capture_output=True)
+    (results,) = (tmp_path / "out").rglob("results_*.json")
+    assert json.loads(results.read_text())["results"]["lab_math"][f"{row['metric']},none"] == row["value"] > 0
