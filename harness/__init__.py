@@ -30,7 +30,7 @@ from harness.interfaces import (
     TrainingDomain,
 )
 from harness.merge_interface import Expert, Merge, MergeContext
-from harness.plugin_config import Config, NoConfig
+from harness.plugin_config import Config, NoConfig, Unkeyed
 from harness.reward_scoring import Scoring, score_rewards, score_together
 from harness.reward_use import RewardUse
 from harness.specs import (
@@ -96,6 +96,7 @@ __all__ = [
     "TableFormatSpec",
     "TrainingContext",
     "TrainingDomain",
+    "Unkeyed",
     "UsageError",
     "Workload",
     "hookimpl",

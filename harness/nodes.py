@@ -19,7 +19,7 @@ class PluginUse:
 
     name: as looked up in the registry (may be `distribution/name`). identity: `distribution:name`, version, and the
     source's digest where the distribution is installed editable; it goes into keys. config: JSON data after defaults.
-    needs: what the spec says it needs to run.
+    needs: what the spec says it needs to run. unkeyed: the paths of the config's values that change no result.
     """
 
     kind: str
@@ -27,6 +27,11 @@ class PluginUse:
     identity: str
     config: Mapping[str, Any]
     needs: frozenset[str] = frozenset()
+    unkeyed: tuple[tuple[str | int, ...], ...] = ()
+
+    def definition(self) -> dict[str, Any]:
+        """Returns what a key covers of the plugin. The identity stands for the name it was looked up by."""
+        return {"kind": self.kind, "identity": self.identity, "config": _without(self.config, frozenset(self.unkeyed))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,16 @@ class DomainUse:
     reward: PluginUse
     fingerprint: str
     reward_fingerprint: str
+
+    def definition(self) -> dict[str, Any]:
+        """Returns what a key covers of a domain that is trained or measured; its name appears in metrics and rows."""
+        return {
+            "name": self.name,
+            "plugin": self.plugin.definition(),
+            "reward": self.reward.definition(),
+            "fingerprint": self.fingerprint,
+            "reward_fingerprint": self.reward_fingerprint,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +150,16 @@ StepNode = TrainNode | RecoverNode | MergeNode
 """What makes a checkpoint."""
 
 CheckpointNode = BaseNode | StepNode
+
+
+def _without(value: Any, paths: frozenset[tuple[str | int, ...]], at: tuple[str | int, ...] = ()) -> Any:
+    """Returns JSON data without the values at `paths`."""
+    if isinstance(value, Mapping):
+        kept = {key: item for key, item in value.items() if (*at, key) not in paths}
+        return {key: _without(item, paths, (*at, key)) for key, item in kept.items()}
+    if isinstance(value, list | tuple):
+        return [_without(item, paths, (*at, index)) for index, item in enumerate(value)]
+    return value
 
 
 def trained_by(node: Node) -> tuple[str, ...]:

@@ -32,8 +32,18 @@ from harness.protocol import DeclaredDomain, MergeStep, Protocol, RecoverStep, S
 from harness.registry import Registry
 from harness.specs import AlgorithmSpec, ProbeSpec
 
-_PLACE_OF_LAUNCH = frozenset({"main_process_ip", "main_process_port", "gpu_ids", "debug"})
-"""Keys of accelerate's config that say where processes meet, not what they compute."""
+_PLACE_OF_LAUNCH = frozenset(
+    {
+        "debug",
+        "enable_cpu_affinity",
+        "gpu_ids",
+        "main_process_ip",
+        "main_process_port",
+        "rdzv_backend",
+        "same_network",
+    }
+)
+"""Keys of accelerate's config that say where processes run and meet, not what they compute."""
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 
@@ -131,7 +141,7 @@ class _Planner:
             base=base.key,
             experts=experts,
             weights=weights,
-            merge=_plugin_part(step.merge),
+            merge=step.merge.definition(),
         )
         return MergeNode(
             key=key,
@@ -149,7 +159,7 @@ class _Planner:
         """The key covers the model's plugin and config, and the fingerprint of the weights; all seeds share it."""
         model = self._protocol.model
         fingerprint = _fingerprint(model, self._registry)
-        key = content_key(kind="base", model=_plugin_part(model), fingerprint=fingerprint)
+        key = content_key(kind="base", model=model.definition(), fingerprint=fingerprint)
         node = BaseNode(key=key, kind="base", label="base", seed=0, model=model, fingerprint=fingerprint)
         self._add(node)
         self._evaluate(node)
@@ -167,8 +177,8 @@ class _Planner:
             harness=self._harness,
             seed=seed,
             parent=parent,
-            algorithm=_plugin_part(step.algorithm),
-            domains=[[_domain_part(self._domains[name]), weight] for name, weight in step.domains.items()],
+            algorithm=step.algorithm.definition(),
+            domains=[[self._domains[name].definition(), weight] for name, weight in step.domains.items()],
             **self._launched(),
         )
         return TrainNode(
@@ -210,9 +220,9 @@ class _Planner:
             harness=self._harness,
             seed=seed,
             lineage=parents,
-            recovery=_plugin_part(step.recovery),
-            training=_plugin_part(step.training) if step.training is not None else None,
-            target=_domain_part(self._domains[step.target]),
+            recovery=step.recovery.definition(),
+            training=step.training.definition() if step.training is not None else None,
+            target=self._domains[step.target].definition(),
             peak=step.peak,
             **(self._launched() if step.training is not None else {}),
         )
@@ -244,7 +254,7 @@ class _Planner:
                 kind="evaluate",
                 harness=self._harness,
                 checkpoint=checkpoint.key,
-                domain=_plugin_part(domain.plugin),
+                domain=domain.plugin.definition(),
                 fingerprint=domain.fingerprint,
                 settings=asdict(settings),
             )
@@ -274,28 +284,12 @@ class _Planner:
             harness=self._harness,
             seed=seed,
             lineage=lineage,
-            probe=_plugin_part(probe),
-            domains=[_domain_part(domain) for domain in self._domains.values()],
+            probe=probe.definition(),
+            domains=[domain.definition() for domain in self._domains.values()],
             **({"settings": [asdict(self._settings(name)) for name in self._domains]} if scores else {}),
         )
         label = f"{probe.name} of {method}"
         return ProbeNode(key=key, kind="probe", label=label, seed=seed, parents=lineage, probe=probe)
-
-
-def _plugin_part(use: PluginUse) -> dict[str, Any]:
-    """Returns what a key covers of a plugin; not the name it was looked up by, which the identity holds."""
-    return {"kind": use.kind, "identity": use.identity, "config": dict(use.config)}
-
-
-def _domain_part(domain: DomainUse) -> dict[str, Any]:
-    """Returns what a key covers of a domain that trains; its name too, which metrics and reports carry."""
-    return {
-        "name": domain.name,
-        "plugin": _plugin_part(domain.plugin),
-        "reward": _plugin_part(domain.reward),
-        "fingerprint": domain.fingerprint,
-        "reward_fingerprint": domain.reward_fingerprint,
-    }
 
 
 def _fingerprint(use: PluginUse, registry: Registry) -> str:

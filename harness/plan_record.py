@@ -79,4 +79,5 @@ def _domain(data: Mapping[str, Any]) -> DomainUse:
 
 
 def _plugin(data: Mapping[str, Any]) -> PluginUse:
-    return PluginUse(**dict(data) | {"needs": frozenset(data["needs"])})
+    unkeyed = tuple(tuple(path) for path in data.get("unkeyed", ()))
+    return PluginUse(**dict(data) | {"needs": frozenset(data["needs"]), "unkeyed": unkeyed})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel as PydanticModel
@@ -10,6 +11,20 @@ from pydantic import ConfigDict
 
 if TYPE_CHECKING:
     from harness.workload import Workload
+
+
+@dataclass(frozen=True)
+class Unkeyed:
+    """Marks a config field whose value changes no result, so that results stay valid when it changes:
+
+        workers: Annotated[int, Unkeyed("how many run at once")] = 2
+
+    It also works in nested configs. reason: why no result depends on the value. entries: for a field that is a mapping,
+    the keys that are meant; by default the whole field.
+    """
+
+    reason: str
+    entries: Collection[str] | None = None
 
 
 class Config(PydanticModel):

@@ -6,7 +6,6 @@ They are in nobody's key and may be removed from the store at any time; who asks
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ class SharedResults:
             plugin=None if own else self._plugin.identity,
             name=name,
             checkpoint=self._node.parents[checkpoint.step],
-            domain=_domain_part(asdict(self._plan.domains[domain])),
+            domain=self._plan.domains[domain].definition(),
             settings=dict(settings),
         )
         with self._store.lock(key):
@@ -58,10 +57,3 @@ class SharedResults:
                 with self._store.writing(key) as folder:
                     make(folder)
         return self._store.path(key)
-
-
-def _domain_part(domain: dict[str, Any]) -> dict[str, Any]:
-    """Returns what a key covers of a domain: neither the names its plugins were looked up by nor what they need."""
-    for plugin in ("plugin", "reward"):
-        domain[plugin] = {key: domain[plugin][key] for key in ("kind", "identity", "config")}
-    return domain

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from harness.plugin_config import Config
+from harness.plugin_config import Config, Unkeyed
 
 RUBRIC = """\
 Judge how well an answer serves the request below.
@@ -27,6 +28,8 @@ Weigh it in one or two sentences. Then end with a line of this form, and nothing
 Score: 0, 0.5 or 1
 """
 
+_PATIENCE = Unkeyed("how the server is asked; its answers do not depend on it")
+
 
 class JudgeConfig(Config):
     """A model behind an OpenAI-compatible server, and the rubric it judges by."""
@@ -37,22 +40,30 @@ class JudgeConfig(Config):
         pattern=r"^https?://",
         description="the server's base URL; /chat/completions is added",
     )
-    api_key_variable: str | None = Field(
+    api_key_variable: Annotated[str | None, Unkeyed("where the secret is")] = Field(
         default=None, description="the environment variable that holds the server's key; None for a server without"
     )
     rubric: str = Field(default=RUBRIC, description="what the judge is asked, with {prompt} and {completion} in it")
     strip_thinking: bool = Field(default=True, description="judge only what comes after </think>")
     temperature: float = Field(default=0.0, ge=0)
     max_tokens: int = Field(default=1024, ge=1, description="the longest answer of the judge, in tokens")
-    concurrency: int = Field(default=16, ge=1, description="questions under way at once")
-    timeout_s: float = Field(default=120.0, gt=0, description="seconds that the server may be silent for")
-    attempts: int = Field(default=6, ge=1, description="how often a question is put before it is given up")
-    backoff_s: float = Field(default=1.0, ge=0, description="seconds to wait after a first failure; doubles")
-    longest_wait_s: float = Field(default=120.0, ge=0, description="a longer Retry-After gives the question up")
-    give_up_after: int = Field(
+    concurrency: Annotated[int, _PATIENCE] = Field(default=16, ge=1, description="questions under way at once")
+    timeout_s: Annotated[float, _PATIENCE] = Field(
+        default=120.0, gt=0, description="seconds that the server may be silent for"
+    )
+    attempts: Annotated[int, _PATIENCE] = Field(
+        default=6, ge=1, description="how often a question is put before it is given up"
+    )
+    backoff_s: Annotated[float, _PATIENCE] = Field(
+        default=1.0, ge=0, description="seconds to wait after a first failure; doubles"
+    )
+    longest_wait_s: Annotated[float, _PATIENCE] = Field(
+        default=120.0, ge=0, description="a longer Retry-After gives the question up"
+    )
+    give_up_after: Annotated[int, _PATIENCE] = Field(
         default=32, ge=1, description="questions given up in a row after which the rest of a batch is not put"
     )
-    cache: Path | None = Field(
+    cache: Annotated[Path | None, Unkeyed("answers of the same question, kept")] = Field(
         default=Path("~/.cache/mdrl-harness/judge.sqlite"), description="where answers are kept; None keeps none"
     )
 

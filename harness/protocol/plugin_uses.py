@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from harness.errors import HarnessError, PluginError
 from harness.nodes import PluginUse
+from harness.plugin_config import Unkeyed
 from harness.protocol.faults import Faults, describe, validate
 from harness.protocol.source import KeyPath
 from harness.registry import Registered, Registry
@@ -82,11 +84,15 @@ class PluginUses:
             self._faults.add(at, f"the config of the {kind} {name!r} cannot be written as JSON: {error}", plugin=True)
             return None
         needs = set(found.spec.needs)
-        whole = {
-            key: self._with_rewards(getattr(read, field), filled[key], place(key), needs)
-            for key, field in _field_names(model).items()
-        }
-        return PluginUse(kind=kind, name=str(name), identity=found.identity, config=whole, needs=frozenset(needs))
+        whole, unkeyed = self._resolved(read, filled, place, needs)
+        return PluginUse(
+            kind=kind,
+            name=str(name),
+            identity=found.identity,
+            config=whole,
+            needs=frozenset(needs),
+            unkeyed=tuple(unkeyed),
+        )
 
     def built(self, use: PluginUse, at: KeyPath) -> Any | None:
         """Returns the object that the plugin loads into; notes a fault and returns None where it cannot be built."""
@@ -98,32 +104,65 @@ class PluginUses:
             self._faults.add(at, f"{error.where}: {error.message}" if error.where else error.message, error.hint)
         return None
 
-    def _with_rewards(self, value: Any, data: Any, at: KeyPath, needs: set[str]) -> Any:
-        """Returns `data`, the JSON of `value`, with every reward in it resolved: identity, config after defaults.
+    def _resolved(
+        self, config: BaseModel, data: Mapping[str, Any], place: Callable[[str], KeyPath], needs: set[str]
+    ) -> tuple[dict[str, Any], list[KeyPath]]:
+        """Returns `data`, the JSON of `config`, with every reward in it resolved, and the paths that no key covers.
 
         Adds to `needs` those of the rewards.
         """
+        whole: dict[str, Any] = {}
+        unkeyed: list[KeyPath] = []
+        fields = type(config).model_fields
+        for key, field in _field_names(type(config)).items():
+            if key not in data:
+                continue  # of a field that pydantic was asked not to write
+            whole[key], inside = self._with_rewards(getattr(config, field), data[key], place(key), needs)
+            unkeyed += [(key, *path) for path in (*_marked(fields[field], data[key]), *inside)]
+        return whole, unkeyed
+
+    def _with_rewards(self, value: Any, data: Any, at: KeyPath, needs: set[str]) -> tuple[Any, list[KeyPath]]:
+        """Returns as `_resolved` does, of a value of any kind at the key `at` of the protocol."""
         if isinstance(value, RewardUse):
             inner = self.use("reward", value.use, value.config, at=at, place=lambda key: (*at, key))
             if inner is None:
-                return data
+                return data, []
             needs.update(inner.needs)
-            return {"use": inner.name, "config": dict(inner.config), "identity": inner.identity}
+            resolved = {"use": inner.name, "config": dict(inner.config), "identity": inner.identity}
+            return resolved, [("use",), *(("config", *path) for path in inner.unkeyed)]  # the identity has the name
         if isinstance(value, BaseModel) and isinstance(data, dict):
-            names = _field_names(type(value))
-            return {
-                key: self._with_rewards(getattr(value, names[key]), item, (*at, key), needs) if key in names else item
-                for key, item in data.items()
-            }
+            return self._resolved(value, data, lambda key: (*at, key), needs)
         if isinstance(value, Mapping) and isinstance(data, dict):
-            return {
-                key: self._with_rewards(before, item, (*at, key), needs)
-                for (key, item), before in zip(data.items(), value.values(), strict=True)
-            }
+            pairs = [(key, before, item) for (key, item), before in zip(data.items(), value.values(), strict=True)]
+            mapped, unkeyed = self._each(pairs, at, needs)
+            return dict(mapped), unkeyed
         if isinstance(value, list | tuple) and isinstance(data, list):
-            pairs = enumerate(zip(value, data, strict=True))
-            return [self._with_rewards(before, item, (*at, index), needs) for index, (before, item) in pairs]
-        return data
+            items = [(index, before, item) for index, (before, item) in enumerate(zip(value, data, strict=True))]
+            listed, unkeyed = self._each(items, at, needs)
+            return [item for _, item in listed], unkeyed
+        return data, []
+
+    def _each(
+        self, items: Sequence[tuple[str | int, Any, Any]], at: KeyPath, needs: set[str]
+    ) -> tuple[list[tuple[str | int, Any]], list[KeyPath]]:
+        """Resolves each (key or index, value, data) of a mapping or a list."""
+        resolved: list[tuple[str | int, Any]] = []
+        unkeyed: list[KeyPath] = []
+        for key, value, data in items:
+            item, inside = self._with_rewards(value, data, (*at, key), needs)
+            resolved.append((key, item))
+            unkeyed += [(key, *path) for path in inside]
+        return resolved, unkeyed
+
+
+def _marked(field: FieldInfo, data: Any) -> list[KeyPath]:
+    """Returns the paths below a field that its `Unkeyed` marks name: the field itself, or entries of its mapping."""
+    paths: list[KeyPath] = []
+    for mark in field.metadata:
+        if isinstance(mark, Unkeyed):
+            entries = data if isinstance(data, Mapping) else {}
+            paths += [()] if mark.entries is None else [(key,) for key in entries if key in mark.entries]
+    return paths
 
 
 def _field_names(model: type[BaseModel]) -> dict[str, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness.plugin_config import Config
+from harness.plugin_config import Config, Unkeyed
 
 OutcomeKind = Literal["ok", "sandbox-error", "timeout", "compile-error", "runtime-error"]
 Tier = Literal["auto", "bubblewrap", "monty", "subprocess"]
@@ -52,5 +52,7 @@ class SandboxConfig(Config):
 
     tier: Tier = Field(default="auto", description="auto: monty where it is installed, then bubblewrap.")
     limits: Limits = Limits()
-    workers: int = Field(default=2, ge=1, le=64, description="Jobs that run at the same time.")
+    workers: Annotated[int, Unkeyed("each job runs alone, however many run beside it")] = Field(
+        default=2, ge=1, le=64, description="Jobs that run at the same time."
+    )
     allow_unsafe: bool = Field(default=False, description="Allows the tier subprocess, which contains nothing.")

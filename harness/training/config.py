@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.plugin_config import Config
+from harness.plugin_config import Config, Unkeyed
 from harness.training.lora import LoRASettings
 from harness.training.trl_fields import config_fields
+from harness.training.trl_unkeyed import LOGGING, MACHINE, SAVING
 from harness.training.workload import policy_gradient_workload
 from harness.workload import Workload
 
@@ -78,9 +79,16 @@ class OnPolicyConfig(Config):
         default=None, ge=1, description="completions a forward pass; by default all of a step's at once"
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(default="float32", description="of the trained weights")
-    save_every: int = Field(default=20, ge=0, description="optimizer steps between resumable states; 0 for none")
+    save_every: Annotated[int, Unkeyed("a resumed training ends with the same bytes")] = Field(
+        default=20, ge=0, description="optimizer steps between resumable states; 0 for none"
+    )
     max_error_rate: float = Field(default=0.05, ge=0, le=1, description="share of failed rewards that stops the step")
-    trl: dict[str, Any] = Field(default_factory=dict, description="further fields of TRL's config, passed as they are")
+    trl: Annotated[
+        dict[str, Any],
+        Unkeyed("where numbers and texts are shown", LOGGING),
+        Unkeyed("where states are saved", SAVING),
+        Unkeyed("where and how patiently the same work is done", MACHINE),
+    ] = Field(default_factory=dict, description="further fields of TRL's config, passed as they are")
 
     def loss_fields(self) -> dict[str, Any]:
         """Returns the fields of TRL's config by which this algorithm's loss is chosen."""

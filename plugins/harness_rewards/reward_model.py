@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness import CheckpointError, Config, Reward, RewardBatch, RewardResult, UsageError
+from harness import CheckpointError, Config, Reward, RewardBatch, RewardResult, Unkeyed, UsageError
 from harness.checkpoint import check_checkpoint, hash_checkpoint
 from harness.data import HubSource, fetch_model
 from harness.judge import without_thinking
@@ -27,7 +27,9 @@ class RewardModelConfig(Config):
 
     model: str = Field(min_length=1, description="a local folder, or a name on the hub")
     revision: str | None = Field(default=None, description="a branch, tag or commit of the hub; pin one to publish")
-    device: str = Field(default="auto", description="cpu, cuda, cuda:1, …; auto takes a GPU where there is one")
+    device: Annotated[str, Unkeyed("where it runs; `auto` differs between machines too")] = Field(
+        default="auto", description="cpu, cuda, cuda:1, …; auto takes a GPU where there is one"
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(default="auto", description="auto: as saved")
     batch_size: int = Field(default=16, ge=1, description="completions a forward pass")
     max_length: int | None = Field(
