@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.hub_source import TakesFromHub
+from harness.sampling import Sampling
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -201,7 +202,8 @@ class Reward(TakesFromHub, ABC):
 class TrainingDomain:
     """A domain as a training step sees it: its reward loaded, and its weight in the mix (1.0 is its fair share).
 
-    reward_label: the reward's distribution and name, for what is told to a person.
+    reward_label: the reward's distribution and name, for messages. sampling: how the last training of the domain before
+    this step sampled its completions; None where there was none.
     """
 
     name: str
@@ -209,6 +211,12 @@ class TrainingDomain:
     reward: Reward
     weight: float = 1.0
     reward_label: str = ""
+    sampling: Sampling | None = None
+
+    def sampled_as(self) -> Sampling:
+        """Returns how completions of the domain are sampled: as its training did, else at temperature 1 up to the
+        domain's own length."""
+        return self.sampling or Sampling.of_config({}, self.domain.completion_tokens)
 
 
 class Progress(Protocol):

@@ -173,6 +173,13 @@ def trained_by(node: Node) -> tuple[str, ...]:
     return ()
 
 
+def training_of(node: Node) -> PluginUse | None:
+    """Returns the algorithm that a step trains with, None for one that does not train."""
+    if isinstance(node, TrainNode):
+        return node.algorithm
+    return node.training if isinstance(node, RecoverNode) else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class MethodPlan:
     """A method for one seed. lineage: keys of its checkpoints, base first. probes: keys of its probe nodes."""
@@ -224,6 +231,15 @@ class Plan:
                 found[node.key] = None
                 waiting.extend(node.parents)
         return tuple(found)
+
+    def last_trainings(self, key: str) -> dict[str, Node]:
+        """Returns, for each domain trained on the way to the checkpoint `key`, the last step that trained it."""
+        found: dict[str, Node] = {}
+        for step in self.steps_behind(key):
+            if training_of(node := self.nodes[step]) is not None:
+                for name in trained_by(node):
+                    found.setdefault(name, node)
+        return found
 
     def domains_of(self, key: str) -> tuple[str, ...]:
         """Returns the domains that the step `key` trained: none for the base and for a training-free recovery."""

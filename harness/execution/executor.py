@@ -166,7 +166,7 @@ class Executor:
     def _train(self, node: TrainNode, folder: Path, progress: Progress) -> None:
         registered = self.parts.registered(node.algorithm)
         work, metrics = self._workplace(node, folder)
-        domains = LazyDomains(self.plan.domains, self.parts)
+        domains = LazyDomains(self.plan.domains, self.parts, trained=self.plan.last_trainings(node.parents[0]))
         trained = [replace(domains[name], weight=weight) for name, weight in node.domains.items()]
         algorithm = self.parts.algorithm(node.algorithm)
         context = TrainingContext(
@@ -187,7 +187,11 @@ class Executor:
         registered = self.parts.registered(node.recovery)
         work, metrics = self._workplace(node, folder)
         readable = self.plan.domains_before(node.key)  # the key covers these and no others
-        domains = LazyDomains({name: self.plan.domains[name] for name in readable}, self.parts)
+        domains = LazyDomains(
+            {name: self.plan.domains[name] for name in readable},
+            self.parts,
+            trained=self.plan.last_trainings(node.parents[-1]),
+        )
         depth = self._depth(node.key)
 
         def train(use: PluginUse, checkpoint: Path, names: Sequence[str]) -> StepResult:
@@ -270,7 +274,7 @@ class Executor:
         scores = ProbeScores(self.plan, self.parts, self._evaluator_or_default(), scratch / "scores")
         context = ProbeContext(
             lineage=self._lineage(node.parents),
-            domains=LazyDomains(self.plan.domains, self.parts),
+            domains=LazyDomains(self.plan.domains, self.parts, trained=self.plan.last_trainings(node.parents[-1])),
             scratch=_made(scratch / "work"),
             seed=named_seed(node.seed, "probe"),
             progress=progress,

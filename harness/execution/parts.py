@@ -12,8 +12,9 @@ from harness.errors import CheckpointError, HarnessError, StepFailed
 from harness.interfaces import Algorithm, BaseModel, Domain, Probe, Recovery, Reward, TrainingDomain
 from harness.keys import content_key
 from harness.merge_interface import Merge
-from harness.nodes import BaseNode, DomainUse, PluginUse
+from harness.nodes import BaseNode, DomainUse, Node, PluginUse, trained_by, training_of
 from harness.protocol import instance_of
+from harness.sampling import Sampling
 from harness.store import disk_error
 
 if TYPE_CHECKING:
@@ -87,11 +88,17 @@ class Parts:
 
 
 class LazyDomains(Mapping[str, TrainingDomain]):
-    """The domains of a plan as training sees them, each loaded when it is first asked for."""
+    """The domains of a plan as training sees them, each loaded when it is first asked for.
 
-    def __init__(self, uses: Mapping[str, DomainUse], parts: Parts) -> None:
+    trained: the training step whose sampling settings hold for a domain, by the domain's name.
+    """
+
+    def __init__(
+        self, uses: Mapping[str, DomainUse], parts: Parts, *, trained: Mapping[str, Node] | None = None
+    ) -> None:
         self._uses = uses
         self._parts = parts
+        self._trained = trained or {}
 
     def __getitem__(self, name: str) -> TrainingDomain:
         use = self._uses[name]
@@ -100,7 +107,16 @@ class LazyDomains(Mapping[str, TrainingDomain]):
             domain=self._parts.domain(use.plugin),
             reward=self._parts.reward(use.reward),
             reward_label=described(self._parts.registered(use.reward)),
+            sampling=self._sampling(self._trained[name]) if name in self._trained else None,
         )
+
+    def _sampling(self, step: Node) -> Sampling | None:
+        algorithm = training_of(step)
+        if algorithm is None:
+            return None
+        domains = [self._parts.domain(self._uses[name].plugin) for name in trained_by(step) if name in self._uses]
+        lengths = [domain.completion_tokens for domain in domains if domain.completion_tokens is not None]
+        return Sampling.of_config(algorithm.config, max(lengths, default=None))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._uses)

@@ -20,7 +20,8 @@ from harness.execution.seeds import named_seed
 from harness.interfaces import TrainingDomain
 from harness.prediction.matrix import PairPrediction, Prediction, TrainingPace
 from harness.prediction.vectors import Vectors
-from harness.training.policy_gradients import Sample, handed_over, rewards_of, sample_policy
+from harness.training.policy_gradients import handed_over, rewards_of, sample_policy
+from harness.training.sampling import Sample
 from harness.training.workload import GROUP
 
 HORIZON = 8
@@ -134,6 +135,8 @@ def measure_domain(
     model, samples, rows = sample_policy(folder, domain, count=max(completions // GROUP, 1) * GROUP, seed=seed)
     rewards = torch.tensor([float("nan") if r is None else r for r in rewards_of(samples, rows, domain)])
     plain, standard = _advantages(rewards)
+    trained = torch.tensor([not sample.masked for sample in samples], dtype=torch.float32)
+    standard = standard * trained
     scratch.mkdir()
     vectors = Vectors(scratch, model)
     gain, policy, squares = (vectors.zeros(name) for name in ("gain", "policy", "squares"))
@@ -154,7 +157,8 @@ def measure_domain(
         with handed_over(model, add_gain):
             (values.sum(1) * plain[part].to(values.device)).mean().backward(retain_graph=True)  # type: ignore[no-untyped-call]
         with handed_over(model, add_policy):
-            loss = (values * standard[part, None].to(values.device)).sum() / mask.sum()
+            tokens = (mask * trained[part, None].to(mask.device)).sum().clamp(min=1)
+            loss = (values * standard[part, None].to(values.device)).sum() / tokens
             loss.backward()  # type: ignore[no-untyped-call]
         chunks += 1
     for segment in vectors.segments():
@@ -257,12 +261,13 @@ def _token_log_probabilities(
     width = max(len(sample.ids) for sample in samples)
     ids = torch.zeros(len(samples), width, dtype=torch.long, device=model.device)
     seen, mask = torch.zeros_like(ids), torch.zeros_like(ids)
+    temperatures = torch.tensor([sample.temperature for sample in samples], device=model.device)
     for row, sample in enumerate(samples):
         length = len(sample.ids)
         ids[row, :length] = sample.ids.to(model.device)
         seen[row, :length] = 1
         mask[row, sample.prompt_length : length] = 1
-    logits = model(input_ids=ids, attention_mask=seen).logits[:, :-1].float()
+    logits = model(input_ids=ids, attention_mask=seen).logits[:, :-1].float() / temperatures[:, None, None]
     values = torch.log_softmax(logits, dim=-1).gather(2, ids[:, 1:, None])[..., 0]
     return values * mask[:, 1:], mask[:, 1:]
 

@@ -17,7 +17,7 @@ from harness.prediction.agreement import Agreement
 from harness.prediction.check import CheckedPair, check
 from harness.prediction.matrix import Prediction
 from harness.prediction.observed import ObservedPair, observed_pairs
-from harness.prediction.paces import paces_of
+from harness.prediction.paces import first_trainings, paces_of
 from harness.prediction.starts import BASE, Start, starts_along
 from harness.prediction.virtual_step import HORIZON, kl_on, predict
 from harness.run_folder import PLAN
@@ -25,7 +25,7 @@ from harness.store import Store
 
 if TYPE_CHECKING:
     from harness.registry import Registry
-    from harness.training.policy_gradients import Sample
+    from harness.training.sampling import Sample
 
 
 class PredictionWork:
@@ -107,7 +107,7 @@ class PredictionWork:
 
     def predictions(self, starts: Sequence[Start]) -> dict[Start, Prediction]:
         """Returns the prediction at each start. What a check needs of it is held in memory where there is a run."""
-        domains = LazyDomains(self._plan.domains, self._parts)
+        domains = LazyDomains(self._plan.domains, self._parts, trained=first_trainings(self._plan))
         paces = paces_of(self._plan)
         found = {}
         for start in starts:

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from harness.completions import THINK_START, whole_completion
+
 
 def generation_settings(passed: Mapping[str, Any], stop: Sequence[str]) -> dict[str, Any]:
     """Returns the fields of TRL's config in `passed` with the texts `stop` added for the backend that generates."""
@@ -17,6 +19,17 @@ def generation_settings(passed: Mapping[str, Any], stop: Sequence[str]) -> dict[
         return dict(passed)
     name = "stop" if passed.get("use_vllm") else "stop_strings"
     return {**passed, "generation_kwargs": {**(passed.get("generation_kwargs") or {}), name: list(stop)}}
+
+
+def text_for_reward(prompt: Any, completion: str, endings: Endings | None, *, chat_opens_thinking: bool) -> str:
+    """Returns a completion's text up to where it ends, with the thought that its prompt opened put back in front.
+
+    chat_opens_thinking: whether the chat template, which a prompt of chat messages goes through, opens one.
+    """
+    text = completion if endings is None else endings.text(completion)
+    if isinstance(prompt, str):
+        return whole_completion(prompt, text)
+    return whole_completion(THINK_START, text) if chat_opens_thinking else text
 
 
 class Endings:

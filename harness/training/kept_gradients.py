@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -40,7 +41,7 @@ def kept_gradients(
             make,
             checkpoint=checkpoint,
             domain=domain.name,
-            settings={"completions": count, "seed": context.seed},
+            settings={"completions": count, "seed": context.seed, "sampling": asdict(domain.sampled_as())},
         )
     sampled = json.loads((folder / _SAMPLED).read_text(encoding="utf-8"))
     cost = Cost(completions=sampled["completions"], generated_tokens=sampled["tokens"])

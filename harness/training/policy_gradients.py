@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
-from harness.completions import whole_completion
 from harness.errors import StepFailed
 from harness.interfaces import RewardBatch, TrainingDomain
 from harness.reward_scoring import score_rewards
+from harness.training.sampling import Sample, Sampler
 from harness.training.workload import GROUP
 from harness.weights.loading import loaded_model, loaded_tokenizer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """A completion: the index of its prompt's row, the ids of prompt and completion, how many are the prompt's, and
-    the completion's text as rewards see it."""
-
-    prompt: int
-    ids: torch.Tensor
-    prompt_length: int
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +41,7 @@ def mean_squared_gradient(folder: Path, domain: TrainingDomain, *, count: int, s
 
     with handed_over(model, add):
         for sample in samples:
-            _log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
+            log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
     return _measured(total, samples)
 
 
@@ -61,7 +49,8 @@ def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, se
     """Returns the policy gradient of the domain's mean reward at the checkpoint in `folder`.
 
     g = mean over sampled completions y of (r(y) − mean r of y's prompt) · ∇ log π(y|x) (REINFORCE with a group
-    baseline). Memory is as of `mean_squared_gradient`. Raises StepFailed where no completion got a reward.
+    baseline); a completion that training masks counts 0. Memory: as `mean_squared_gradient`. Raises StepFailed where no
+    completion got a reward.
     """
     model, samples, rows = sample_policy(folder, domain, count=count, seed=seed)
     advantages = _advantages(samples, rows, domain)
@@ -72,7 +61,7 @@ def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, se
             total[name].add_(gradient, alpha=weight)
 
         with handed_over(model, add):
-            _log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
+            log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
     return _measured(total, samples)
 
 
@@ -87,68 +76,36 @@ def _measured(total: dict[str, torch.Tensor], samples: Sequence[Sample]) -> Grad
 def sample_policy(
     folder: Path, domain: TrainingDomain, *, count: int, seed: int
 ) -> tuple[PreTrainedModel, list[Sample], list[dict[str, object]]]:
-    """Returns the model in fp32, `count` completions of the domain's training prompts in groups of `GROUP` at
-    temperature 1, and the prompts' rows. Leaves torch's global generator as it was."""
+    """Returns the model in fp32, `count` completions of the domain's training prompts in groups of `GROUP`, and the
+    prompts' rows. Samples as training does. Leaves torch's global generator as it was."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = loaded_model(folder, dtype=torch.float32).to(device)
-    tokenizer = loaded_tokenizer(folder, padding_side="left")
+    sampler = Sampler(model, loaded_tokenizer(folder, padding_side="left"), domain.sampled_as())
     data = domain.domain.training_data(seed)
     rows = [dict(data[index % len(data)]) for index in range(max(1, count // GROUP))]
     samples: list[Sample] = []
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         for start in range(0, len(rows), GROUP):
-            samples += _generate(model, tokenizer, rows, range(start, min(start + GROUP, len(rows))), domain)
+            prompts = [row["prompt"] for row in rows[start : start + GROUP]]
+            batch = sampler.sample(prompts, generations=GROUP)
+            samples += [replace(sample, prompt=start + sample.prompt) for sample in batch]
     return model, samples[:count], rows
-
-
-def _generate(
-    model: Any, tokenizer: Any, rows: Sequence[dict[str, object]], indices: range, domain: TrainingDomain
-) -> list[Sample]:
-    prompts = [_prompt_text(tokenizer, rows[index]["prompt"]) for index in indices]
-    inputs = tokenizer(prompts, return_tensors="pt", padding=True, return_token_type_ids=False).to(model.device)
-    with torch.inference_mode():
-        ids = model.generate(
-            **inputs,
-            do_sample=True,
-            top_k=0,
-            temperature=1.0,
-            num_return_sequences=GROUP,
-            max_new_tokens=domain.domain.completion_tokens or 256,
-        )
-    width = inputs["input_ids"].shape[1]
-    samples = []
-    for row, sequence in enumerate(ids):
-        length = int(inputs["attention_mask"][row // GROUP].sum())
-        completion = sequence[width:]
-        ends = (completion == tokenizer.eos_token_id).nonzero()
-        if len(ends):
-            completion = completion[: int(ends[0]) + 1]
-        prompt = sequence[width - length : width]
-        text = whole_completion(prompts[row // GROUP], tokenizer.decode(completion, skip_special_tokens=True))
-        joined = torch.cat([prompt, completion]).clone()
-        samples.append(Sample(prompt=indices[row // GROUP], ids=joined, prompt_length=length, text=text))
-    return samples
-
-
-def _prompt_text(tokenizer: Any, prompt: object) -> str:
-    if isinstance(prompt, str):
-        return prompt
-    return str(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True))
 
 
 def each_gradient(model: PreTrainedModel, samples: Sequence[Sample]) -> Iterator[int]:
     """Yields each sample's index with ∇ log π(completion | prompt) in the parameters' `grad`."""
     for index, sample in enumerate(samples):
         model.zero_grad(set_to_none=True)
-        _log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
+        log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
         yield index
 
 
-def _log_probability(model: PreTrainedModel, sample: Sample) -> torch.Tensor:
-    logits = model(input_ids=sample.ids[None]).logits[0, sample.prompt_length - 1 : -1].float()
+def log_probability(model: PreTrainedModel, sample: Sample) -> torch.Tensor:
+    """Returns log π(completion | prompt) at the temperature at which the completion was sampled."""
+    logits = model(input_ids=sample.ids[None]).logits[0, sample.prompt_length - 1 : -1].float() / sample.temperature
     targets = sample.ids[sample.prompt_length :]
-    return torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).sum()
+    return torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).double().sum()
 
 
 @contextmanager
@@ -201,4 +158,7 @@ def _advantages(samples: Sequence[Sample], rows: Sequence[dict[str, object]], do
         if value is not None:
             by_prompt.setdefault(sample.prompt, []).append(value)
     means = {prompt: sum(group) / len(group) for prompt, group in by_prompt.items()}
-    return [0.0 if v is None else v - means[s.prompt] for s, v in zip(samples, values, strict=True)]
+    return [
+        0.0 if value is None or sample.masked else value - means[sample.prompt]
+        for sample, value in zip(samples, values, strict=True)
+    ]

@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.completions import THINK_START, whole_completion
 from harness.errors import StepFailed
 from harness.interfaces import RewardBatch, TrainingDomain
 from harness.reward_scoring import Scoring, finished, score_together, timed_rewards
-from harness.training.endings import Endings
+from harness.training.endings import Endings, text_for_reward
 from harness.training.reward_record import RewardRecord, mean_of_parts
 
 LogMetric = Callable[[str, float], None]
@@ -59,7 +58,10 @@ class RewardRouter:
         if routes is None or len(routes) != len(prompts):
             raise StepFailed(f"the training data have no column {DOMAIN_COLUMN!r}, so no row has a reward")
         rows = _rows(columns, len(prompts))
-        texts = [self._text(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
+        texts = [
+            text_for_reward(prompt, _text(completion), self._endings, chat_opens_thinking=self._chat_opens_thinking)
+            for prompt, completion in zip(prompts, completions, strict=True)
+        ]
         indices = {name: [i for i, route in enumerate(routes) if route == name] for name in sorted(set(routes))}
         scorings = [
             self._scoring(
@@ -115,15 +117,6 @@ class RewardRouter:
         domain = self.domains[name]
         kind = type(domain.reward)
         return f"{domain.reward_label or f'{kind.__module__}.{kind.__name__}'} (reward of {name})"
-
-    def _text(self, prompt: Any, completion: Any) -> str:
-        """Returns a completion's text up to where it ends, a thought that the prompt has opened opened again."""
-        text = _text(completion)
-        if self._endings is not None:
-            text = self._endings.text(text)
-        if isinstance(prompt, str):
-            return whole_completion(prompt, text)
-        return whole_completion(THINK_START, text) if self._chat_opens_thinking else text
 
     def _log_truncated(self, routes: Sequence[str], ids: Sequence[Sequence[int]] | None, log_metric: LogMetric) -> None:
         if self._endings is None or ids is None:

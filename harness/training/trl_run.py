@@ -14,7 +14,6 @@ import trl
 from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import GRPOTrainer
 
-from harness.completions import opens_thinking
 from harness.errors import StepFailed
 from harness.interfaces import Cost, Progress, StepResult, TrainingContext, TrainingDomain
 from harness.ranks import world_size
@@ -25,6 +24,7 @@ from harness.training.prompts import ordered_prompts
 from harness.training.resume import CompleteCheckpoints, keep_metrics_until, newest_complete
 from harness.training.reward_record import RewardRecord
 from harness.training.rewards import TRUNCATED, RewardRouter
+from harness.training.sampling import chat_opens_thinking
 from harness.weights.adapter import restore, write_adapter
 
 
@@ -58,7 +58,7 @@ def train_with_trl(
     )
     endings = Endings(tokenizer, trainer.eos_token_ids, config.stop)
     endings.apply_to(trainer)
-    router.read_with(endings, chat_opens_thinking=_chat_opens_thinking(tokenizer, arguments))
+    router.read_with(endings, chat_opens_thinking=chat_opens_thinking(tokenizer, arguments.chat_template_kwargs or {}))
     trainer.create_model_card = lambda *_, **__: None  # a resumable state needs none
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Metrics(context.metrics, context.progress, without=_UNTRUE_OF_STOPPED if config.stop else ()))
@@ -195,19 +195,6 @@ _UNTRUE_OF_STOPPED = (
     "completions/clipped_ratio",
     *(f"completions/{m}_terminated_length" for m in ("mean", "min", "max")),
 )
-
-
-def _chat_opens_thinking(tokenizer: Any, arguments: Any) -> bool:
-    """Returns whether the chat template ends a prompt in a thought that it has opened."""
-    if tokenizer.chat_template is None:
-        return False
-    rendered = tokenizer.apply_chat_template(
-        [{"role": "user", "content": "?"}],
-        add_generation_prompt=True,
-        tokenize=False,
-        **(arguments.chat_template_kwargs or {}),
-    )
-    return opens_thinking(rendered)
 
 
 class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read without types

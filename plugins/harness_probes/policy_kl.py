@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from harness import Probe, ProbeContext
-from harness.training.policy_gradients import Sample, sample_policy
+from harness.training.policy_gradients import log_probability, sample_policy
+from harness.training.sampling import Sample
 from harness.weights.loading import loaded_model
 from harness_probes.config import DomainsConfig
 from harness_probes.places import chosen_domains
@@ -37,7 +38,8 @@ class PolicyKL(Probe):
                     before.folder, context.domains[name], count=self.config.completions, seed=context.seed
                 )
                 new = loaded_model(after.folder, dtype=torch.float32).to(old.device)
-                gaps = [_log_probability(old, sample) - _log_probability(new, sample) for sample in samples]
+                with torch.no_grad():
+                    gaps = [float(log_probability(old, one) - log_probability(new, one)) for one in samples]
                 tokens = sum(len(sample.ids) - sample.prompt_length for sample in samples)
                 rows.append(
                     {
@@ -53,13 +55,6 @@ class PolicyKL(Probe):
                     }
                 )
         return rows
-
-
-@torch.no_grad()
-def _log_probability(model: Any, sample: Sample) -> float:
-    logits = model(input_ids=sample.ids[None]).logits[0, sample.prompt_length - 1 : -1].float()
-    targets = sample.ids[sample.prompt_length :]
-    return float(torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).double().sum())
 
 
 def _error(samples: Sequence[Sample], gaps: Sequence[float]) -> float | None:

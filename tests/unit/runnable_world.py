@@ -90,6 +90,7 @@ class GameConfig(Config):
 class Game(Domain):
     def __init__(self, config):
         self.config = config
+        self.completion_tokens = 10 * config.level
 
     def fingerprint(self):
         return "game"
@@ -112,6 +113,8 @@ class Win(Reward):
 class AddConfig(Config):
     steps: int = 1
     learning_rate: float = 1.0
+    temperature: float = 1.0
+    stop: tuple[str, ...] = ()
 
 
 @dataclass
@@ -124,6 +127,7 @@ class World:
     evaluated: int = 0
     on_train: Callable | None = None
     leaves_model: bool = True
+    sampled: list[tuple[str, dict]] = field(default_factory=list)
     observed: list = field(default_factory=list)
 
 
@@ -139,6 +143,7 @@ def registry_of(world: World, **needs: frozenset[str]) -> Registry:
             world.trained.append(names)
             world.seeds.append((names, context.seed))
             world.earlier.append((names, [domain.name for domain in context.earlier]))
+            world.sampled.append((names, {domain.name: domain.sampled_as() for domain in context.earlier}))
             state = context.scratch / "done"
             done = int(state.read_text()) if state.exists() else 0
             for step in range(done + 1, self.config.steps + 1):
@@ -169,6 +174,7 @@ def registry_of(world: World, **needs: frozenset[str]) -> Registry:
 
         def recover(self, context):
             assert context.train is None
+            world.sampled.append(("undo", {name: domain.sampled_as() for name, domain in context.domains.items()}))
             write_model(context.output, read_model(context.peak_checkpoint))
             return StepResult(report={"lineage": [entry.label for entry in context.lineage], "loss": float("nan")})
 
@@ -192,6 +198,7 @@ def registry_of(world: World, **needs: frozenset[str]) -> Registry:
             self.config = config
 
         def measure(self, context):
+            world.sampled.append(("probe", {name: domain.sampled_as() for name, domain in context.domains.items()}))
             return [{"step": entry.step, "domains": list(entry.domains)} for entry in context.lineage]
 
     class Plugin:

@@ -10,6 +10,7 @@ from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution import CheckpointFolders
 from harness.execution.json_data import plain
 from harness.execution.seeds import named_seed
+from harness.sampling import Sampling
 from harness.store import StoreFull
 
 
@@ -161,3 +162,27 @@ def test_named_seeds_are_stable_and_small(seed, names, depth):
     assert 0 <= named_seed(seed, *names, depth) < 2**31
     assert named_seed(seed, *names, depth) == named_seed(seed, *names, depth)
     assert named_seed(seed, *names, depth) != named_seed(seed + 1, *names, depth)
+
+
+def test_probes_recoveries_and_anchors_sample_a_domain_as_its_last_training_did(tmp_path):
+    methods = """\
+methods:
+  mixed:
+    - {train: [a, b], stop: [.]}
+    - {train: a, with: replaying, temperature: 0.5}
+    - {train: c, with: replaying}
+    - {recover: a, with: undo}
+probes: [{use: count}]
+"""
+    text = PROTOCOL[: PROTOCOL.index("methods:")].replace("level: 2}}", "level: 2}, c: {use: game}, d: {use: game}}")
+    bench = Bench(tmp_path, text + methods)
+    bench.run()
+    sampled = dict(bench.world.sampled)
+    mixed = Sampling(max_completion_length=20, stop=(".",))
+    alone = Sampling(max_completion_length=10, temperature=0.5)
+    assert sampled["a+b"] == {}
+    assert sampled["a"] == {"b": mixed}
+    assert sampled["c"] == {"a": alone, "b": mixed}
+    last = Sampling(max_completion_length=10)
+    assert sampled["undo"] == {"a": alone, "b": mixed, "c": last}
+    assert sampled["probe"] == {"a": alone, "b": mixed, "c": last, "d": last}
