@@ -4,7 +4,7 @@ All that a plugin author needs is here: `hookimpl`, the specs that hooks yield, 
 errors to raise. Importing it imports no torch.
 """
 
-from harness.errors import CheckpointError, HarnessError, PluginError, StepFailed, UsageError
+from harness.errors import CheckpointError, HarnessError, PluginError, Problem, StepFailed, UsageError
 from harness.events import CheckpointScored, RunFinished, RunStarted, StepFinished, StepStarted
 from harness.hookspecs import hookimpl
 from harness.interfaces import (
@@ -30,7 +30,7 @@ from harness.interfaces import (
     TrainingDomain,
 )
 from harness.merge_interface import Expert, Merge, MergeContext
-from harness.plugin_config import Config, NoConfig, Unkeyed
+from harness.plugin_config import Config, NoConfig, Unkeyed, missing_package
 from harness.reward_scoring import Scoring, score_rewards, score_together
 from harness.reward_use import RewardUse
 from harness.specs import (
@@ -75,6 +75,7 @@ __all__ = [
     "Probe",
     "ProbeContext",
     "ProbeSpec",
+    "Problem",
     "Progress",
     "ProtocolSpec",
     "Recovery",
@@ -100,6 +101,7 @@ __all__ = [
     "UsageError",
     "Workload",
     "hookimpl",
+    "missing_package",
     "score_rewards",
     "score_together",
 ]

@@ -46,10 +46,13 @@ class UsageError(HarnessError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One fault of a protocol: its line (from 1; 0 for none), the path of the key, what is wrong, what to do."""
+    """One fault of a protocol: its line (from 1; 0 for none), the path of the key, what is wrong, what to do.
 
-    line: int
-    key: str
+    A plugin that yields one gives no line, and the key as seen from its own config.
+    """
+
+    line: int = 0
+    key: str = ""
     message: str
     hint: str = ""
 

@@ -16,6 +16,7 @@ from harness import interfaces, merge_interface, specs
 from harness.discovery import Source
 from harness.errors import HarnessError, PluginError
 from harness.hookspecs import HOOKS_BY_KIND
+from harness.load_reference import check_reference
 
 SPEC_TYPES: dict[str, type[specs.AnySpec]] = {
     kind.kind: kind
@@ -111,6 +112,15 @@ class Registered:
             return config.model_json_schema()
         except PydanticUserError as error:
             raise self._broken(f"config {config.__name__} has no JSON Schema: {error}", "use JSON's types") from error
+
+    def check_load(self) -> None:
+        """Returns where `load` names something that is there, without importing it. Raises PluginError otherwise."""
+        reference = self._loadable().load
+        if isinstance(reference, str):
+            try:
+                check_reference(reference)
+            except PluginError as error:
+                raise self._broken(error.message, error.hint) from error
 
     def implementation(self) -> Callable[[Any], Any]:
         """Returns what `load` names, imported now. Raises PluginError where it cannot be had or called."""

@@ -58,6 +58,7 @@ def exec_node(
     registry = session_of(context).registry
     path = find_protocol(protocol, registry)
     read = load_protocol(path, registry, seeds=seeds_from(seeds), methods=methods_from(methods))
+    read.check_here()
     plan = make_plan(read, registry)
     node = find_node(plan, key)
     root = runs_folder(runs)

@@ -72,6 +72,8 @@ def plan(
     registry = session_of(context).registry
     path = find_protocol(protocol, registry)
     read = load_protocol(path, registry, seeds=seeds_from(seeds), methods=methods_from(methods))
+    for problem in read.unmet:
+        typer.echo(f"warning: not here: {problem.key}: {problem.message}", err=True)
     made = make_plan(read, registry)
     done = done_keys(made, runs_folder(runs) / "store")
     changed = changed_versions(RunFolder(run_folder_of(runs_folder(runs), made)).provenance())

@@ -38,7 +38,9 @@ def prefetch(
     prepare_process(debug=session.debug)
     from harness.prefetch import prefetch as fetch
 
-    plan = make_plan(load_protocol(find_protocol(protocol, session.registry), session.registry), session.registry)
+    read = load_protocol(find_protocol(protocol, session.registry), session.registry)
+    read.check_here()
+    plan = make_plan(read, session.registry)
     fetched = []
     for part in fetch(plan, session.registry, lambda name: typer.echo(f"{name} …", err=True)):
         fetched.append(part)

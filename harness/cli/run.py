@@ -58,6 +58,8 @@ def run(
     registry = session.registry
     path = find_protocol(protocol, registry)
     read = load_protocol(path, registry, seeds=seeds_from(seeds), methods=methods_from(methods))
+    if not dry_run:
+        read.check_here()
     plan = make_plan(read, registry)
     root = runs_folder(runs)
     if dry_run:

@@ -33,6 +33,7 @@ def validate(
     path = find_protocol(protocol, registry)
     try:
         read = load_protocol(path, registry)
+        read.check_here()
     except ProtocolError as error:
         if not as_json:
             raise

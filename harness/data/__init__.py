@@ -6,7 +6,7 @@ Importing this imports neither datasets nor torch; loading does.
 from harness.data.hub import cached_commit, hub_fault
 from harness.data.hub_files import fetch_file, fetch_model
 from harness.data.messages import as_messages, is_a_request
-from harness.data.source import DataSource
+from harness.data.source import DataSource, missing_files
 from harness.data.table import load_table, nested_subset
 from harness.hub_source import HubSource
 
@@ -20,5 +20,6 @@ __all__ = [
     "hub_fault",
     "is_a_request",
     "load_table",
+    "missing_files",
     "nested_subset",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
-from harness.errors import UsageError
+from harness.errors import Problem, UsageError
 from harness.hub_source import HubSource
 from harness.plugin_config import Config
 
@@ -23,10 +24,13 @@ class DataSource(Config):
         default=None, description="local JSON, JSON-lines, CSV or Parquet files, in place of the hub's data set"
     )
 
+    def faults(self) -> Iterable[Problem]:
+        """Yields the local files that are missing."""
+        yield from missing_files("data_files", self.data_files)
+
     def files(self) -> tuple[Path, ...]:
         """Returns the local files; none where the rows come from the hub. Raises UsageError for one that is missing."""
-        given = self.data_files if isinstance(self.data_files, tuple) else (self.data_files,)
-        paths = tuple(path.expanduser() for path in given if path is not None)
+        paths = tuple(_paths(self.data_files))
         for path in paths:
             if not path.is_file():
                 raise UsageError("there is no such data file", where=str(path), hint="check data_files")
@@ -50,3 +54,16 @@ class DataSource(Config):
                     digest.update(hashlib.file_digest(file, "sha256").digest())
             return f"files {digest.hexdigest()}"
         return f"{self.dataset} {self.subset} {self.revision} {self.split}"
+
+
+def missing_files(key: str, given: Sequence[Path] | Path | None) -> Iterator[Problem]:
+    """Yields a problem of the key for each of its files that is missing."""
+    for path in _paths(given):
+        if not path.is_file():
+            yield Problem(key=key, message=f"there is no file {path}", hint="check the path")
+
+
+def _paths(given: Sequence[Path] | Path | None) -> Iterator[Path]:
+    for path in (given,) if given is None or isinstance(given, Path) else given:
+        if path is not None:
+            yield path.expanduser()

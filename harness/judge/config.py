@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from harness.errors import Problem
 from harness.plugin_config import Config, Unkeyed
 
 RUBRIC = """\
@@ -66,6 +69,15 @@ class JudgeConfig(Config):
     cache: Annotated[Path | None, Unkeyed("answers of the same question, kept")] = Field(
         default=Path("~/.cache/mdrl-harness/judge.sqlite"), description="where answers are kept; None keeps none"
     )
+
+    def faults(self) -> Iterable[Problem]:
+        """Yields that the key's environment variable is not set."""
+        if self.api_key_variable is not None and not os.environ.get(self.api_key_variable, "").strip():
+            yield Problem(
+                key="api_key_variable",
+                message=f"the environment variable {self.api_key_variable}, which holds the judge's key, is not set",
+                hint=f"export {self.api_key_variable}=…",
+            )
 
     @field_validator("rubric")
     @classmethod

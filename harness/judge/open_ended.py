@@ -5,14 +5,14 @@ A plugin makes one by subclassing the config, for its defaults, and the domain, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.data import DataSource, HubSource, is_a_request, load_table, nested_subset
-from harness.errors import UsageError
+from harness.data import DataSource, HubSource, is_a_request, load_table, missing_files, nested_subset
+from harness.errors import Problem, UsageError
 from harness.interfaces import Domain, EvaluationTask
 from harness.judge.answers import prompt_text
 from harness.judge.config import JudgeConfig
@@ -61,10 +61,20 @@ class OpenEndedConfig(DataSource):
     _has_all_places = field_validator("pair_rubric")(check_places)
 
     @model_validator(mode="after")
+    def _system_prompt_in_chat_only(self) -> Self:
+        if self.system_prompt is not None and self.format == "plain":
+            raise ValueError("system_prompt wants format: chat")
+        return self
+
+    @model_validator(mode="after")
     def _has_references(self) -> Self:
         if self.scoring == "pairwise" and self.reference is None:
             raise ValueError("pairwise scoring wants `reference`, the column that holds what answers are compared with")
         return self
+
+    def faults(self) -> Iterable[Problem]:
+        yield from super().faults()
+        yield from missing_files("reference_file", self.reference_file)
 
     def sources(self) -> list[DataSource]:
         """Returns where the rows come from: the files, or each data set."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.errors import Problem, ProtocolError
 from harness.nodes import EvaluationSettings, PluginUse
+from harness.protocol.source import KeyPath, key_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,8 @@ Step = TrainStep | RecoverStep | MergeStep
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     """What a protocol file says. text: as it was written. model_label: the model's name for people. launch:
-    accelerate's config for training steps, None where they run in one process."""
+    accelerate's config for training steps, None where they run in one process. unmet: what this machine lacks for it,
+    such as files and optional packages. lines: the line of each key."""
 
     name: str
     summary: str
@@ -87,3 +90,15 @@ class Protocol:
     probes: tuple[PluginUse, ...]
     allow: frozenset[str]
     launch: Mapping[str, Any] | None = None
+    unmet: tuple[Problem, ...] = ()
+    lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
+
+    def problem(self, path: KeyPath, message: str, hint: str = "") -> Problem:
+        """Returns a problem of the key at `path`, with its line."""
+        line = next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 0)
+        return Problem(line=line, key=key_text(path), message=message, hint=hint)
+
+    def check_here(self) -> None:
+        """Raises ProtocolError with all that this machine lacks for the protocol; returns where it lacks nothing."""
+        if self.unmet:
+            raise ProtocolError(str(self.path), self.unmet)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -30,6 +31,7 @@ class Faults:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._problems: dict[Problem, bool] = dict.fromkeys(source.problems, False)
+        self._unmet: dict[Problem, None] = {}
 
     def add(self, path: KeyPath, message: str, hint: str = "", *, plugin: bool = False) -> None:
         """Notes a fault of the key at `path`; `plugin` where the file is right and the installed plugins are not."""
@@ -41,12 +43,25 @@ class Faults:
         message = f"{error.where}: {error.message}" if error.where else error.message
         self.add(path, message, error.hint, plugin=True)
 
+    def add_unmet(self, path: KeyPath, problem: Problem) -> None:
+        """Notes what this machine lacks for the key at `path`."""
+        self._unmet.setdefault(replace(problem, line=self._source.line_of(path), key=key_text(path)))
+
+    @property
+    def unmet(self) -> tuple[Problem, ...]:
+        """Returns what this machine lacks: no fault of the protocol, which may be planned here and run elsewhere."""
+        return tuple(self._unmet)
+
     def check(self) -> None:
-        """Raises ProtocolError with all faults, ProtocolPluginError where all are plugins', nothing where none is."""
+        """Raises ProtocolError with all faults, ProtocolPluginError where all are plugins', nothing where none is.
+
+        What this machine lacks is told with the faults, and is none by itself.
+        """
         if not self._problems:
             return
-        raised = ProtocolPluginError if all(self._problems.values()) else ProtocolError
-        raise raised(self._source.name, list(self._problems))
+        plugins = all(self._problems.values()) and not self._unmet
+        raised = ProtocolPluginError if plugins else ProtocolError
+        raise raised(self._source.name, [*self._problems, *self._unmet])
 
 
 def near_match(name: str, known: Iterable[str], *, called: str = "there are") -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.declared_fields import declared_fields, package_folder
 from harness.errors import ProtocolError
+from harness.plugin_config import missing_package
 from harness.protocol.faults import Faults, near_match
 from harness.protocol.source import KeyPath, read_source
 
@@ -55,6 +56,9 @@ def _checked(config: Mapping[str, Any], faults: Faults) -> Mapping[str, Any] | N
             f"is {config.get('distributed_type')!r}: accelerate would start one process instead of {processes}",
             f"name one of {', '.join(SEVERAL)}; MULTI_GPU on a machine without GPUs starts processes on its CPU",
         )
+    if config.get("distributed_type") == "DEEPSPEED":
+        for problem in missing_package("deepspeed", key="", wanted_by="distributed_type: DEEPSPEED"):
+            faults.add_unmet((*AT, "distributed_type"), problem)
     if config.get("num_machines", 1) != 1:
         faults.add((*AT, "num_machines"), "is not 1", "a step is launched on one machine; engines reach others")
     try:

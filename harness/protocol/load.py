@@ -88,6 +88,8 @@ def load_protocol(
         probes=probes,
         allow=frozenset(file.allow),
         launch=launch,
+        unmet=faults.unmet,
+        lines=source.lines,
     )
 
 
@@ -151,7 +153,8 @@ class _Sections:
             return None
         config = {key: value for key, value in section.items() if key != "use"}
         name = section.get("use", DEFAULT_MODEL)
-        return self._uses.use("model", name, config, at=("model", "use"), place=lambda key: ("model", key))
+        use = self._uses.use("model", name, config, at=("model", "use"), place=lambda key: ("model", key))
+        return use if use is not None and self._uses.built(use, ("model", "use")) is not None else None
 
     def domains(self) -> dict[str, DeclaredDomain]:
         """Returns the domains that are right."""
@@ -163,7 +166,9 @@ class _Sections:
             plugin = self._section("domain", section, at, reserved=["reward"])
             reward = self._reward(section, at, found=plugin is not None)
             built = self._uses.built(plugin, (*at, "use")) if plugin is not None else None
-            if plugin is None or reward is None or built is None:
+            if reward is None or self._uses.built(reward, (*at, "reward")) is None:
+                continue
+            if plugin is None or built is None:
                 continue
             template = chat_template_of(name, built, self.mapping("evaluate").get("chat_template"), self._faults)
             read[name] = DeclaredDomain(name=name, plugin=plugin, reward=reward, chat_template=template)

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from harness.errors import HarnessError, PluginError
 from harness.nodes import PluginUse
-from harness.plugin_config import Unkeyed
+from harness.plugin_config import Unkeyed, faults_in
 from harness.protocol.faults import Faults, describe, validate
 from harness.protocol.source import KeyPath
 from harness.registry import Registered, Registry
@@ -83,6 +83,12 @@ class PluginUses:
         except ValueError as error:
             self._faults.add(at, f"the config of the {kind} {name!r} cannot be written as JSON: {error}", plugin=True)
             return None
+        self._note_unmet(read, found, at, place)
+        try:
+            found.check_load()
+        except PluginError as error:
+            self._faults.add_plugin_error(at, error)
+            return None
         needs = set(found.spec.needs)
         whole, unkeyed = self._resolved(read, filled, place, needs)
         return PluginUse(
@@ -94,12 +100,25 @@ class PluginUses:
             unkeyed=tuple(unkeyed),
         )
 
+    def _note_unmet(self, config: BaseModel, found: Registered, at: KeyPath, place: Callable[[str], KeyPath]) -> None:
+        """Notes what this machine lacks for a plugin, by what its config says."""
+        try:
+            for problem in faults_in(config):
+                parts = problem.key.split(".") if problem.key else []
+                path = (*place(parts[0]), *parts[1:]) if parts else at
+                self._faults.add_unmet(path, problem)
+        except (Exception, SystemExit) as error:
+            fault = PluginError(f"faults() of its config raised {type(error).__name__}: {error}", where=found.identity)
+            self._faults.add_plugin_error(at, fault)
+
     def built(self, use: PluginUse, at: KeyPath) -> Any | None:
         """Returns the object that the plugin loads into; notes a fault and returns None where it cannot be built."""
         try:
             return instance_of(use, self.registry)
         except PluginError as error:
             self._faults.add_plugin_error(at, error)
+        except ValidationError:  # the keys of an inner reward, which are noted at their place
+            return None
         except HarnessError as error:
             self._faults.add(at, f"{error.where}: {error.message}" if error.where else error.message, error.hint)
         return None

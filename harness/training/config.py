@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.plugin_config import Config, Unkeyed
+from harness.errors import Problem
+from harness.plugin_config import Config, Unkeyed, missing_package
 from harness.training.lora import LoRASettings
+from harness.training.packages import missing_packages
 from harness.training.trl_fields import config_fields
 from harness.training.trl_unkeyed import LOGGING, MACHINE, SAVING
 from harness.training.workload import policy_gradient_workload
@@ -101,6 +104,12 @@ class OnPolicyConfig(Config):
         1/T is that of multilingual translation, arXiv 1907.05019, which trains at T = 5.
         """
         return {"weighted": 0.0, "proportional": 1.0, "temperature": 1 / self.mix_temperature}[self.mix]
+
+    def faults(self) -> Iterable[Problem]:
+        """Yields the optional packages that these settings need and that are not installed."""
+        yield from missing_packages(self.trl)
+        if self.lora is not None:
+            yield from missing_package("peft", key="lora", wanted_by="lora")
 
     def workload(self) -> Workload:
         return policy_gradient_workload(self)

@@ -55,13 +55,14 @@ def loaded_tokenizer(folder: Path, **settings: Any) -> Any:
 
 
 def check_loads(folder: Path) -> None:
-    """Returns where transformers would make a model of `folder`, with a tokenizer; no weight is read.
+    """Returns where transformers would make a model of `folder`, with a tokenizer; of the weights only tied embeddings
+    are read.
 
     Raises CheckpointError otherwise. A folder whose config names no `model_type` is none of transformers': what it
     should hold is not known, and it is not looked into.
     """
     if "model_type" in _config(folder):
-        _from_folder(folder, dtype="auto", device_map="meta")
+        _refuse_unlike_tied(_from_folder(folder, dtype="auto", device_map="meta"), folder)
         loaded_tokenizer(folder)
 
 
@@ -119,6 +120,25 @@ def _refuse_differing(found: Mapping[str, Any], folder: Path) -> None:
             f"{name} has the shape {tuple(stored)}, and the config asks for {tuple(asked)}",
             where=str(folder),
             hint=f"weights and {CONFIG} are of different models; {_SAVE_AGAIN}",
+        )
+
+
+def _refuse_unlike_tied(model: Any, folder: Path) -> None:
+    """Raises CheckpointError where the config ties the output layer to the embeddings and the files hold two different
+    ones: which of them is the model depends on the version of the library that reads them."""
+    output, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+    if not getattr(model.config.get_text_config(), "tie_word_embeddings", False) or output is None:
+        return
+    weights = WeightFolder(folder)
+    stored = set(weights.names())
+    names = {id(module): f"{name}.weight" for name, module in model.named_modules()}
+    pair = [names.get(id(output), ""), names.get(id(embeddings), "")]
+    if pair[0] != pair[1] and stored.issuperset(pair) and not torch.equal(*map(weights.read, pair)):
+        raise CheckpointError(
+            f"{pair[0]} differs from {pair[1]}, and the config ties the two (tie_word_embeddings)",
+            where=str(folder),
+            hint=f"set tie_word_embeddings to false in {CONFIG} if the output layer is its own, or save the model again"
+            " without it",
         )
 
 

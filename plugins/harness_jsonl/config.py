@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.data import DataSource
+from harness import Problem
+from harness.data import DataSource, missing_files
 from harness_jsonl.rules import Rule, rule_named
 
 
@@ -64,6 +65,10 @@ class JsonlConfig(DataSource):
         if self.test_files is not None and self.test_split is not None:
             raise ValueError("give test_files or test_split, not both")
         return self
+
+    def faults(self) -> Iterable[Problem]:
+        yield from super().faults()
+        yield from missing_files("test_files", self.test_files)
 
     def columns(self) -> Mapping[str, str]:
         """Returns the columns that the data must have, and what each holds."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from harness import BaseModel, CheckpointError, Config, UsageError
+from harness import BaseModel, CheckpointError, Config, Problem, UsageError
 from harness.checkpoint import CONFIG, check_checkpoint, hash_checkpoint
 from harness.data import HubSource, fetch_model
 from harness_pretrained.published import PUBLISHED
@@ -24,6 +24,20 @@ class PretrainedConfig(Config):
     revision: str | None = Field(
         default=None, description="a branch, tag or commit of the hub; pin a commit to publish"
     )
+
+    def faults(self) -> Iterable[Problem]:
+        """Yields what is wrong with a local folder."""
+        folder = Path(self.pretrained).expanduser()
+        if looks_local(self.pretrained) or folder.is_dir():
+            try:
+                check_checkpoint(folder)
+            except CheckpointError as error:
+                yield Problem(key="pretrained", message=f"{error.where}: {error.message}", hint=error.hint)
+
+
+def looks_local(name: str) -> bool:
+    """Returns whether a model's name is written as a path."""
+    return name.startswith((".", "/", "~"))
 
 
 class Pretrained(BaseModel):
@@ -79,8 +93,7 @@ class Pretrained(BaseModel):
         return PUBLISHED.get(self.config.pretrained) if read is None else read
 
     def _is_local(self) -> bool:
-        looks_local = self.config.pretrained.startswith((".", "/", "~"))
-        return looks_local or self.local.is_dir()
+        return looks_local(self.config.pretrained) or self.local.is_dir()
 
 
 def _read(path: Path) -> Mapping[str, Any] | None:

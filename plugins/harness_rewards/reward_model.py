@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness import CheckpointError, Config, Reward, RewardBatch, RewardResult, Unkeyed, UsageError
+from harness import CheckpointError, Config, Problem, Reward, RewardBatch, RewardResult, Unkeyed, UsageError
 from harness.checkpoint import check_checkpoint, hash_checkpoint
 from harness.data import HubSource, fetch_model
 from harness.judge import without_thinking
@@ -53,6 +53,15 @@ class RewardModelConfig(Config):
     chat_template: str | None = Field(
         default=None, description="a Jinja template for prompts of messages, where the tokenizer brings none"
     )
+
+    def faults(self) -> Iterable[Problem]:
+        """Yields what is wrong with a local folder."""
+        folder = Path(self.model).expanduser()
+        if self.model.startswith((".", "/", "~")) or folder.is_dir():
+            try:
+                check_checkpoint(folder)
+            except CheckpointError as error:
+                yield Problem(key="model", message=f"{error.where}: {error.message}", hint=error.hint)
 
 
 @dataclass(frozen=True)

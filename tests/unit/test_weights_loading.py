@@ -89,3 +89,19 @@ def test_a_config_that_is_damaged_or_not_of_transformers(folder):
     del config["model_type"]
     (folder / "config.json").write_text(json.dumps(config))
     check_loads(folder)
+
+
+@pytest.mark.parametrize(("tied", "noise", "refused"), [(True, 0.1, True), (True, 0.0, False), (False, 0.1, False)])
+def test_an_output_layer_unlike_its_tied_embeddings_is_refused(folder, tied, noise, refused):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": tied}))
+
+    def output_layer(tensors):
+        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"] + noise
+
+    change(folder, output_layer)
+    if refused:
+        with pytest.raises(CheckpointError, match=r"lm_head\.weight differs from model\.embed_tokens"):
+            check_loads(folder)
+    else:
+        check_loads(folder)
