@@ -25,8 +25,8 @@ class Job:
 class Outcome:
     """What a job came to.
 
-    `ok`: `values` holds one value an expression, plain data of exact builtin types (None, bool, int, float, str, list,
-    tuple, dict, set). Whether they are the right ones, the caller says.
+    `ok`: `values` holds one value an expression, plain data of exact builtin types (None, bool, int, float, complex,
+    str, bytes, list, tuple, dict, set, frozenset). Whether they are the right ones, the caller says.
     `compile-error`: the code, or an expression, is no Python. `runtime-error`: it raised, exited, printed too much, or
     an expression's value is not plain data. `timeout`: it ran too long. `sandbox-error`: the sandbox failed or cannot
     run such code; this says nothing about the candidate. `detail` is for people.

@@ -5,9 +5,30 @@ Runs on both sides, and inside the sandbox without the package around it: the st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 DEEPEST = 64
+SMALL = 1 << 53
+
+
+def _complex_to_text(number: complex) -> str:
+    return f"{number.real.hex()} {number.imag.hex()}"
+
+
+def _complex_from_text(text: str) -> complex:
+    real, imaginary = text.split(" ")
+    return complex(float.fromhex(real), float.fromhex(imaginary))
+
+
+AS_TEXT: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
+    int: (hex, lambda text: int(text, 16)),  # Python refuses more than 4300 decimal digits
+    float: (float.hex, float.fromhex),
+    complex: (_complex_to_text, _complex_from_text),
+    bytes: (bytes.hex, bytes.fromhex),
+}
+SEQUENCES: tuple[type, ...] = (list, tuple, set, frozenset)
+NAMED: dict[str, Any] = {kind.__name__: kind for kind in (*AS_TEXT, *SEQUENCES, dict)}
 
 
 class NotPlainDataError(Exception):
@@ -17,8 +38,8 @@ class NotPlainDataError(Exception):
 def encode(value: Any, room: int) -> Any:
     """Returns `value` as JSON data that tells int from bool, tuple from list, and 1 from 1.0.
 
-    `None`, `bool`, `int`, `float`, `str`, `list`, `tuple`, `dict` and `set` are known, by exact type: a subclass could
-    carry an `__eq__` of its own. At most `room` values in all, nested at most `DEEPEST` deep.
+    `None`, `bool`, `str` and the types in `NAMED` are known, by exact type: a subclass could carry an `__eq__` of its
+    own. At most `room` values in all, nested at most `DEEPEST` deep.
 
     Raises NotPlainDataError for any other value.
     """
@@ -31,13 +52,11 @@ def encode(value: Any, room: int) -> Any:
         if depth > DEEPEST:
             raise NotPlainDataError(f"a value nested more than {DEEPEST} deep")
         kind = type(part)
-        if part is None or kind is bool or kind is str:
+        if part is None or kind is bool or kind is str or (kind is int and -SMALL < part < SMALL):
             return part
-        if kind is int:
-            return {"int": hex(part)}  # decimal digits take quadratic time, and Python refuses more than 4300
-        if kind is float:
-            return {"float": part.hex()}
-        if kind is list or kind is tuple or kind is set:
+        if kind in AS_TEXT:
+            return {kind.__name__: AS_TEXT[kind][0](part)}
+        if kind in SEQUENCES:
             return {kind.__name__: [walk(item, depth + 1) for item in part]}
         if kind is dict:
             return {"dict": [[walk(key, depth + 1), walk(item, depth + 1)] for key, item in part.items()]}
@@ -48,21 +67,30 @@ def encode(value: Any, room: int) -> Any:
 
 def decode(data: Any) -> Any:
     """Returns the value that `encode` took. Raises ValueError for what `encode` never writes: `data` may be forged."""
-    if data is None or isinstance(data, bool | str):
+    try:
+        return _decoded(data, 0)
+    except (
+        TypeError,
+        AttributeError,
+        KeyError,
+        OverflowError,
+    ) as error:  # a list as a key, an unknown tag, a float out of range
+        raise ValueError(f"no tagged value: {type(error).__name__}") from error
+
+
+def _decoded(data: Any, depth: int) -> Any:
+    if depth > DEEPEST:
+        raise ValueError(f"a value nested more than {DEEPEST} deep")
+    if data is None or type(data) in (bool, int, str):
         return data
     if not isinstance(data, dict) or len(data) != 1:
         raise ValueError("no tagged value")
     [(tag, content)] = data.items()
-    if tag == "int" and isinstance(content, str):
-        return int(content, 16)
-    if tag == "float" and isinstance(content, str):
-        return float.fromhex(content)
+    kind = NAMED[tag]
+    if kind in AS_TEXT:
+        return AS_TEXT[kind][1](content)
     if not isinstance(content, list):
-        raise ValueError(f"no tagged value: {tag}")
-    try:
-        if tag == "dict":
-            return {decode(key): decode(item) for key, item in content}
-        items = [decode(item) for item in content]
-        return {"list": list, "tuple": tuple, "set": set}[tag](items)
-    except (TypeError, KeyError) as error:  # a list as a key, a tag of no type
-        raise ValueError(f"no tagged value: {error}") from error
+        raise ValueError("no tagged value: its content is no list")
+    if kind is dict:
+        return {_decoded(key, depth + 1): _decoded(item, depth + 1) for key, item in content}
+    return kind(_decoded(item, depth + 1) for item in content)

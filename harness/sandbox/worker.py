@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from harness.sandbox.frames import read_frame, write_frame
 from harness.sandbox.jobs import Job, Limits, Outcome, OutcomeKind
@@ -20,7 +20,11 @@ from harness.sandbox.plain_data import decode
 
 SECONDS_TO_START = 20.0
 SECONDS_OF_GRACE = 10.0
-FAILURES = (OSError, EOFError, ValueError)
+FAILURES = (OSError, EOFError, ValueError, RecursionError)
+REPORT = ("kind", "values", "detail")
+KINDS_OF_A_JOB = ("ok", "compile-error", "runtime-error")
+"""What the process of a job may report; time-outs and failures of the sandbox are seen by others."""
+MOST_DETAIL = 1000
 
 
 class WorkerFailedError(Exception):
@@ -124,15 +128,32 @@ class Worker:
 
 
 def outcome_from(answer: dict[str, Any], count: int) -> Outcome:
-    """Returns the outcome that a zygote answered; what came from the candidate's process is checked, not believed."""
-    kind, values, detail = answer.get("kind"), answer.get("values"), answer.get("detail")
-    if kind not in get_args(OutcomeKind) or not isinstance(values, list) or not isinstance(detail, str):
-        return Outcome("runtime-error", detail="wrote into the channel of results")
-    if kind != "ok":
-        return Outcome(cast(OutcomeKind, kind), detail=detail)
+    """Returns the outcome of a zygote's answer: a failure that the zygote saw, or the report of the job's process.
+
+    The candidate may have forged the report, so anything but a valid one is its runtime error.
+    """
+    if "report" not in answer:
+        return Outcome(answer["kind"], detail=answer["detail"])
     try:
+        kind, values, detail = parse_report(answer["report"])
+        if kind != "ok":
+            return Outcome(kind, detail=detail)
         if len(values) != count:
             raise ValueError(f"{len(values)} values for {count} expressions")
         return Outcome("ok", tuple(decode(value) for value in values))
     except (ValueError, RecursionError) as error:
-        return Outcome("runtime-error", detail=f"wrote into the channel of results: {error}")
+        return Outcome("runtime-error", detail=printable(f"wrote into the channel of results: {error}"))
+
+
+def parse_report(text: str) -> tuple[OutcomeKind, list[Any], str]:
+    """Returns kind, encoded values and detail of a report. Raises ValueError or RecursionError for a forged one."""
+    report = json.loads(text)
+    kind, values, detail = (report.get(key) if isinstance(report, dict) else None for key in REPORT)
+    if kind not in KINDS_OF_A_JOB or not isinstance(values, list) or not isinstance(detail, str):
+        raise ValueError("no report")
+    return cast(OutcomeKind, kind), values, printable(detail)
+
+
+def printable(text: str) -> str:
+    """Returns the start of `text` without control characters and surrogates: a candidate's words reach terminals."""
+    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text[:MOST_DETAIL])

@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.sandbox.plain_data import NotPlainDataError, decode, encode
+from harness.sandbox.plain_data import NAMED, NotPlainDataError, decode, encode
 from harness.sandbox.worker import outcome_from
 
-ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+ATOMS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.complex_numbers(allow_nan=False)
+    | st.text()
+    | st.binary()
+)
 KEYS = st.recursive(ATOMS, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=4)
 VALUES = st.recursive(
     ATOMS,
@@ -20,6 +28,7 @@ VALUES = st.recursive(
         st.lists(inner, max_size=4)
         | st.lists(inner, max_size=4).map(tuple)
         | st.sets(KEYS, max_size=4)
+        | st.frozensets(KEYS, max_size=4)
         | st.dictionaries(KEYS, inner, max_size=4)
     ),
     max_leaves=12,
@@ -29,7 +38,10 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["int", "float", "list", "tuple", "set", "dict", "x"]), inner, min_size=1, max_size=2
+            st.sampled_from([*NAMED, "x"]),
+            inner,
+            min_size=1,
+            max_size=2,
         )
     ),
     max_leaves=8,
@@ -72,7 +84,9 @@ class Liar(int):
         return 0
 
 
-@pytest.mark.parametrize("value", [AlwaysEqual(), Liar(3), [Liar(3)], {Liar(3): 1}, range(3), len, b"x", frozenset()])
+@pytest.mark.parametrize(
+    "value", [AlwaysEqual(), Liar(3), [Liar(3)], {Liar(3): 1}, range(3), len, bytearray(), (1).__add__]
+)
 def test_anything_else_is_refused(value):
     with pytest.raises(NotPlainDataError):
         encode(value, 100)
@@ -93,21 +107,61 @@ def test_what_is_too_large_is_refused_before_it_is_built():
 @given(JSON)
 def test_forged_data_is_a_value_or_a_value_error(data):
     try:
-        decode(data)
+        value = decode(data)
     except ValueError:
         return
-    assert decode(data) is not data or data is None or isinstance(data, bool | str)
+    encode(value, 1000)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {"kind": "ok", "values": [], "detail": ""},
-        {"kind": "ok", "values": [True, True], "detail": ""},
-        {"kind": "ok", "values": [{"set": [{"list": []}]}], "detail": ""},
-        {"kind": "right", "values": [True], "detail": ""},
-        {"kind": "ok", "values": "True", "detail": ""},
-    ],
-)
-def test_an_answer_that_does_not_fit_the_question_is_the_candidates_error(answer):
-    assert outcome_from(answer, 1).kind == "runtime-error"
+def report(**changed):
+    return json.dumps({"kind": "ok", "values": [True], "detail": "", **changed})
+
+
+FORGED = {
+    "too few values": report(values=[]),
+    "too many values": report(values=[True, True]),
+    "a list in a set": report(values=[{"set": [{"list": []}]}]),
+    "a kind of its own": report(kind="right"),
+    "a failure of the sandbox": report(kind="sandbox-error"),
+    "a time-out": report(kind="timeout"),
+    "a kind of another type": report(kind=["ok"]),
+    "values of another type": report(values="True"),
+    "a detail of another type": report(detail=[1]),
+    "a list": "[1]",
+    "a number": "5",
+    "no JSON": "no JSON",
+    "nothing": "",
+    "a float out of range": report(values=[{"float": "0x1p+99999"}]),
+    "a float that is a number": report(values=[1.5]),
+    "an int that is a list": report(values=[{"int": []}]),
+    "an int in words": report(values=[{"int": "ten"}]),
+    "an int of 5000 digits": '{"kind": "ok", "values": [' + "7" * 5000 + '], "detail": ""}',
+    "a complex number of three parts": report(values=[{"complex": "0x1p+0 0x1p+0 0x1p+0"}]),
+    "bytes of odd length": report(values=[{"bytes": "abc"}]),
+    "pairs of three": report(values=[{"dict": [[1, 2, 3]]}]),
+    "two tags": report(values=[{"int": "0x1", "float": "0x1p+0"}]),
+    "duplicate keys": '{"kind": "ok", "values": [true], "detail": "", "values": []}',
+    "lists 65 deep": '{"kind": "ok", "values": [' + '{"list": [' * 70 + "]}" * 70 + '], "detail": ""}',
+    "lists 5,000 deep": '{"kind": "ok", "values": ' + "[" * 5000 + "]" * 5000 + ', "detail": ""}',
+    "lists 50,000 deep, not closed": "[" * 50000,
+}
+
+
+@pytest.mark.parametrize("text", FORGED.values(), ids=FORGED)
+def test_a_forged_report_is_the_candidates_runtime_error(text):
+    outcome = outcome_from({"report": text}, 1)
+    assert (outcome.kind, outcome.values) == ("runtime-error", ())
+    assert len(outcome.detail) < 1500
+
+
+@given(st.text() | JSON.map(json.dumps) | JSON.map(lambda data: report(values=[data])))
+def test_any_report_gives_an_outcome(text):
+    assert outcome_from({"report": text}, 1).kind in ("ok", "runtime-error")
+
+
+def test_the_detail_of_a_report_can_be_printed():
+    outcome = outcome_from(
+        {"report": report(kind="runtime-error", values=[], detail="\ud800\x1b[31m\r" + "x" * 10**5)}, 1
+    )
+    assert outcome.kind == "runtime-error"
+    assert outcome.detail.isprintable() and outcome.detail.encode() and len(outcome.detail) <= 1000
