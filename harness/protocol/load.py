@@ -19,7 +19,7 @@ from harness.protocol.faults import Faults, describe, near_match, validate
 from harness.protocol.launch import read_launch
 from harness.protocol.merging import reading_order
 from harness.protocol.plugin_uses import PluginUses
-from harness.protocol.shape import DEFAULT_MODEL, ProtocolFile
+from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, ProtocolFile
 from harness.protocol.source import KeyPath, read_source
 from harness.protocol.steps import MethodReader, TrainDefaults
 from harness.registry import Registry
@@ -70,10 +70,13 @@ def load_protocol(
     domains = sections.domains()
     every_method = sections.methods(tuple(sections.mapping("domains")))
     probes = sections.probes()
+    if not every_method:
+        every_method = {BASE_METHOD: ()}
     launch = read_launch(source.data.get("launch"), path, faults)
     faults.check()
     assert model is not None, "a model that is not there is a fault"
     file = validate(ProtocolFile, source.data)
+    chosen = tuple(file.seeds) if seeds is None else _chosen_seeds(seeds)
     return Protocol(
         name=file.name,
         summary=file.summary,
@@ -81,7 +84,7 @@ def load_protocol(
         text=source.text,
         model=model,
         model_label=str(file.model.get(DEFAULT_MODEL) or model.name),
-        seeds=tuple(file.seeds) if seeds is None else _chosen_seeds(seeds),
+        seeds=chosen if file.methods else chosen[:1],  # the base model is the same for all seeds
         domains=domains,
         settings=EvaluationSettings(**file.evaluate.model_dump()),
         methods=every_method if methods is None else _chosen_methods(methods, every_method),

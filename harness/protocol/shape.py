@@ -12,6 +12,8 @@ from harness.specs import Need
 
 DEFAULT_MODEL = "pretrained"
 DEFAULT_ALGORITHM = "grpo"
+BASE_METHOD = "base"
+"""The method of a protocol that names none: no steps, so that the base model is scored."""
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_+-]{0,63}$"
 
@@ -70,7 +72,8 @@ class ProtocolFile(Config):
     launch: LaunchSection | None = Field(None, description="Training steps in several processes; null for one.")
     evaluate: EvaluateSection = Field(default_factory=EvaluateSection)
     methods: dict[Name, Annotated[list[Any], Field(min_length=1)]] = Field(
-        min_length=1, description="The leaderboard's rows: a pipeline of steps each."
+        default_factory=dict,
+        description="The leaderboard's rows: a pipeline of steps each; without any, the base model is scored.",
     )
     probes: list[dict[str, Any]] = Field(
         default_factory=list, description="Measurements of every method's checkpoints."
