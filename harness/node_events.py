@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
@@ -11,6 +12,7 @@ from harness.nodes import EvaluateNode, Node, Plan, StepNode
 from harness.progress import Reporter
 from harness.run_folder import RunFolder
 from harness.store import Store
+from harness.undamaged import Undamaged, undamaged_target
 
 if TYPE_CHECKING:
     from harness.registry import Registry
@@ -25,6 +27,7 @@ class NodeEvents:
         self._registry = registry
         self._store = store
         self._reporter = reporter
+        self._undamaged: dict[str, Undamaged] = {}
 
     def tell(self, hook: str, event: object) -> None:
         """Tells the observers; what one of them raises is a warning."""
@@ -37,11 +40,22 @@ class NodeEvents:
         self._folder.append("step_started", **named, seed=node.seed)
         self.tell("harness_step_started", StepStarted(run=self._folder.path, **named, seed=node.seed))
 
+    def warn_if_undamaged(self, node: Node) -> None:
+        """Warns of a recovery whose target is not damaged."""
+        undamaged = undamaged_target(node, self._plan, self._store)
+        if undamaged is None:
+            return
+        self._undamaged[node.key] = undamaged
+        self._reporter.note(f"warning: {undamaged}")
+        self._folder.append("undamaged_target", key=node.key, **asdict(undamaged))
+
     def finished(self, node: Node, seconds: float, error: HarnessError | None) -> None:
         """Tells that the node was made, or why not; and the scores, where it is an evaluation."""
         report = {}
         if error is None and isinstance(node, StepNode):
             report = json.loads((self._store.path(node.key) / "result.json").read_bytes())["report"]
+            if node.key in self._undamaged:
+                report |= {"undamaged_target": asdict(self._undamaged[node.key])}
         told = "" if error is None else str(error)
         named = {"key": node.key, "kind": node.kind, "label": node.label}
         self._folder.append("step_finished", **named, seed=node.seed, seconds=round(seconds, 3), error=told)

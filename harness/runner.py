@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.checkpoint_forms import Deltas
 from harness.console_log import output_to
+from harness.dependents import dependent_on_base_score
 from harness.disk_need import disk_need, size_of
 from harness.disk_space import comes_of_full, told_size
 from harness.errors import HarnessError, PluginError, StepFailed
@@ -22,7 +23,7 @@ from harness.execution import Evaluator, Executor
 from harness.interfaces import Engine, NodeRequest
 from harness.interruption import Terminated, raise_if_terminated
 from harness.node_events import NodeEvents
-from harness.nodes import BaseNode, Node, Plan
+from harness.nodes import BaseNode, EvaluateNode, Node, Plan, StepNode
 from harness.plan_cost import workloads_of
 from harness.preconditions import check_needs, check_space, check_writable, plugins_of
 from harness.progress import Reporter
@@ -129,7 +130,8 @@ class Runner:
         self._events = NodeEvents(self._folder, plan, registry, store, reporter)
 
     def run(self, log: Path | None = None) -> RunOutcome:
-        """Makes what is missing and writes the tables; a node that fails stops only those that start from it.
+        """Makes what is missing and writes the tables; a node that fails stops only those that start from it, and one
+        that scores the base model the trainings of its domain too.
 
         Raises UsageError, or CheckpointError for the base model, before anything starts where it could not end well,
         StoreFull or StoreForbidden where the disk fails on the way, KeyboardInterrupt where the run is interrupted: the
@@ -202,7 +204,7 @@ class Runner:
     def _walk(self, missing: Sequence[Node], done: int, walk: _Walk) -> None:
         for index, node in enumerate(missing, start=done + 1):
             raise_if_terminated()
-            if walk.unavailable.intersection(node.parents):
+            if node.key in walk.unavailable or walk.unavailable.intersection(node.parents):
                 walk.unavailable.add(node.key)
                 walk.left.append(node)
                 continue
@@ -210,6 +212,7 @@ class Runner:
                 continue
             self._events.started(node)
             self._reporter.node_started(node, index)
+            self._events.warn_if_undamaged(node)
             begin = time.monotonic()
             error: HarnessError | None = None
             try:
@@ -225,10 +228,22 @@ class Runner:
                 walk.executed += 1
             else:
                 walk.failures.append(Failure(node=node, error=error))
-                walk.unavailable.add(node.key)
+                walk.unavailable |= {node.key, *dependent_on_base_score(node, self._plan)}
             self._reporter.node_finished(node, seconds, error)
             self._events.finished(node, seconds, error)
+            self._tell_dependents(node, error)
             self._executor.drop_restored(missing[index - done :])
+
+    def _tell_dependents(self, node: Node, error: HarnessError | None) -> None:
+        """Says what is not started because the base model has no score on a domain."""
+        dependent = dependent_on_base_score(node, self._plan) if error is not None else ()
+        steps = sum(isinstance(self._plan.nodes[key], StepNode) for key in dependent)
+        if dependent:
+            assert isinstance(node, EvaluateNode)
+            self._reporter.note(
+                f"{node.domain}: the base model has no score, so {steps} trainings and recoveries of it,"
+                f" {len(dependent) - steps} scorings on it and what starts from them are not started; the rest goes on"
+            )
 
     def _told_full(self, full: StoreFull, node: Node) -> StoreFull:
         """Returns the error with the node that was being made, and what those that are not yet made take."""

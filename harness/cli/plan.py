@@ -68,14 +68,16 @@ def plan(
     from harness.protocol import find_protocol, load_protocol
     from harness.provenance import changed_versions
     from harness.run_folder import RunFolder, run_folder_of
+    from harness.store import Store
+    from harness.undamaged import undamaged_targets
 
     registry = session_of(context).registry
     path = find_protocol(protocol, registry)
     read = load_protocol(path, registry, seeds=seeds_from(seeds), methods=methods_from(methods))
-    for problem in read.unmet:
-        typer.echo(f"warning: not here: {problem.key}: {problem.message}", err=True)
     made = make_plan(read, registry)
     done = done_keys(made, runs_folder(runs) / "store")
+    store = Store(runs_folder(runs) / "store")
+    undamaged = list(undamaged_targets(made, store, without=done))
     changed = changed_versions(RunFolder(run_folder_of(runs_folder(runs), made)).provenance())
     assumed = Assumptions(
         prompt_tokens=prompt_tokens,
@@ -106,6 +108,7 @@ def plan(
             "allowed": sorted(read.allow),
             "sandboxes_installed": sandboxes,
             "changed_versions": changed,
+            "undamaged_targets": [asdict(found) for found in undamaged],
             "unpinned": [asdict(source) for source in unpinned],
         }
         typer.echo(json.dumps(told, indent=2))
@@ -117,6 +120,8 @@ def plan(
         *estimate_lines(total, to_do, shape, assumed, made.model),
         *need_lines(needs, sandboxes),
         *unpinned_lines(unpinned),
+        *(f"not here: {problem.key}: {problem.message}" for problem in read.unmet),
+        *(f"warning: {found}" for found in undamaged),
     ):
         console.print(line, markup=False)
     for name, (before, now) in changed.items():

@@ -180,5 +180,5 @@ def told_failure(outcome: RunOutcome) -> HarnessError:
         place = "" if failure.error.where == failure.node.label else f"{failure.node.label}: "
         lines += [f"  {line}" for line in f"{place}{failure.error}".splitlines()]
     if outcome.left:
-        lines.append(f"  {len(outcome.left)} further results start from what failed and were not made")
+        lines.append(f"  {len(outcome.left)} further results depend on what failed and were not made")
     return StepFailed("\n".join(lines), hint="run the same command again: what is done is kept")
