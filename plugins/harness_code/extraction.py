@@ -3,43 +3,98 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 from harness.completions import answer_after_thinking
 
 CompletionFormat = Literal["block", "plain"]
 
-_FENCE = re.compile(r"[ \t]*```[ \t]*([^`\s]*)[^`\n]*")
-_PYTHON = frozenset({"", "py", "python", "python3"})
+_FENCE = re.compile(r"([ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)(`{3,}|~{3,})(.*)")
+"""A line that opens or closes a block: its indentation, which may hold a list's mark, the fence and its mark."""
+_PYTHON = re.compile(r"[{.]*py(?:thon)?[\d.]*(?![\w+#-])", re.IGNORECASE)
 
 
 def program_of(completion: str, completion_format: CompletionFormat) -> str | None:
     """Returns the program of a completion, or None where it has none.
 
-    `block`: the last fenced block that is marked as Python, or not marked, after the thinking. `plain`: all of the text
-    after the thinking.
+    `block`: after the thinking, the last closed block that is marked as Python; where no block is, the last one
+    without a mark. `plain`: all of the text after the thinking. Takes time linear in the length of the text.
     """
     answer = answer_after_thinking(completion)
     if answer is None:
         return None
     if completion_format == "plain":
         return answer if answer.strip() else None
-    blocks = _python_blocks(answer)
-    return blocks[-1] if blocks and blocks[-1].strip() else None
+    blocks = _closed_blocks(answer)
+    marked = [block for block in blocks if _PYTHON.match(block.mark)]
+    unmarked = [block for block in blocks if not block.mark]
+    program = (marked or unmarked)[-1].text() if marked or unmarked else ""
+    return program if program.strip() else None
 
 
-def _python_blocks(text: str) -> list[str]:
-    """Returns what is in the closed fences of `text` whose mark says Python or nothing."""
-    blocks: list[str] = []
-    language: str | None = None
-    lines: list[str] = []
+@dataclass
+class _Block:
+    """An open or closed block. `close` is where it ends if no line closes it without doubt."""
+
+    mark: str
+    fence: str
+    indentation: int
+    lines: list[str]
+    in_quotes: str = ""
+    close: int | None = None
+
+    def text(self) -> str:
+        """Returns the lines without the indentation that the block itself has."""
+        width = min([self.indentation, *(_indentation(line) for line in self.lines if line.strip())])
+        return "".join(line[min(width, _indentation(line)) :] for line in self.lines)
+
+    def add(self, line: str) -> None:
+        """Adds a line and follows the triple quotes in it: a fence within them belongs to a docstring."""
+        self.lines.append(line)
+        for quotes in re.findall(r'"""|\'\'\'', line):
+            if self.in_quotes in ("", quotes):
+                self.in_quotes = "" if self.in_quotes else quotes
+
+
+def _closed_blocks(text: str) -> list[_Block]:
+    """Returns the closed blocks of `text` in order.
+
+    A fence that is indented more than its block's, or that is within triple quotes, belongs to the program; but where
+    no other fence closes the block, the first such fence does. A marked fence opens a new block, even if the block
+    before it was never closed.
+    """
+    blocks: list[_Block] = []
+    block: _Block | None = None
     for line in text.splitlines(keepends=True):
-        fence = _FENCE.fullmatch(line.rstrip())
-        if fence is None:
-            lines.append(line)
-        elif language is None or fence[1]:  # a marked fence begins a block, where one was never closed too
-            language, lines = fence[1].lower(), []
+        fence = _FENCE.match(line.rstrip())
+        if fence is None or (fence[2][0] == "`" and "`" in fence[3]):
+            if block is not None:
+                block.add(line)
+            continue
+        indentation, mark = len(fence[1]), fence[3].strip()
+        closes = block is not None and not mark and fence[2].startswith(block.fence) and not fence[1].strip()
+        inner = block is not None and (indentation > block.indentation or bool(block.in_quotes))
+        if block is None or (mark and not inner and fence[2][0] == block.fence[0]):
+            blocks += _ended(block)
+            block = _Block(mark, fence[2], indentation, [])
+        elif closes and not inner:
+            blocks.append(block)
+            block = None
         else:
-            blocks += ["".join(lines)] if language in _PYTHON else []
-            language = None
-    return blocks
+            if closes and block.close is None:
+                block.close = len(block.lines)
+            block.add(line)
+    return blocks + _ended(block)
+
+
+def _ended(block: _Block | None) -> list[_Block]:
+    """Returns the block up to the first fence that may have closed it; nothing where there is none."""
+    if block is None or block.close is None:
+        return []
+    del block.lines[block.close :]
+    return [block]
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))

@@ -12,6 +12,7 @@ from harness.sandbox import Job
 from harness_code import plain_results
 from harness_code.assertions import VALUE, read_assertions
 from harness_code.problem import Problem
+from harness_code.program import whole_program
 from harness_code.standard_streams import OUTPUT, SYNTAX, job_code, same_output
 
 if TYPE_CHECKING:
@@ -102,12 +103,12 @@ def judge(
 
 def _tests(program: str, problem: Problem) -> tuple[list[_Test], int]:
     assertions = read_assertions(problem.source, problem.entry_point)
-    code = f"{problem.prefix}\n{program}\n{problem.suffix}\n{assertions.imports}\nimport math\n{plain_results.CODE}"
+    whole = whole_program(program, problem)
+    code = f"{whole}\n{assertions.imports}\nimport math\n{plain_results.CODE}"
     found = [
         _Test(code, tuple(f"{plain_results.NAME}({call})" for call in case.calls), case.check, assertions.imports)
         for case in assertions.cases
     ]
-    whole = f"{problem.prefix}\n{program}"
     found += [_Test(job_code(whole, given), (OUTPUT, SYNTAX), expected) for given, expected in problem.stdin]
     return found, assertions.unsupported
 

@@ -15,16 +15,30 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 USUAL_IMPORTS = """\
-import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
+from typing import *
+from string import *
+from copy import *
+from json import *
+from random import *
+from statistics import *
+from operator import *
+from math import *
 from bisect import *
-from collections import *
-from functools import *
 from heapq import *
 from itertools import *
-from math import ceil, comb, factorial, floor, gcd, inf, isqrt, log, log2, pi, sqrt
-from typing import *
+from functools import *
+from collections import *
+from builtins import *
+from datetime import date, timedelta
+import bisect, collections, copy, datetime, functools, heapq, itertools, json, math, operator, random, re
+import statistics, string, sys, typing
+from sys import maxsize, setrecursionlimit, stdin, stdout
 """
-"""What LeetCode's judge has imported, and the starter code of such problems takes for granted."""
+"""What LeetCode's judge has imported, and the starter code of such problems takes for granted.
+
+Which modules: those whose names the headers of LeetCodeDataset and LiveCodeBench import. Names that two modules share
+are the builtin's, then those of `collections`: `pow` takes three arguments, `Counter` is no type hint.
+"""
 
 FENCE = "Write the whole program in one ```python block."
 

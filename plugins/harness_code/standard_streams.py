@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
-OUTPUT, SYNTAX = "_harness_output.buffer.getvalue().decode('utf-8', 'replace')", "_harness_syntax"
+OUTPUT, SYNTAX = "_harness_written", "_harness_syntax"
 """Expressions of what a job made by `job_code` leaves: what was written, and the fault of a program that does not
 compile or None."""
 
 _TEMPLATE = """
-import builtins as _harness_builtins, io as _harness_io, sys as _harness_sys
-_harness_output = _harness_io.TextIOWrapper(_harness_io.BytesIO(), encoding='utf-8', write_through=True)
-_harness_input = _harness_io.TextIOWrapper(_harness_io.BytesIO({given!r}.encode()), encoding='utf-8')
-_harness_syntax = None
+import atexit as _harness_atexit, os as _harness_os, sys as _harness_sys, types as _harness_types
+_harness_written, _harness_syntax = '', None
+def _harness_file(content):
+    descriptor = _harness_os.open('.harness', _harness_os.O_RDWR | _harness_os.O_CREAT | _harness_os.O_APPEND, 0o600)
+    _harness_os.unlink('.harness')
+    _harness_os.write(descriptor, content)
+    _harness_os.lseek(descriptor, 0, _harness_os.SEEK_SET)
+    return descriptor
+def _harness_main(code, given, output, faults):
+    main = _harness_sys.modules['__main__'] = _harness_types.ModuleType('__main__')
+    _harness_os.dup2(given, 0)
+    _harness_os.dup2(output, 1)
+    try:
+        exec(code, main.__dict__)
+    except SystemExit:
+        pass
+    except BaseException as error:
+        _harness_os.write(faults, f'{{type(error).__name__}}: {{error}}'.encode('utf-8', 'replace')[:500])
+    threading = _harness_sys.modules.get('threading')
+    if threading is not None:
+        threading._shutdown()
+    _harness_atexit._run_exitfuncs()
+    for stream in (_harness_sys.stdout, _harness_sys.__stdout__):
+        if stream is not None and not stream.closed:
+            stream.flush()
 def _harness_run():
-    global _harness_syntax
+    global _harness_written, _harness_syntax
     try:
         code = compile({program!r}, 'program', 'exec', dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         _harness_syntax = str(error)
         return
-    opened, streams = _harness_builtins.open, (_harness_sys.stdin, _harness_sys.stdout)
-    def open_file(file, *arguments, **named):
-        return _harness_input if file == 0 else opened(file, *arguments, **named)
-    _harness_builtins.open = open_file
-    _harness_sys.stdin, _harness_sys.stdout = _harness_input, _harness_output
-    try:
-        exec(code, {{'__name__': '__main__', '__builtins__': _harness_builtins}})
-    except SystemExit:
-        pass
-    finally:
-        _harness_builtins.open = opened
-        _harness_sys.stdin, _harness_sys.stdout = streams
+    given, output = _harness_file({given!r}.encode('utf-8', 'surrogatepass')), _harness_file(b'')
+    fault, faults = _harness_os.pipe()
+    process = _harness_os.fork()
+    if process == 0:
+        try:
+            _harness_main(code, given, output, faults)
+        finally:
+            _harness_os._exit(0)
+    _harness_os.close(faults)
+    status = _harness_os.waitpid(process, 0)[1]
+    told = _harness_os.read(fault, 500).decode('utf-8', 'replace')
+    if told or _harness_os.WIFSIGNALED(status):
+        raise RuntimeError(told or f'ended with signal {{_harness_os.WTERMSIG(status)}}')
+    _harness_written = _harness_os.pread(output, 1 << 28, 0).decode('utf-8', 'replace')
 _harness_run()
 """
 
 
 def job_code(program: str, given: str) -> str:
-    """Returns code that runs `program` as a script with the standard input `given`, in memory."""
+    """Returns code that runs `program` as a script in a process of its own, to the end of that process.
+
+    Its descriptors 0 and 1 are files, 0 with the text `given`, so all ways to read and write work as in CPython.
+    """
     return _TEMPLATE.format(program=program, given=given)
 
 

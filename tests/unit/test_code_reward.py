@@ -121,6 +121,63 @@ def test_standard_streams():
     assert "runtime-error" in results[4].detail
 
 
+IDIOMS = {
+    "exit": "print(int(input()) * 2)\nexit()",
+    "quit with a status": "print(int(input()) * 2)\nquit(3)",
+    "sys.exit with words": "import sys\nprint(int(input()) * 2)\nsys.exit('bye')",
+    "os._exit": "import os\nprint(int(input()) * 2, flush=True)\nos._exit(0)",
+    "os.read of the file's size": "import io, os\n"
+    "print(int(io.BytesIO(os.read(0, os.fstat(0).st_size)).readline()) * 2)",
+    "os.read in pieces": "import os\nprint(int(os.read(0, 1) + os.read(0, 9)) * 2)",
+    "a wrapper over the buffer": "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer)\n"
+    "print(int(input()) * 2)",
+    "a wrapper over a file": "import io, sys\nsys.stdout = io.TextIOWrapper(open(1, 'wb', closefd=False))\n"
+    "print(int(input()) * 2)",
+    "another input": "import io, os\ninput = io.TextIOWrapper(os.fdopen(0, 'rb')).readline\nprint(int(input()) * 2)",
+    "closed output": "import sys\nprint(int(input()) * 2)\nsys.stdout.close()",
+    "os.write": "import os\nos.write(1, str(int(input()) * 2).encode())",
+    "/dev/stdin": "print(int(open('/dev/stdin').read()) * 2)",
+    "/dev/stdout": "open('/dev/stdout', 'w').write(str(int(input()) * 2))",
+    "descriptor 0": "print(int(open(0).read()) * 2)",
+    "sys.stdin.buffer": "import sys\nsys.stdout.buffer.write(b'%d' % (int(sys.stdin.buffer.readline()) * 2))",
+    "the first standard output": "import sys\nprint(int(sys.stdin.readline()) * 2, file=sys.__stdout__)",
+    "fileinput": "import fileinput\nfor line in fileinput.input():\n    print(int(line) * 2)",
+    "atexit": "import atexit\nn = int(input())\natexit.register(lambda: print(n * 2))",
+    "input after the end": "n = int(input())\ntry:\n    input()\nexcept EOFError:\n    print(n * 2)",
+    "a thread": "import threading\ndef main(): print(int(input()) * 2)\nthreading.Thread(target=main).start()",
+    "a name of main": "if __name__ == '__main__':\n    print(int(input()) * 2)",
+    "a data class": "from dataclasses import dataclass\n@dataclass\nclass N:\n    n: int\nprint(N(int(input())).n * 2)",
+    "a child": "import os\nn = int(input())\nif os.fork() == 0:\n    print(n * 2)\nelse:\n    os.wait()",
+}
+
+
+def test_programs_read_and_write_as_in_cpython():
+    for expected, value in (("6\n", 1.0), ("7\n", 0.0)):
+        problem = Problem(stdin=(("3\n", expected),))
+        results = score([(program, problem) for program in IDIOMS.values()])
+        assert {name: result.value for name, result in zip(IDIOMS, results, strict=True)} == dict.fromkeys(
+            IDIOMS, value
+        )
+
+
+@pytest.mark.parametrize(
+    ("program", "detail"),
+    [
+        ("print(6)\n1 / 0", "ZeroDivisionError: division by zero"),
+        ("print(6)\nimport os\nos.abort()", "signal 6"),
+        ("print(6)\nraise Exception('\\udc80' * 999)", "Exception"),
+        ("print(6)\nwhile True: print('x' * 1000)", "runtime-error"),
+        ("print(6", "compile-error"),
+        ("print(6)\nimport math\nmath.sqrt(-1)", "ValueError"),
+        ("print(6)\nroot(4)", "NameError"),
+    ],
+)
+def test_programs_that_fail_after_the_right_output_are_wrong(program, detail):
+    [result] = score([(program, Problem(stdin=(("3\n", "6\n"),)))])
+    assert (result.outcome, result.value) == ("ok", 0.0)
+    assert detail in result.detail
+
+
 def test_without_a_test_that_can_be_run_there_is_an_error():
     looping = Problem(source="for n in range(9):\n    assert f(n) == n")
     results = score(
