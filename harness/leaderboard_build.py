@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import polars as pl
 
 from harness import metrics
 from harness.errors import UsageError
+from harness.keys import content_key
 from harness.leaderboard import (
     Leaderboard,
     MeanCost,
@@ -29,6 +28,8 @@ from harness.statistics import Estimate, estimate, estimate_recovery_ratio
 
 ScoresByPlace = Mapping[tuple[str, int, int], Mapping[str, Score]]
 BASE_ROW = "base"
+_OF_ONE_RUN = frozenset({"harness", "seed", "parent", "lineage", "base", "experts"})
+"""Parts of a definition that differ between the seeds and the versions that one method was run with."""
 
 
 def build_leaderboard(
@@ -264,32 +265,15 @@ def _label(node: BaseNode | TrainNode | RecoverNode) -> str:
 
 def definition(plan: Plan, method: MethodPlan) -> str:
     """Returns a digest of what the method does apart from its seed: model, plugins with versions, configs and data."""
-    text = json.dumps(_defined(plan, method.lineage), sort_keys=True, default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return content_key(steps=_defined(plan, method.lineage))
 
 
 def _defined(plan: Plan, lineage: Sequence[str]) -> list[Any]:
     steps: list[Any] = []
     for key in lineage:
+        defined = plan.definition_of(key)
+        steps.append({part: value for part, value in defined.items() if part not in _OF_ONE_RUN})
         node = plan.nodes[key]
-        domains = {name: asdict(plan.domains[name]) for name in plan.domains_of(key)}
-        if isinstance(node, BaseNode):
-            steps.append([node.kind, node.model.identity, node.model.config, node.fingerprint])
-        elif isinstance(node, TrainNode):
-            steps.append([node.kind, node.algorithm.identity, node.algorithm.config, dict(node.domains), domains])
-        elif isinstance(node, RecoverNode):
-            use, training = node.recovery, node.training
-            told = [training.identity, training.config] if training else None
-            steps.append([node.kind, use.identity, use.config, node.target, node.peak, told, domains])
-        elif isinstance(node, MergeNode):
-            experts = [_defined(plan, plan.lineage_of(expert)) for expert in node.parents[1:]]
-            steps.append([node.kind, node.merge.identity, node.merge.config, node.weights, experts])
+        if isinstance(node, MergeNode):
+            steps.extend(_defined(plan, plan.lineage_of(expert)) for expert in node.parents[1:])
     return steps
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    return str(value)

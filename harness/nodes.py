@@ -1,16 +1,30 @@
 """The plan's own data: nodes with content keys, and the methods that walk over them.
 
-A node's key is a sha256 over everything that its result depends on, so a key is a name for the result itself: the same
-key, the same bytes. Nodes are plain data; `harness.plan` makes them, `harness.execution` executes them.
+A node's key is a sha256 over its definition, which is everything that its result depends on, so a key is a name for the
+result itself: the same key, the same bytes. `definition` of each class of nodes is the one place that says what a key
+covers. `harness.plan` makes nodes, `harness.execution` executes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 NodeKind = Literal["base", "train", "recover", "merge", "evaluate", "probe"]
+
+_PLACE_OF_LAUNCH = frozenset(
+    {
+        "debug",
+        "enable_cpu_affinity",
+        "gpu_ids",
+        "main_process_ip",
+        "main_process_port",
+        "rdzv_backend",
+        "same_network",
+    }
+)
+"""Keys of accelerate's config that say where processes run and meet, not what they compute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +84,17 @@ class EvaluationSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One thing to make. `parents` are keys of nodes that must be there first; `label` is for people."""
+    """One thing to make. `parents` are keys of nodes that must be there first; `label` is for people, in no key."""
 
     key: str
     kind: NodeKind
     label: str
     seed: int
     parents: tuple[str, ...] = ()
+
+    def definition(self, harness: str, domains: Mapping[str, DomainUse]) -> dict[str, Any]:
+        """Returns what the key covers, as JSON data. harness: its identity. domains: those of the protocol."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +103,10 @@ class BaseNode(Node):
 
     model: PluginUse
     fingerprint: str
+
+    def definition(self, harness: str, domains: Mapping[str, DomainUse]) -> dict[str, Any]:
+        """The model's plugin and config and the fingerprint of its files; all seeds share it."""
+        return {"kind": self.kind, "model": self.model.definition(), "fingerprint": self.fingerprint}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +121,20 @@ class TrainNode(Node):
     domains: Mapping[str, float]
     earlier: tuple[str, ...] = ()
     launch: Mapping[str, Any] | None = None
+
+    def definition(self, harness: str, domains: Mapping[str, DomainUse]) -> dict[str, Any]:
+        """The harness, the seed, the parent, the algorithm, and each domain with its reward and weight, in the order of
+        their names, which is the order that the algorithm sees. The parent's key covers the domains that are replayed.
+        """
+        return {
+            "kind": self.kind,
+            "harness": harness,
+            "seed": self.seed,
+            "parent": self.parents[0],
+            "train": self.algorithm.definition(),
+            "domains": [domains[name].definition() | {"weight": weight} for name, weight in self.domains.items()],
+            **_launched(self.launch),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +152,21 @@ class RecoverNode(Node):
     earlier: tuple[str, ...] = ()
     launch: Mapping[str, Any] | None = None
 
+    def definition(self, harness: str, domains: Mapping[str, DomainUse]) -> dict[str, Any]:
+        """The harness, the seed, the lineage, the recovery, its training, the target and its peak. The lineage's keys
+        cover the other domains that it trained, which a recovery may read."""
+        return {
+            "kind": self.kind,
+            "harness": harness,
+            "seed": self.seed,
+            "lineage": list(self.parents),
+            "recover": self.recovery.definition(),
+            "train": None if self.training is None else self.training.definition(),
+            "target": domains[self.target].definition(),
+            "peak": self.peak,
+            **_launched(self.launch),
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class MergeNode(Node):
@@ -130,6 +181,19 @@ class MergeNode(Node):
     weights: tuple[float, ...]
     trained: tuple[str, ...]
 
+    def definition(self, harness: str, domains: Mapping[str, DomainUse]) -> dict[str, Any]:
+        """The harness, the seed, the base, the experts' checkpoints and weights in order, and the merge. The experts'
+        keys cover their domains; their methods' names are in no key."""
+        return {
+            "kind": self.kind,
+            "harness": harness,
+            "seed": self.seed,
+            "base": self.parents[0],
+            "experts": list(self.parents[1:]),
+            "weights": list(self.weights),
+            "merge": self.merge.definition(),
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateNode(Node):
@@ -138,18 +202,54 @@ class EvaluateNode(Node):
     domain: str
     settings: EvaluationSettings
 
+    def definition(self, harness: str, domains: Mapping[str, DomainUse]) -> dict[str, Any]:
+        """The harness, the checkpoint, the domain's plugin, config and data, and the settings. Neither the domain's
+        name nor its reward: scores depend on neither."""
+        domain = domains[self.domain]
+        return {
+            "kind": self.kind,
+            "harness": harness,
+            "checkpoint": self.parents[0],
+            "domain": domain.plugin.definition(),
+            "fingerprint": domain.fingerprint,
+            "evaluate": asdict(self.settings),
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeNode(Node):
-    """A probe over a method's lineage, `parents`, base first."""
+    """A probe over a method's lineage, `parents`, base first.
+
+    scored_with: for a probe that scores models, the settings of each domain.
+    """
 
     probe: PluginUse
+    scored_with: Mapping[str, EvaluationSettings] = field(default_factory=dict)
+
+    def definition(self, harness: str, domains: Mapping[str, DomainUse]) -> dict[str, Any]:
+        """The harness, the seed, the lineage, the probe, every domain of the protocol in order, and the settings."""
+        return {
+            "kind": self.kind,
+            "harness": harness,
+            "seed": self.seed,
+            "lineage": list(self.parents),
+            "probe": self.probe.definition(),
+            "domains": [domain.definition() for domain in domains.values()],
+            "evaluate": {name: asdict(settings) for name, settings in self.scored_with.items()},
+        }
 
 
 StepNode = TrainNode | RecoverNode | MergeNode
 """What makes a checkpoint."""
 
 CheckpointNode = BaseNode | StepNode
+
+
+def _launched(launch: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Returns what a key covers of a launch: the number of processes that share the work changes every sum in it."""
+    if launch is None:
+        return {}
+    return {"launch": {key: value for key, value in launch.items() if key not in _PLACE_OF_LAUNCH}}
 
 
 def _without(value: Any, paths: frozenset[tuple[str | int, ...]], at: tuple[str | int, ...] = ()) -> Any:
@@ -192,7 +292,8 @@ class MethodPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that a protocol asks for. nodes: by key, parents first. evaluations: checkpoint key → domain → key."""
+    """All that a protocol asks for. nodes: by key, parents first. evaluations: checkpoint key → domain → key. harness:
+    the identity that the keys cover."""
 
     protocol: str
     key: str
@@ -203,6 +304,11 @@ class Plan:
     nodes: Mapping[str, Node]
     methods: tuple[MethodPlan, ...]
     evaluations: Mapping[str, Mapping[str, str]]
+    harness: str = ""
+
+    def definition_of(self, key: str) -> dict[str, Any]:
+        """Returns what the key of a node covers, as JSON data."""
+        return self.nodes[key].definition(self.harness, self.domains)
 
     def settings_of(self, domain: str) -> EvaluationSettings:
         """Returns the settings that a domain is scored with."""

@@ -1,7 +1,7 @@
 """From a protocol to a plan: a tree of nodes with content keys, in which methods with the same beginning share it.
 
-What each key covers is written at the function that makes it. Labels, the protocol's text and the versions of torch and
-its like are in none.
+What each key covers is written in `harness.nodes`. Labels, the protocol's text and the versions of torch and its like
+are in none.
 """
 
 from __future__ import annotations
@@ -31,19 +31,6 @@ from harness.nodes import (
 from harness.protocol import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep, instance_of
 from harness.registry import Registry
 from harness.specs import AlgorithmSpec, ProbeSpec
-
-_PLACE_OF_LAUNCH = frozenset(
-    {
-        "debug",
-        "enable_cpu_affinity",
-        "gpu_ids",
-        "main_process_ip",
-        "main_process_port",
-        "rdzv_backend",
-        "same_network",
-    }
-)
-"""Keys of accelerate's config that say where processes run and meet, not what they compute."""
 
 AnyNode = TypeVar("AnyNode", bound=Node)
 
@@ -89,6 +76,7 @@ class _Planner:
             nodes=self._nodes,
             methods=tuple(methods),
             evaluations=self._evaluations,
+            harness=self._harness,
         )
 
     def _domain(self, domain: DeclaredDomain) -> DomainUse:
@@ -99,6 +87,10 @@ class _Planner:
             fingerprint=_fingerprint(domain.plugin, self._registry),
             reward_fingerprint=_fingerprint(domain.reward, self._registry),
         )
+
+    def _keyed(self, node: AnyNode) -> AnyNode:
+        """Returns the node with its key."""
+        return replace(node, key=content_key(**node.definition(self._harness, self._domains)))
 
     def _add(self, node: AnyNode) -> AnyNode:
         """Returns the node, known to the plan from now on; one that was there keeps its label."""
@@ -127,24 +119,11 @@ class _Planner:
         return lineage
 
     def _merge(self, step: MergeStep, seed: int, base: BaseNode) -> MergeNode:
-        """The key covers the harness, the seed, the base, the experts' checkpoints and weights in order, the merge.
-
-        The experts' domains are in their checkpoints' keys; the names of their methods are in none.
-        """
         lineages = [self._lineage(expert.steps, seed, base, scored=False) for expert in step.experts]
         experts = tuple(lineage[-1].key for lineage in lineages)
         weights = tuple(expert.weight for expert in step.experts)
-        key = content_key(
-            kind="merge",
-            harness=self._harness,
-            seed=seed,
-            base=base.key,
-            experts=experts,
-            weights=weights,
-            merge=step.merge.definition(),
-        )
-        return MergeNode(
-            key=key,
+        node = MergeNode(
+            key="",
             kind="merge",
             label=step.label,
             seed=seed,
@@ -154,51 +133,29 @@ class _Planner:
             weights=weights,
             trained=tuple(sorted({name for lineage in lineages for node in lineage for name in trained_by(node)})),
         )
+        return self._keyed(node)
 
     def _base(self) -> BaseNode:
-        """The key covers the model's plugin and config, and the fingerprint of the weights; all seeds share it."""
         model = self._protocol.model
         fingerprint = _fingerprint(model, self._registry)
-        key = content_key(kind="base", model=model.definition(), fingerprint=fingerprint)
-        node = BaseNode(key=key, kind="base", label="base", seed=0, model=model, fingerprint=fingerprint)
+        node = self._keyed(BaseNode(key="", kind="base", label="base", seed=0, model=model, fingerprint=fingerprint))
         self._add(node)
         self._evaluate(node)
         return node
 
     def _train(self, step: TrainStep, seed: int, lineage: Sequence[CheckpointNode]) -> TrainNode:
-        """The key covers the harness, the seed, the parent, the algorithm, and each domain with its reward and weight.
-
-        The domains stand in the order of their names, which is the order that the algorithm sees. Of the domains that
-        an algorithm replays, the parent's key covers all.
-        """
-        parent = lineage[-1].key
-        key = content_key(
-            kind="train",
-            harness=self._harness,
-            seed=seed,
-            parent=parent,
-            algorithm=step.algorithm.definition(),
-            domains=[[self._domains[name].definition(), weight] for name, weight in step.domains.items()],
-            **self._launched(),
-        )
-        return TrainNode(
-            key=key,
+        node = TrainNode(
+            key="",
             kind="train",
             label=step.label,
             seed=seed,
-            parents=(parent,),
+            parents=(lineage[-1].key,),
             algorithm=step.algorithm,
             domains=step.domains,
             earlier=self._earlier(step.algorithm, lineage, step.domains),
             launch=self._protocol.launch,
         )
-
-    def _launched(self) -> dict[str, Any]:
-        """Returns what a key covers of the launch: how many processes share the work changes every sum in it."""
-        launch = self._protocol.launch
-        if launch is None:
-            return {}
-        return {"launch": {key: value for key, value in launch.items() if key not in _PLACE_OF_LAUNCH}}
+        return self._keyed(node)
 
     def _earlier(
         self, algorithm: PluginUse, lineage: Sequence[CheckpointNode], trained: Collection[str]
@@ -210,28 +167,12 @@ class _Planner:
         return tuple(sorted({name for node in lineage for name in trained_by(node)} - set(trained)))
 
     def _recover(self, step: RecoverStep, seed: int, lineage: Sequence[CheckpointNode]) -> RecoverNode:
-        """The key covers the harness, the seed, the lineage, the recovery, its training, the target and its peak.
-
-        The other domains that the lineage trained, which a recovery may read, are in the lineage's keys.
-        """
-        parents = tuple(node.key for node in lineage)
-        key = content_key(
-            kind="recover",
-            harness=self._harness,
-            seed=seed,
-            lineage=parents,
-            recovery=step.recovery.definition(),
-            training=step.training.definition() if step.training is not None else None,
-            target=self._domains[step.target].definition(),
-            peak=step.peak,
-            **(self._launched() if step.training is not None else {}),
-        )
-        return RecoverNode(
-            key=key,
+        node = RecoverNode(
+            key="",
             kind="recover",
             label=step.label,
             seed=seed,
-            parents=parents,
+            parents=tuple(node.key for node in lineage),
             recovery=step.recovery,
             target=step.target,
             peak=step.peak,
@@ -239,35 +180,23 @@ class _Planner:
             earlier=self._earlier(step.training, lineage, [step.target]) if step.training is not None else (),
             launch=self._protocol.launch if step.training is not None else None,
         )
+        return self._keyed(node)
 
     def _evaluate(self, checkpoint: CheckpointNode) -> None:
-        """The key covers the harness, the checkpoint, the domain's plugin, config and data, and the settings.
-
-        Neither the column's name nor the reward: scores depend on neither.
-        """
         if checkpoint.key in self._evaluations:
             return
         by_domain = {}
-        for name, domain in self._domains.items():
-            settings = self._settings(name)
-            key = content_key(
-                kind="evaluate",
-                harness=self._harness,
-                checkpoint=checkpoint.key,
-                domain=domain.plugin.definition(),
-                fingerprint=domain.fingerprint,
-                settings=asdict(settings),
-            )
+        for name in self._domains:
             node = EvaluateNode(
-                key=key,
+                key="",
                 kind="evaluate",
                 label=f"{name} after {checkpoint.label}",
                 seed=checkpoint.seed,
                 parents=(checkpoint.key,),
                 domain=name,
-                settings=settings,
+                settings=self._settings(name),
             )
-            by_domain[name] = self._add(node).key
+            by_domain[name] = self._add(self._keyed(node)).key
         self._evaluations[checkpoint.key] = by_domain
 
     def _settings(self, domain: str) -> EvaluationSettings:
@@ -275,21 +204,18 @@ class _Planner:
         return replace(self._protocol.settings, chat_template=self._protocol.domains[domain].chat_template)
 
     def _probe(self, probe: PluginUse, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
-        """The key covers the harness, the seed, the lineage, the probe, and every domain of the protocol in order; and
-        the settings of the scoring for a probe that scores models."""
         spec = self._registry.find("probe", probe.name).spec
         scores = isinstance(spec, ProbeSpec) and spec.scores
-        key = content_key(
+        node = ProbeNode(
+            key="",
             kind="probe",
-            harness=self._harness,
+            label=f"{probe.name} of {method}",
             seed=seed,
-            lineage=lineage,
-            probe=probe.definition(),
-            domains=[domain.definition() for domain in self._domains.values()],
-            **({"settings": [asdict(self._settings(name)) for name in self._domains]} if scores else {}),
+            parents=lineage,
+            probe=probe,
+            scored_with={name: self._settings(name) for name in self._domains} if scores else {},
         )
-        label = f"{probe.name} of {method}"
-        return ProbeNode(key=key, kind="probe", label=label, seed=seed, parents=lineage, probe=probe)
+        return self._keyed(node)
 
 
 def _fingerprint(use: PluginUse, registry: Registry) -> str:
@@ -324,6 +250,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "protocol": plan.protocol,
         "key": plan.key,
         "model": plan.model,
+        "harness": plan.harness,
         "seeds": list(plan.seeds),
         "domains": {name: _jsonable(asdict(domain)) for name, domain in plan.domains.items()},
         "settings": asdict(plan.settings),

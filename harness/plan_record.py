@@ -63,6 +63,7 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
             for method in data["methods"]
         ),
         evaluations=data["evaluations"],
+        harness=data.get("harness", ""),
     )
 
 
@@ -71,6 +72,8 @@ def _node(data: Mapping[str, Any]) -> Node:
     fields |= {name: tuple(data[name]) for name in _TUPLES if name in data}
     if "settings" in data:
         fields["settings"] = EvaluationSettings(**data["settings"])
+    if "scored_with" in data:
+        fields["scored_with"] = {name: EvaluationSettings(**given) for name, given in data["scored_with"].items()}
     return _NODES[data["kind"]](**fields)
 
 

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -23,9 +23,12 @@ from filelock import FileLock, Timeout
 from harness.atomic_file import sync
 from harness.disk_space import disk_full, shows_full
 from harness.errors import DiskFull, HarnessError, StepFailed, UsageError
+from harness.keys import canonical_json
 
 FORMAT = 1
 MARKER = "DONE.json"
+DEFINITION = "DEFINITION.json"
+"""The file of a result with what its key was computed from."""
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 State = Literal["absent", "done", "damaged"]
@@ -94,6 +97,14 @@ class Store:
         extra = {path.relative_to(folder).as_posix() for path in _files(folder)} - set(files) - {MARKER}
         return faults + [f"{name} was added" for name in sorted(extra)]
 
+    def definition(self, key: str) -> dict[str, Any] | None:
+        """Returns what the key of a result was computed from; None where that was not stored or cannot be read."""
+        try:
+            read = json.loads((self.path(key) / DEFINITION).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return read if isinstance(read, dict) else None
+
     def scratch(self, key: str) -> Path:
         """Returns a folder for unfinished work on `key`, kept when the process is killed, gone when `key` is done."""
         folder = self.root / ".scratch" / self.path(key).name
@@ -118,8 +129,10 @@ class Store:
             lock.release()
 
     @contextmanager
-    def writing(self, key: str) -> Iterator[Path]:
-        """Yields an empty folder, which becomes the result `key` when the block ends well, and is removed otherwise.
+    def writing(self, key: str, definition: Mapping[str, Any] | None = None) -> Iterator[Path]:
+        """Yields a folder, which becomes the result `key` when the block ends well, and is removed otherwise.
+
+        definition: what the key was computed from, as JSON data; it is stored with the result.
 
         Raises StoreFull where the disk is full, StoreForbidden where the store cannot be written to, StepFailed where
         the block left a link. A result that is there already and whole is kept: the same key, the same bytes.
@@ -130,6 +143,8 @@ class Store:
             temporary = self._temporary(key)
             temporary.mkdir(parents=True)
             try:
+                if definition is not None:
+                    (temporary / DEFINITION).write_text(canonical_json(definition) + "\n", encoding="utf-8")
                 yield temporary
                 _seal(temporary)
                 if self.state(key) != "done":

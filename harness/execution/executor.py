@@ -110,7 +110,10 @@ class Executor:
                 if self.store.has(key):
                     return
                 self.restored.drop([key])  # of a result that is there no more
-                with self.store.writing(key) as folder, stored_faults(self.plan, node, self.store):
+                with (
+                    self.store.writing(key, self._definition(node)) as folder,
+                    stored_faults(self.plan, node, self.store),
+                ):
                     if isinstance(node, TrainNode | RecoverNode) and node.launch is not None:
                         self._launch(node, node.launch, folder)
                     else:
@@ -145,6 +148,12 @@ class Executor:
             raise StepFailed("a step in several processes is started by `harness run` or `exec-node`", where=node.label)
         self._workplace(node, folder)
         launch(self._command(node.key), config, folder, self.store.scratch(node.key), node.label)
+
+    def _definition(self, node: Node) -> dict[str, Any]:
+        """Returns what the store keeps of a node's key: its definition, and that of the base model, which is not stored
+        itself."""
+        base = next(key for key, other in self.plan.nodes.items() if isinstance(other, BaseNode))
+        return {"definition": self.plan.definition_of(node.key), "base": self.plan.definition_of(base)}
 
     def _is_there(self, key: str) -> bool:
         return isinstance(self.plan.nodes[key], BaseNode) or self.store.has(key)

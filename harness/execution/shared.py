@@ -43,17 +43,18 @@ class SharedResults:
         settings; and the plugin, unless it is the harness's own function that makes the result.
         """
         own = str(getattr(make, "__module__", "")).split(".")[0] == "harness"
-        key = content_key(
-            kind="shared",
-            harness=self._harness,
-            plugin=None if own else self._plugin.identity,
-            name=name,
-            checkpoint=self._node.parents[checkpoint.step],
-            domain=self._plan.domains[domain].definition(),
-            settings=dict(settings),
-        )
+        definition = {
+            "kind": "shared",
+            "harness": self._harness,
+            "plugin": None if own else self._plugin.identity,
+            "name": name,
+            "checkpoint": self._node.parents[checkpoint.step],
+            "domain": self._plan.domains[domain].definition(),
+            "settings": dict(settings),
+        }
+        key = content_key(**definition)
         with self._store.lock(key):
             if not self._store.has(key):
-                with self._store.writing(key) as folder:
+                with self._store.writing(key, {"definition": definition}) as folder:
                     make(folder)
         return self._store.path(key)

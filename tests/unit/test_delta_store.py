@@ -123,7 +123,7 @@ def test_where_no_delta_can_be_made_the_model_is_kept(bench, monkeypatch, fault)
     assert is_whole(bench.model("a"))
     assert bench.store.verify(bench.key("a")) == []
     assert {path.name for path in bench.model("a").parent.iterdir()} == {
-        "DONE.json", "metrics.jsonl", "model", "result.json"
+        "DEFINITION.json", "DONE.json", "metrics.jsonl", "model", "result.json"
     }  # fmt: skip
 
 

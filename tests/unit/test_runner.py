@@ -9,6 +9,7 @@ from harness.disk_need import DiskNeed
 from harness.errors import UsageError
 from harness.execution.seeds import named_seed
 from harness.interruption import Terminated
+from harness.keys import content_key
 from harness.leaderboard import Leaderboard
 from harness.preconditions import check_space
 from harness.run_folder import RunFolder
@@ -41,6 +42,17 @@ def test_a_run_makes_everything_once_and_writes_its_tables(bench):
     for name in ("protocol.yaml", "plan.json", "provenance.json", "events.jsonl"):
         assert (outcome.folder / name).is_file()
     assert (outcome.folder / "protocol.yaml").read_text() == bench.path.read_text()
+
+
+def test_every_result_is_stored_with_the_definition_of_its_key(bench):
+    bench.run()
+    base = bench.plan.methods[0].lineage[0]
+    made = [node.key for node in bench.plan.nodes.values() if node.kind != "base"]
+    for key in made:
+        stored = bench.store.definition(key)
+        assert content_key(**stored["definition"]) == key
+        assert content_key(**stored["base"]) == base
+        assert bench.store.verify(key) == []
 
 
 def test_a_second_run_does_nothing_and_writes_nothing(bench):

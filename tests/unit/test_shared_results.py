@@ -8,6 +8,7 @@ from runnable_world import Bench, write_model
 from harness.execution.probe_scores import ProbeScores
 from harness.execution.shared import SharedResults
 from harness.interfaces import LineageEntry
+from harness.keys import content_key
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def test_what_was_measured_is_measured_once_and_again_when_it_was_removed(bench,
     first = ask()
     assert (first / "measured").read_text() == "1"
     assert bench.store.has(first.name) and first.parent == bench.store.root
+    assert content_key(**bench.store.definition(first.name)["definition"]) == first.name
     assert ask() == first
     assert len(made) == 1
     assert len({first, ask(checkpoint=2), ask(domain="b"), ask(n=3)}) == 4
