@@ -1,16 +1,21 @@
-"""Reads JSON lines: one object a line, in UTF-8. Every fault names the file and the line."""
+"""Reads JSON rows: one object a line, or a list of objects. Every fault names the file and the row."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from harness.errors import UsageError
 
+Number = Callable[[str], Any]
+ONE_A_LINE = 'write one object a line, as {"column": value}'
+
 
 def decoded(content: bytes, where: str) -> str:
     """Returns the text of a file in UTF-8, without a byte-order mark. Raises UsageError where it is not UTF-8."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UsageError("is text in UTF-16, not in UTF-8", where=where, hint=_to_utf8("utf-16"))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -18,46 +23,62 @@ def decoded(content: bytes, where: str) -> str:
         raise UsageError(
             f"is not text in UTF-8 (byte 0x{content[error.start]:02x})",
             where=f"{where}:{line}",
-            hint="save the file as UTF-8, for example with: iconv -f latin1 -t utf-8 FILE > NEW",
+            hint=_to_utf8("latin1"),
         ) from None
 
 
-def json_value(text: str, where: str, *, number: Callable[[str], Any] | None = None) -> Any:
+def json_value(text: str, where: str, *, number: Number | None = None, hint: str = "") -> Any:
     """Returns the JSON value of `text`. number: makes a value of a number's literal, a Python number by default.
 
-    Raises UsageError where the text is not JSON.
+    Raises UsageError where the text is not JSON, or an object has a key twice.
     """
     try:
-        return json.loads(text, parse_int=number, parse_float=number, parse_constant=_refuse)
+        return json.loads(text, parse_int=number, parse_float=number, parse_constant=_refuse, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
-        raise UsageError(f"is not JSON: {error.msg} ({place})", where=where) from None
+        raise UsageError(f"is not JSON: {error.msg} ({place})", where=where, hint=hint) from None
     except RecursionError:
         raise UsageError("is nested too deeply", where=where) from None
     except ValueError as error:
-        raise UsageError(f"is not JSON: {error}", where=where) from None
+        raise UsageError(f"cannot be read: {error}", where=where) from None
 
 
-def json_lines(content: bytes, where: str, *, number: Callable[[str], Any] | None = None) -> Iterator[tuple[int, Any]]:
+def json_lines(content: bytes, where: str, *, number: Number | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields the line number, from 1, and the object of each line that is not blank.
 
     Raises UsageError where the text is not UTF-8, or a line is not a JSON object.
     """
     for line, text in enumerate(decoded(content, where).split("\n"), start=1):
-        if not text.strip():
-            continue
-        value = json_value(text, f"{where}:{line}", number=number)
-        if not isinstance(value, dict):
-            raise UsageError(
-                f"is {_kind(value)}, not an object", where=f"{where}:{line}", hint='write each row as {"column": value}'
-            )
-        yield line, value
+        if text.strip():
+            place = f"{where}:{line}"
+            yield line, _row(json_value(text, place, number=number, hint=ONE_A_LINE), place)
+
+
+def json_list(content: bytes, where: str, *, number: Number | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields the number, from 1, and the object of each row of a JSON list. Raises UsageError as `json_lines`."""
+    values = json_value(decoded(content, where), where, number=number)
+    for row, value in enumerate(values, start=1):
+        yield row, _row(value, f"{where}, row {row}")
+
+
+def _row(value: Any, where: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    kinds = {str: "a string", list: "a list", bool: "true or false", type(None): "null"}
+    raise UsageError(f"is {kinds.get(type(value), 'a number')}, not an object", where=where, hint=ONE_A_LINE)
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is written twice")
+    return data
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not a JSON number")
 
 
-def _kind(value: Any) -> str:
-    kinds = {str: "a string", list: "a list", bool: "true or false", type(None): "null"}
-    return kinds.get(type(value), "a number")
+def _to_utf8(encoding: str) -> str:
+    return f"save the file as UTF-8, for example with: iconv -f {encoding} -t utf-8 FILE > NEW"

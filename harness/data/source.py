@@ -21,7 +21,7 @@ class DataSource(Config):
     revision: str | None = Field(default=None, description="a branch, tag or commit; pin a commit to publish")
     split: str = Field(default="train", description="the split to read")
     data_files: tuple[Path, ...] | Path | None = Field(
-        default=None, description="local JSON, JSON-lines, CSV or Parquet files, in place of the hub's data set"
+        default=None, description="local JSON, JSON-lines, CSV, TSV or Parquet files, in place of the hub's data set"
     )
 
     def faults(self) -> Iterable[Problem]:

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from harness.data.hub import first_line
 from harness.data.hub_table import load_hub_table
+from harness.data.local_files import read_local
 from harness.data.source import DataSource
+from harness.data.text_values import as_texts
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_READERS = {".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv", ".parquet": "parquet"}
+SOURCE_ROW = "source_row"
+"""The column with the place of each row in the data, such as `mine.jsonl:3`, for messages. A domain that hands it on
+with its training rows has its rows named in reports."""
 
 
-def load_table(source: DataSource, columns: Mapping[str, str]) -> Dataset:
+def load_table(source: DataSource, columns: Mapping[str, str], *, text: Collection[str] = ()) -> Dataset:
     """Returns the rows of `source`, which have at least `columns`: a column's name to what it holds, for people.
 
-    Raises UsageError where the data cannot be had (missing, gated, no such revision, offline), a file cannot be read,
-    or columns are missing.
+    text: the columns that are read as text; a list in them as a list of texts, and of a dotted name the field. A local
+    file's numbers, dates and truth values stay as they are written. Every row has its place in the column `source_row`.
+
+    Raises UsageError where the data cannot be had (missing, gated, no such revision, offline), a file or row cannot be
+    read, or columns are missing.
     """
     files = source.files()
     if files:
-        rows, where = _local(files), ", ".join(map(str, files))
+        local = read_local(files, text)
+        rows, places, where = local.rows, local.places, ", ".join(map(str, files))
     else:
         rows = load_hub_table(source)
         where = f"{source.dataset} at {source.revision or 'main'}, split {source.split}"
+        places = [f"{source.dataset}, row {number}" for number in range(1, len(rows) + 1)]
     missing = [name for name in columns if name not in rows.column_names]
     if missing:
         wanted = "; ".join(f"{name}: {columns[name]}" for name in columns)
@@ -41,6 +48,16 @@ def load_table(source: DataSource, columns: Mapping[str, str]) -> Dataset:
         )
     if len(rows) == 0:
         raise UsageError("the data have no rows", where=where)
+    rows = _with_text(rows, text)
+    return rows if SOURCE_ROW in rows.column_names else rows.add_column(SOURCE_ROW, list(places))
+
+
+def _with_text(rows: Dataset, columns: Collection[str]) -> Dataset:
+    """Returns the rows with the columns as texts, or as lists of texts where any row has a list."""
+    for name in columns:
+        if name in rows.column_names and getattr(rows.features[name], "dtype", "") != "string":
+            rows = rows.add_column(f"{name} as text", as_texts(rows[name])).remove_columns(name)
+            rows = rows.rename_column(f"{name} as text", name)
     return rows
 
 
@@ -52,25 +69,3 @@ def nested_subset(rows: Dataset, limit: int | None, seed: int, column: str) -> D
     texts = list(rows[column])
     order = sorted(range(len(texts)), key=lambda i: hashlib.sha256(f"{seed}/{texts[i]}".encode()).digest())
     return rows.select(order[:limit])
-
-
-def _local(files: tuple[Path, ...]) -> Dataset:
-    from datasets import load_dataset
-    from datasets.exceptions import DatasetsError
-
-    kinds = {_READERS.get(path.suffix.lower()) for path in files}
-    if len(kinds) != 1 or None in kinds:
-        raise UsageError(
-            "the data files are not all of one known kind",
-            where=", ".join(map(str, files)),
-            hint=f"known endings are {', '.join(_READERS)}",
-        )
-    try:
-        return load_dataset(kinds.pop(), data_files=[str(path) for path in files], split="train")
-    except (DatasetsError, ValueError, OSError) as error:
-        cause = error.__cause__ or error
-        raise UsageError(
-            f"the data file cannot be read: {first_line(cause)}",
-            where=", ".join(map(str, files)),
-            hint="mend the file, or save it again",
-        ) from error

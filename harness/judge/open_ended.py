@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.data import DataSource, HubSource, is_a_request, load_table, missing_files, nested_subset
+from harness.data import SOURCE_ROW, DataSource, HubSource, is_a_request, load_table, missing_files, nested_subset
 from harness.errors import Problem, UsageError
 from harness.interfaces import Domain, EvaluationTask
 from harness.judge.answers import prompt_text
@@ -141,12 +141,12 @@ class OpenEndedConfig(DataSource):
 
     def _messages(self, source: DataSource) -> Iterator[list[dict[str, str]]]:
         table = load_table(source, {self.prompt: PROMPT})
-        for number, value in enumerate(table[self.prompt], start=1):
+        for place, value in zip(table[SOURCE_ROW], table[self.prompt], strict=True):
             messages = [{"role": "user", "content": value}] if isinstance(value, str) else value
             if not is_a_request(messages):
                 raise UsageError(
-                    f"row {number} has {value!r:.60} in the column {self.prompt}",
-                    where=self._place(source),
+                    f"the row has {value!r:.60} in the column {self.prompt}",
+                    where=place,
                     hint="every row wants text, or messages with role and content that end with the user's",
                 )
             yield [{"role": message["role"], "content": message["content"]} for message in messages]

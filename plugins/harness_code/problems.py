@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.data import DataSource, load_table
+from harness.data import SOURCE_ROW, DataSource, load_table
 from harness_code.problem import Problem
 
 if TYPE_CHECKING:
@@ -124,13 +124,13 @@ def load_questions(source: DataSource, form: str) -> tuple[Dataset, Sequence[Que
     """Returns the rows of a source and the question of each. Raises UsageError where the data cannot be had or read."""
     rows = load_table(source, FORMS[form].columns)
     questions = []
-    for index, row in enumerate(rows):
+    for row in rows:
         try:
             questions.append(FORMS[form].read(row))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(
-                f"row {index} cannot be read as {form}: {type(error).__name__}: {error}",
-                where=", ".join(map(str, source.files())) or str(source.dataset),
+                f"the row cannot be read as {form}: {type(error).__name__}: {error}",
+                where=row[SOURCE_ROW],
                 hint="; ".join(f"{name} is {what}" for name, what in FORMS[form].columns.items()),
             ) from error
     return rows, questions

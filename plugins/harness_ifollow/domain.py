@@ -37,10 +37,11 @@ class InstructionFollowing(Domain):
         return [*self.config.hub_sources(), *self.config.test.hub_sources()]
 
     def training_data(self, seed: int) -> Dataset:
-        """Returns `prompt`, `instruction_id_list`, `kwargs` (JSON text) and `thinks`; the same for every seed."""
+        """Returns `prompt`, `instruction_id_list`, `kwargs` (JSON text), `thinks` and `source_row`; the same for every
+        seed."""
         from datasets import Dataset
 
-        from harness.data import nested_subset
+        from harness.data import SOURCE_ROW, nested_subset
         from harness_ifollow.checkers import as_json
         from harness_ifollow.rows import load_rows
 
@@ -55,6 +56,7 @@ class InstructionFollowing(Domain):
                 "instruction_id_list": [[one.identifier for one in row.constraints] for row in rows],
                 "kwargs": [as_json(row.constraints) for row in rows],
                 "thinks": [config.thinks] * len(rows),
+                SOURCE_ROW: [row.place for row in rows],
             }
         )
         return nested_subset(table, config.prompts, config.subset_seed, column="text").remove_columns("text")

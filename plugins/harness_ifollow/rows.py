@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import UsageError
-from harness.data import is_a_request, load_table
+from harness.data import SOURCE_ROW, is_a_request, load_table
 from harness_ifollow.checkers import Constraint, constraints_of, ifeval
 from harness_ifollow.config import InstructionTable
 from harness_ifollow.sentence_data import SPLITTING, fetch_sentence_data
@@ -17,10 +17,11 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Row:
-    """A prompt as messages, the last of them the user's, and its constraints."""
+    """A prompt as messages, the last of them the user's, its constraints, and its place in the data."""
 
     messages: list[Message]
     constraints: list[Constraint]
+    place: str = ""
 
     @property
     def text(self) -> str:
@@ -35,18 +36,18 @@ def load_rows(table: InstructionTable, *, single: bool = False, chance: bool = F
     where the data cannot be had or read, columns are missing, rows are faulty and not to be skipped, or none is left.
     """
     ifeval()
-    values = _values(table)
+    values, places = _values(table)
     rows: list[Row] = []
     faults: list[str] = []
     parsed: list[Row | str] = [_parsed(*value, single=single) for value in values]
     if any(one.identifier in SPLITTING for row in parsed if isinstance(row, Row) for one in row.constraints):
         fetch_sentence_data()
-    for number, row in enumerate(parsed, start=1):
+    for place, row in zip(places, parsed, strict=True):
         fault = row if isinstance(row, str) else _first_fault(row.constraints, chance)
         if fault is not None:
-            faults.append(f"row {number}: {fault}")
+            faults.append(f"{place}: {fault}")
         elif isinstance(row, Row):
-            rows.append(row)
+            rows.append(replace(row, place=place))
     if faults and (table.faulty_rows == "refuse" or not rows):
         raise UsageError(
             f"{len(faults)} of the {len(parsed)} rows cannot be used, the first of them {faults[0]}",
@@ -56,7 +57,8 @@ def load_rows(table: InstructionTable, *, single: bool = False, chance: bool = F
     return rows
 
 
-def _values(table: InstructionTable) -> Iterator[tuple[Any, Any, Any]]:
+def _values(table: InstructionTable) -> tuple[Iterator[tuple[Any, Any, Any]], list[str]]:
+    """Returns the prompt, ids and arguments of each row, and the places of the rows."""
     columns = table.columns()
     roots: dict[str, str] = {}
     for name, text in columns.items():
@@ -65,7 +67,7 @@ def _values(table: InstructionTable) -> Iterator[tuple[Any, Any, Any]]:
         roots[root] = f"{roots[root]}, {part}" if root in roots else part
     rows = load_table(table, roots)
     held = {root: list(rows[root]) for root in roots}
-    return zip(*(_column(held, name, table, roots) for name in columns), strict=True)
+    return zip(*(_column(held, name, table, roots) for name in columns), strict=True), rows[SOURCE_ROW][:]
 
 
 def _column(held: Mapping[str, list[Any]], name: str, table: InstructionTable, roots: Mapping[str, str]) -> list[Any]:

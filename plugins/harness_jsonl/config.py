@@ -76,6 +76,10 @@ class JsonlConfig(DataSource):
         further |= dict.fromkeys(self.keep, "named under keep")
         return further | {self.prompt: "the prompt", self.answer: "the answer, or a list of answers"}
 
+    def text_columns(self) -> tuple[str, ...]:
+        """Returns the columns that are read as text: numbers and dates in them stay as they are written."""
+        return (self.prompt, self.answer, *template_columns(self.template))
+
     def rendered(self, row: Mapping[str, Any]) -> str:
         """Returns a row's prompt as text."""
         return str(row[self.prompt]) if self.template is None else self.template.format(**row)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.data import DataSource, load_table, nested_subset
-from harness_jsonl.config import JsonlConfig
+from harness.data import SOURCE_ROW, DataSource, load_table, nested_subset
+from harness_jsonl.config import JsonlConfig, template_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
 def training_rows(config: JsonlConfig) -> Dataset:
-    """Returns the rows to train on: `prompt` as text, `answer` as text or a list of texts, and the columns to keep.
+    """Returns the rows to train on: `prompt`, `answer` as text or a list of texts, the columns to keep, `source_row`.
 
     A row whose prompt is a test item's is left out. Raises UsageError where the data are not as the config says.
     """
@@ -30,13 +30,22 @@ def training_rows(config: JsonlConfig) -> Dataset:
 def test_items(config: JsonlConfig) -> Dataset:
     """Returns the items that are held out, no prompt twice, with the columns of the training rows.
 
-    Raises UsageError where the data are not as the config says.
+    An item whose answer the scoring rule cannot read stays among them. Raises UsageError where the data are not as the
+    config says, or no item can be judged.
     """
     source = config.test_source()
     rows = _prepared(config, source or config)
     first = {text: i for i, text in reversed(list(enumerate(rows["prompt"])))}
     kept = sorted(i for text, i in first.items() if source is not None or _held_out(text, config.test_share))
-    return nested_subset(_some(rows.select(kept), config, "test"), config.test_items, config.subset_seed, "prompt")
+    items = nested_subset(_some(rows.select(kept), config, "test"), config.test_items, config.subset_seed, "prompt")
+    faults = [config.rule().unjudgeable({config.rule().answer_column: answer}) for answer in items["answer"]]
+    if all(faults):
+        raise UsageError(
+            f"no test item can be judged: {faults[0]}",
+            where=items[0][SOURCE_ROW],
+            hint="correct the answers, or choose another `score`",
+        )
+    return items
 
 
 def _held_out(prompt: str, share: float) -> bool:
@@ -48,29 +57,31 @@ def _held_out(prompt: str, share: float) -> bool:
 def _prepared(config: JsonlConfig, source: DataSource) -> Dataset:
     from datasets import Dataset
 
-    rows = load_table(source, config.columns())
-    where = ", ".join(map(str, source.files())) or f"{source.dataset} ({source.split})"
-    prompts, rule = [], config.rule()
-    for number, row in enumerate(rows, start=1):
-        for column, kind in ((config.prompt, (str, int, float)), (config.answer, (str, int, float, list))):
-            if not isinstance(row[column], kind) or row[column] in ("", []):
+    rows = load_table(source, config.columns(), text=config.text_columns())
+    prompts = []
+    for row in rows:
+        for column in {config.prompt, *template_columns(config.template)}:
+            if not isinstance(row[column], str) or (column == config.prompt and not row[column].strip()):
                 raise UsageError(
-                    f"row {number} has {row[column]!r:.60} in the column {column}",
-                    where=where,
-                    hint="every row wants a prompt that is text, and an answer or a list of answers",
+                    f"the row has {row[column]!r:.60} in the column {column}",
+                    where=row[SOURCE_ROW],
+                    hint="every row needs a prompt, and text or numbers in the columns of the template",
                 )
+        _check_answer(row[config.answer], config.answer, row[SOURCE_ROW])
         prompts.append(config.rendered(row))
-        verdict = rule.judge("", {rule.answer_column: row[config.answer]})
-        if verdict.outcome != "ok":
+    kept = {name: rows[name][:] for name in (*config.keep, SOURCE_ROW)}
+    return Dataset.from_dict(kept | {"prompt": prompts, "answer": rows[config.answer][:]})
+
+
+def _check_answer(answer: Any, column: str, where: str) -> None:
+    """Raises UsageError for an answer that is neither text, nor a list of texts, nor missing."""
+    for part in answer if isinstance(answer, list) else [answer]:
+        if part is not None and not isinstance(part, str):
             raise UsageError(
-                f"row {number}: {verdict.detail}", where=where, hint="mend the row, or choose another score"
+                f"the row has {part!r:.60} in the column {column}",
+                where=where,
+                hint="an answer is text, a number, or a list of those",
             )
-    kept = {name: rows[name][:] for name in config.keep}
-    # One type throughout, and text where it can be: domains are put together for mixed training, column by column.
-    answers = [list(map(str, a)) if isinstance(a, list) else str(a) for a in rows[config.answer]]
-    if any(isinstance(answer, list) for answer in answers):
-        answers = [answer if isinstance(answer, list) else [answer] for answer in answers]
-    return Dataset.from_dict(kept | {"prompt": prompts, "answer": answers})
 
 
 def _some(rows: Dataset, config: JsonlConfig, what: str) -> Dataset:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from harness import RewardResult
 from harness.completions import answer_after_thinking
-from harness_jsonl.answer_text import Normalisation
+from harness_jsonl.answer_text import Normalisation, composed
+from harness_jsonl.whole_words import stands_in
 
 _FINAL_LETTER = (
     r"(?i:answer|option|choice)\s*(?:is|:)\s*[\s:*$({{\[]*(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
@@ -33,18 +34,23 @@ class Rule(Normalisation):
         """Returns why no completion could give `answer`, or None where one can."""
         return None if self.normalised(answer) else "the row's answer is empty"
 
+    def unjudgeable(self, row: Mapping[str, Any]) -> str | None:
+        """Returns why no completion can be judged by a row, or None where one can."""
+        answers = self._answers(row)
+        if not answers or any(answer is None for answer in answers):
+            return f"the row has no answer in the column {self.answer_column!r}"
+        return next((fault for answer in answers if (fault := self.unusable(str(answer)))), None)
+
     def judge(self, completion: str, row: Mapping[str, Any]) -> RewardResult:
         """Returns 1 where the completion gives one of the row's answers, else 0; an error where the row has none."""
-        value = row.get(self.answer_column)
-        answers = list(value) if isinstance(value, (list, tuple)) else [value]
-        if not answers or any(answer is None for answer in answers):
-            return RewardResult.error(f"the row has no answer in the column {self.answer_column!r}")
-        texts = [str(answer) for answer in answers]
-        for text in texts:
-            if fault := self.unusable(text):
-                return RewardResult.error(fault)
+        if fault := self.unjudgeable(row):
+            return RewardResult.error(fault)
         answered = (answer_after_thinking(completion) or "").strip()
-        return RewardResult.ok(any(self.agrees(answered, text) for text in texts))
+        return RewardResult.ok(any(self.agrees(answered, str(answer)) for answer in self._answers(row)))
+
+    def _answers(self, row: Mapping[str, Any]) -> Sequence[Any]:
+        value = row.get(self.answer_column)
+        return value if isinstance(value, list | tuple) else [value]
 
 
 class ExactMatch(Rule):
@@ -62,8 +68,7 @@ class Contains(Rule):
     """The answer stands in the completion, not as a part of a longer word or number."""
 
     def agrees(self, text: str, answer: str) -> bool:
-        found = re.escape(self.normalised(answer))
-        return re.search(rf"(?<!\w){found}(?!\w)", self.normalised(text)) is not None
+        return stands_in(self.normalised(answer), self.normalised(text))
 
 
 class Pattern(Rule):
@@ -81,7 +86,7 @@ class Pattern(Rule):
         return pattern
 
     def agrees(self, text: str, answer: str) -> bool:
-        found = list(re.finditer(self.pattern, text, re.MULTILINE))
+        found = list(re.finditer(composed(self.pattern), composed(text), re.MULTILINE))
         if not found:
             return False
         last = found[-1]

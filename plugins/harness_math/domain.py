@@ -43,7 +43,7 @@ class MathDomain(Domain):
         return tables
 
     def training_data(self, seed: int) -> Dataset:
-        """Returns `prompt`, `answer` and `thinks`; the same problems for every seed, as a data set is."""
+        """Returns `prompt`, `answer`, `thinks` and `source_row`; the same problems for every seed, as a data set is."""
         from harness.data import as_messages, nested_subset
         from harness_math.problems import load_problems
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness import UsageError
-from harness.data import fetch_file, load_table
+from harness.data import SOURCE_ROW, as_text, fetch_file, load_table
 from harness_math.answers import last_boxed
 from harness_math.tables import ProblemTable
 
@@ -16,30 +16,35 @@ if TYPE_CHECKING:
 
 
 def load_problems(table: ProblemTable) -> Dataset:
-    """Returns the table's problems and their reference answers, both text, without those that have no answer.
+    """Returns the table's problems and their reference answers, both text, and `source_row`, the place of each.
 
-    Raises UsageError where the data cannot be had or read, columns are missing, or no problem has an answer.
+    A problem without an answer has an empty one. Raises UsageError where the data cannot be had or read, columns are
+    missing, a row has something else than text, or no problem has an answer.
     """
     from datasets import Dataset
 
     assert table.problem_column is not None and table.answer_column is not None  # all presets have them
     columns = {table.problem_column: "the problem's text", table.answer_column: _held(table)}
-    problems: list[str] = []
-    answers: list[str] = []
+    read: dict[str, list[str]] = {"problem": [], "answer": [], SOURCE_ROW: []}
     for source in _sources(table):
-        rows = load_table(source, {name.partition(".")[0]: text for name, text in columns.items()})
-        problems += map(str, _column(rows, table.problem_column, columns))
-        answers += (
-            _answer(str("" if text is None else text), table) for text in _column(rows, table.answer_column, columns)
-        )
-    kept = [index for index, answer in enumerate(answers) if answer]
-    if not kept:
+        roots = {name.partition(".")[0]: text for name, text in columns.items()}
+        rows = load_table(source, roots, text=tuple(columns))
+        places = rows[SOURCE_ROW][:]
+        read[SOURCE_ROW] += places
+        read["problem"] += _texts(rows, table.problem_column, columns, places)
+        read["answer"] += (_answer(text, table) for text in _texts(rows, table.answer_column, columns, places))
+    if not any(read["answer"]):
         raise UsageError(
             f"no problem has an answer: the column {table.answer_column} holds none",
             where=str(table.data_files or table.dataset),
             hint=f"it is read as {_held(table)}; set answer_form to whole, after-hashes or last-boxed",
         )
-    return Dataset.from_dict({"problem": [problems[i] for i in kept], "answer": [answers[i] for i in kept]})
+    return Dataset.from_dict(read)
+
+
+def with_answers(problems: Dataset) -> Dataset:
+    """Returns the problems that have an answer."""
+    return problems.select([index for index, answer in enumerate(problems["answer"]) if answer])
 
 
 def _held(table: ProblemTable) -> str:
@@ -63,18 +68,28 @@ def _fetched(table: ProblemTable) -> Path:
     return fetch_file(table.on_hub(), table.hub_file)
 
 
-def _column(rows: Dataset, name: str, columns: dict[str, str]) -> list[Any]:
-    """Returns a column, or the field of a struct column for a name with a dot."""
+def _texts(rows: Dataset, name: str, columns: dict[str, str], places: Sequence[str]) -> Iterator[str]:
+    """Yields the texts of a column, or of the field of a struct column for a name with a dot; "" for a missing one.
+
+    Raises UsageError, with the row, for a list or an object.
+    """
     root, dot, field = name.partition(".")
     values = list(rows[root])
-    if not dot:
-        return values
-    if not all(isinstance(value, dict) and field in value for value in values):
+    if dot and not all(isinstance(value, dict) and field in value for value in values):
         raise UsageError(
             f"the column {root} has no field {field}",
             hint="the columns wanted are " + "; ".join(f"{column}: {text}" for column, text in columns.items()),
         )
-    return [value[field] for value in values]
+    for value, place in zip(values, places, strict=True):
+        text = as_text(value[field] if dot else value)
+        if text is not None and not isinstance(text, str):
+            raise UsageError(
+                f"the row has {text!r:.60} in the column {name}, not text",
+                where=place,
+                hint="write one answer; where any of several is right, use the domain jsonl with reward: math-verify,"
+                " which reads a list that way",
+            )
+        yield text or ""
 
 
 def _answer(text: str, table: ProblemTable) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,8 +38,9 @@ def answer_in_words(completion: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Returns the words of a text without case, articles, ASCII punctuation at their ends and surplus space."""
-    words = (word.strip(string.punctuation) or word for word in text.casefold().split())
+    """Returns the words of a text without case, articles, ASCII punctuation at their ends and surplus space, in NFC."""
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    words = (word.strip(string.punctuation) or word for word in text.split())
     return " ".join(word for word in words if word not in ("a", "an", "the"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.data import load_table
+from harness.data import SOURCE_ROW, load_table
 from harness_qa.answers import LETTERS, RULES
 from harness_qa.config import QAConfig
 from harness_qa.strata import stratified_order
@@ -21,7 +21,7 @@ ASK_WORDS = "Think, then write “Answer: ” and a few words."
 
 
 def training_questions(config: QAConfig) -> Dataset:
-    """Returns the rows to train on: `prompt` as text, `options`, `letter`, and `stratum`.
+    """Returns the rows to train on: `prompt` as text, `options`, `letter`, `stratum`, and `source_row`.
 
     Raises UsageError where the data are not as the config says, or nothing is left to train on.
     """
@@ -63,19 +63,17 @@ def _prepared(config: QAConfig) -> Dataset:
     from datasets import Dataset
 
     questions: dict[str, Mapping[str, Any]] = {}
-    for number, row in enumerate(load_table(config, config.columns()), start=1):
+    for row in load_table(config, config.columns(), text=tuple(config.columns())):
         question = {"options": row[config.options], "letter": row[config.letter]}
         try:
             if not isinstance(row[config.question], str):
                 raise ValueError(f"the question is {row[config.question]!r:.60}, not text")
             RULES[config.answers]("", question)
         except ValueError as error:
-            raise UsageError(
-                f"row {number}: {error}", where=_where(config), hint="mend the row, or leave it out"
-            ) from None
+            raise UsageError(str(error), where=row[SOURCE_ROW], hint="correct the row, or leave it out") from None
         prompt = prompt_of(row[config.question], question["options"], config.answers)
         stratum = " / ".join(str(row[name]) for name in config.strata)
-        questions.setdefault(prompt, {"prompt": prompt, **question, "stratum": stratum})
+        questions.setdefault(prompt, {"prompt": prompt, **question, "stratum": stratum, SOURCE_ROW: row[SOURCE_ROW]})
     return Dataset.from_list(list(questions.values()))
 
 

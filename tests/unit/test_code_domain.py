@@ -93,8 +93,9 @@ def test_missing_columns_and_unreadable_rows_are_told(tmp_path):
         CodeDomain(config(data_files=FIXTURES / "mbpp_train.jsonl")).training_data(0)
     broken = tmp_path / "broken.jsonl"
     broken.write_text(json.dumps({"prompt": "p", "reward_model": {"ground_truth": "{not json"}}) + "\n")
-    with pytest.raises(UsageError, match="row 0 cannot be read as klear"):
+    with pytest.raises(UsageError, match="the row cannot be read as klear") as raised:
         CodeDomain(config(data_files=broken)).training_data(0)
+    assert raised.value.where == f"{broken}:1"
 
 
 @pytest.mark.parametrize("name", ["code_humaneval", "code_mbpp", "code_humaneval_plain"])

@@ -108,10 +108,11 @@ def test_missing_columns_are_named_with_those_wanted_and_how_to_name_others(writ
     ],
 )
 def test_a_faulty_row_is_refused_with_its_number_or_left_out(written, faulty, said):
-    config = IFEVAL_COLUMNS | {"data_files": written([SOUND, faulty, SOUND, faulty])}
+    path = written([SOUND, faulty, SOUND, faulty])
+    config = IFEVAL_COLUMNS | {"data_files": path}
     with pytest.raises(UsageError) as caught:
         training(**config)
-    assert caught.value.message.startswith("2 of the 4 rows cannot be used, the first of them row 2: ")
+    assert caught.value.message.startswith(f"2 of the 4 rows cannot be used, the first of them {path}:2: ")
     assert said in caught.value.message
     assert "mine.jsonl" in caught.value.where and "faulty_rows: skip" in caught.value.hint
     assert len(training(**config, faulty_rows="skip")) == 2

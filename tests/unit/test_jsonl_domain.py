@@ -31,9 +31,10 @@ def test_prompts_come_from_the_template_and_answers_are_text(written):
     config = JsonlConfig(
         data_files=written(rows), prompt="q", answer="a", template="{{Q}} {q} ({hint})", keep=("id",), test_share=1e-9
     )
+    place = str(config.data_files)
     assert sorted(training_rows(config).to_list(), key=lambda row: row["id"]) == [
-        {"id": 7, "prompt": "{Q} 2+2 (even)", "answer": "4"},
-        {"id": 8, "prompt": "{Q} {x} (odd)", "answer": "5"},
+        {"id": 7, "source_row": f"{place}:1", "prompt": "{Q} 2+2 (even)", "answer": "4"},
+        {"id": 8, "source_row": f"{place}:2", "prompt": "{Q} {x} (odd)", "answer": "5"},
     ]
 
 
@@ -92,9 +93,11 @@ def test_the_fingerprint_follows_both_files(written):
     [
         ([{"question": "2+2", "answer": 4}], {}, "no column prompt; they have question, answer"),
         ([{"prompt": "2+2", "answer": 4}], {"template": "{topic}: {prompt}"}, "no column topic"),
-        ([{"prompt": "2+2", "answer": 4}, {"prompt": "1", "answer": None}], {}, "row 2 has None in the column answer"),
-        ([{"prompt": [{"role": "user"}], "answer": 4}], {}, "row 1 has"),
-        ([{"prompt": "2+2", "answer": "four"}], {"score": "choice-letter"}, "row 1: the row's answer is 'four'"),
+        ([{"prompt": [{"role": "user"}], "answer": 4}], {}, "the row has .* in the column prompt"),
+        ([{"prompt": "", "answer": 4}], {}, "the row has '' in the column prompt"),
+        ([{"prompt": "a", "t": None, "answer": 4}], {"template": "{t} {prompt}"}, "has None in the column t"),
+        ([{"prompt": "2+2", "answer": {"value": 4}}], {}, "the row has .* in the column answer"),
+        ([{"prompt": "2+2", "answer": [[4]]}], {}, r"the row has \['4'\] in the column answer"),
     ],
 )
 def test_rows_that_will_not_do_are_named(written, rows, options, said):
@@ -106,7 +109,7 @@ def test_rows_that_will_not_do_are_named(written, rows, options, said):
 
 def test_a_file_cut_short_and_a_file_that_is_not_there_are_named(tmp_path):
     (tmp_path / "cut.jsonl").write_text('{"prompt": "2+2", "answer": 4}\n{"prompt": "2+')
-    for name, said in (("cut.jsonl", "cannot be read"), ("none.jsonl", "no such data file")):
+    for name, said in (("cut.jsonl", "is not JSON"), ("none.jsonl", "no such data file")):
         with pytest.raises(UsageError, match=said) as caught:
             training_rows(JsonlConfig(data_files=tmp_path / name))
         assert name in caught.value.where
@@ -116,6 +119,21 @@ def test_nothing_left_to_train_on_is_said(written):
     path = written(SUMS)
     with pytest.raises(UsageError, match="no training rows are left"):
         training_rows(JsonlConfig(data_files=path, test_files=path))
+
+
+def test_rows_without_a_usable_answer_are_left_to_the_reward(written):
+    rows = [*SUMS, {"prompt": "none?", "answer": None}, {"prompt": "blank?", "answer": ""}]
+    config = JsonlConfig(data_files=written(rows), test_share=1e-9)
+    answers = {row["prompt"]: row["answer"] for row in training_rows(config)}
+    assert (answers["none?"], answers["blank?"], answers["3+4"]) == (None, "", "7")
+
+
+def test_test_items_none_of_which_can_be_judged_are_refused(written):
+    config = JsonlConfig(data_files=written(SUMS), score="choice-letter")
+    with pytest.raises(
+        UsageError, match=r"no test item can be judged: the row's answer is '.*', not one of the letters"
+    ):
+        test_items(config)
 
 
 @pytest.mark.parametrize(

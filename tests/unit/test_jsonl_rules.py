@@ -1,5 +1,7 @@
 """The rule rewards: what counts as the answer in a completion."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,10 +62,72 @@ def test_exact_match(options, completion, answer, right):
         ("", "55", 0),
         ("<think>55</think>56", "55", 0),
         ("a+b", "a+b", 1),
+        ("It is 3.5 km.", "5", 0),
+        ("It is 3.5 km.", "3", 0),
+        ("It is 3.5 km.", "3.5", 1),
+        ("It is 3.", "3", 1),
+        ("It is .5", "5", 0),
+        ("It is 0.5", ".5", 0),
+        ("It costs 1,500.", "500", 0),
+        ("It costs 1,500.", "1", 0),
+        ("It costs 1,500.", "1,500", 1),
+        ("1'500", "500", 0),
+        ("one of 1, 5, 7", "5", 1),
+        ("It is 5/6", "5", 0),
+        ("at 12:30", "30", 0),
+        ("at 12:30", "12:30", 1),
+        ("It is -5", "5", 0),
+        ("It is $-5$", "5", 0),
+        ("It is \u22125", "5", 0),
+        ("It is \u22125", "-5", 1),
+        ("3-5", "-5", 0),
+        ("(2)-5", "-5", 0),
+        ("3-5", "5", 1),
+        ("from 3 to -5, or 5", "5", 1),
+        ("55 and 5", "5", 1),
+        ("$5", "5", 1),
+        ("5%", "5", 1),
+        ("5km", "5", 0),
+        ("the Danube's", "Danube", 1),
+        ("Danubes", "Danube", 0),
+        ("snake_case", "case", 0),
+        ("答えは東京です。", "東京", 1),
+        ("答えは5です", "5", 1),
+        ("答えは15です", "5", 0),
+        ("答えはTokyoです", "Tokyo", 1),
+        ("คำตอบคือกรุงเทพครับ", "กรุงเทพ", 1),
+        ("답은 서울입니다", "서울", 1),
+        ("the x\u0302 axis", "x", 0),
+        ("Caf\u00e9 noir", "Cafe\u0301", 1),
+        ("Cafe\u0301", "Cafe", 0),
     ],
 )
 def test_contains_finds_whole_words_and_numbers(completion, answer, right):
     assert value(Contains(), completion, answer) == right
+
+
+@pytest.mark.parametrize(
+    ("rule", "completion"),
+    [
+        (ExactMatch(), "Caf\u00e9"),
+        (ExactMatch(last_line=True), "so\nCaf\u00e9"),
+        (ExactMatch(ignore_case=True), "CAF\u00c9"),
+        (Contains(), "it is Caf\u00e9."),
+        (Pattern(pattern="is (Caf\u00e9)"), "it is Cafe\u0301"),
+    ],
+)
+def test_composed_and_decomposed_letters_are_equal(rule, completion):
+    for form in ("NFC", "NFD"):
+        for answer_form in ("NFC", "NFD"):
+            answer = unicodedata.normalize(answer_form, "Caf\u00e9")
+            assert value(rule, unicodedata.normalize(form, completion), answer) == 1
+            assert value(rule, unicodedata.normalize(form, completion), "Cafe") == 0
+
+
+@given(st.text("ab 5.,-東é\u0301", max_size=12), st.text("ab 5.,-東é\u0301", min_size=1, max_size=3))
+def test_a_text_between_spaces_is_always_found(text, answer):
+    if Contains().unusable(answer) is None:
+        assert value(Contains(), f"{text} {answer} {text}", answer) == 1
 
 
 def test_a_pattern_takes_what_it_finds_last():

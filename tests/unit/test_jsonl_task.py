@@ -58,3 +58,15 @@ def test_lm_eval_scores_by_the_rule_that_the_config_names(tmp_path, rule, answer
         for request in model.asked:
             assert request.arguments[0].startswith("Q: ")
             assert request.arguments[1] == {"until": ["\n\n"], "max_gen_toks": 7, "do_sample": False}
+
+
+def test_an_item_that_the_rule_cannot_judge_counts_zero_and_is_reported(tmp_path):
+    path, tests = tmp_path / "mine.jsonl", tmp_path / "test.jsonl"
+    path.write_text('{"prompt": "trained?", "answer": "A"}\n')
+    tests.write_text("".join(json.dumps({"prompt": f"{i}?", "answer": "B" if i else "both"}) + "\n" for i in range(4)))
+    domain = JsonlDomain(JsonlConfig(data_files=path, test_files=tests, score="choice-letter"))
+    manager = TaskManager(
+        include_path=str(domain.task_folder()), include_defaults=False, metadata=dict(domain.task_metadata())
+    )
+    results = evaluate(lm=Saying("B"), task_dict=manager.load(["jsonl"]), bootstrap_iters=0)["results"]["jsonl"]
+    assert (results["score,none"], results["unjudged,none"]) == (0.75, 0.25)

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from harness import RewardBatch, UsageError
 from harness_math.config import BOXED, MathConfig
 from harness_math.domain import MathDomain
-from harness_math.problems import load_problems
+from harness_math.lm_eval_tasks.items import gsm8k
+from harness_math.problems import load_problems, with_answers
 from harness_math.reward import MathVerify, MathVerifyConfig
 from harness_math.tables import TESTS, TRAINING, ProblemTable
 
@@ -50,7 +51,7 @@ def test_every_preset_has_a_fixture_of_its_columns():
 
 @pytest.mark.parametrize("source", TRAIN_FILES)
 def test_reference_answers_score_one_and_each_others_zero(source):
-    rows = domain(source).training_data(0)
+    rows = with_answers(domain(source).training_data(0))
     references = rows["answer"]
     assert scores(rows, [rf"<think>hm</think>It is $\boxed{{{text}}}$." for text in references]) == [1.0] * len(rows)
     turned = [*references[1:], references[0]]
@@ -71,9 +72,35 @@ def test_the_reference_answers_of_test_sets_score_one(task):
     assert scores(rows, [rf"\boxed{{{text}}}" for text in rows["answer"]]) == [1.0] * len(rows)
 
 
-def test_problems_without_an_answer_are_left_out():
-    lines = TRAIN_FILES["simplerl"].read_text().splitlines()
-    assert len(domain("simplerl").training_data(0)) == len(lines) - 1
+def test_problems_without_an_answer_are_left_to_the_reward_and_are_no_test_items(tmp_path):
+    rows = domain("simplerl").training_data(0)
+    assert len(rows) == len(TRAIN_FILES["simplerl"].read_text().splitlines())
+    assert rows["answer"][:].count("") == 1
+    path = saved(tmp_path, {"question": "1+1?", "answer": "#### 2"}, {"question": "1+2?", "answer": "three"})
+    test_set = {"gsm8k": {"data_files": path}}
+    assert [item["answer"] for item in gsm8k(math={"test_sets": test_set})["test"]] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"answer": ["0", "1"]}, r"the row has \['0', '1'\] in the column answer, not text"),
+        ({"answer": {"value": 1}}, "in the column answer, not text"),
+        ({"problem": ["2+2?"]}, "in the column problem, not text"),
+    ],
+)
+def test_a_row_that_holds_no_text_is_named(tmp_path, row, said):
+    path = saved(tmp_path, {"problem": "1+1?", "answer": "2"} | row)
+    columns = {"problem_column": "problem", "answer_column": "answer", "answer_form": "whole"}
+    with pytest.raises(UsageError, match=said) as raised:
+        domain(data_files=path, **columns).training_data(0)
+    assert raised.value.where == f"{path}:1"
+
+
+def test_answers_keep_their_text(tmp_path):
+    path = saved(tmp_path, {"problem": "a?", "answer": 9}, {"problem": "b?", "answer": 0.5})
+    columns = {"problem_column": "problem", "answer_column": "answer", "answer_form": "whole"}
+    assert sorted(domain(data_files=path, **columns).training_data(0)["answer"]) == ["0.5", "9"]
 
 
 def test_prompts_are_chat_messages_with_the_instruction():
@@ -172,7 +199,7 @@ def test_missing_and_unreadable_files_are_told(tmp_path):
         domain(data_files=tmp_path / "absent.jsonl").fingerprint()
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"question": "1+1?", "answer"\n')
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="is not JSON"):
         domain(data_files=broken).training_data(0)
 
 

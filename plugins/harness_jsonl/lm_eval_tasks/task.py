@@ -13,7 +13,6 @@ from typing import Any
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
-from harness import UsageError
 from harness.completions import ReadsThinking
 from harness_jsonl.config import JsonlConfig
 from harness_jsonl.rows import test_items
@@ -33,11 +32,10 @@ def items(jsonl: Mapping[str, Any] | None = None, **_: Any) -> dict[str, Dataset
 
 
 def score(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Returns 1.0 where the answer is right, else 0.0. Raises UsageError for an item that has no usable answer."""
+    """Returns `score`, 1.0 where the answer is right, else 0.0; `unjudged` is 1.0 for an item that the rule cannot
+    judge, whose score is 0.0."""
     verdict = rule_named(json.loads(item[_RULE])).judge(results[0], item)
-    if verdict.value is None:
-        raise UsageError(verdict.detail, hint="check the answers of the test items")
-    return {"score": verdict.value}
+    return {"score": verdict.value or 0.0, "unjudged": float(verdict.value is None)}
 
 
 class JsonlTask(ReadsThinking, ConfigurableTask):

@@ -5,7 +5,7 @@ from typing import Any
 from datasets import Dataset
 
 from harness_math.config import MathConfig, TaskName
-from harness_math.problems import load_problems
+from harness_math.problems import load_problems, with_answers
 
 
 def gsm8k(math: dict[str, Any] | None = None, **_: Any) -> dict[str, Dataset]:
@@ -25,6 +25,6 @@ def aime25(math: dict[str, Any] | None = None, **_: Any) -> dict[str, Dataset]:
 
 def _items(task: TaskName, math: dict[str, Any] | None) -> dict[str, Dataset]:
     config = MathConfig.model_validate(math or {})
-    rows = load_problems(config.test_table(task))
+    rows = with_answers(load_problems(config.test_table(task)))
     prompts = [config.prompt(problem) for problem in rows["problem"]]
     return {"test": rows.add_column("prompt", prompts).add_column("thinks", [config.thinks] * len(rows))}

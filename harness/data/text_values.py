@@ -1,0 +1,42 @@
+"""Values of data files as text: as they are written, where the file says how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+
+class NumberText(str):
+    """The literal of a number in a JSON text."""
+
+    __slots__ = ()
+
+    def number(self) -> int | float:
+        """Returns the number. Raises ValueError where it has more digits than Python reads."""
+        return float(self) if any(sign in self for sign in ".eE") else int(self)
+
+
+def as_text(value: Any) -> Any:
+    """Returns a scalar as text, a list with its scalars as text, and anything else, null included, as it is.
+
+    `true` and `false` are written as in JSON, dates in ISO 8601, numbers as Python writes them, a number's literal as
+    it is.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [as_text(item) for item in value]
+    if value is None or isinstance(value, dict):
+        return value
+    return str(value)
+
+
+def as_texts(values: Iterable[Any]) -> list[Any]:
+    """Returns a column's values as text; where any is a list, the others but null as lists of one."""
+    texts = [as_text(value) for value in values]
+    if not any(isinstance(text, list) for text in texts):
+        return texts
+    return [text if text is None or isinstance(text, list) else [text] for text in texts]
