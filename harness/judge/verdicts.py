@@ -38,12 +38,12 @@ Better: A, B or tie
 
 _PLACES = ("{prompt}", "{first}", "{second}")
 _PLACE = re.compile(r"\{(prompt|first|second)\}")
-_MARKS = r"[\s*_`\"'()\[\].]*"
+_MARKS = r"[\s*_`\"'()\[\].]*+"
 _ANNOUNCED = re.compile(rf"\b(?:better|verdict|winner)(?!\s+(?:than|of)\b){_MARKS}(?::|=)(.*)", re.IGNORECASE)
 _BRACKETED = re.compile(r"\[\[\s*(A|B|C|tie)\s*\]\]", re.IGNORECASE)
 _NAMES = r"(?:A|B|[Tt]ied?|TIE|[Dd]raw|[Ee]qual|[Nn]either|[Bb]oth|[Ff]irst|[Ss]econd)"
 _NAMED = re.compile(rf"(?:[Tt]he\s+)?(?:(?:[Aa]nswer|[Pp]iece|[Rr]eply|[Tt]ext)\s+)?({_NAMES})(?![A-Za-z0-9])")
-_ANOTHER = re.compile(rf"{_MARKS}(?:,|/|\||\bor\b|\band\b)\s*(?:or\s+|and\s+)?{_MARKS}{_NAMES}(?![A-Za-z0-9])")
+_ANOTHER = re.compile(rf"{_MARKS}(?:,|/|\||\bor\b|\band\b)\s*+(?:or\s++|and\s++)?{_MARKS}{_NAMES}(?![A-Za-z0-9])")
 _MEANINGS: dict[str, Verdict] = {"a": "first", "first": "first", "b": "second", "second": "second"}
 
 

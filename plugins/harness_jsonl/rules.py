@@ -14,10 +14,9 @@ from harness.completions import answer_after_thinking
 from harness_jsonl.answer_text import Normalisation, composed
 from harness_jsonl.whole_words import stands_in
 
-_FINAL_LETTER = (
-    r"(?i:answer|option|choice)\s*(?:is|:)\s*[\s:*$({{\[]*(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
-)
-_BOXED_LETTER = r"\\boxed\{{\s*(?:\\(?:text|mathrm)\{{)?\(?([{0}])(?![\w'])"
+# Possessive where two parts could share what they match: trying all ways to share it takes quadratic time.
+_FINAL_LETTER = r"(?i:answer|option|choice)\s*+(?:is|:)[\s:*$({{\[]*+(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
+_BOXED_LETTER = r"\\boxed\{{\s*+(?:\\(?:text|mathrm)\{{)?\(?([{0}])(?![\w'])"
 _LONE_LETTER = r"(?<![\w'\\])([{0}])(?![\w'])(?!\s+[a-z])"
 
 

@@ -1,31 +1,66 @@
-"""Finds the answer in a text: the last box."""
+"""Finds the answer in a text: the last box, or the last boxes where a list of them is given."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from harness.completions import answer_after_thinking
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\S)")
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*+")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+# Without braces: a number or a command up to the next space, or a single letter that ends the formula or the sentence.
+_BARE = re.compile(r"(?=[-+.\d\\(])(?P<token>[^\s$]{1,200}+)|(?P<letter>[A-Za-z])(?=[.,;:!?]*+(?:\s*+$|\$|\\\)|\\\]))")
+_EMPTY = re.compile(r"[\s.…]*+")
+# What may stand between two boxes that are one answer: "\boxed{2}$ and $\boxed{3}", "\boxed{2}, y = \boxed{3}".
+_BETWEEN = re.compile(r"[\s$]*+(?:,\s*+(?:and|or)\b|and\b|or\b|[,;&])[\s$]*+(?:\\?[A-Za-z]\w?\s*+=)?[\s$]*+")
+
+Box = tuple[int, int, str | None]
 
 
 def last_boxed(text: str) -> str | None:
-    r"""Returns the content of the last `\boxed{...}`, or of `\boxed 7`; None without one or where it is not closed."""
-    starts = [match.end() for match in _BOX.finditer(text)]
-    if not starts:
+    r"""Returns the content of the last `\boxed{...}`, or of `\boxed 7`; None without one or where it is not closed.
+
+    Boxes that only a comma, "and" or "or" separates are one answer: their contents are joined by commas. A box that is
+    named in a sentence ("as asked, in \boxed{}") and holds nothing is no answer.
+    """
+    boxes = list(_boxes(text))
+    if not boxes:
         return None
-    rest = text[starts[-1] :]
-    if not rest.startswith("{"):
-        return re.split(r"[\s$.,]", rest, maxsplit=1)[0]
-    depth, escaped = 0, False
-    for index, character in enumerate(rest):
-        if escaped or character == "\\":
-            escaped = not escaped
-            continue
-        depth += (character == "{") - (character == "}")
-        if depth == 0:
-            return rest[1:index]
-    return None
+    last = boxes[-1]
+    if last[2] is None:
+        return None
+    contents = {last[2]: None}
+    for earlier, later in zip(reversed(boxes[:-1]), reversed(boxes), strict=False):
+        if earlier[2] is None or not _BETWEEN.fullmatch(text, earlier[1], later[0]):
+            break
+        contents.setdefault(earlier[2])
+    return ", ".join(reversed(contents))
+
+
+def _boxes(text: str) -> Iterator[Box]:
+    """Yields start, end and content of every box that holds something; no content where its brace is never closed."""
+    ends = _closing_braces(text)
+    for mark in _BOX.finditer(text):
+        if text.startswith("{", mark.end()):
+            end = ends.get(mark.end())
+            content = None if end is None else text[mark.end() + 1 : end]
+            if content is None or not _EMPTY.fullmatch(content):
+                yield mark.start(), len(text) if end is None else end + 1, content
+        elif bare := _BARE.match(text, mark.end()):
+            yield mark.start(), bare.end(), (bare["token"] or bare["letter"]).rstrip(".,;:!?")
+
+
+def _closing_braces(text: str) -> dict[int, int]:
+    """Returns the place of the brace that closes each opening one, in one pass; an escaped brace is none."""
+    opened: list[int] = []
+    closed: dict[int, int] = {}
+    for found in _BRACE.finditer(text):
+        if found[0] == "{":
+            opened.append(found.start())
+        elif found[0] == "}" and opened:
+            closed[opened.pop()] = found.start()
+    return closed
 
 
 def boxed_answer(completion: str, *, thinks: bool) -> str | None:

@@ -25,14 +25,14 @@ class Judge:
     def compare(self, reference: str, answer: str | None) -> RewardResult:
         """Returns the result of an answer; None is no answer, for which the reference is read all the same."""
         try:
-            reply = self._worker.ask([reference, reference if answer is None else answer], self.timeout_seconds)
+            reply = self._worker.ask([reference, answer], self.timeout_seconds)
         except TimeoutError:
             return RewardResult.timeout(f"comparing {answer!r:.80} took more than {self.timeout_seconds:g} s")
         except ConnectionError:
             return RewardResult.error(f"the verifier died on {answer!r:.80}")
         if reply["verdict"] == "error":
             return RewardResult.error(reply["detail"])
-        return RewardResult.ok(float(answer is not None and reply["verdict"] == "right"))
+        return RewardResult.ok(float(reply["verdict"] == "right"))
 
     def close(self) -> None:
         """Ends the worker; the next comparison starts another."""

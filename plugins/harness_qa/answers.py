@@ -12,10 +12,11 @@ from harness.completions import answer_after_thinking
 
 LETTERS = "ABCDEFGHIJ"
 
-_SAID = r"(?i:answer|option|choice)\s*(?:is|:)\s*[\s:*$({{\[]*(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
-_BOXED = r"\\boxed\{{\s*(?:\\(?:text|mathrm)\{{)?\(?([{0}])(?![\w'])"
+# Possessive where two parts could share what they match: trying all ways to share it takes quadratic time.
+_SAID = r"(?i:answer|option|choice)\s*+(?:is|:)[\s:*$({{\[]*+(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
+_BOXED = r"\\boxed\{{\s*+(?:\\(?:text|mathrm)\{{)?\(?([{0}])(?![\w'])"
 _ALONE = r"(?<![\w'\\])([{0}])(?![\w'])(?!\s+[a-z])"
-_IN_WORDS = re.compile(r"(?:answer\s*(?:is|:)|\\boxed\{)[\s:*]*(.+)", re.IGNORECASE)
+_IN_WORDS = re.compile(r"(?:answer\s*+(?:is|:)|\\boxed\{)[\s:*]*(.+)", re.IGNORECASE)
 
 
 def chosen_letter(completion: str, options: int) -> str | None:

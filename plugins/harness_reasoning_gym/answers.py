@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from harness.completions import answer_after_thinking
 
 AnswerForm = Literal["tags", "boxed", "last-line"]
 
-_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+_OPEN, _CLOSE = "<answer>", "</answer>"
 _BOX = "\\boxed{"
 
 INSTRUCTIONS: dict[AnswerForm, str] = {
@@ -24,8 +23,7 @@ def answer_in(completion: str, form: AnswerForm, *, thinks: bool = False) -> str
     """Returns the answer after the thinking, without the space around it; None where there is none in that form."""
     text = answer_after_thinking(completion, thinks=thinks) or ""
     if form == "tags":
-        tagged = _TAGGED.findall(text)
-        found = tagged[-1] if tagged else None
+        found = _last_tagged(text)
     elif form == "boxed":
         found = _last_boxed(text)
     else:
@@ -36,6 +34,15 @@ def answer_in(completion: str, form: AnswerForm, *, thinks: bool = False) -> str
 def in_form(answer: str, form: AnswerForm) -> str:
     """Returns a completion that says `answer` and nothing else in the given form."""
     return {"tags": f"<answer>{answer}</answer>", "boxed": f"{_BOX}{answer}}}", "last-line": answer}[form]
+
+
+def _last_tagged(text: str) -> str | None:
+    """Returns what the last closing tag closes, from the first opening tag behind the closing tag before it."""
+    for part in reversed(text.split(_CLOSE)[:-1]):
+        _, opened, content = part.partition(_OPEN)
+        if opened:
+            return content
+    return None
 
 
 def _last_boxed(text: str) -> str | None:

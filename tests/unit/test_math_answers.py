@@ -24,7 +24,7 @@ BALANCED = st.recursive(
     st.text(alphabet="ab1 +^\\,", max_size=4).filter(lambda text: not text.endswith("\\") and "\\" not in text),
     lambda inner: st.builds("{}{{{}}}{}".format, inner, inner, inner),
     max_leaves=6,
-)
+).filter(str.strip)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,17 @@ def test_a_form_is_judged_as_documented(judge, reference, answer, verdict, devia
         ("no box", None),
         ("", None),
         (r"\boxed", None),
+        (r"hence \boxed 3.5", "3.5"),
+        (r"hence $\boxed -7$, as", "-7"),
+        (r"so \boxed B.", "B"),
+        (r"\boxed{5}. I used \boxed as asked.", "5"),
+        (r"\boxed{5}, put in \boxed{} as asked.", "5"),
+        (r"\boxed{5} is in a \boxed{...}", "5"),
+        (r"\boxed{2} and \boxed{3}", "2, 3"),
+        (r"$x = \boxed{2}$ or $x = \boxed{3}$.", "2, 3"),
+        (r"$\boxed{2}$, $\boxed{2}$, $\boxed{3}$", "2, 3"),
+        ("\\boxed{2}\n\n\\boxed{3}", "3"),
+        (r"\boxedness{4}", None),
     ],
 )
 def test_the_last_box_is_found(text, content):
@@ -69,6 +80,17 @@ def test_the_last_box_is_found(text, content):
 @given(BALANCED, st.text(alphabet="ab {}1"))
 def test_a_box_is_found_whatever_stands_before_and_within(content, before):
     assert last_boxed(rf"{before}\boxed{{{content}}}") == content
+
+
+@pytest.mark.parametrize("text", [r"\boxed{", r"\boxed", r"\boxed ", r"\boxed{1}, ", r"\boxed{\{", "}", "{"])
+def test_finding_a_box_takes_linear_time(text):
+    last_boxed(text * (400_000 // len(text)))  # in quadratic time, this would take hours
+
+
+def test_an_answer_of_great_length_is_wrong_and_not_read(judge):
+    assert judge.score(rf"\boxed{{{'5+' * 20_000}5}}", "5") == RewardResult.ok(0.0)
+    long = "7" * 1_500
+    assert judge.score(rf"\boxed{{{long}}}", long) == RewardResult.ok(1.0)
 
 
 def test_a_box_in_the_thinking_counts_for_nothing(judge):
