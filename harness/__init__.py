@@ -31,6 +31,7 @@ from harness.interfaces import (
 )
 from harness.merge_interface import Expert, Merge, MergeContext
 from harness.plugin_config import Config, NoConfig, Unkeyed, missing_package
+from harness.protocol_path import FolderOrName, looks_local
 from harness.reward_scoring import Scoring, score_rewards, score_together
 from harness.reward_use import RewardUse
 from harness.specs import (
@@ -63,6 +64,7 @@ __all__ = [
     "EngineSpec",
     "EvaluationTask",
     "Expert",
+    "FolderOrName",
     "HarnessError",
     "LineageEntry",
     "Merge",
@@ -101,6 +103,7 @@ __all__ = [
     "UsageError",
     "Workload",
     "hookimpl",
+    "looks_local",
     "missing_package",
     "score_rewards",
     "score_together",

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from harness.protocol_path import SeenPath
+
 NodeKind = Literal["base", "train", "recover", "merge", "evaluate", "probe"]
 
 _PLACE_OF_LAUNCH = frozenset(
@@ -253,7 +255,9 @@ def _launched(launch: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _without(value: Any, paths: frozenset[tuple[str | int, ...]], at: tuple[str | int, ...] = ()) -> Any:
-    """Returns JSON data without the values at `paths`."""
+    """Returns JSON data without the values at `paths`, and paths in it as the protocol has them."""
+    if isinstance(value, SeenPath):
+        return value.written
     if isinstance(value, Mapping):
         kept = {key: item for key, item in value.items() if (*at, key) not in paths}
         return {key: _without(item, paths, (*at, key)) for key, item in kept.items()}

@@ -38,7 +38,7 @@ class Undamaged:
         side = "below" if self.higher_is_better else "above"
         return (
             f"{self.label} (seed {self.seed}): the score of {self.target} is {self.present:.4g} and not {side} its"
-            f" peak, {self.peak:.4g}: there is no damage to recover from, and a recovery may undo what was learned since"
+            f" peak, {self.peak:.4g}: there is nothing to recover, and the recovery may undo what was learned since"
         )
 
 

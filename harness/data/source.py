@@ -5,22 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from harness.errors import Problem, UsageError
 from harness.hub_source import HubSource
-from harness.plugin_config import Config
+from harness.plugin_config import Config, Unkeyed
 
 
 class DataSource(Config):
-    """A data set of the hub at a revision, or local files. A domain's config subclasses it with its own defaults."""
+    """A data set of the hub at a revision, or local files. A domain's config subclasses it with its own defaults.
+
+    Keys do not cover the files' paths: the domain's fingerprint has to have this one in it, which covers their content.
+    """
 
     dataset: str | None = Field(default=None, description="a data set's name on the hub")
     subset: str | None = Field(default=None, description="the data set's configuration")
     revision: str | None = Field(default=None, description="a branch, tag or commit; pin a commit to publish")
     split: str = Field(default="train", description="the split to read")
-    data_files: tuple[Path, ...] | Path | None = Field(
+    data_files: Annotated[tuple[Path, ...] | Path | None, Unkeyed("the fingerprint covers the files")] = Field(
         default=None, description="local JSON, JSON-lines, CSV, TSV or Parquet files, in place of the hub's data set"
     )
 
@@ -50,6 +54,7 @@ class DataSource(Config):
         if files:
             digest = hashlib.sha256()
             for path in files:
+                digest.update(path.suffix.lower().encode())  # by which a file is read
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
             return f"files {digest.hexdigest()}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,6 +17,7 @@ from harness.interfaces import Domain, EvaluationTask
 from harness.judge.answers import prompt_text
 from harness.judge.config import JudgeConfig
 from harness.judge.verdicts import PAIR_RUBRIC, check_places
+from harness.plugin_config import Unkeyed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -51,7 +52,7 @@ class OpenEndedConfig(DataSource):
     reference: str | None = Field(
         default=None, description="pairwise: the column with the reference: text, or messages that end in it"
     )
-    reference_file: Path | None = Field(
+    reference_file: Annotated[Path | None, Unkeyed("the fingerprint covers the file")] = Field(
         default=None, description="pairwise: a local file of the columns `prompt` and `reference`, not the data's own"
     )
     pair_rubric: str = Field(

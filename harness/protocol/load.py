@@ -64,7 +64,7 @@ def load_protocol(
     except ValidationError as error:
         for at, message, hint in describe(ProtocolFile, error):
             faults.add(at, message, hint)
-    sections = _Sections(source.data, registry, faults)
+    sections = _Sections(source.data, registry, faults, path.absolute().parent)
     sections.requirements()
     model = sections.model()
     domains = sections.domains()
@@ -99,13 +99,13 @@ def load_protocol(
 class _Sections:
     """Resolves each section as far as its shape allows; what has the wrong shape is noted already and passed over."""
 
-    def __init__(self, data: Mapping[str, Any], registry: Registry, faults: Faults) -> None:
+    def __init__(self, data: Mapping[str, Any], registry: Registry, faults: Faults, folder: Path) -> None:
         self._data = data
         self._registry = registry
         self._faults = faults
         allow = data.get("allow")
         agreed = [need for need in allow if isinstance(need, str)] if isinstance(allow, list) else []
-        self._uses = PluginUses(registry, faults, agreed)
+        self._uses = PluginUses(registry, faults, agreed, folder)
 
     def mapping(self, key: str) -> Mapping[str, Any]:
         """Returns a section that should be a mapping, empty where it is none."""

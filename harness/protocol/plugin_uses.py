@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,7 @@ from harness.nodes import PluginUse
 from harness.plugin_config import Unkeyed, faults_in
 from harness.protocol.faults import Faults, describe, validate
 from harness.protocol.source import KeyPath
+from harness.protocol_path import marked_paths, seen_from
 from harness.registry import Registered, Registry
 from harness.reward_use import RewardUse
 from harness.specs import Spec
@@ -23,9 +25,13 @@ AGREED_NEEDS = {"executes-code": "executes code that a model wrote"}
 
 
 class PluginUses:
-    """Resolves the plugins of one protocol and notes what is wrong with them."""
+    """Resolves the plugins of one protocol and notes what is wrong with them.
 
-    def __init__(self, registry: Registry, faults: Faults, allow: Collection[str]) -> None:
+    folder: from which relative paths in configs are seen; None for the working folder.
+    """
+
+    def __init__(self, registry: Registry, faults: Faults, allow: Collection[str], folder: Path | None = None) -> None:
+        self._folder = folder
         self.registry = registry
         self._faults = faults
         self._allow = frozenset(allow)
@@ -83,7 +89,6 @@ class PluginUses:
         except ValueError as error:
             self._faults.add(at, f"the config of the {kind} {name!r} cannot be written as JSON: {error}", plugin=True)
             return None
-        self._note_unmet(read, found, at, place)
         try:
             found.check_load()
         except PluginError as error:
@@ -91,6 +96,7 @@ class PluginUses:
             return None
         needs = set(found.spec.needs)
         whole, unkeyed = self._resolved(read, filled, place, needs)
+        self._note_unmet(model, whole, found, at, place)
         return PluginUse(
             kind=kind,
             name=str(name),
@@ -100,10 +106,17 @@ class PluginUses:
             unkeyed=tuple(unkeyed),
         )
 
-    def _note_unmet(self, config: BaseModel, found: Registered, at: KeyPath, place: Callable[[str], KeyPath]) -> None:
+    def _note_unmet(
+        self,
+        model: type[BaseModel],
+        config: Mapping[str, Any],
+        found: Registered,
+        at: KeyPath,
+        place: Callable[[str], KeyPath],
+    ) -> None:
         """Notes what this machine lacks for a plugin, by what its config says."""
         try:
-            for problem in faults_in(config):
+            for problem in faults_in(validate(model, config)):
                 parts = problem.key.split(".") if problem.key else []
                 path = (*place(parts[0]), *parts[1:]) if parts else at
                 self._faults.add_unmet(path, problem)
@@ -136,7 +149,8 @@ class PluginUses:
         for key, field in _field_names(type(config)).items():
             if key not in data:
                 continue  # of a field that pydantic was asked not to write
-            whole[key], inside = self._with_rewards(getattr(config, field), data[key], place(key), needs)
+            value = marked_paths(self._folder, data[key], fields[field].metadata)
+            whole[key], inside = self._with_rewards(getattr(config, field), value, place(key), needs)
             unkeyed += [(key, *path) for path in (*_marked(fields[field], data[key]), *inside)]
         return whole, unkeyed
 
@@ -159,7 +173,7 @@ class PluginUses:
             items = [(index, before, item) for index, (before, item) in enumerate(zip(value, data, strict=True))]
             listed, unkeyed = self._each(items, at, needs)
             return [item for _, item in listed], unkeyed
-        return data, []
+        return (seen_from(self._folder, data) if isinstance(value, Path) else data), []
 
     def _each(
         self, items: Sequence[tuple[str | int, Any, Any]], at: KeyPath, needs: set[str]

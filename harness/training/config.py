@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.errors import Problem
 from harness.plugin_config import Config, Unkeyed, missing_package
+from harness.protocol_path import PathEntries
 from harness.training.lora import LoRASettings
 from harness.training.packages import missing_packages
 from harness.training.trl_fields import config_fields
@@ -88,6 +89,7 @@ class OnPolicyConfig(Config):
     max_error_rate: float = Field(default=0.05, ge=0, le=1, description="share of failed rewards that stops the step")
     trl: Annotated[
         dict[str, Any],
+        PathEntries(frozenset({"accelerator_config", "deepspeed", "fsdp_config"})),
         Unkeyed("where numbers and texts are shown", LOGGING),
         Unkeyed("where states are saved", SAVING),
         Unkeyed("where and how patiently the same work is done", MACHINE),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Formatter
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness import Problem
+from harness import Problem, Unkeyed
 from harness.data import DataSource, missing_files
 from harness_jsonl.rules import Rule, rule_named
 
@@ -33,7 +33,9 @@ class JsonlConfig(DataSource):
     score: str | dict[str, Any] = Field(
         default="exact-match", description="the rule that scores test items: a name, or use: and the rule's keys"
     )
-    test_files: tuple[Path, ...] | Path | None = Field(default=None, description="files with the test items")
+    test_files: Annotated[tuple[Path, ...] | Path | None, Unkeyed("the fingerprint covers the files")] = Field(
+        default=None, description="files with the test items"
+    )
     test_split: str | None = Field(default=None, description="the hub's split with the test items")
     test_share: float = Field(
         default=0.2, gt=0, lt=1, description="the share held out by hash of the prompt, without files or split for it"

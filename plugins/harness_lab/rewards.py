@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness import Config, NoConfig, Reward, RewardBatch, RewardResult
+from harness import Config, NoConfig, Reward, RewardBatch, RewardResult, Unkeyed
 from harness.checkpoint import check_checkpoint, hash_checkpoint
 from harness_lab.questions import KINDS
 
@@ -61,7 +61,7 @@ class RubricReward(RuleReward):
 class LearnedRewardConfig(Config):
     """Which reward model scores, and how many completions at once."""
 
-    model: Path | None = Field(
+    model: Annotated[Path | None, Unkeyed("the fingerprint covers the model")] = Field(
         default=None, description="a sequence-classification folder with one label; by default the one that ships"
     )
     batch_size: int = Field(default=256, ge=1, description="completions a forward pass")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from harness import BaseModel, CheckpointError, Config, Problem, UsageError
+from harness import BaseModel, CheckpointError, Config, FolderOrName, Problem, Unkeyed, UsageError, looks_local
 from harness.checkpoint import CONFIG, check_checkpoint, hash_checkpoint
 from harness.data import HubSource, fetch_model
 from harness_pretrained.published import PUBLISHED
@@ -20,7 +20,9 @@ _FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")
 class PretrainedConfig(Config):
     """Which model, and at which revision."""
 
-    pretrained: str = Field(min_length=1, description="a name on the hub, such as Qwen/Qwen3-4B, or a local folder")
+    pretrained: Annotated[str, FolderOrName(), Unkeyed("the fingerprint covers the model")] = Field(
+        min_length=1, description="a name on the hub, such as Qwen/Qwen3-4B, or a local folder"
+    )
     revision: str | None = Field(
         default=None, description="a branch, tag or commit of the hub; pin a commit to publish"
     )
@@ -33,11 +35,6 @@ class PretrainedConfig(Config):
                 check_checkpoint(folder)
             except CheckpointError as error:
                 yield Problem(key="pretrained", message=f"{error.where}: {error.message}", hint=error.hint)
-
-
-def looks_local(name: str) -> bool:
-    """Returns whether a model's name is written as a path."""
-    return name.startswith((".", "/", "~"))
 
 
 class Pretrained(BaseModel):

@@ -12,7 +12,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness import CheckpointError, Config, Problem, Reward, RewardBatch, RewardResult, Unkeyed, UsageError
+from harness import (
+    CheckpointError,
+    Config,
+    FolderOrName,
+    Problem,
+    Reward,
+    RewardBatch,
+    RewardResult,
+    Unkeyed,
+    UsageError,
+    looks_local,
+)
 from harness.checkpoint import check_checkpoint, hash_checkpoint
 from harness.data import HubSource, fetch_model
 from harness.judge import without_thinking
@@ -25,7 +36,9 @@ _OLD_WEIGHTS = ("*.bin",)
 class RewardModelConfig(Config):
     """Which reward model scores, where and how."""
 
-    model: str = Field(min_length=1, description="a local folder, or a name on the hub")
+    model: Annotated[str, FolderOrName(), Unkeyed("the fingerprint covers the model")] = Field(
+        min_length=1, description="a local folder, or a name on the hub"
+    )
     revision: str | None = Field(default=None, description="a branch, tag or commit of the hub; pin one to publish")
     device: Annotated[str, Unkeyed("where it runs; `auto` differs between machines too")] = Field(
         default="auto", description="cpu, cuda, cuda:1, …; auto takes a GPU where there is one"
@@ -57,7 +70,7 @@ class RewardModelConfig(Config):
     def faults(self) -> Iterable[Problem]:
         """Yields what is wrong with a local folder."""
         folder = Path(self.model).expanduser()
-        if self.model.startswith((".", "/", "~")) or folder.is_dir():
+        if looks_local(self.model) or folder.is_dir():
             try:
                 check_checkpoint(folder)
             except CheckpointError as error:
@@ -222,4 +235,4 @@ class RewardModel(Reward):
         return "cuda" if torch.cuda.is_available() else "cpu"
 
     def _is_local(self) -> bool:
-        return self.config.model.startswith((".", "/", "~")) or self._local.is_dir()
+        return looks_local(self.config.model) or self._local.is_dir()
