@@ -22,11 +22,16 @@ QUIET = {
     "TQDM_DISABLE": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# An OpenMP thread that waits for the others spins for milliseconds by default (libgomp of PyTorch's wheels, libiomp of
+# others), which on a busy machine takes the processor from the thread it waits for. Passive, it sleeps.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
+WAITING_SET_BY_USER = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 TALKATIVE = ("transformers", "trl", "accelerate", "datasets", "lm_eval", "evaluate", "httpx", "filelock")
 
 
 def prepare_process(*, debug: bool) -> None:
-    """Turns telemetry off, makes HARNESS_OFFLINE hold for every library, and quietens them unless `debug`.
+    """Turns telemetry off, applies HARNESS_OFFLINE to every library, lets idle OpenMP threads sleep, and silences the
+    libraries' messages unless `debug`.
 
     What the person has set in the environment stays as it is, but for HARNESS_OFFLINE, which is a promise.
     """
@@ -34,6 +39,8 @@ def prepare_process(*, debug: bool) -> None:
         os.environ.setdefault(name, value)
     if os.environ.get("HARNESS_OFFLINE", "").lower() not in FALSE:
         os.environ.update(OFFLINE)
+    if not any(name in os.environ for name in WAITING_SET_BY_USER):
+        os.environ.update(WAITING)
     if debug:
         return
     for name, value in QUIET.items():

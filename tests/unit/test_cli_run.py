@@ -157,6 +157,28 @@ def test_exit_codes_and_their_one_message(arguments, code, message):
     assert ("Traceback" in done.stderr) == ("--debug" in arguments)
 
 
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+
+
+@pytest.mark.parametrize("chosen", WAITING)
+def test_idle_openmp_threads_sleep_unless_the_user_chose_how_they_wait(chosen, monkeypatch):
+    for name in WAITING:
+        monkeypatch.setenv(name, "before")  # so that monkeypatch restores it
+        monkeypatch.delenv(name)
+    prepare_process(debug=True)
+    assert {name: os.environ.get(name) for name in WAITING} == dict.fromkeys(WAITING) | {"OMP_WAIT_POLICY": "PASSIVE"}
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setenv(chosen, "7")
+    prepare_process(debug=True)
+    assert {name: os.environ.get(name) for name in WAITING} == dict.fromkeys(WAITING) | {chosen: "7"}
+
+
+def test_torch_is_loaded_after_the_environment_is_set():
+    code = "import sys, harness.cli, harness.process_environment; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_telemetry_is_off_and_offline_holds_for_every_library(monkeypatch):
     for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
