@@ -1,4 +1,7 @@
-"""Monty: a subset of Python, interpreted in Rust, with no way to the host. What it lacks is no candidate's fault."""
+"""Monty: a subset of Python, interpreted in Rust, with no way to the host.
+
+Its results are not always CPython's (regular expressions, rounding, the order of sets), so nothing falls back to it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from contextlib import ExitStack
 from importlib import import_module
 from typing import Any
 
+from harness.sandbox.groups import NOT_RUN, grouped
 from harness.sandbox.jobs import Job, Limits, Outcome
 from harness.sandbox.plain_data import NotPlainDataError, encode
 
@@ -18,23 +22,22 @@ SECONDS_OF_GRACE = 1.0
 IS_PLAIN = """
 def __is_plain_data(value):
     kind = type(value)
-    if value is None or kind is bool or kind is int or kind is float or kind is str:
+    if value is None or kind is bool or kind is int or kind is float or kind is str or kind is bytes:
         return True
-    if kind is list or kind is tuple or kind is set:
+    if kind is list or kind is tuple or kind is set or kind is frozenset:
         return all([__is_plain_data(item) for item in value])
     if kind is dict:
         return all([__is_plain_data(key) and __is_plain_data(item) for key, item in value.items()])
     return False
 """
 NAME = "__evaluated"
+UNSUPPORTED = "monty cannot run this"
 # Errors that CPython might not have raised: a module, a method or a builtin that Monty lacks, no files, no system.
 PERHAPS_UNSUPPORTED = (NotImplementedError, ImportError, AttributeError, OSError, TypeError)
 
 
 class MontySandbox:
-    """Runs jobs in a pool of Monty's processes; `sandbox-error` with `UNSUPPORTED` where Monty cannot say."""
-
-    UNSUPPORTED = "monty cannot run this"
+    """Runs jobs in a pool of Monty's processes. `unsupported` where CPython might have run the code."""
 
     def __init__(self, limits: Limits, workers: int) -> None:
         self.library = import_module("pydantic_monty")  # an optional dependency
@@ -52,7 +55,16 @@ class MontySandbox:
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Returns the outcomes in the order of `jobs`."""
-        return list(self.threads.map(self.run_one, jobs))
+        outcomes = [NOT_RUN] * len(jobs)
+
+        def run_group(indices: Sequence[int]) -> None:
+            for index in indices:
+                outcomes[index] = self.run_one(jobs[index])
+                if outcomes[index].kind == "timeout":
+                    return
+
+        list(self.threads.map(run_group, grouped(jobs)))
+        return outcomes
 
     def run_one(self, job: Job) -> Outcome:
         """Returns the outcome of one job, in a session of its own."""
@@ -62,32 +74,33 @@ class MontySandbox:
             max_memory=self.limits.memory_mebibytes << 20,
             max_total_sleep_secs=self.limits.seconds,
         )
+        with ExitStack() as stack:
+            try:
+                session = stack.enter_context(self.pool.checkout(limits=limits))
+            except (library.MontyError, OSError, RuntimeError) as error:
+                return Outcome("sandbox-error", detail=f"monty does not start: {error}")
+            return self.outcome_in(session, job)
+
+    def outcome_in(self, session: Any, job: Job) -> Outcome:
+        """Returns the outcome of a job in a fresh session. Whatever a program makes Monty raise is its own outcome."""
+        library = self.library
         printed = library.CollectString(self.limits.output_bytes)
         where = "the code"
+
+        def feed(code: str) -> Any:
+            return session.feed_run(code, print_callback=printed)
+
         try:
-            with self.pool.checkout(limits=limits) as session:
-
-                def feed(code: str) -> Any:
-                    return session.feed_run(code, print_callback=printed)
-
-                feed(job.code)
-                if job.expressions:
-                    feed(IS_PLAIN)
-                values = []
-                for index, expression in enumerate(job.expressions):
-                    where = f"expression {index}"
-                    values.append(self.value_of(expression, feed))
-                return Outcome("ok", tuple(values))
-        except NotPlainDataError as error:
-            return Outcome("runtime-error", detail=f"{where}: {error}")
-        except library.MontyCrashedError as error:
-            if error.timed_out:
-                return Outcome("timeout", detail=str(error))
-            return Outcome("sandbox-error", detail=f"{self.UNSUPPORTED}: {error}")
-        except library.MontySyntaxError as error:
-            return Outcome("compile-error", detail=f"{where}: {error}")
-        except library.MontyError as error:
-            return self.failed(error.exception(), f"{where}: {error}")
+            feed(job.code)
+            if job.expressions:
+                feed(IS_PLAIN)
+            values = []
+            for index, expression in enumerate(job.expressions):
+                where = f"expression {index}"
+                values.append(self.value_of(expression, feed))
+            return Outcome("ok", tuple(values))
+        except Exception as error:
+            return self.failed(error, where)
 
     def value_of(self, expression: str, feed: Callable[[str], Any]) -> Any:
         """Returns the value of one expression. Raises NotPlainDataError where it is none that may leave."""
@@ -97,15 +110,23 @@ class MontySandbox:
         encode(value, self.limits.output_bytes)  # the same bounds as in the other tiers
         return value
 
-    def failed(self, error: BaseException, detail: str) -> Outcome:
-        """Returns a runtime error only where CPython would surely have had one too."""
-        if isinstance(error, TimeoutError):
+    def failed(self, error: Exception, where: str) -> Outcome:
+        """Returns the outcome of what a program made Monty raise. It is the program's fault only where CPython would
+        surely have raised too."""
+        library = self.library
+        detail = f"{where}: {error}"
+        raised = error.exception() if isinstance(error, library.MontyRuntimeError) else error
+        if isinstance(raised, TimeoutError) or getattr(error, "timed_out", False):
             return Outcome("timeout", detail=detail)
+        if isinstance(error, library.MontySyntaxError):
+            return Outcome("compile-error", detail=detail)
         missing = re.search(r"name '(\w+)' is not defined", detail)
         lacks_builtin = missing is not None and hasattr(builtins, missing[1])
-        if isinstance(error, PERHAPS_UNSUPPORTED) or "Internal error in monty" in detail or lacks_builtin:
-            return Outcome("sandbox-error", detail=f"{self.UNSUPPORTED}: {detail}")
-        return Outcome("runtime-error", detail=detail)
+        internal = lacks_builtin or "Internal error in monty" in detail
+        from_program = isinstance(error, library.MontyRuntimeError | NotPlainDataError)
+        if from_program and not internal and not isinstance(raised, PERHAPS_UNSUPPORTED):
+            return Outcome("runtime-error", detail=detail)
+        return Outcome("unsupported", detail=f"{UNSUPPORTED}: {detail}")
 
     def close(self) -> None:
         """Ends the pool."""

@@ -1,4 +1,4 @@
-"""Which sandbox there is: the choice by `SandboxConfig.tier`, and what to install where there is none."""
+"""Opens the sandbox that `SandboxConfig.tier` names, or says what to install."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from harness.sandbox.worker import Worker, WorkerFailedError, interpreter_argume
 
 INSTALL_BUBBLEWRAP = "install bubblewrap (apt install bubblewrap)"
 INSTALL_MONTY = "pip install pydantic-monty"
+OTHER_TIER = f"`tier: monty` ({INSTALL_MONTY}), a subset of Python whose verdicts can differ from CPython's"
 
 
 class Runner(Protocol):
@@ -32,26 +33,19 @@ class Runner(Protocol):
 
 
 class Sandbox:
-    """Runs jobs on the first of `runners`, and on the next what the one before could not finish well."""
+    """Runs jobs in one tier."""
 
-    def __init__(self, tier: str, runners: Sequence[Runner]) -> None:
+    def __init__(self, tier: str, runner: Runner) -> None:
         self.tier = tier
-        self.runners = tuple(runners)
+        self.runner = runner
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Returns one outcome a job, in the order of `jobs`; raises nothing for what a candidate does."""
-        outcomes = self.runners[0].run(jobs)
-        for runner in self.runners[1:]:
-            # Not only what is unsupported: an exception handler may have turned "unsupported" into another error.
-            again = [index for index, outcome in enumerate(outcomes) if outcome.kind != "ok"]
-            for index, outcome in zip(again, runner.run([jobs[index] for index in again]), strict=True):
-                outcomes[index] = outcome
-        return outcomes
+        """Returns one outcome per job, in the order of `jobs`; raises nothing for what a candidate does."""
+        return self.runner.run(jobs)
 
     def close(self) -> None:
         """Ends all processes of the sandbox."""
-        for runner in self.runners:
-            runner.close()
+        self.runner.close()
 
     def __enter__(self) -> Self:
         return self
@@ -68,14 +62,9 @@ def bubblewrap(config: SandboxConfig) -> WorkerPool:
     return WorkerPool(start, config.workers, first)
 
 
-def has_monty() -> bool:
-    """Returns whether Monty is installed."""
-    return find_spec("pydantic_monty") is not None
-
-
 def monty(config: SandboxConfig) -> MontySandbox:
     """Returns the pool of Monty's processes. Raises UsageError where it is missing or its program does not start."""
-    if not has_monty():
+    if find_spec("pydantic_monty") is None:
         raise UsageError("the tier monty needs the package pydantic-monty", hint=INSTALL_MONTY)
     try:
         return MontySandbox(config.limits, config.workers)
@@ -97,7 +86,7 @@ def uncontained(limits: Limits, workers: int) -> WorkerPool:
 
 
 def open_sandbox(config: SandboxConfig) -> Sandbox:
-    """Returns a sandbox of the wanted tier; `Sandbox.tier` says which it became (`monty+bubblewrap`, for instance).
+    """Returns a sandbox of the wanted tier. `auto` is bubblewrap: a verdict must not depend on what is installed.
 
     Raises UsageError, saying what to install, where the tier is not available, and where `subprocess` is wanted without
     `allow_unsafe`.
@@ -108,20 +97,11 @@ def open_sandbox(config: SandboxConfig) -> Sandbox:
                 "the tier subprocess contains nothing: code of the model would run with your rights",
                 hint=f"{INSTALL_BUBBLEWRAP}, or say allow_unsafe: true",
             )
-        return Sandbox("subprocess", [uncontained(config.limits, config.workers)])
+        return Sandbox("subprocess", uncontained(config.limits, config.workers))
     if config.tier == "monty":
-        return Sandbox("monty", [monty(config)])
+        return Sandbox("monty", monty(config))
     try:
-        contained = bubblewrap(config)
+        return Sandbox("bubblewrap", bubblewrap(config))
     except WorkerFailedError as error:
-        if config.tier == "auto" and has_monty():
-            return Sandbox("monty", [monty(config)])
-        hint = f"{INSTALL_BUBBLEWRAP}, or {INSTALL_MONTY}"
+        hint = f"{INSTALL_BUBBLEWRAP}, or choose {OTHER_TIER}"
         raise UsageError(f"no sandbox for untrusted code: {error}", hint=hint) from error
-    if config.tier == "bubblewrap" or not has_monty():
-        return Sandbox("bubblewrap", [contained])
-    try:
-        return Sandbox("monty+bubblewrap", [monty(config), contained])
-    except UsageError:
-        contained.close()
-        raise

@@ -18,7 +18,7 @@ from harness_code.standard_streams import OUTPUT, SYNTAX, job_code, same_output
 if TYPE_CHECKING:
     from harness.sandbox import Outcome
 
-Verdict = Literal["passed", "wrong-answer", "runtime-error", "compile-error", "timeout", "sandbox-error"]
+Verdict = Literal["passed", "wrong-answer", "runtime-error", "compile-error", "timeout", "unsupported", "sandbox-error"]
 
 
 class RunsJobs(Protocol):
@@ -67,10 +67,6 @@ class _Test:
     check: ast.expr | str
     imports: str = ""
 
-    @property
-    def job(self) -> Job:
-        return Job(code=self.code, expressions=self.expressions)
-
 
 def judge(
     submissions: Sequence[tuple[str, Problem]], sandbox: RunsJobs, *, max_tests: int, all_or_nothing: bool
@@ -79,7 +75,8 @@ def judge(
 
     The function tests of a submission share one run of the program, and its time limit. Where that ends in a runtime
     error they are run one by one, so that each is judged by itself; with `all_or_nothing` they all fail with it, and so
-    they do where it ran out of time.
+    they do where it ran out of time. Of tests that run one by one, those after the first that ran out of time do not
+    run and are timeouts too: a slow program costs its time limit once.
     """
     judgements = [Judgement() for _ in submissions]
     tests: list[list[_Test]] = []
@@ -89,12 +86,12 @@ def judge(
     groups = [(owner, group) for owner, found in enumerate(tests) for group in _groups(found)]
     again: list[tuple[int, list[_Test]]] = []
     ready: list[tuple[int, _Test, Tested | tuple[Any, ...]]] = []
-    for (owner, group), outcome in zip(groups, sandbox.run([_joined(group) for _, group in groups]), strict=True):
+    for (owner, group), outcome in zip(groups, _run(groups, sandbox), strict=True):
         if outcome.kind == "runtime-error" and len(group) > 1 and not all_or_nothing:
             again += [(owner, [test]) for test in group]
         else:
             ready += [(owner, test, values) for test, values in zip(group, _values(group, outcome), strict=True)]
-    for (owner, group), outcome in zip(again, sandbox.run([_joined(group) for _, group in again]), strict=True):
+    for (owner, group), outcome in zip(again, _run(again, sandbox), strict=True):
         ready.append((owner, group[0], _values(group, outcome)[0]))
     for (owner, _, _), tested in zip(ready, _checked(ready, sandbox), strict=True):
         judgements[owner].tests.append(tested)
@@ -119,8 +116,14 @@ def _groups(tests: Sequence[_Test]) -> list[list[_Test]]:
     return [group for group in [functions, *([test] for test in tests if isinstance(test.check, str))] if group]
 
 
-def _joined(group: Sequence[_Test]) -> Job:
-    return Job(code=group[0].code, expressions=tuple(call for test in group for call in test.expressions))
+def _run(groups: Sequence[tuple[int, list[_Test]]], sandbox: RunsJobs) -> list[Outcome]:
+    """Runs each group of tests as one job; the jobs of one submission end with the first that runs out of time."""
+    return sandbox.run(
+        [
+            Job(tests[0].code, tuple(call for test in tests for call in test.expressions), group=owner)
+            for owner, tests in groups
+        ]
+    )
 
 
 def _values(group: Sequence[_Test], outcome: Outcome) -> list[Tested | tuple[Any, ...]]:
@@ -139,7 +142,7 @@ def _checked(ready: Sequence[tuple[int, _Test, Tested | tuple[Any, ...]]], sandb
     open_checks = [index for index, verdict in enumerate(verdicts) if verdict is None]
     outcomes = sandbox.run([_reference(ready[index][1], ready[index][2]) for index in open_checks])
     for index, outcome in zip(open_checks, outcomes, strict=True):
-        if outcome.kind in ("sandbox-error", "timeout"):
+        if outcome.kind in ("sandbox-error", "unsupported", "timeout"):
             verdicts[index] = Tested(outcome.kind, f"the check of the result: {outcome.detail}"[:300])
         else:
             verdicts[index] = _told(outcome.kind == "ok" and bool(outcome.values[0]), ready[index][1])

@@ -16,7 +16,8 @@ class CodeTestsReward(Reward):
     """Runs each completion's program against the tests in its row's column `tests`.
 
     A program that is wrong, fails, does not compile or takes too long scores 0.0 for those tests, and the detail says
-    which it was; where the sandbox fails, or no test can be read, there is no reward but an error.
+    which it was; where the sandbox fails or does not support the program, or no test can be read, there is no reward
+    but an error.
     """
 
     def __init__(self, config: CodeRewardConfig) -> None:
@@ -51,7 +52,7 @@ class CodeTestsReward(Reward):
     def _result(self, judgement: Judgement) -> RewardResult:
         if not judgement.tests:
             return RewardResult.error(f"none of the {judgement.unsupported} tests is in a form that can be run")
-        failed = [test.detail for test in judgement.tests if test.verdict == "sandbox-error"]
+        failed = [test.detail for test in judgement.tests if test.verdict in ("sandbox-error", "unsupported")]
         if failed:
             return RewardResult.error(failed[0])
         value = judgement.share if self.config.score == "share" else float(judgement.share == 1.0)

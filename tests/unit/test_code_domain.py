@@ -1,6 +1,7 @@
 """The domain and its lm-eval tasks, offline on files in the data sets' columns."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,13 @@ def test_a_failing_sandbox_stops_the_scoring(monkeypatch):
     monkeypatch.setitem(scoring, "open_sandbox", Failing)
     with pytest.raises(StepFailed, match="the worker died"):
         task.process_results(next(iter(task.test_docs())), [[fenced("f = 1")]])
+
+
+@pytest.mark.skipif(find_spec("pydantic_monty") is None, reason="pydantic-monty is not installed")
+@pytest.mark.parametrize("program", ["import sys\nsys.exit(0)", "import os\nos.fork()", "class A(int):\n    pass"])
+def test_a_program_that_monty_does_not_support_does_not_stop_the_scoring(program):
+    task = load_task(CodeDomain(config()), "code_mbpp")
+    tests = Problem(source="assert f() == 1").to_json()
+    document = {"tests": tests, "sandbox": json.dumps({"tier": "monty"})}
+    scores = task.process_results(document, [[fenced(program + "\ndef f():\n    return 1")]])
+    assert scores == {"pass@1": 0.0, "supported": 1.0}

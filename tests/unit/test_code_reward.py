@@ -7,7 +7,7 @@ import pytest
 
 from harness import RewardBatch
 from harness.data import DataSource
-from harness.sandbox import Outcome, SandboxConfig
+from harness.sandbox import Limits, Outcome, SandboxConfig
 from harness_code import reward as reward_module
 from harness_code.config import CodeConfig, CodeRewardConfig
 from harness_code.domain import CodeDomain
@@ -176,6 +176,16 @@ def test_programs_that_fail_after_the_right_output_are_wrong(program, detail):
     [result] = score([(program, Problem(stdin=(("3\n", "6\n"),)))])
     assert (result.outcome, result.value) == ("ok", 0.0)
     assert detail in result.detail
+
+
+def test_a_slow_program_costs_its_limit_once():
+    """The test that runs out of time is the last to run; those before it count, those after it are timeouts."""
+    program = "n = int(input())\nwhile n == 2: pass\nprint(n)"
+    problem = Problem(stdin=tuple((str(n), str(n)) for n in (0, 1, 2, 3)))
+    quick = BARE.model_copy(update={"limits": Limits(seconds=1)})
+    [result] = score([(program, problem)], sandbox=quick)
+    assert result.value == 0.5
+    assert "2 of 4 tests passed; 2 timeout" in result.detail
 
 
 def test_without_a_test_that_can_be_run_there_is_an_error():

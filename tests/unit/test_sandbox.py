@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+import tempfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,13 @@ from harness.sandbox.pool import WorkerPool
 from harness.sandbox.worker import Worker, WorkerFailedError
 
 LIMITS = Limits(seconds=10)
+
+
+NOT_COPIED = (
+    *("site-packages", "dist-packages", "test", "idlelib", "lib2to3", "ensurepip", "tkinter", "turtledemo", "config-*"),
+    *("asyncio", "distutils", "email", "multiprocessing", "pydoc_data", "sqlite3", "unittest", "wsgiref", "xml"),
+)
+"""Folders of the standard library that no worker imports."""
 
 
 def config_of(tier):
@@ -70,31 +81,43 @@ def test_monty_says_unsupported_and_never_wrong():
     programs = ["class A(int):\n    pass", "import heapq", "import sys\nsys.exit(0)", "x = 1\ndel x", "[].no_such()"]
     with open_sandbox(config_of("monty")) as sandbox:
         outcomes = sandbox.run([Job(program, ("1",)) for program in programs])
-    assert [outcome.kind for outcome in outcomes] == ["sandbox-error"] * len(programs)
+    assert [outcome.kind for outcome in outcomes] == ["unsupported"] * len(programs)
     assert all("monty cannot run this" in outcome.detail for outcome in outcomes)
 
 
-class Scripted:
-    """A runner that answers by table and remembers what it was asked."""
+@pytest.mark.skipif(find_spec("pydantic_monty") is None, reason="pydantic-monty is not installed")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys\nsys.exit(0)",
+        "import os\nos.fork()",
+        "import os\nos._exit(3)",
+        "raise SystemExit(0)",
+    ],
+)
+def test_no_program_ends_monty(code):
+    with open_sandbox(config_of("monty")) as sandbox:
+        outcome, after = sandbox.run([Job(code, ("x",)), Job("", ("1",))])
+    assert (outcome.kind, after) == ("unsupported", Outcome("ok", (1,)))
 
-    def __init__(self, answers):
-        self.answers, self.asked = answers, []
 
-    def run(self, jobs):
-        self.asked += [job.code for job in jobs]
-        return [self.answers[job.code] for job in jobs]
+def test_a_slow_program_costs_its_limit_once(sandbox):
+    """The jobs of a group after its first timeout do not run, whatever the number of workers."""
+    tier = {"tier": sandbox.tier, "allow_unsafe": sandbox.tier == "subprocess"}
+    slow = [Job("", ("1",), group=7), *[Job("while True: pass", ("1",), group=7)] * 30, Job("", ("1",), group=7)]
+    with open_sandbox(SandboxConfig.model_validate({**tier, "limits": {"seconds": 0.2}})) as quick:
+        outcomes = quick.run([*slow, Job("", ("2",), group=8), Job("", ("3",))])
+    assert [outcome.kind for outcome in outcomes] == ["ok", *["timeout"] * 31, "ok", "ok"]
+    assert ["not run" in outcome.detail for outcome in outcomes] == [False, False, *[True] * 30, False, False]
 
-    def close(self):
-        self.asked.append("closed")
 
-
-def test_what_the_first_tier_cannot_do_goes_to_the_next_and_keeps_its_place():
-    first = Scripted({"a": Outcome("sandbox-error"), "b": Outcome("ok", (2,)), "c": Outcome("timeout")})
-    second = Scripted({"a": Outcome("ok", (1,)), "c": Outcome("runtime-error")})
-    with tiers.Sandbox("two", [first, second]) as sandbox:
-        kinds = [(outcome.kind, outcome.values) for outcome in sandbox.run([Job("a"), Job("b"), Job("c")])]
-    assert kinds == [("ok", (1,)), ("ok", (2,)), ("runtime-error", ())]
-    assert second.asked == ["a", "c", "closed"] and first.asked[-1] == "closed"
+def test_jobs_of_a_group_run_one_after_another(tmp_path):
+    """In the tier that contains nothing, jobs of one group append to a file in order, though two workers are free."""
+    log = tmp_path / "log"
+    code = "open({0!r}, 'a').write('begin {1} ')\nsum(range(10**6))\nopen({0!r}, 'a').write('end {1} ')"
+    with open_sandbox(config_of("subprocess")) as opened:
+        opened.run([Job(code.format(str(log), number), group=0) for number in range(5)])
+    assert log.read_text() == "".join(f"begin {number} end {number} " for number in range(5))
 
 
 def missing(config):
@@ -102,12 +125,11 @@ def missing(config):
 
 
 @pytest.mark.parametrize("tier", ["auto", "bubblewrap"])
-def test_no_tier_says_what_to_install(tier, monkeypatch):
+def test_without_bubblewrap_no_other_tier_takes_its_place(tier, monkeypatch):
     monkeypatch.setattr(tiers, "bubblewrap", missing)
-    monkeypatch.setattr(tiers, "find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
         open_sandbox(SandboxConfig(tier=tier))
-    assert "apt install bubblewrap" in caught.value.hint and "pip install pydantic-monty" in caught.value.hint
+    assert "apt install bubblewrap" in caught.value.hint and "tier: monty" in caught.value.hint
 
 
 def test_monty_that_is_missing_says_what_to_install(monkeypatch):
@@ -118,16 +140,55 @@ def test_monty_that_is_missing_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.skipif(find_spec("pydantic_monty") is None, reason="pydantic-monty is not installed")
-@pytest.mark.parametrize("tier", ["auto", "monty"])
-def test_monty_that_does_not_start_is_told_to_a_person(tier, monkeypatch):
+def test_monty_that_does_not_start_is_told_to_a_person(monkeypatch):
     monkeypatch.setenv("MONTY_BIN", "/nowhere/monty")
     with pytest.raises(UsageError, match="does not start"):
-        open_sandbox(SandboxConfig(tier=tier))
+        open_sandbox(SandboxConfig(tier="monty"))
 
 
 def test_the_uncontained_tier_wants_to_be_allowed():
     with pytest.raises(UsageError, match="contains nothing"):
         open_sandbox(SandboxConfig(tier="subprocess"))
+
+
+def test_a_job_that_ends_its_worker_twice_is_a_failed_program():
+    """The tier subprocess contains nothing: a program may kill the process that forked it."""
+    with open_sandbox(config_of("subprocess")) as opened:
+        killer = Job("import os\nos.kill(os.getppid(), 9)\nwhile True: pass", ("1",))
+        outcome, after = opened.run([killer, Job("", ("1",))])
+    assert outcome.kind == "runtime-error" and "ended its sandbox" in outcome.detail
+    assert after == Outcome("ok", (1,))
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_python_installed_below_the_temporary_folder(monkeypatch):
+    """The folder with Python is visible, read-only, in a /tmp that is otherwise empty, and stays clean between jobs."""
+    library = Path(os.__file__).parent
+    with tempfile.TemporaryDirectory(dir="/tmp") as prefix:
+        copy = Path(prefix) / "python" / "lib" / library.name
+        shutil.copytree(library, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        program = copy.parent.parent / "bin" / "python3"
+        program.parent.mkdir()
+        shutil.copy2(Path(sys.executable).resolve(), program)
+        for shared in Path(sys.base_prefix, "lib").glob("libpython*"):
+            shutil.copy2(shared, copy.parent)
+        monkeypatch.setattr(sys, "base_prefix", str(copy.parent.parent))
+        monkeypatch.setattr(sys, "base_exec_prefix", str(copy.parent.parent))
+        monkeypatch.setattr(sys, "_base_executable", str(program))
+        folder = Path(prefix).name
+        write = "open({0!r}, 'w').write('x')"
+        jobs = [
+            Job("import os", ("os.__file__", "os.listdir('/tmp')")),
+            Job("", (write.format("/tmp/mine"),)),
+            Job("", (write.format(f"/tmp/{folder}/mine"),)),
+            Job("import os", ("os.listdir('/tmp')", f"os.listdir('/tmp/{folder}')")),
+        ]
+        with open_sandbox(SandboxConfig(tier="bubblewrap", limits=LIMITS, workers=1)) as opened:
+            first, second, third, fourth = opened.run(jobs)
+    assert first.values == (str(copy / "os.py"), [folder])
+    assert second.values == (1,)
+    assert third.kind == "runtime-error" or os.geteuid() != 0
+    assert fourth.values == ([folder], ["python"])
 
 
 def test_a_worker_that_does_not_start_is_a_sandbox_error_and_not_the_candidates():
@@ -138,7 +199,7 @@ def test_a_worker_that_does_not_start_is_a_sandbox_error_and_not_the_candidates(
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 def test_a_worker_that_died_between_jobs_is_replaced():
     with open_sandbox(config_of("bubblewrap")) as sandbox:
-        [pool] = sandbox.runners
+        pool = sandbox.runner
         pool.idle[0].process.kill()
         pool.idle[0].process.wait()
         assert sandbox.run([Job("", ("1",))])[0] == Outcome("ok", (1,))

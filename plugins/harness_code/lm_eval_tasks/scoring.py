@@ -18,8 +18,8 @@ MAX_TESTS = 1000
 def tests_passed(document: dict[str, Any], results: list[list[str]]) -> dict[str, float]:
     """Returns `pass@1` of the item's samples, `pass@n` where there are n of them, and `supported`, 1.0.
 
-    An item none of whose tests can be read has `supported` 0.0 and no pass@k. Raises StepFailed where the sandbox
-    fails.
+    An item none of whose tests can be read has `supported` 0.0 and no pass@k. A program that the tier does not support
+    does not pass. Raises StepFailed where the sandbox fails.
     """
     [samples] = results
     problem = Problem.from_json(document["tests"])
