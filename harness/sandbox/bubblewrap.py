@@ -17,11 +17,12 @@ from harness.sandbox.worker import Worker, WorkerFailedError, interpreter_argume
 FIRST_USER = 0x70000000  # far from the numbers that people and services have
 INSIDE = Path("/sandbox")
 MODULES = ("frames.py", "job_process.py", "plain_data.py", "zygote.py")
+SCRATCH = ("/tmp", "/dev/shm")
 LIBRARIES = ("/lib", "/lib32", "/lib64", "/libx32", "/bin")
 
 
 def file_system(limits: Limits) -> list[str]:
-    """Returns the options that build what a job can see: the system's libraries, Python, an empty /tmp."""
+    """Returns the options that build what a job can see: the system's libraries, Python, an empty /tmp and /dev/shm."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in LIBRARIES:
         library = Path(name)
@@ -29,18 +30,31 @@ def file_system(limits: Limits) -> list[str]:
             options += ["--symlink", str(library.readlink()), name]
         elif library.exists():
             options += ["--ro-bind", name, name]
-    prefix = Path(sys.base_prefix).resolve()
-    shared = prefix.is_relative_to("/usr")
-    for folder in (Path("/etc"), INSIDE, *(() if shared else reversed(prefix.parents[:-1]))):
-        options += ["--perms", "0755", "--dir", str(folder)]  # those that bubblewrap makes by itself are root's alone
+    options += [*folder(Path("/etc")), *folder(INSIDE)]
     options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-    if not shared:
-        options += ["--ro-bind", str(prefix), str(prefix)]
     for module in MODULES:
         options += ["--ro-bind", str(Path(__file__).parent / module), str(INSIDE / module)]
     options += ["--proc", "/proc", "--dev", "/dev"]
-    options += ["--perms", "1777", "--size", str(limits.files << 20), "--tmpfs", "/tmp"]
+    for scratch in SCRATCH:
+        options += ["--perms", "1777", "--size", str(limits.files << 20), "--tmpfs", scratch]
+    options += python_folders()  # last: Python may be installed below /tmp
     options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
+    return options
+
+
+def folder(path: Path) -> list[str]:
+    """Returns the options for a folder that everybody may enter: those that bubblewrap makes by itself are root's."""
+    return ["--perms", "0755", "--dir", str(path)]
+
+
+def python_folders() -> list[str]:
+    """Returns the options that make visible where Python is installed, as far as that is not below /usr."""
+    options = []
+    for prefix in {Path(name).resolve(): None for name in (sys.base_prefix, sys.base_exec_prefix)}:
+        if not prefix.is_relative_to("/usr"):
+            for parent in reversed(prefix.parents[:-1]):
+                options += folder(parent)
+            options += ["--ro-bind", str(prefix), str(prefix)]
     return options
 
 

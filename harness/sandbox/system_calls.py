@@ -1,4 +1,4 @@
-"""A filter of system calls for bubblewrap: no further namespaces, no tracing, none of the kernel's rarer doors.
+"""A filter of system calls for bubblewrap: no further namespaces, no tracing, no memory or messages outside the limits.
 
 The program is classic BPF over `struct seccomp_data` (seccomp(2)): number at offset 0, architecture at 4, low half of
 the first argument at 16. Numbers are those of the kernel's tables for the two architectures.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import platform
+import socket
 import struct
 
 LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -29,6 +30,9 @@ REFUSED = {
     "shmget": (29, 194),
     "semget": (64, 190),
     "msgget": (68, 186),
+    "mq_open": (240, 180),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
@@ -36,7 +40,24 @@ REFUSED = {
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
     "io_uring_setup": (425, 425),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
 }
+"""Calls that always fail. System V's objects, message queues and keys outlive the process that made them; memory files
+(memfd) belong to no address space, which is what is bounded."""
+OF_ANOTHER_PROCESS = {
+    "prlimit64": (302, 261),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+}
+"""Calls that fail unless their first argument, a process, is 0 (the caller itself): process 1 has the same user."""
+SOCKET = {"x86_64": 41, "aarch64": 198}
+FAMILIES = tuple(map(int, (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)))
+"""What the network namespace contains. A virtual machine's sockets (vsock) are in no namespace."""
+
+Step = tuple[int, int, int, int]
 
 
 def filter_program(machine: str = platform.machine()) -> bytes | None:
@@ -50,6 +71,19 @@ def filter_program(machine: str = platform.machine()) -> bytes | None:
     steps += [(JUMP_EQUAL, 0, 1, CLONE3), (RETURN, 0, 0, FAIL | errno.ENOSYS)]
     for numbers in REFUSED.values():
         steps += [(JUMP_EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, FAIL | errno.EPERM)]
-    steps += [(JUMP_EQUAL, 0, 3, CLONE[machine]), (LOAD, 0, 0, 16)]
-    steps += [(JUMP_ANY_BIT, 0, 1, NEW_NAMESPACES), (RETURN, 0, 0, FAIL | errno.EPERM), (RETURN, 0, 0, ALLOW)]
+    for numbers in OF_ANOTHER_PROCESS.values():
+        steps += by_argument(numbers[column], [(JUMP_EQUAL, 1, 0, 0)], errno.EPERM)
+    known = [(JUMP_EQUAL, len(FAMILIES) - index, 0, family) for index, family in enumerate(FAMILIES)]
+    steps += by_argument(SOCKET[machine], known, errno.EAFNOSUPPORT)
+    steps += by_argument(CLONE[machine], [(JUMP_ANY_BIT, 0, 1, NEW_NAMESPACES)], errno.EPERM)
+    steps += [(RETURN, 0, 0, ALLOW)]
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
+
+
+def by_argument(number: int, tests: list[Step], error: int) -> list[Step]:
+    """Returns the steps for a call that is decided by its first argument.
+
+    The tests are followed by a failure and by a success: they go to the next step for the one, past it for the other.
+    """
+    ends = [(RETURN, 0, 0, FAIL | error), (RETURN, 0, 0, ALLOW)]
+    return [(JUMP_EQUAL, 0, 1 + len(tests) + len(ends), number), (LOAD, 0, 0, 16), *tests, *ends]

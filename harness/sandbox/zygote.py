@@ -27,6 +27,9 @@ PRELOADED = (
     *("bisect", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "heapq"),
     *("itertools", "json", "math", "operator", "random", "re", "statistics", "string", "typing"),
 )
+SCRATCH = (Path("/tmp"), Path("/dev/shm"))
+MOST_FILES = 10_000
+SECONDS_BETWEEN_LOOKS = 0.1
 PR_SET_DUMPABLE = 4
 TOKEN_BYTES = 16
 FORGED = "wrote into the channel of results"
@@ -48,10 +51,13 @@ class Zygote:
         for end in (self.woken, wake):
             os.set_blocking(end, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler, or the wakeup is not written
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which process 1 of a namespace never gets from inside it
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     def serve(self) -> None:
         """Answers requests until the other side closes its end, or a job left something behind for the next."""
+        untouched = traces() if self.contained else None
+        filtered = self.contained and is_filtered()
         write_frame(self.answers, {"ready": True})
         while True:
             try:
@@ -59,7 +65,7 @@ class Zygote:
             except EOFError:
                 return
             answer = self.run(job)
-            answer["spent"] = self.contained and self.something_is_left()
+            answer["spent"] = self.contained and not (filtered and traces() == untouched)
             write_frame(self.answers, answer)
             if answer["spent"]:
                 return
@@ -69,7 +75,12 @@ class Zygote:
         token = os.urandom(TOKEN_BYTES)
         result, result_end = os.pipe()
         output, output_end = os.pipe()
-        process = os.fork()
+        try:
+            process = os.fork()
+        except OSError as error:
+            for end in (result, result_end, output, output_end):
+                os.close(end)
+            return failure("sandbox-error", f"no process can be started: {error}")
         if process == 0:
             self.become_the_job(job, token, result_end, output_end, (result, output))
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -91,6 +102,7 @@ class Zygote:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             for end in (self.requests, self.answers, self.woken, *unwanted):
                 os.close(end)
             os.dup2(output, 1)
@@ -115,7 +127,7 @@ class Zygote:
         reported, printed = b"", 0
         while (left := deadline - time.monotonic()) > 0:
             outcome = None
-            for end, event in poll.poll(left * 1000):
+            for end, event in poll.poll(min(left, SECONDS_BETWEEN_LOOKS) * 1000):
                 if end == self.requests and event & (select.POLLHUP | select.POLLERR):
                     self.kill_all(process)
                     os._exit(0)
@@ -136,11 +148,18 @@ class Zygote:
             outcome = outcome or self.outcome_of_ended(process, token, result, reported)
             if outcome is not None:
                 printed += len(rest_of(output))  # what was printed before the end counts, whoever was read first
-            if printed > self.limits["output_bytes"]:
-                return failure("runtime-error", f"printed more than {self.limits['output_bytes']} bytes")
+            outcome = self.excess(printed) or outcome
             if outcome is not None:
                 return outcome
         return failure("timeout", f"ran longer than {self.limits['seconds']:g} seconds")
+
+    def excess(self, printed: int) -> dict[str, Any] | None:
+        """Returns the outcome of a job that printed too much or made too many files, None for any other."""
+        if printed > self.limits["output_bytes"]:
+            return failure("runtime-error", f"printed more than {self.limits['output_bytes']} bytes")
+        if self.contained and files_made() > MOST_FILES:
+            return failure("runtime-error", f"made more than {MOST_FILES:,} files")
+        return None
 
     def outcome_in(self, reported: bytes, token: bytes) -> dict[str, Any] | None:
         """Returns the outcome once a whole report has arrived, None before that. The zygote does not parse the report:
@@ -183,12 +202,34 @@ class Zygote:
             while self.contained:
                 os.waitpid(-1, 0)
 
-    def something_is_left(self) -> bool:
-        """Returns whether the job left files or shared memory that the next job could see."""
-        if any(Path("/tmp").iterdir()):
-            return True
-        tables = (Path("/proc/sysvipc") / name for name in ("shm", "sem", "msg"))
-        return any(len(table.read_text().splitlines()) > 1 for table in tables if table.exists())
+
+def files_made() -> int:
+    """Returns how many files, empty ones too, take the kernel's memory."""
+    systems = [os.statvfs(folder) for folder in SCRATCH]
+    return sum(system.f_files - system.f_ffree for system in systems)
+
+
+def traces() -> object:
+    """Returns what the next job could see of the jobs so far, which equals what it was where they left nothing.
+
+    Folders above Python's own can be written to where they are in /tmp. Their times are set to 0, since files may have
+    been made and removed.
+    """
+    above = [folder for folder in Path(sys.base_prefix).parents if folder.is_relative_to("/tmp")]
+    seen: list[object] = [Path("/proc/net/dev").read_text()]  # packets leave addresses in use
+    try:
+        for folder in (*SCRATCH, *above):
+            status = folder.stat()
+            seen += [status.st_mode, status.st_gid, os.listxattr(folder), sorted(folder.iterdir())]
+            os.utime(folder, (0, 0))
+    except OSError as error:  # closed to process 1 too
+        seen.append(error)
+    return seen
+
+
+def is_filtered() -> bool:
+    """Returns whether a filter of system calls is in force: without one, messages and shared memory outlive a job."""
+    return "Seccomp:\t2" in Path("/proc/self/status").read_text()
 
 
 def rest_of(pipe: int) -> bytes:
@@ -213,6 +254,8 @@ def main() -> None:
         if os.getpid() != 1:
             raise SystemExit("not process 1: killing all processes would reach outside the sandbox")
         os.umask(0o022)
+        with contextlib.suppress(OSError):  # where memory runs out, a job ends and not the harness
+            Path("/proc/self/oom_score_adj").write_text("1000")
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # a job must not read the pipes in /proc/1/fd
     for name in PRELOADED:
         importlib.import_module(name)
