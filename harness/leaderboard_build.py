@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import polars as pl
 
 from harness import metrics
 from harness.errors import UsageError
+from harness.json_reading import parse_json
 from harness.keys import content_key
 from harness.leaderboard import (
     Leaderboard,
@@ -38,7 +38,8 @@ def build_leaderboard(
     """Returns the leaderboard of a run, whole or partial: a row a method, and the base model as an unranked reference.
 
     A method that lacks a score in any column or seed has no rank. Costs are read from the steps' `result.json` and are
-    null where one is missing. Raises UsageError where a `result.json` cannot be read.
+    null where one is missing. Raises UsageError where a `result.json` cannot be read, DamagedResult where it has
+    changed in the store.
     """
     columns = tuple(plan.domains)
     measurement, notes = _measurement(scores, columns)
@@ -241,16 +242,16 @@ class _Builder:
         return tuple(totals)
 
     def _cost_of(self, key: str) -> dict[str, float] | None:
-        if not self.store.has(key):
+        if not self.store.holds(key):
             return None
-        path = self.store.path(key) / "result.json"
+        content = self.store.read(key, "result.json")
         try:
-            cost = json.loads(path.read_text(encoding="utf-8"))["cost"]
+            cost = parse_json(content)["cost"]
             return {field: float(cost[field]) for field in MeanCost.model_fields}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
                 f"the cost of a step cannot be read: {type(error).__name__}: {error}",
-                where=str(path),
+                where=str(self.store.path(key) / "result.json"),
                 hint="remove that folder of the store and run again",
             ) from error
 

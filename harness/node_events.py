@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,7 @@ class NodeEvents:
         """Tells that the node was made, or why not; and the scores, where it is an evaluation."""
         report = {}
         if error is None and isinstance(node, StepNode):
-            report = json.loads((self._store.path(node.key) / "result.json").read_bytes())["report"]
+            report = self._store.read_json(node.key, "result.json")["report"]
             if node.key in self._undamaged:
                 report |= {"undamaged_target": asdict(self._undamaged[node.key])}
         told = "" if error is None else str(error)
@@ -67,7 +66,7 @@ class NodeEvents:
             self._scored(node)
 
     def _scored(self, node: EvaluateNode) -> None:
-        rows = json.loads((self._store.path(node.key) / "rows.json").read_bytes())
+        rows = self._store.read_json(node.key, "rows.json")
         # Where filters share a metric's name, the one that counts is told last and so stays.
         scores = {f"{row['task']}/{row['metric']}": row["value"] for row in sorted(rows, key=lambda r: r["primary"])}
         checkpoint = node.parents[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any, TypeGuard
 
 from harness.nodes import Plan, ProbeNode
 from harness.store import Store
+from harness.store_marker import DamagedResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +35,13 @@ def stored_probe_rows(plan: Plan, store: Store) -> tuple[tuple[ProbeRows, ...], 
     for method in plan.methods:
         for key in method.probes:
             node = plan.nodes[key]
-            if not isinstance(node, ProbeNode) or not store.has(key):
+            if not isinstance(node, ProbeNode):
                 continue
             try:
-                rows = json.loads((store.path(key) / "rows.json").read_bytes())
-            except (OSError, ValueError):
+                if not store.holds(key):
+                    continue
+                rows = store.read_json(key, "rows.json")
+            except DamagedResult:
                 rows = None
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 problems.append(f"{key[:12]}/rows.json, of {node.label}")

@@ -16,6 +16,7 @@ from harness.errors import UsageError
 from harness.nodes import Plan
 from harness.plan import plan_to_json
 from harness.protocol import Protocol
+from harness.shared_access import grant, make_shared, writable_by_others
 
 PROTOCOL = "protocol.yaml"
 PLAN = "plan.json"
@@ -42,7 +43,8 @@ class RunFolder:
     def begin(self, protocol: Protocol, plan: Plan) -> None:
         """Writes the protocol and the plan where they are not there. Raises UsageError where that cannot be done."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_shared(self.path, self.path.parent)
         except OSError as error:
             if comes_of_full(error):
                 raise disk_full(self.path) from error
@@ -64,6 +66,8 @@ class RunFolder:
             with (self.path / EVENTS).open("ab+") as file:
                 # A killed process may have left half a line: what follows it starts on one of its own.
                 torn = file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"
+                if file.tell() == 0:
+                    grant(self.path / EVENTS, writable_by_others(self.path))
                 file.write(b"\n" * torn + line.encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())

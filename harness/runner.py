@@ -150,11 +150,16 @@ class Runner:
         if not missing and self._folder.tables_hold(len(order)):
             self._reporter.note(f"nothing to make: all {len(order)} results are in the store")
             return self._outcome(order, missing, _Walk())
-        for node in missing:
-            if states[node.key] == "damaged":
-                self._reporter.note(f"{node.label}: damaged in the store, made again ({node.key[:12]})")
         self._check(missing)
         self._folder.begin(self._protocol, self._plan)
+        with self._store.in_use(self._plan.key):
+            for node in missing:
+                if states[node.key] == "damaged":
+                    self._reporter.note(f"{node.label}: damaged in the store, computed again ({node.key[:12]})")
+                    self._store.remove(node.key)
+            return self._compute(order, missing, log)
+
+    def _compute(self, order: Sequence[Node], missing: Sequence[Node], log: Path | None) -> RunOutcome:
         self._store.sweep()
         walk = _Walk()
         invocation: dict[str, Any] = {"command": self._command, "started": _now()}

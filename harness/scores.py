@@ -6,7 +6,6 @@ by more than one step.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import polars as pl
 
 from harness.atomic_file import replacing
 from harness.errors import UsageError
+from harness.json_reading import parse_json
 from harness.metrics import Score
 from harness.nodes import EvaluateNode, Plan
 
@@ -46,9 +46,14 @@ SCHEMA: dict[str, pl.DataType] = {
 class ReadableStore(Protocol):
     """The part of `harness.store.Store` that scores are read from."""
 
-    def has(self, key: str) -> bool: ...
+    def holds(self, key: str) -> bool: ...
 
     def path(self, key: str) -> Path: ...
+
+    def read(self, key: str, name: str) -> bytes: ...
+
+
+ROWS = "rows.json"
 
 
 def run_name(plan: Plan) -> str:
@@ -60,14 +65,15 @@ def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
     """Returns the score table (columns of `SCHEMA`) of all that the store holds; a partial run gives a partial table.
 
     `value` and `stderr` are lm-eval's own numbers; `percent` says that they are shown times 100. A number that is not
-    finite is null. Raises UsageError naming a file of the store that cannot be read.
+    finite is null. Raises DamagedResult for a result that has changed in the store, UsageError for one that cannot be
+    read.
     """
     rows: list[dict[str, Any]] = []
     for method in plan.methods:
         for step, key in enumerate(method.lineage):
             for domain, evaluation in plan.evaluations.get(key, {}).items():
                 node = plan.nodes[evaluation]
-                if not isinstance(node, EvaluateNode) or not store.has(evaluation):
+                if not isinstance(node, EvaluateNode) or not store.holds(evaluation):
                     continue
                 place = {
                     "run": run_name(plan),
@@ -81,7 +87,8 @@ def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
                     "batch_size": node.settings.batch_size,
                     "eval_seed": node.settings.seed,
                 }
-                rows.extend(place | row for row in _measurements(store.path(evaluation) / "rows.json"))
+                where = str(store.path(evaluation) / ROWS)
+                rows.extend(place | row for row in _measurements(store.read(evaluation, ROWS), where))
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
@@ -91,13 +98,17 @@ def scores_in(files: Mapping[str, Path]) -> Mapping[str, Score]:
     Raises UsageError as `domain_scores` does; a domain without a score is left out.
     """
     place = dict.fromkeys(SCHEMA) | {"method": "", "seed": 0, "step": 0}
-    rows = [place | {"domain": domain} | row for domain, path in files.items() for row in _measurements(path)]
+    rows = [
+        place | {"domain": domain} | row
+        for domain, path in files.items()
+        for row in _measurements(path.read_bytes(), str(path))
+    ]
     return domain_scores(pl.DataFrame(rows, schema=SCHEMA)).get(("", 0, 0), {})
 
 
-def _measurements(path: Path) -> list[dict[str, Any]]:
+def _measurements(content: bytes, where: str) -> list[dict[str, Any]]:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        read = parse_json(content)
         return [
             {
                 "task": row["task"],
@@ -113,10 +124,10 @@ def _measurements(path: Path) -> list[dict[str, Any]]:
             }
             for row in read
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"these measurements cannot be read: {type(error).__name__}: {error}",
-            where=str(path),
+            where=where,
             hint="remove that folder of the store and run again; only this evaluation is repeated",
         ) from error
 

@@ -1,20 +1,23 @@
 """Results by their content keys: a folder is there whole, or it is not there.
 
 A folder is written beside its place, synced file by file, sealed with `DONE.json` (format, size and sha256 of every
-file), and renamed, so a process killed at any moment leaves nothing half-written under a key. A lock a key keeps two
-processes from making the same result; a folder without `DONE.json` does not exist.
+file), and renamed, so a process killed at any moment leaves nothing half-written under a key. A per-key lock prevents
+duplicate computation; a folder without `DONE.json` does not exist.
+
+Files are compared with their sha256 when they are read: `read` does so for the small ones, `check` for a model before
+it is loaded. The digests detect damage and edits, not an edit of `DONE.json` that goes with them.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,14 +25,26 @@ from filelock import FileLock, Timeout
 
 from harness.atomic_file import sync
 from harness.disk_space import disk_full, shows_full
-from harness.errors import DiskFull, HarnessError, StepFailed, UsageError
+from harness.errors import DiskFull, HarnessError, UsageError
+from harness.json_reading import parse_json
 from harness.keys import canonical_json
+from harness.preconditions import FALSE
+from harness.shared_access import grant, make_shared, writable_by_others
+from harness.shared_lock import shared
+from harness.store_marker import MARKER, DamagedResult, Digests, Fault, faults_of, read_marker, reason, seal, sha256_of
 
-FORMAT = 1
-MARKER = "DONE.json"
 DEFINITION = "DEFINITION.json"
 """The file of a result with what its key was computed from."""
+
+VERIFY = "HARNESS_VERIFY"
+"""Environment variable: 0 skips the digests of models. No result depends on it."""
+
+REMOVING = ".removing"
+"""The lock of those who remove results: no run starts meanwhile."""
+
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+_ASK_OWNER = "another user wrote it: its files have to be readable for you"
 
 State = Literal["absent", "done", "damaged"]
 
@@ -43,12 +58,18 @@ class StoreForbidden(UsageError):
 
 
 class Store:
-    """A folder of results. `waiting` is called with a key when another process is making that result."""
+    """A folder of results.
 
-    def __init__(self, root: Path, *, waiting: Callable[[str], None] | None = None) -> None:
+    waiting: called with a key while another process computes that result. verify: whether `check` compares digests;
+    the environment variable HARNESS_VERIFY unless given.
+    """
+
+    def __init__(self, root: Path, *, waiting: Callable[[str], None] | None = None, verify: bool | None = None) -> None:
         self.root = root
         self._waiting = waiting
+        self._verify = (os.environ.get(VERIFY) or "1").lower() not in FALSE if verify is None else verify
         self._locks: dict[str, FileLock] = {}
+        self._digest = Digests()
 
     def path(self, key: str) -> Path:
         """Returns where the result `key` is or will be."""
@@ -64,10 +85,12 @@ class Store:
         """Returns `damaged` where the marker is unreadable or a file is missing or of another size than it says."""
         folder = self.path(key)
         try:
-            files = _read_marker(folder)
+            files = read_marker(folder)
         except (FileNotFoundError, NotADirectoryError):
             return "absent"
-        except (ValueError, TypeError, KeyError):
+        except PermissionError as error:
+            raise StoreForbidden(f"cannot be read: {error.strerror}", where=str(folder), hint=_ASK_OWNER) from error
+        except ValueError:
             return "damaged"
         for name, entry in files.items():
             try:
@@ -79,28 +102,77 @@ class Store:
         return "done"
 
     def verify(self, key: str) -> list[str]:
-        """Returns what is wrong with the result, file by file, having read every byte; empty where it is whole."""
-        state = self.state(key)
-        if state == "absent":
+        """Reads every file of the result and returns what is wrong with it; empty where nothing is."""
+        if self.state(key) == "absent":
             return [f"{key} is not in the store"]
+        return [str(fault) for fault in self.faults(key)]
+
+    def faults(self, key: str) -> list[Fault]:
+        """Reads every file of what lies under `key`, also of a folder without a marker, and returns what is wrong."""
+        return list(faults_of(self.path(key), "", sha256_of))
+
+    def results(self) -> list[str]:
+        """Returns the keys of all that lies here under one, whole or not, in order; other files are not the store's."""
+        names = [path.name for path in self.root.iterdir()] if self.root.is_dir() else []
+        return sorted(name for name in names if re.fullmatch(r"[0-9a-f]{64}", name))
+
+    def read(self, key: str, name: str) -> bytes:
+        """Returns the content of a small file of the result. Raises DamagedResult where it is not as it was written."""
         folder = self.path(key)
         try:
-            files = _read_marker(folder)
-        except (ValueError, TypeError, KeyError):
-            return [f"{MARKER} cannot be read"]
-        faults = []
-        for name, entry in sorted(files.items()):
-            if not (folder / name).is_file():
-                faults.append(f"{name} is missing")
-            elif _sha256(folder / name) != entry["sha256"]:
-                faults.append(f"{name} has changed since it was written")
-        extra = {path.relative_to(folder).as_posix() for path in _files(folder)} - set(files) - {MARKER}
-        return faults + [f"{name} was added" for name in sorted(extra)]
+            entry = read_marker(folder).get(name)
+            content = (folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise DamagedResult(folder, f"{name} is missing") from None
+        except (OSError, ValueError) as error:
+            raise DamagedResult(folder, f"{MARKER} or {name} cannot be read: {reason(error)}") from error
+        if entry is None or hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            raise DamagedResult(folder, f"{name} has changed since it was written")
+        return content
+
+    def read_json(self, key: str, name: str) -> Any:
+        """Returns the data in a JSON file of the result. Raises DamagedResult as `read` does."""
+        try:
+            return parse_json(self.read(key, name))
+        except ValueError as error:
+            raise DamagedResult(self.path(key), f"{name} is not JSON: {error}") from error
+
+    def holds(self, key: str) -> bool:
+        """Returns whether the result is there. Raises DamagedResult where what is there is damaged by its sizes."""
+        state = self.state(key)
+        if state == "damaged":
+            for fault in faults_of(self.path(key), "", self._digest):
+                raise DamagedResult(self.path(key), str(fault))
+        return state == "done"
+
+    def check(self, key: str, below: str) -> None:
+        """Compares the files in the folder `below` of the result with their digests, each once as long as it stays as
+        it is. Raises DamagedResult. Does nothing where verification is off."""
+        if self._verify:
+            for fault in faults_of(self.path(key), below, self._digest):
+                raise DamagedResult(self.path(key), str(fault))
+
+    def remove(self, key: str) -> bool:
+        """Removes the result and unfinished work on it. Returns False where another process computes it."""
+        lock = self._lock_of(key)
+        with self._disk_errors():
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                return False
+            try:
+                target = self.path(key)
+                if target.exists():
+                    self._discard(key)
+                shutil.rmtree(self.root / ".scratch" / key, ignore_errors=True)
+            finally:
+                lock.release()
+        return True
 
     def definition(self, key: str) -> dict[str, Any] | None:
         """Returns what the key of a result was computed from; None where that was not stored or cannot be read."""
         try:
-            read = json.loads((self.path(key) / DEFINITION).read_bytes())
+            read = parse_json((self.path(key) / DEFINITION).read_bytes())
         except (OSError, ValueError):
             return None
         return read if isinstance(read, dict) else None
@@ -109,7 +181,7 @@ class Store:
         """Returns a folder for unfinished work on `key`, kept when the process is killed, gone when `key` is done."""
         folder = self.root / ".scratch" / self.path(key).name
         with self._disk_errors():
-            folder.mkdir(parents=True, exist_ok=True)
+            self._make(folder)
         return folder
 
     @contextmanager
@@ -141,17 +213,17 @@ class Store:
         with self.lock(key), self._disk_errors():
             self._sweep(key)
             temporary = self._temporary(key)
-            temporary.mkdir(parents=True)
+            self._make(temporary)
             try:
                 if definition is not None:
                     (temporary / DEFINITION).write_text(canonical_json(definition) + "\n", encoding="utf-8")
                 yield temporary
-                _seal(temporary)
+                seal(temporary)
+                for path in [path for path in temporary.rglob("*") if path.is_dir()]:
+                    grant(path, writable_by_others(self.root))
                 if self.state(key) != "done":
                     if target.exists():
-                        discarded = self._temporary(key)
-                        target.rename(discarded)
-                        shutil.rmtree(discarded)
+                        self._discard(key)
                     temporary.rename(target)
                     sync(self.root)
             finally:
@@ -181,6 +253,16 @@ class Store:
                 finally:
                     lock.release()
 
+    def _discard(self, key: str) -> None:
+        """Removes the folder of `key`, whose lock is held: a kill in the middle leaves no half of a result."""
+        discarded = self._temporary(key)
+        self.path(key).rename(discarded)
+        shutil.rmtree(discarded)
+
+    def _make(self, folder: Path) -> None:
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        make_shared(folder, self.root.parent)
+
     def _sweep(self, key: str) -> None:
         """Removes the temporaries of `key`; its lock is held, so whoever wrote them is dead."""
         for path in self.root.glob(f"{key}.tmp-*"):
@@ -189,11 +271,24 @@ class Store:
     def _temporary(self, key: str) -> Path:
         return self.root / f"{key}.tmp-{uuid.uuid4().hex}"
 
+    def lock_file(self, name: str) -> Path:
+        """Returns where the lock `name` lies, a key or one of a kind of its own, whose folder is made."""
+        folder = self.root / ".locks"
+        with self._disk_errors():
+            self._make(folder)
+        return folder / name
+
+    @contextmanager
+    def in_use(self, run: str) -> Iterator[None]:
+        """Marks the results of a run, by the key of its plan, as used: `harness store` removes none of them."""
+        with ExitStack() as held:
+            with self._disk_errors(), shared(self.lock_file(REMOVING)):  # waits for who removes results
+                held.enter_context(shared(self.lock_file(f"{run}.run")))
+            yield
+
     def _lock_of(self, key: str) -> FileLock:
         if key not in self._locks:
-            with self._disk_errors():
-                (self.root / ".locks").mkdir(parents=True, exist_ok=True)
-            self._locks[key] = FileLock(self.root / ".locks" / self.path(key).name)
+            self._locks[key] = FileLock(self.lock_file(self.path(key).name), mode=0o644 | writable_by_others(self.root))
         return self._locks[key]
 
     @contextmanager
@@ -238,43 +333,3 @@ def _is_forbidden(error: BaseException, root: Path) -> bool:
 
 def _is_key(name: str) -> bool:
     return bool(name) and not name.startswith(".") and ".tmp-" not in name and Path(name).name == name
-
-
-def _read_marker(folder: Path) -> dict[str, Any]:
-    marker = json.loads((folder / MARKER).read_bytes())
-    if marker["format"] != FORMAT:
-        raise ValueError(f"format {marker['format']}")
-    files: dict[str, Any] = marker["files"]
-    for entry in files.values():
-        if not isinstance(entry["size"], int) or not isinstance(entry["sha256"], str):
-            raise TypeError("size or sha256")
-    return files
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _seal(folder: Path) -> None:
-    """Syncs every file and folder, then writes the marker."""
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            raise StepFailed(
-                f"the step left a link, {path.relative_to(folder)}, whose target may change or go",
-                hint="this is a fault of the plugin that made it: it has to copy the file",
-            )
-        if path.is_file():
-            files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": _sha256(path)}
-            sync(path)
-        else:
-            sync(path)
-    marker = folder / MARKER
-    marker.write_text(json.dumps({"format": FORMAT, "files": files}, indent=1) + "\n", encoding="utf-8")
-    sync(marker)
-    sync(folder)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

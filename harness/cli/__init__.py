@@ -23,6 +23,7 @@ from harness.cli import (
     run,
     schema,
     show,
+    store,
     validate,
 )
 from harness.cli.console import accept_any_text
@@ -47,6 +48,7 @@ for command in (
     export,
     leaderboard,
     predict,
+    store,
     plugins,
     prefetch,
     reward,

@@ -13,6 +13,7 @@ from harness.cli.selection import (
     ProtocolArgument,
     RunsOption,
     SeedsOption,
+    VerifyOption,
     methods_from,
     seeds_from,
 )
@@ -38,6 +39,7 @@ def exec_node(
     seeds: SeedsOption = None,
     methods: MethodsOption = None,
     deltas: DeltasOption = Deltas.AUTO,
+    verify: VerifyOption = True,
 ) -> None:
     """Make one node of a protocol's plan, given that the store holds what it starts from. For engines."""
     import os
@@ -66,7 +68,11 @@ def exec_node(
     check_needs([node], plan, os.environ)
     reporter = PlainReporter(Console(stderr=True, highlight=False))
     reporter.name(node.label)
-    store = Store(root / "store", waiting=lambda waited: reporter.note(f"waiting: another process is making {waited}"))
+
+    def waiting(key: str) -> None:
+        reporter.note(f"waiting: another process is making {key}")
+
+    store = Store(root / "store", waiting=waiting, verify=verify)
     command = [sys.executable, "-m", "harness", *sys.argv[1:]]
     executor = Executor(plan, registry, store, command=lambda _: command, deltas=deltas)
     folder = rank_folder()

@@ -76,7 +76,8 @@ def _key(row: Row, seed: int, step: int) -> str:
 
 
 def _stored_folder(run: Path, key: str) -> Path:
-    """Returns the checkpoint's folder in the store beside the run. Raises UsageError where it is not there, whole."""
+    """Returns the checkpoint's folder in the store beside the run. Raises UsageError where it is not there,
+    DamagedResult where a file has changed."""
     from harness.store import Store
 
     store = Store(run.resolve().parent / "store")
@@ -86,13 +87,7 @@ def _stored_folder(run: Path, key: str) -> Path:
             where=str(store.path(key)),
             hint="run the protocol again, it makes what is missing",
         )
-    faults = store.verify(key)
-    if faults:
-        raise UsageError(
-            f"this checkpoint is damaged in the store: {faults[0]}",
-            where=str(store.path(key)),
-            hint="remove this folder and run the protocol again: the step is made again",
-        )
+    store.check(key, "model")
     return store.path(key) / "model"
 
 

@@ -20,6 +20,7 @@ from harness.cli.selection import (
     ProtocolArgument,
     RunsOption,
     SeedsOption,
+    VerifyOption,
     methods_from,
     seeds_from,
 )
@@ -47,6 +48,7 @@ def run(
     methods: MethodsOption = None,
     engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="Where steps run.")] = "local",
     deltas: DeltasOption = Deltas.AUTO,
+    verify: VerifyOption = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to standard error.")] = False,
 ) -> None:
@@ -68,7 +70,7 @@ def run(
         return
     chosen = [part for name, text in (("--seeds", seeds), ("--methods", methods)) if text for part in (name, text)]
     with told_to_a_person():
-        outcome = _run(session, read, plan, root=root, engine=engine, chosen=chosen, deltas=deltas)
+        outcome = _run(session, read, plan, root=root, engine=engine, chosen=chosen, deltas=deltas, verify=verify)
     if as_json:
         typer.echo(json.dumps(outcome_to_json(outcome), indent=2))
     else:
@@ -91,6 +93,7 @@ def _run(
     engine: str,
     chosen: Sequence[str],
     deltas: Deltas,
+    verify: bool,
 ) -> RunOutcome:
     from rich.console import Console
 
@@ -114,13 +117,13 @@ def _run(
         protocol=protocol,
         plan=plan,
         registry=session.registry,
-        store=Store(root / "store", waiting=waiting),
+        store=Store(root / "store", waiting=waiting, verify=verify),
         engine=offer.build(offer.config_type()()),
         run_root=root,
         reporter=reporter,
         command=["harness", *told_command(sys.argv[1:], Path.cwd())],
         global_arguments=[*(["--debug"] if session.debug else []), *_without(session)],
-        arguments=[*chosen, "--delta-checkpoints", deltas],
+        arguments=[*chosen, "--delta-checkpoints", deltas, *([] if verify else ["--no-verify"])],
         deltas=deltas,
     )
     log = folder / CONSOLE_LOG if lasting is not None else None

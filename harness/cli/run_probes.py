@@ -29,7 +29,7 @@ def read_probes(folder: Path, registry: Registry) -> ProbeRecord | None:
         raise UsageError(
             f"what probes measured cannot be read: {'; '.join(problems)}",
             where=str(folder),
-            hint="delete these results from the store and run the protocol again",
+            hint=f"`harness store repair {folder.resolve().parent}` removes what is damaged; run the protocol again",
         )
     if not any(one.rows for one in rows):
         return None

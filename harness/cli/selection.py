@@ -26,6 +26,14 @@ DeltasOption = Annotated[
         help="Keep a step's model as what it changed of the one before: where that is smaller, never, or always.",
     ),
 ]
+VerifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--verify/--no-verify",
+        envvar="HARNESS_VERIFY",
+        help="Compare stored models with their sha256 before they are read; the rows of scores always are.",
+    ),
+]
 
 
 def seeds_from(text: str | None) -> tuple[int, ...] | None:

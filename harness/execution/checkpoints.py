@@ -11,6 +11,7 @@ from harness.execution.parts import Parts, described
 from harness.execution.restoring import RestoredModels
 from harness.nodes import BaseNode, MergeNode, Node, Plan, PluginUse, RecoverNode, TrainNode
 from harness.store import StoreForbidden, StoreFull, disk_error
+from harness.store_marker import DamagedResult
 
 if TYPE_CHECKING:
     from harness.registry import Registry
@@ -44,8 +45,9 @@ class CheckpointFolders:
         """Returns the model folder of the checkpoint `key`, only to be read: the base model's own, the store's, or one
         restored from the form in which the store keeps it, which stays until `restored.release`.
 
-        Raises StepFailed where the store does not hold it, CheckpointError where the base model cannot be had or a form
-        does not fit what it stands on, StoreFull and StoreForbidden where it cannot be restored to the store's disk.
+        Raises StepFailed where the store does not hold it, DamagedResult where a file has changed since it was stored,
+        CheckpointError where the base model cannot be had or a form does not fit what it stands on, StoreFull and
+        StoreForbidden where it cannot be restored to the store's disk.
         """
         node = self._plan.nodes[key]
         if isinstance(node, BaseNode):
@@ -56,6 +58,10 @@ class CheckpointFolders:
                 where=node.label,
                 hint="run the protocol; it makes what is missing",
             )
+        try:
+            self._store.check(key, "model")
+        except DamagedResult as error:
+            raise error.of(node.label) from error
         stored = self._store.path(key) / "model"
         form = form_of(stored)
         return stored if form is None else self._restored(node, form, stored)
@@ -82,7 +88,7 @@ class CheckpointFolders:
     def _below(self, node: Node, form: CheckpointForm) -> Path:
         try:
             return self.parent(node.key)
-        except (StoreFull, StoreForbidden):
+        except (StoreFull, StoreForbidden, DamagedResult):
             raise
         except HarnessError as error:
             below = self._plan.nodes[self._parent_of(node.key)].label

@@ -6,8 +6,6 @@ readers share and that ends with its process; only what nobody holds is dropped,
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterable
@@ -20,6 +18,8 @@ from harness.checkpoint import check_checkpoint
 from harness.checkpoint_forms import KEPT, CheckpointForm
 from harness.errors import CheckpointError
 from harness.nodes import Node
+from harness.shared_access import make_shared
+from harness.shared_lock import alone, hold_shared, release
 
 if TYPE_CHECKING:
     from harness.store import Store
@@ -51,7 +51,7 @@ class RestoredModels:
                 return folder
             self._discard(key)
             temporary = self._temporary(key)
-            temporary.mkdir(parents=True)
+            make_shared(temporary, self._store.root)
             try:
                 form.restore(below, stored, temporary)
                 for path in temporary.rglob("*"):
@@ -65,7 +65,7 @@ class RestoredModels:
     def beside(self, key: str) -> Path:
         """Returns a place, not there yet, for a model that is to be `put`, and holds `key`."""
         self._hold(key)
-        self._place(key).parent.mkdir(parents=True, exist_ok=True)
+        make_shared(self._place(key).parent, self._store.root)
         return self._temporary(key)
 
     def put(self, key: str, model: Path) -> None:
@@ -78,7 +78,7 @@ class RestoredModels:
         """Holds nothing any more: what `folder` returned may go."""
         while self._held:
             _, descriptor = self._held.popitem()
-            _unlock(descriptor)
+            release(descriptor)
 
     def drop(self, keys: Collection[str] | None = None) -> None:
         """Removes the models of `keys`, of all unless given, that nobody holds, and what killed processes left. What
@@ -96,16 +96,8 @@ class RestoredModels:
         return {name for name in names if name and not name.startswith(".")}  # file managers leave files of their own
 
     def _drop(self, key: str) -> None:
-        descriptor = self._open(key)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise
-        try:
+        with alone(self._lock_of(key)):
             self._discard(key)
-        finally:
-            _unlock(descriptor)
 
     def _discard(self, key: str) -> None:
         """Removes the model of `key` and torn ones. Either nobody else holds it or the store's lock of it is held."""
@@ -123,15 +115,11 @@ class RestoredModels:
 
     def _hold(self, key: str) -> None:
         if key not in self._held:
-            descriptor = self._open(key)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)  # waits for who drops it, which does not take long
-            self._held[key] = descriptor
+            self._held[key] = hold_shared(self._lock_of(key))
 
-    def _open(self, key: str) -> int:
+    def _lock_of(self, key: str) -> Path:
         # Apart from the models: who deletes those by hand does not delete a lock that is held.
-        locks = self._store.root / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        return os.open(locks / f"{self._store.path(key).name}.restored", os.O_RDWR | os.O_CREAT, 0o666)
+        return self._store.lock_file(f"{self._store.path(key).name}.restored")
 
 
 def soonest(restored: Collection[str], later: Iterable[Node], most: int = KEPT) -> set[str]:
@@ -144,11 +132,6 @@ def soonest(restored: Collection[str], later: Iterable[Node], most: int = KEPT) 
             if key in restored:
                 kept.add(key)
     return kept
-
-
-def _unlock(descriptor: int) -> None:
-    fcntl.flock(descriptor, fcntl.LOCK_UN)  # also where a forked process still has the file open
-    os.close(descriptor)
 
 
 def _is_whole(folder: Path) -> bool:

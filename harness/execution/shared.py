@@ -57,4 +57,6 @@ class SharedResults:
             if not self._store.has(key):
                 with self._store.writing(key, {"definition": definition}) as folder:
                     make(folder)
+            else:
+                self._store.check(key, "")
         return self._store.path(key)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.errors import CheckpointError, DiskFull, HarnessError, StepFailed
 from harness.execution.restoring import PLACE
 from harness.nodes import Node, Plan, StepNode
+from harness.store_marker import DamagedResult
 
 if TYPE_CHECKING:
     from harness.store import Store
@@ -19,23 +20,19 @@ def stored_faults(plan: Plan, node: Node, store: Store) -> Iterator[None]:
     """Names, in a CheckpointError about stored checkpoints that `node` starts from, the steps that made them.
 
     Where a plugin failed or a checkpoint is at fault, what `node` reads is compared with the digests that it was sealed
-    with: raises CheckpointError for one that has changed since, whatever came of that.
+    with: raises DamagedResult for one that has changed since, whatever came of that.
     """
     try:
         yield
     except (CheckpointError, StepFailed) as error:
-        if isinstance(error, DiskFull):
+        if isinstance(error, DiskFull | DamagedResult):
             raise
         labels = _labels(plan, node, store)
         for folder, (key, label) in labels.items():
             met = folder in str(error) if isinstance(error, CheckpointError) else _from_plugin(error)
             faults = store.verify(key) if met else []
             if faults:
-                raise CheckpointError(
-                    f"the result of {label} is damaged in the store: {faults[0]}",
-                    where=str(store.path(key)),
-                    hint="remove this folder and run the same command: the step is made again",
-                ) from error
+                raise DamagedResult(store.path(key), faults[0], label=label) from error
         if not isinstance(error, CheckpointError):
             raise
         where, message = error.where, error.message

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from harness.report.kept_steps import read_steps
 from harness.report.record import RunRecord, RunState, StepReport
 from harness.run_folder import LEADERBOARD, PLAN, PREDICTION, PROTOCOL, RunFolder
 from harness.store import Store
+from harness.store_marker import DamagedResult
 
 
 def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
@@ -109,24 +109,19 @@ def _steps(plan: Plan, store: Store) -> tuple[tuple[StepReport, ...], list[str]]
             places.setdefault(key, (method.seed, step))
     found, problems = [], []
     for key, (seed, step) in places.items():
-        if not store.has(key):
-            continue
-        path = store.path(key) / "result.json"
-        read = _json(path)
+        try:
+            if not store.holds(key):
+                continue
+            read = store.read_json(key, "result.json")
+        except DamagedResult:
+            read = None
         report = read.get("report") if isinstance(read, dict) else None
         if not isinstance(report, dict):
-            problems.append(f"{path.parent.name[:12]}/{path.name}, of {plan.nodes[key].label}")
+            problems.append(f"{key[:12]}/result.json, of {plan.nodes[key].label}")
             continue
         label = plan.nodes[key].label
         found.append(StepReport(methods=tuple(methods[key]), seed=seed, step=step, label=label, report=report))
     return tuple(found), problems
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 def _text(path: Path) -> str:

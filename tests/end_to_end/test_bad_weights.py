@@ -49,7 +49,7 @@ CONSUMERS = {
 }
 # An edit between two checkpoints is added up in fp32, whatever dtypes they have.
 REFUSED = [(fault, name) for fault in MISFITS for name in CONSUMERS if (fault, name) != ("dtype", "against")]
-REMEDY = "remove this folder and run the same command: the step is made again"
+REMEDY = "removes it, and the same `harness run` computes it again"
 
 
 @pytest.fixture(scope="module")
@@ -154,15 +154,15 @@ def test_a_result_that_changed_after_it_was_written(harness, base, tmp_path):
         assert failure["error"].startswith(f"{cw}: the result of cw is damaged in the store: model/model.safetensors")
         assert REMEDY in failure["error"]
     assert digests(math) == before
-    told = harness("export", "changed", "trained", tmp_path / "out", "-o", runs, expect=2).stderr
-    assert "this checkpoint is damaged in the store: model/model.safetensors has changed" in told
+    told = harness("export", "changed", "trained", tmp_path / "out", "-o", runs, expect=1).stderr
+    assert "this result is damaged in the store: model/model.safetensors has changed" in told
     assert not (tmp_path / "out").exists()
 
     shutil.rmtree(cw)
     assert json.loads(harness(*run).stdout)["failures"] == []
     assert {cw.name, *(steps[name][-1] for name in ("rollback", "interpolate", "ties"))} <= set(results(runs))
     (math / "model" / "model.safetensors").unlink()  # what is missing needs no look
-    assert f"math: damaged in the store, made again ({math.name[:12]})" in harness(*run).stderr
+    assert f"math: damaged in the store, computed again ({math.name[:12]})" in harness(*run).stderr
     assert math.name in results(runs)
 
 

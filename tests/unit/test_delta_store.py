@@ -20,6 +20,7 @@ from harness.errors import CheckpointError, StepFailed
 from harness.execution import CheckpointFolders
 from harness.execution.restoring import RestoredModels, soonest
 from harness.store import Store, StoreFull
+from harness.store_marker import DamagedResult
 from harness.weights import delta
 
 HEAD = PROTOCOL[: PROTOCOL.index("methods:")]
@@ -154,10 +155,17 @@ def test_a_damaged_delta_is_told_with_its_step(bench):
     damaged = bytearray(changes.read_bytes())
     damaged[-9] ^= 1
     changes.write_bytes(damaged)
-    with pytest.raises(CheckpointError, match=r"result of a is damaged in the store: model/delta\.bin has changed"):
+    told = r"result of a is damaged in the store: model/delta\.bin has changed"
+    with pytest.raises(DamagedResult, match=told):
         bench.make("b")
     with (
         CheckpointFolders(bench.plan, bench.store, bench.registry) as folders,
+        pytest.raises(DamagedResult, match=told),
+    ):
+        folders.folder(bench.key("a"))
+    unverified = Store(bench.store.root, verify=False)
+    with (
+        CheckpointFolders(bench.plan, unverified, bench.registry) as folders,
         pytest.raises(CheckpointError, match="the delta is damaged") as raised,
     ):
         folders.folder(bench.key("a"))

@@ -136,6 +136,29 @@ def test_what_is_no_key_is_refused(tmp_path, key):
         Store(tmp_path).has(key)
 
 
+@pytest.mark.parametrize("shared", [0o000, 0o020, 0o022])
+def test_who_may_write_to_the_folder_of_runs_may_write_to_the_store(tmp_path, shared):
+    before = os.umask(0o022)
+    try:
+        runs = tmp_path / "runs"
+        runs.mkdir()
+        runs.chmod(0o755 | shared)
+        store = Store(runs / "store")
+        with store.writing("a1") as folder:
+            (folder / "model").mkdir()
+            (folder / "model" / "weights").write_text("w")
+            (folder / "model" / "weights").chmod(0o600)  # as safetensors writes them
+            scratch = store.scratch("a1")
+            folders = [store.root, scratch, scratch.parent, store.lock_file("a1").parent]
+            assert {path.stat().st_mode & 0o777 for path in folders} == {0o755 | shared}
+        assert store.lock_file("a1").stat().st_mode & 0o777 == 0o644 | shared
+        for path in (store.path("a1"), store.path("a1") / "model"):
+            assert path.stat().st_mode & 0o777 == 0o755 | shared
+        assert (store.path("a1") / "model" / "weights").stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
+
+
 def test_a_link_is_refused(tmp_path):
     store = Store(tmp_path / "store")
     with pytest.raises(StepFailed, match="link"), store.writing("a1") as folder:
