@@ -1,4 +1,4 @@
-"""How many test items share text with the training prompts: runs of thirteen words, as GPT-3's authors counted
+"""How many test items share text with the training problems: runs of thirteen words, as GPT-3's authors counted
 (Brown et al. 2020, arXiv 2005.14165, appendix C)."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _WORD = re.compile(r"\w+|[-+*/=<>^%]")
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
-    """How many of `items` test items share a run of thirteen words with a training prompt, and one that does."""
+    """How many of `items` test items share a run of thirteen words with a training text, and one that does."""
 
     items: int
     overlapping: int

@@ -185,6 +185,15 @@ class Reward(TakesFromHub, ABC):
     def fetch(self) -> None:
         """Downloads what scoring needs, so that a later run does without the network. Nothing, unless overridden."""
 
+    def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
+        """Returns, for each training row, why no completion of it can be scored, or None where one can.
+
+        Called once when a training loads its data, before the first step; rows with a reason are left out, or refused
+        under `unjudgeable: refuse`. What it returns must depend on the prompt and the row alone, so that every run
+        trains on the same rows. rows: the data set's columns beside the prompt. By default every row can be judged.
+        """
+        return [None] * len(rows)
+
     @abstractmethod
     def score(self, batch: RewardBatch) -> Sequence[RewardResult] | Awaitable[Sequence[RewardResult]]:
         """Returns one result a row, in order. A row's fault is an `error` result, never a zero and never raised.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.events import CheckpointScored, StepFinished, StepStarted
@@ -55,6 +55,7 @@ class NodeEvents:
             report = self._store.read_json(node.key, "result.json")["report"]
             if node.key in self._undamaged:
                 report |= {"undamaged_target": asdict(self._undamaged[node.key])}
+            self._warn_of_unjudgeable(report.get("unjudgeable"))
         told = "" if error is None else str(error)
         named = {"key": node.key, "kind": node.kind, "label": node.label}
         self._folder.append("step_finished", **named, seed=node.seed, seconds=round(seconds, 3), error=told)
@@ -64,6 +65,16 @@ class NodeEvents:
         )
         if error is None and isinstance(node, EvaluateNode):
             self._scored(node)
+
+    def _warn_of_unjudgeable(self, domains: Any) -> None:
+        """Warns of training rows that were left out because their reward cannot judge them, as a report has them."""
+        for name, found in domains.items() if isinstance(domains, dict) else ():
+            if found["left_out"]:
+                first = found["first"][0]
+                self._reporter.note(
+                    f"warning: {found['left_out']:,} of the {found['rows']:,} training rows of {name} cannot be judged"
+                    f" and were left out, first {first['row']}: {first['reason']}"
+                )
 
     def _scored(self, node: EvaluateNode) -> None:
         rows = self._store.read_json(node.key, "rows.json")

@@ -1,24 +1,28 @@
 """Fetches all that a protocol's run will need, so that the run itself makes no request.
 
 Each part is fetched through the code that the run uses, into the caches that Hugging Face's libraries keep; what is
-there already is not fetched again. On the way the training prompts are compared with the test items.
+there already is not fetched again. The training problems are compared with the test items, and the rows that a
+domain's reward cannot judge are found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.contamination import Overlap, overlap
-from harness.data import cached_commit
+from harness.data import SOURCE_TEXT, cached_commit
 from harness.errors import PluginError
 from harness.evaluation import load_tasks
 from harness.execution.parts import Parts, described, plugin_faults
-from harness.interfaces import BaseModel, Domain, Reward, TaskSet
-from harness.nodes import BaseNode, DomainUse, Plan
+from harness.interfaces import BaseModel, Domain, Reward, TaskSet, TrainingDomain
+from harness.judgeable import UnjudgeableRow, judgeable_rows, refuse
+from harness.nodes import BaseNode, DomainUse, Plan, PluginUse, RecoverNode, TrainNode
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
     from harness.registry import Registry
 
 SEED = 0
@@ -37,13 +41,14 @@ class FetchedCommit:
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """One part that is there now: what it is, how much of it, for a domain how much of its test is in training, and
-    which commits of the hub it is made of."""
+    """One part that is there now: what it is, how much of it, for a domain how much of its test is in training, for a
+    reward which training rows it cannot judge, and which commits of the hub the part is made of."""
 
     part: str
     detail: str
     overlap: Overlap | None = None
     commits: tuple[FetchedCommit, ...] = ()
+    unjudgeable: tuple[UnjudgeableRow, ...] = ()
 
 
 def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) -> Iterator[Fetched]:
@@ -61,11 +66,35 @@ def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) ->
         starting(f"domain {use.name}")
         yield _domain(use, parts)
         starting(f"reward of {use.name}")
-        with plugin_faults(parts.registered(use.reward), f"reward of {use.name}"):
-            reward = parts.reward(use.reward)
-            reward.fetch()
-            commits = _commits(reward)
-        yield Fetched(part=f"reward of {use.name}", detail=use.reward.name, commits=commits)
+        yield _reward(use, parts, refuses=_refuses(plan, use.name))
+
+
+def _reward(use: DomainUse, parts: Parts, *, refuses: bool) -> Fetched:
+    registered = parts.registered(use.reward)
+    with plugin_faults(registered, f"reward of {use.name}"):
+        reward = parts.reward(use.reward)
+        reward.fetch()
+        commits = _commits(reward)
+        domain = parts.domain(use.plugin)
+        training = TrainingDomain(name=use.name, domain=domain, reward=reward, reward_label=described(registered))
+        found = judgeable_rows(training, SEED)
+    if refuses:
+        refuse(use.name, found)
+    return Fetched(part=f"reward of {use.name}", detail=use.reward.name, commits=commits, unjudgeable=found.left_out)
+
+
+def _refuses(plan: Plan, domain: str) -> bool:
+    """Returns whether a training of the domain is not to start where rows of it cannot be judged."""
+    for node in plan.nodes.values():
+        if isinstance(node, TrainNode) and domain in (*node.domains, *node.earlier):
+            algorithm: PluginUse | None = node.algorithm
+        elif isinstance(node, RecoverNode):
+            algorithm = node.training
+        else:
+            continue
+        if algorithm is not None and algorithm.config.get("unjudgeable") == "refuse":
+            return True
+    return False
 
 
 def _domain(use: DomainUse, parts: Parts) -> Fetched:
@@ -76,7 +105,7 @@ def _domain(use: DomainUse, parts: Parts) -> Fetched:
         if "prompt" not in rows.column_names:
             raise PluginError("gave training data without a column 'prompt'", where=described(registered))
         items = _test_items(domain)
-        shared = overlap((_text(prompt) for prompt in rows["prompt"]), items)
+        shared = overlap(_training_texts(rows), items)
         commits = _commits(domain)
     detail = f"{len(rows)} training prompts, {len(items)} test items"
     return Fetched(part=f"domain {use.name}", detail=detail, overlap=shared, commits=commits)
@@ -92,10 +121,19 @@ def _commits(part: BaseModel | Domain | Reward) -> tuple[FetchedCommit, ...]:
     )
 
 
+def _training_texts(rows: Dataset) -> Iterable[str]:
+    """Returns the text of each training row: the problem's own where the domain gives it, else the whole prompt's."""
+    return rows[SOURCE_TEXT] if SOURCE_TEXT in rows.column_names else map(_text, rows["prompt"])
+
+
 def _test_items(domain: Domain) -> list[str]:
-    """Returns the prompts of the domain's test items as lm-eval writes them."""
+    """Returns the text of each test item: the problem's own where the item has it, else what lm-eval writes."""
     tasks = load_tasks(TaskSet.of(domain), SEED)["tasks"]
-    return [_text(task.doc_to_text(item)) for task in tasks.values() for item in task.eval_docs]
+    return [
+        item[SOURCE_TEXT] if SOURCE_TEXT in item else _text(task.doc_to_text(item))
+        for task in tasks.values()
+        for item in task.eval_docs
+    ]
 
 
 def _text(prompt: Any) -> str:

@@ -28,7 +28,8 @@ def prefetch(
 ) -> None:
     """Download the model, data and tasks that a run needs; it then works with HARNESS_OFFLINE=1.
 
-    Also tells how many test items share a run of thirteen words with a training prompt.
+    Also reports the training rows that no reward can judge, and how many test items share 13 words in a row with a
+    training problem.
     """
     from harness.plan import make_plan
     from harness.process_environment import prepare_process
@@ -46,7 +47,7 @@ def prefetch(
         fetched.append(part)
         if not as_json:
             typer.echo(_line(part))
-            for line in _pins(part):
+            for line in (*_pins(part), *_rows(part)):
                 typer.echo(line)
     if as_json:
         typer.echo(json.dumps([asdict(part) for part in fetched], indent=2))
@@ -60,9 +61,21 @@ def _pins(part: Fetched) -> Iterator[str]:
             yield f"    revision: {found.commit}"
 
 
+def _rows(part: Fetched) -> Iterator[str]:
+    """Yields the first training rows that the reward cannot judge, and how many more there are."""
+    from harness.judgeable import SHOWN
+
+    for row in part.unjudgeable[:SHOWN]:
+        yield f"  {row.row}: {row.reason}"
+    if len(part.unjudgeable) > SHOWN:
+        yield f"  and {len(part.unjudgeable) - SHOWN:,} more"
+
+
 def _line(part: Fetched) -> str:
     line = f"{part.part}: {part.detail}"
+    if part.unjudgeable:
+        return f"{line}; {len(part.unjudgeable):,} training rows cannot be judged and are left out:"
     if part.overlap is None:
         return line
     shared = f"{part.overlap.overlapping} test items ({part.overlap.share:.1%})"
-    return f"{line}; {shared} share 13 words with a training prompt"
+    return f"{line}; {shared} share 13 words with a training problem"

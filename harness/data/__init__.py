@@ -7,12 +7,13 @@ from harness.data.hub import cached_commit, hub_fault
 from harness.data.hub_files import fetch_file, fetch_model
 from harness.data.messages import as_messages, is_a_request
 from harness.data.source import DataSource, missing_files
-from harness.data.table import SOURCE_ROW, load_table, nested_subset
+from harness.data.table import SOURCE_ROW, SOURCE_TEXT, load_table, nested_subset
 from harness.data.text_values import as_text
 from harness.hub_source import HubSource
 
 __all__ = [
     "SOURCE_ROW",
+    "SOURCE_TEXT",
     "DataSource",
     "HubSource",
     "as_messages",

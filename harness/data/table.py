@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SOURCE_ROW = "source_row"
 """The column with the place of each row in the data, such as `mine.jsonl:3`, for messages. A domain that hands it on
 with its training rows has its rows named in reports."""
+SOURCE_TEXT = "source_text"
+"""The column with the problem's own text, without the template of the prompt, in training rows and test items: what
+`harness prefetch` compares. Where a domain has none, whole prompts are compared."""
 
 
 def load_table(source: DataSource, columns: Mapping[str, str], *, text: Collection[str] = ()) -> Dataset:

@@ -86,7 +86,12 @@ class OnPolicyConfig(Config):
     save_every: Annotated[int, Unkeyed("a resumed training ends with the same bytes")] = Field(
         default=20, ge=0, description="optimizer steps between resumable states; 0 for none"
     )
-    max_error_rate: float = Field(default=0.05, ge=0, le=1, description="share of failed rewards that stops the step")
+    unjudgeable: Literal["drop", "refuse"] = Field(
+        default="drop", description="training rows that the reward cannot judge: left out, or the step does not start"
+    )
+    max_error_rate: float = Field(
+        default=0.05, ge=0, le=1, description="share of failed rewards, of a domain's latest ones, that stops the step"
+    )
     trl: Annotated[
         dict[str, Any],
         PathEntries(frozenset({"accelerator_config", "deepspeed", "fsdp_config"})),

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from harness.errors import StepFailed
 from harness.interfaces import RewardBatch, TrainingDomain
+from harness.judgeable import judgeable_rows
 from harness.reward_scoring import score_rewards
 from harness.training.sampling import Sample, Sampler
 from harness.training.workload import GROUP
@@ -81,7 +82,7 @@ def sample_policy(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = loaded_model(folder, dtype=torch.float32).to(device)
     sampler = Sampler(model, loaded_tokenizer(folder, padding_side="left"), domain.sampled_as())
-    data = domain.domain.training_data(seed)
+    data = judgeable_rows(domain, seed).rows
     rows = [dict(data[index % len(data)]) for index in range(max(1, count // GROUP))]
     samples: list[Sample] = []
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):

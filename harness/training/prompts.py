@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import StepFailed
 from harness.interfaces import TrainingDomain
+from harness.judgeable import Unjudgeable, judgeable_rows, refuse
 from harness.training.rewards import DOMAIN_COLUMN
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderedPrompts:
+    """The rows of a step in their order, and for each domain a report of the rows that its reward cannot judge."""
+
+    rows: Dataset
+    unjudgeable: dict[str, Any]
 
 
 def ordered_prompts(
@@ -26,16 +35,22 @@ def ordered_prompts(
     size_exponent: float = 0.0,
     replayed: Sequence[TrainingDomain] = (),
     replay_share: float = 0.0,
-) -> Dataset:
+    unjudgeable: Unjudgeable = "drop",
+) -> OrderedPrompts:
     """Returns `steps` × `prompts_per_step` rows with a column that routes each to its domain's reward.
 
     Each step's rows hold the domains by their shares, as evenly over the steps as whole numbers allow; each domain's
     rows come in a fresh random order every time they are used up. A domain's share goes by its weight × the size of
     its data ^ `size_exponent`. Of all rows, `replay_share` (below 1) are of the domains `replayed`, by their weights.
+    Rows that a domain's reward cannot judge are left out; under `unjudgeable: refuse` they raise UsageError.
     """
     from datasets import concatenate_datasets
 
-    data = [_routed(domain, seed) for domain in (*domains, *replayed)]
+    found = {domain.name: judgeable_rows(domain, seed) for domain in (*domains, *replayed)}
+    if unjudgeable == "refuse":
+        for name, rows in found.items():
+            refuse(name, rows)
+    data = [_routed(name, rows.rows) for name, rows in found.items()]
     sizes = [len(rows) for rows in data]
     weights = [d.weight * size**size_exponent for d, size in zip(domains, sizes, strict=False)]
     weights += _replay_weights(sum(weights), [domain.weight for domain in replayed], replay_share)
@@ -49,7 +64,10 @@ def ordered_prompts(
         step = [offsets[i] + next(draws[i]) for i, count in enumerate(counts) for _ in range(count)]
         shuffle.shuffle(step)
         order += step
-    return concatenate_datasets(data).select(order)
+    return OrderedPrompts(
+        rows=concatenate_datasets(data).select(order),
+        unjudgeable={name: rows.report() for name, rows in found.items()},
+    )
 
 
 def quotas(weights: Sequence[float], per_step: int, steps: int) -> Iterator[list[int]]:
@@ -77,18 +95,10 @@ def _replay_weights(others: float, weights: Sequence[float], share: float) -> li
     return [share / (1 - share) * others * weight / sum(weights) for weight in weights]
 
 
-def _routed(domain: TrainingDomain, seed: int) -> Dataset:
-    rows = domain.domain.training_data(seed)
-    if len(rows) == 0:
-        raise StepFailed(f"the domain {domain.name} has no training prompts")
-    if "prompt" not in rows.column_names:
-        raise StepFailed(
-            f"the training data of {domain.name} have no column 'prompt'",
-            hint=f"they have {', '.join(rows.column_names)}",
-        )
+def _routed(name: str, rows: Dataset) -> Dataset:
     if DOMAIN_COLUMN in rows.column_names:
         rows = rows.remove_columns(DOMAIN_COLUMN)
-    return rows.add_column(DOMAIN_COLUMN, [domain.name] * len(rows))
+    return rows.add_column(DOMAIN_COLUMN, [name] * len(rows))
 
 
 def _endless_order(size: int, seed: str) -> Iterator[int]:

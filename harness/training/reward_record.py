@@ -8,21 +8,39 @@ from typing import Any, Self
 
 from harness.interfaces import RewardResult
 
+WINDOW = 256
+"""How many of a domain's latest completions the rate of errors is taken over, filled up to whole batches."""
+
 
 class RewardRecord:
-    """Outcomes by domain, those of a reward's parts beside them, and seconds; `as_json` outlives a killed process."""
+    """Outcomes by domain, those of a reward's parts beside them, and seconds; `as_json` outlives a killed process.
+
+    recent: the outcomes of each domain's latest batches, oldest first. With several processes each has its own.
+    """
 
     def __init__(self, domains: Sequence[str]) -> None:
         self.outcomes: dict[str, Counter[str]] = {name: Counter() for name in domains}
         self.parts: dict[str, dict[str, Counter[str]]] = {}
         self.seconds: dict[str, float] = {}
+        self.recent: dict[str, list[Counter[str]]] = {name: [] for name in domains}
 
     def add(self, domain: str, results: Sequence[RewardResult]) -> None:
         """Counts the results of one batch of a domain."""
+        self._add_recent(domain, Counter(result.outcome for result in results))
         for result in results:
             self.outcomes[domain][result.outcome] += 1
             for name, part in parts_of(result):
                 self.parts.setdefault(domain, {}).setdefault(name, Counter())[part.outcome] += 1
+
+    def latest(self, domain: str) -> Counter[str]:
+        """Returns the outcomes of the domain's latest batches: as few as hold `WINDOW` completions, or all so far."""
+        return sum(self.recent[domain], Counter())
+
+    def _add_recent(self, domain: str, batch: Counter[str]) -> None:
+        recent = self.recent[domain]
+        recent.append(batch)
+        while sum(counts.total() for counts in recent[1:]) >= WINDOW:
+            del recent[0]
 
     def add_seconds(self, seconds: Mapping[str, float]) -> None:
         """Adds wall times, by domain or `domain/part`."""
@@ -33,7 +51,8 @@ class RewardRecord:
         """Returns the record as plain data."""
         parts = {domain: {name: dict(part) for name, part in named.items()} for domain, named in self.parts.items()}
         outcomes = {name: dict(counts) for name, counts in self.outcomes.items()}
-        return {"outcomes": outcomes, "parts": parts, "seconds": dict(self.seconds)}
+        recent = {name: [dict(counts) for counts in batches] for name, batches in self.recent.items()}
+        return {"outcomes": outcomes, "parts": parts, "seconds": dict(self.seconds), "recent": recent}
 
     @classmethod
     def from_json(cls, domains: Sequence[str], data: Mapping[str, Any]) -> Self:
@@ -44,6 +63,7 @@ class RewardRecord:
             domain: {name: Counter(part) for name, part in named.items()} for domain, named in data["parts"].items()
         }
         record.seconds = dict(data["seconds"])
+        record.recent = {name: [Counter(counts) for counts in data.get("recent", {}).get(name, [])] for name in domains}
         return record
 
     @classmethod

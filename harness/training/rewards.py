@@ -1,7 +1,8 @@
 """Routes each completion to its own domain's reward, and counts what comes back.
 
 An error or a time-out is never a reward of zero: TRL gets None for it, leaves it out of its group's mean and standard
-deviation, and gives it no advantage. Past `max_error_rate` the step stops.
+deviation, and gives it no advantage. Past `max_error_rate` among a domain's latest rewards the
+step stops.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class RewardRouter:
         for name, counts in self.counts.items():
             failed = counts["error"] + counts["timeout"]
             if failed == counts.total() and self.max_error_rate < 1 and failed:
-                raise self._failure(name, f"all {failed} rewards of {name} failed")
+                raise self._failure(f"all {failed} rewards of {name} failed", name, counts)
 
     def _scoring(self, name: str, batch: RewardBatch) -> Scoring:
         if name not in self.domains:
@@ -128,14 +129,19 @@ class RewardRouter:
             log_metric(f"{TRUNCATED}/{name}", sum(own) / len(own))
 
     def _stop_on_errors(self) -> None:
-        for name, counts in self.counts.items():
+        for name in self.domains:
+            counts = self.record.latest(name)
             failed, total = counts["error"] + counts["timeout"], counts.total()
             if total >= _FEWEST_FOR_A_RATE and failed > self.max_error_rate * total:
-                told = f"{failed} of {total} rewards of {name} failed, more than the {self.max_error_rate:.0%} allowed"
-                raise self._failure(name, told)
+                raise self._failure(
+                    f"{failed} of the latest {total} rewards of {name} failed, more than the"
+                    f" {self.max_error_rate:.0%} allowed",
+                    name,
+                    counts,
+                )
 
-    def _failure(self, name: str, told: str) -> StepFailed:
-        errors, timeouts = self.counts[name]["error"], self.counts[name]["timeout"]
+    def _failure(self, told: str, name: str, counts: Counter[str]) -> StepFailed:
+        errors, timeouts = counts["error"], counts["timeout"]
         return StepFailed(
             f"{told} ({errors} errors, {timeouts} time-outs): {self._detail.get(name, 'before this process')}",
             where=self._label(name),

@@ -20,7 +20,7 @@ from harness.ranks import world_size
 from harness.training.config import OnPolicyConfig
 from harness.training.endings import Endings, generation_settings
 from harness.training.processes import gathered
-from harness.training.prompts import ordered_prompts
+from harness.training.prompts import OrderedPrompts, ordered_prompts
 from harness.training.resume import CompleteCheckpoints, keep_metrics_until, newest_complete
 from harness.training.reward_record import RewardRecord
 from harness.training.rewards import TRUNCATED, RewardRouter
@@ -48,12 +48,13 @@ def train_with_trl(
     arguments = _arguments(context, config, domains, passed)
     router = RewardRouter(domains, config.max_error_rate)
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint, padding_side="left")
+    prompts = _prompts(context, config, arguments, replayed, replay_share)
     trainer = trainer_class(
         model=str(context.checkpoint),
         args=arguments,
         reward_funcs=router,
         processing_class=tokenizer,
-        train_dataset=_prompts(context, config, arguments, replayed, replay_share),
+        train_dataset=prompts.rows,
         **({} if config.lora is None else {"peft_config": config.lora.peft_config()}),
     )
     endings = Endings(tokenizer, trainer.eos_token_ids, config.stop)
@@ -78,6 +79,7 @@ def train_with_trl(
         cost=_cost(rows, router.counts),
         report={
             **router.record.report(),
+            "unjudgeable": prompts.unjudgeable,
             # Completions that reached max_completion_length: where many do, the length is the reward's limit.
             "truncated_share": _mean(rows, TRUNCATED),
             "truncated_share_of": {name: _mean(rows, f"{TRUNCATED}/{name}") for name in router.counts},
@@ -175,7 +177,7 @@ def _prompts(
     arguments: Any,
     replayed: Sequence[TrainingDomain],
     replay_share: float,
-) -> Any:
+) -> OrderedPrompts:
     # TRL takes whole rounds of generation only, so the order is filled up to a whole number of them.
     a_round = arguments.generation_batch_size // arguments.num_generations
     steps = math.ceil(math.ceil(config.steps * config.prompts_per_step / a_round) * a_round / config.prompts_per_step)
@@ -187,6 +189,7 @@ def _prompts(
         size_exponent=config.size_exponent,
         replayed=replayed,
         replay_share=replay_share,
+        unjudgeable=config.unjudgeable,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
-from harness.data import SOURCE_ROW, DataSource, HubSource, as_messages, nested_subset
+from harness.data import SOURCE_ROW, SOURCE_TEXT, DataSource, HubSource, as_messages, nested_subset
 from harness_code.config import HUMANEVAL, MBPP, CodeConfig, Sampling
 from harness_code.problems import load_questions
 
@@ -42,13 +42,13 @@ class CodeDomain(Domain):
         return [self.config.training_source(), *self.config.test_sources().values()]
 
     def training_data(self, seed: int) -> Dataset:
-        """Returns `prompt`, `tests`, the JSON of a Problem, and `source_row`; the same rows for every seed, as a data
-        set is."""
+        """Returns `prompt`, `tests` (JSON of a Problem), `source_row` and `source_text`; the same for every seed."""
         from datasets import Dataset
 
         table, questions = load_questions(self.config.training_source(), self.config.preset)
         rows = Dataset.from_list([{"prompt": asked.text, "tests": asked.problem.to_json()} for asked in questions])
         rows = rows.add_column(SOURCE_ROW, table[SOURCE_ROW][:])
+        rows = rows.add_column(SOURCE_TEXT, [asked.own_text for asked in questions])
         rows = nested_subset(rows, self.config.prompts, self.config.sample_seed, column="prompt")
         system = self.config.system_prompt
         if self.config.format == "chat":

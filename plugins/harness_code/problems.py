@@ -45,11 +45,13 @@ FENCE = "Write the whole program in one ```python block."
 
 @dataclass(frozen=True)
 class Question:
-    """A problem as it is asked: the text, its tests, and a reference solution where the data have one."""
+    """A problem as it is asked: the text, its tests, a reference solution where the data have one, and the text without
+    what this plugin puts around it."""
 
     text: str
     problem: Problem
     reference: str = ""
+    own_text: str = ""
 
 
 def klear(row: Mapping[str, Any]) -> Question:
@@ -62,11 +64,11 @@ def klear(row: Mapping[str, Any]) -> Question:
     code = truth.get("functional") or truth.get("pytest")
     if code:
         source = code if isinstance(code, str) else "\n".join(code)
-        return Question(text, Problem(prefix=USUAL_IMPORTS, source=source))
+        return Question(text, Problem(prefix=USUAL_IMPORTS, source=source), own_text=text)
     if "inputs" in truth and "outputs" in truth:
         pairs = zip(map(_stream, truth["inputs"]), map(_stream, truth["outputs"]), strict=True)
-        return Question(text, Problem(stdin=tuple(pairs)))
-    return Question(text, Problem())
+        return Question(text, Problem(stdin=tuple(pairs)), own_text=text)
+    return Question(text, Problem(), own_text=text)
 
 
 def _stream(text: Any) -> str:
@@ -82,14 +84,14 @@ def mbpp(row: Mapping[str, Any]) -> Question:
     task = f"You are an expert Python programmer, and here is your task: {asked}"
     text = "\n".join([task, "Your code should pass these tests:", "", *tests, "", FENCE])
     problem = Problem(prefix="\n".join(imports), suffix=setup, source="\n".join([*imports, *tests]))
-    return Question(text, problem, row.get("code") or "")
+    return Question(text, problem, row.get("code") or "", asked)
 
 
 def humaneval(row: Mapping[str, Any]) -> Question:
     """Reads `prompt`, `test`, `entry_point` and, for the reference, `canonical_solution`."""
     text = f"Complete this function.\n\n```python\n{row['prompt']}```\n\n{FENCE}"
     problem = Problem(prefix=row["prompt"], source=row["test"], entry_point=row["entry_point"])
-    return Question(text, problem, row.get("canonical_solution") or "")
+    return Question(text, problem, row.get("canonical_solution") or "", row["prompt"])
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harness import Reward, RewardBatch, RewardResult
 from harness.sandbox import open_sandbox
+from harness_code.assertions import read_assertions
 from harness_code.config import CodeRewardConfig
 from harness_code.extraction import program_of
 from harness_code.judge import Judgement, judge
@@ -22,6 +24,10 @@ class CodeTestsReward(Reward):
 
     def __init__(self, config: CodeRewardConfig) -> None:
         self.config = config
+
+    def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
+        """Returns why none of a row's tests can be run. No code is run for it."""
+        return [_no_tests(row) for row in rows]
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
         results: list[RewardResult | None] = [None] * len(batch.rows)
@@ -57,3 +63,14 @@ class CodeTestsReward(Reward):
             return RewardResult.error(failed[0])
         value = judgement.share if self.config.score == "share" else float(judgement.share == 1.0)
         return RewardResult("ok", value, judgement.describe())
+
+
+def _no_tests(row: Mapping[str, Any]) -> str | None:
+    try:
+        problem = Problem.from_json(row.get("tests"))
+    except (ValueError, TypeError) as error:
+        return f"the row's tests cannot be read: {error}"
+    if problem.stdin:
+        return None
+    assertions = read_assertions(problem.source, problem.entry_point)
+    return None if assertions.cases else f"none of the {assertions.unsupported} tests is in a form that can be run"

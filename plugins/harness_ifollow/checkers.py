@@ -39,9 +39,13 @@ class Constraint:
         """
         if self.identifier not in known_identifiers():
             return f"lm-eval has no constraint {self.identifier}; it has {', '.join(known_identifiers())}"
-        if self.identifier in sentence_data.SPLITTING and not sentence_data.has_sentence_data():
+        if self.lacks_data():
             return f"{self.identifier}: {sentence_data.MISSING} ({sentence_data.HINT})"
         return _fault(self.identifier, json.dumps(self.arguments, sort_keys=True), chance)
+
+    def lacks_data(self) -> bool:
+        """Returns whether this machine lacks the data of nltk that the constraint is checked with."""
+        return self.identifier in sentence_data.SPLITTING and not sentence_data.has_sentence_data()
 
 
 def constraints_of(identifiers: Any, arguments: Any) -> list[Constraint]:

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.data import SOURCE_ROW, DataSource, load_table, nested_subset
+from harness.data import SOURCE_ROW, SOURCE_TEXT, DataSource, load_table, nested_subset
 from harness_jsonl.config import JsonlConfig, template_columns
 
 if TYPE_CHECKING:
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def training_rows(config: JsonlConfig) -> Dataset:
-    """Returns the rows to train on: `prompt`, `answer` as text or a list of texts, the columns to keep, `source_row`.
+    """Returns the rows to train on: `prompt`, `answer` as text or list of texts, the columns to keep, and those of
+    `harness.data`: `source_row` and `source_text`.
 
     A row whose prompt is a test item's is left out. Raises UsageError where the data are not as the config says.
     """
@@ -58,9 +59,10 @@ def _prepared(config: JsonlConfig, source: DataSource) -> Dataset:
     from datasets import Dataset
 
     rows = load_table(source, config.columns(), text=config.text_columns())
-    prompts = []
+    shown = template_columns(config.template) or [config.prompt]
+    prompts, texts = [], []
     for row in rows:
-        for column in {config.prompt, *template_columns(config.template)}:
+        for column in {config.prompt, *shown}:
             if not isinstance(row[column], str) or (column == config.prompt and not row[column].strip()):
                 raise UsageError(
                     f"the row has {row[column]!r:.60} in the column {column}",
@@ -69,8 +71,9 @@ def _prepared(config: JsonlConfig, source: DataSource) -> Dataset:
                 )
         _check_answer(row[config.answer], config.answer, row[SOURCE_ROW])
         prompts.append(config.rendered(row))
+        texts.append("\n".join(row[column] for column in dict.fromkeys(shown)))
     kept = {name: rows[name][:] for name in (*config.keep, SOURCE_ROW)}
-    return Dataset.from_dict(kept | {"prompt": prompts, "answer": rows[config.answer][:]})
+    return Dataset.from_dict(kept | {"prompt": prompts, "answer": rows[config.answer][:], SOURCE_TEXT: texts})
 
 
 def _check_answer(answer: Any, column: str, where: str) -> None:

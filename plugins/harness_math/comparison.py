@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness_math.normal_form import normal_form
+from harness_math.prose import is_prose
 from harness_math.units import split_unit, without_letters
 
 EXACT = 1e-12
@@ -33,6 +34,8 @@ class UnreadableReferenceError(ValueError):
 
 def check_reference(reference: str) -> None:
     """Raises UnreadableReferenceError where no answer can be compared with the reference."""
+    if is_prose(reference):
+        raise UnreadableReferenceError(f"the reference {reference!r:.80} is prose, no mathematical expression")
     _expected(split_unit(normal_form(reference))[0], reference)
 
 

@@ -43,8 +43,9 @@ class MathDomain(Domain):
         return tables
 
     def training_data(self, seed: int) -> Dataset:
-        """Returns `prompt`, `answer`, `thinks` and `source_row`; the same problems for every seed, as a data set is."""
-        from harness.data import as_messages, nested_subset
+        """Returns `prompt`, `answer`, `thinks`, `source_row` and `source_text`; the same problems for every seed, as a
+        data set is."""
+        from harness.data import SOURCE_TEXT, as_messages, nested_subset
         from harness_math.problems import load_problems
 
         config = self.config
@@ -52,7 +53,7 @@ class MathDomain(Domain):
             load_problems(config.training_table()), config.prompts, config.sample_seed, column="problem"
         )
         prompts = [config.prompt(problem) for problem in rows["problem"]]
-        rows = rows.remove_columns("problem").add_column("prompt", prompts)
+        rows = rows.rename_column("problem", SOURCE_TEXT).add_column("prompt", prompts)
         rows = rows.add_column("thinks", [config.thinks] * len(rows))
         return rows if config.format == "plain" else as_messages(rows, config.system_prompt)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import Field
 
 from harness import Config, Reward, RewardBatch, RewardResult
 from harness_math.judge import Judge
+
+_NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?")
+"""Answers that the verifier is known to read, so that it need not be asked."""
 
 
 class MathVerifyConfig(Config):
@@ -17,18 +22,50 @@ class MathVerifyConfig(Config):
 
 
 class MathVerify(Reward):
-    """1.0 where the last box after the thinking equals the row's `answer`, else 0.0; a row's `thinks` says that the
-    thinking has to have ended."""
+    """1.0 where the last box after the thinking equals the row's `answer`, or one of several in a list, else 0.0; a
+    row's `thinks` says that the thinking has to have ended."""
 
     def __init__(self, config: MathVerifyConfig) -> None:
         self._judge = Judge(config.timeout_seconds)
 
+    def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
+        """Returns why a row's answer cannot be read as mathematics. One that takes too long to read may be read the
+        next time, so it counts as readable."""
+        return [_missing(row) or self._unreadable(row) for row in rows]
+
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
-        results = []
-        for completion, row in zip(batch.completions, batch.rows, strict=True):
-            if row.get("answer") is None:
-                results.append(RewardResult.error("the row has no column `answer`"))
-            else:
-                thinks = bool(row.get("thinks", False))
-                results.append(self._judge.score(completion, str(row["answer"]), thinks=thinks))
-        return results
+        return [self._score(text, row) for text, row in zip(batch.completions, batch.rows, strict=True)]
+
+    def _score(self, completion: str, row: Mapping[str, Any]) -> RewardResult:
+        if missing := _missing(row):
+            return RewardResult.error(missing)
+        thinks = bool(row.get("thinks", False))
+        failed: RewardResult | None = None
+        for reference in _references(row):
+            result = self._judge.score(completion, reference, thinks=thinks)
+            if result.value:
+                return result
+            failed = failed or (result if result.outcome != "ok" else None)
+        return failed or RewardResult.ok(0.0)
+
+    def _unreadable(self, row: Mapping[str, Any]) -> str | None:
+        for reference in _references(row):
+            if _NUMBER.fullmatch(reference):
+                continue
+            result = self._judge.compare(reference, None)
+            if result.outcome == "error":
+                return result.detail
+        return None
+
+
+def _references(row: Mapping[str, Any]) -> list[str]:
+    answer = row.get("answer")
+    return [str(one).strip() for one in (answer if isinstance(answer, list | tuple) else [answer])]
+
+
+def _missing(row: Mapping[str, Any]) -> str | None:
+    answer = row.get("answer")
+    answers = answer if isinstance(answer, list | tuple) else [answer]
+    if not answers or any(one is None for one in answers):
+        return "the row has no column `answer`" if "answer" not in row else "the row has no answer"
+    return None if all(_references(row)) else "the row's answer is empty"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.data import SOURCE_ROW, load_table
+from harness.data import SOURCE_ROW, SOURCE_TEXT, load_table
 from harness_qa.answers import LETTERS, RULES
 from harness_qa.config import QAConfig
 from harness_qa.strata import stratified_order
@@ -21,7 +21,7 @@ ASK_WORDS = "Think, then write “Answer: ” and a few words."
 
 
 def training_questions(config: QAConfig) -> Dataset:
-    """Returns the rows to train on: `prompt` as text, `options`, `letter`, `stratum`, and `source_row`.
+    """Returns the rows to train on: `prompt` as text, `options`, `letter`, `stratum`, `source_row` and `source_text`.
 
     Raises UsageError where the data are not as the config says, or nothing is left to train on.
     """
@@ -73,7 +73,8 @@ def _prepared(config: QAConfig) -> Dataset:
             raise UsageError(str(error), where=row[SOURCE_ROW], hint="correct the row, or leave it out") from None
         prompt = prompt_of(row[config.question], question["options"], config.answers)
         stratum = " / ".join(str(row[name]) for name in config.strata)
-        questions.setdefault(prompt, {"prompt": prompt, **question, "stratum": stratum, SOURCE_ROW: row[SOURCE_ROW]})
+        places = {SOURCE_ROW: row[SOURCE_ROW], SOURCE_TEXT: "\n".join([row[config.question], *question["options"]])}
+        questions.setdefault(prompt, {"prompt": prompt, **question, "stratum": stratum, **places})
     return Dataset.from_list(list(questions.values()))
 
 

@@ -17,6 +17,10 @@ class QAReward(Reward):
     def __init__(self, config: NoConfig) -> None:
         self._agrees = RULES[self.rule]
 
+    def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
+        """Returns why a row has no options or no right letter among them."""
+        return [result.detail or None for result in (self._score("", row) for row in rows)]
+
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
         return [self._score(text, row) for text, row in zip(batch.completions, batch.rows, strict=True)]
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
+from harness.data import SOURCE_TEXT
 from harness_reasoning_gym.catalogue import package_version
 from harness_reasoning_gym.config import ReasoningGymConfig
 from harness_reasoning_gym.task_file import task_name, write_task_file
@@ -35,7 +36,7 @@ class ReasoningGymDomain(Domain):
         return f"reasoning-gym {package_version()}/{config.task}/{config.settings_json()}/{drawn}/1"
 
     def training_data(self, seed: int) -> Dataset:
-        """Returns `prompt` and the column that the reward reads; other problems for every seed."""
+        """Returns `prompt`, the column that the reward reads, and `source_text`; other problems for every seed."""
         from datasets import Dataset
 
         from harness_reasoning_gym.problems import ENTRY_COLUMN, training_problems
@@ -45,6 +46,7 @@ class ReasoningGymDomain(Domain):
             {
                 "prompt": [self._prompt(problem.question) for problem in problems],
                 ENTRY_COLUMN: [problem.row for problem in problems],
+                SOURCE_TEXT: [problem.question for problem in problems],
             }
         )
 

@@ -13,6 +13,7 @@ from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
 from harness.completions import ReadsThinking
+from harness.data import SOURCE_TEXT
 from harness_reasoning_gym.config import ReasoningGymConfig
 from harness_reasoning_gym.problems import ENTRY_COLUMN, test_problems
 from harness_reasoning_gym.verifier import judge
@@ -29,6 +30,7 @@ def items(reasoning_gym: Mapping[str, Any], **_: Any) -> dict[str, Dataset]:
         "prompt": [config.prompt(problem.question) for problem in problems],
         "answer": [problem.answer for problem in problems],
         ENTRY_COLUMN: [problem.row for problem in problems],
+        SOURCE_TEXT: [problem.question for problem in problems],
     }
     return {"test": Dataset.from_dict(columns)}
 

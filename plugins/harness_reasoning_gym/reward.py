@@ -12,6 +12,8 @@ from harness_reasoning_gym.catalogue import package_version
 from harness_reasoning_gym.problems import ENTRY_COLUMN
 from harness_reasoning_gym.verifier import judge
 
+_NO_ENTRY = f"the row has no column `{ENTRY_COLUMN}`"
+
 
 class ReasoningGymRewardConfig(Config):
     """How long an answer may take."""
@@ -28,11 +30,15 @@ class ReasoningGymReward(Reward):
     def fingerprint(self) -> str:
         return f"reasoning-gym {package_version()}"
 
+    def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
+        """Returns that a row does not say which problem it is."""
+        return [None if isinstance(row.get(ENTRY_COLUMN), str) else _NO_ENTRY for row in rows]
+
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
         return [self._score(text, row) for text, row in zip(batch.completions, batch.rows, strict=True)]
 
     def _score(self, completion: str, row: Mapping[str, Any]) -> RewardResult:
         entry = row.get(ENTRY_COLUMN)
         if not isinstance(entry, str):
-            return RewardResult.error(f"the row has no column `{ENTRY_COLUMN}`")
+            return RewardResult.error(_NO_ENTRY)
         return judge(completion, entry, self.config.timeout_seconds)

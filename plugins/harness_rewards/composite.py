@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -63,6 +63,11 @@ class Composite(Reward):
         for part in self._parts.values():
             part.fetch()
 
+    def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
+        """Returns why a part cannot judge a row: its error would be the whole's."""
+        reasons = {name: part.unjudgeable(prompts, rows) for name, part in self._parts.items()}
+        return [_first({name: of_part[index] for name, of_part in reasons.items()}) for index in range(len(rows))]
+
     def score(self, batch: RewardBatch) -> Sequence[RewardResult] | Awaitable[Sequence[RewardResult]]:
         """Returns one result a row with its parts; to be awaited where a part is."""
         scored = score_together(
@@ -96,3 +101,7 @@ class Composite(Reward):
     def _label(self, name: str) -> str:
         use = self.config.parts[name].reward
         return f"{use.identity or use.use} (part {name} of a composite reward)"
+
+
+def _first(reasons: Mapping[str, str | None]) -> str | None:
+    return next((f"{name}: {reason}" for name, reason in reasons.items() if reason is not None), None)

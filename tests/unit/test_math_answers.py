@@ -12,6 +12,7 @@ import harness_math
 from harness import RewardBatch, RewardResult
 from harness_math.answers import last_boxed
 from harness_math.judge import Judge
+from harness_math.prose import is_prose
 from harness_math.reward import MathVerify, MathVerifyConfig
 
 FORMS = Path(harness_math.__file__).parent / "answer_forms.md"
@@ -143,3 +144,22 @@ def test_the_reward_answers_every_row():
         ("error", None),
         ("error", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("reference", "prose"),
+    [
+        ("There is no solution.", True),
+        ("no solution", True),
+        ("yes and no", True),
+        ("x and y", False),
+        ("a b c", False),
+        ("east", False),
+        ("18 dollars", False),
+        ("sin x + cos y", False),
+        ("\\text{no solution}", False),
+        ("", False),
+    ],
+)
+def test_words_alone_are_no_mathematics(reference, prose):
+    assert is_prose(reference) is prose

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import Domain, EvaluationTask, StepFailed, TrainingDomain
+from harness import Domain, EvaluationTask, Reward, RewardResult, StepFailed, TrainingDomain, UsageError
 from harness.training import PolicyGradientConfig
 from harness.training.prompts import ordered_prompts, quotas
 
@@ -24,8 +24,18 @@ class Numbered(Domain):
         return (EvaluationTask(task="none", metric="none"),)
 
 
+class Anything(Reward):
+    def score(self, batch):
+        return [RewardResult.ok(0)] * len(batch.completions)
+
+
+class OddOnly(Anything):
+    def unjudgeable(self, prompts, rows):
+        return [None if int(prompt[1:]) % 2 else f"{prompt} is even" for prompt in prompts]
+
+
 def training_domain(name, size, weight=1.0, **how):
-    return TrainingDomain(name=name, domain=Numbered(name, size, **how), reward=None, weight=weight)
+    return TrainingDomain(name=name, domain=Numbered(name, size, **how), reward=Anything(), weight=weight)
 
 
 @given(
@@ -45,7 +55,7 @@ def test_every_step_is_full_and_no_domain_falls_behind(weights, per_step, steps)
 
 def order(seed=0, size_exponent=0.0, **sizes):
     domains = [training_domain(name, size) for name, size in sizes.items()]
-    return ordered_prompts(domains, steps=6, prompts_per_step=8, size_exponent=size_exponent, seed=seed)
+    return ordered_prompts(domains, steps=6, prompts_per_step=8, size_exponent=size_exponent, seed=seed).rows
 
 
 def test_equal_weights_give_equal_shares_in_every_step_whatever_the_sizes():
@@ -75,7 +85,7 @@ def test_every_share_is_exact_to_a_prompt_and_every_step_full(sizes, weights, ex
         domains, steps=steps, prompts_per_step=per_step, seed=1, size_exponent=exponent,
         replayed=replayed, replay_share=share,
     )  # fmt: skip
-    routes = list(rows["domain"])
+    routes = list(rows.rows["domain"])
     assert len(routes) == steps * per_step
     scaled = [weight * size**exponent for weight, size in zip(weights, sizes, strict=False)]
     due = {f"d{i}": (1 - share) * value / sum(scaled) for i, value in enumerate(scaled)}
@@ -116,3 +126,22 @@ def test_the_seed_fixes_the_order():
 def test_data_without_prompts_are_refused(how, says):
     with pytest.raises(StepFailed, match=says):
         ordered_prompts([training_domain("a", 3 if how else 0, **how)], steps=1, prompts_per_step=2, seed=0)
+
+
+def test_rows_that_the_reward_cannot_judge_are_left_out_and_reported():
+    domains = [TrainingDomain(name="a", domain=Numbered("a", 5), reward=OddOnly()), training_domain("b", 2)]
+    ordered = ordered_prompts(domains, steps=4, prompts_per_step=4, seed=0)
+    assert set(ordered.rows["prompt"]) == {"a1", "a3", "b0", "b1"}
+    even = [{"row": f"row {number + 1} of the training data", "reason": f"a{number} is even"} for number in (0, 2, 4)]
+    assert ordered.unjudgeable == {
+        "a": {"rows": 5, "left_out": 3, "first": even},
+        "b": {"rows": 2, "left_out": 0, "first": []},
+    }
+
+
+def test_rows_that_the_reward_cannot_judge_may_be_refused():
+    domains = [TrainingDomain(name="a", domain=Numbered("a", 5), reward=OddOnly())]
+    with pytest.raises(
+        UsageError, match=r"3 of the 5 training rows of a cannot be judged: row 1 .*: a0 is even; row 3"
+    ):
+        ordered_prompts(domains, steps=1, prompts_per_step=2, seed=0, unjudgeable="refuse")

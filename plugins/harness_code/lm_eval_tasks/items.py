@@ -5,7 +5,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from harness.data import DataSource
+from harness.data import SOURCE_TEXT, DataSource
 from harness_code.config import CodeConfig
 from harness_code.problems import load_questions
 
@@ -31,6 +31,7 @@ def _items(form: str, given: dict[str, Any] | None, sandbox: dict[str, Any] | No
             "tests": asked.problem.to_json(),
             "reference": asked.reference,
             "sandbox": settings,
+            SOURCE_TEXT: asked.own_text,
         }
         for asked in questions
     ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from harness.data import SOURCE_TEXT
 from harness_math.config import MathConfig, TaskName
 from harness_math.problems import load_problems, with_answers
 
@@ -27,4 +28,5 @@ def _items(task: TaskName, math: dict[str, Any] | None) -> dict[str, Dataset]:
     config = MathConfig.model_validate(math or {})
     rows = with_answers(load_problems(config.test_table(task)))
     prompts = [config.prompt(problem) for problem in rows["problem"]]
-    return {"test": rows.add_column("prompt", prompts).add_column("thinks", [config.thinks] * len(rows))}
+    rows = rows.add_column(SOURCE_TEXT, rows["problem"][:]).add_column("prompt", prompts)
+    return {"test": rows.add_column("thinks", [config.thinks] * len(rows))}
