@@ -6,13 +6,9 @@ import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
 from harness.nodes import Plan, PluginUse
-from harness.preconditions import plugins_of
-
-SANDBOX = "sandbox"
-"""The key of a config that says where code is executed, by `harness.sandbox.SandboxConfig`."""
+from harness.preconditions import plugins_of, sandbox_tier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +43,5 @@ def sandboxes_here() -> dict[str, bool]:
 
 
 def _tiers(use: PluginUse) -> tuple[str, ...]:
-    sandbox: Any = use.config.get(SANDBOX)
-    tier = sandbox.get("tier") if isinstance(sandbox, dict) else None
-    return (tier,) if isinstance(tier, str) else ()
+    tier = sandbox_tier(use)
+    return () if tier is None else (tier,)

@@ -7,12 +7,15 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.disk_need import DiskNeed
 from harness.disk_space import comes_of_full, told_size
 from harness.errors import UsageError
 from harness.nodes import BaseNode, EvaluateNode, MergeNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
 
+SANDBOX = "sandbox"
+"""The key of a config that says where code is executed, by `harness.sandbox.SandboxConfig`."""
 OFFLINE = "HARNESS_OFFLINE"
 """Forbids the network as a whole. Hugging Face's own variables forbid its hub alone: a judge may still be asked."""
 
@@ -42,15 +45,19 @@ def _training_parts(names: Iterable[str], plan: Plan) -> list[PluginUse]:
 
 
 def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str]) -> None:
-    """Raises UsageError where a plugin that `nodes` run needs a GPU or the network and there is none.
+    """Raises UsageError where a plugin that `nodes` run needs a GPU, the network or a sandbox and there is none.
 
-    Only where one needs a GPU is torch imported. That a protocol allows code to be executed was checked with it.
+    Only where one needs a GPU is torch imported, only where one executes code is its sandbox opened. That a protocol
+    allows code to be executed was checked with it.
     """
     users: dict[str, dict[str, str]] = {}
+    sandboxes: dict[str, tuple[PluginUse, Node]] = {}
     for node in nodes:
         for use in plugins_of(node, plan):
             for need in use.needs:
                 users.setdefault(need, {}).setdefault(f"{use.kind} {use.name!r}", node.label)
+            if "executes-code" in use.needs and (tier := sandbox_tier(use)) is not None:
+                sandboxes.setdefault(tier, (use, node))
     if "network" in users and environment.get(OFFLINE, "").lower() not in FALSE:
         raise UsageError(
             f"{_told(users['network'])} the network, and {OFFLINE} forbids it",
@@ -61,6 +68,25 @@ def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str
             f"{_told(users['gpu'])} a GPU, and torch finds none here",
             hint="run on a machine that has one, or choose other methods with --methods",
         )
+    for use, node in sandboxes.values():
+        _check_sandbox(use, node.label)
+
+
+def sandbox_tier(use: PluginUse) -> str | None:
+    """Returns the tier of the sandbox that a plugin's config names, None where it names none."""
+    sandbox: Any = use.config.get(SANDBOX)
+    tier = sandbox.get("tier") if isinstance(sandbox, dict) else None
+    return tier if isinstance(tier, str) else None
+
+
+def _check_sandbox(use: PluginUse, label: str) -> None:
+    """Opens the sandbox that a plugin's config names: it may be installed and yet not be allowed to work."""
+    from harness.sandbox import SandboxConfig, open_sandbox
+
+    try:
+        open_sandbox(SandboxConfig.model_validate(use.config[SANDBOX])).close()
+    except UsageError as error:
+        raise UsageError(error.message, where=f"{use.kind} {use.name} ({label})", hint=error.hint) from error
 
 
 def _told(users: Mapping[str, str]) -> str:

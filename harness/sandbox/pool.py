@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import threading
 import time
 from collections import deque
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.sandbox.groups import NOT_RUN, grouped
 from harness.sandbox.jobs import Job, Outcome
-from harness.sandbox.worker import Worker, WorkerFailedError
+from harness.sandbox.worker import Worker, WorkerFailedError, readable
 
 MOST_STARTS = 2
 
@@ -102,7 +101,7 @@ class _Run:
         if not busy:
             return
         left = min(worker.deadline for worker in busy) - time.monotonic()
-        for worker in select.select(list(busy), [], [], max(left, 0))[0]:
+        for worker in readable(busy, left):
             task = busy[worker]
             try:
                 outcome, spent = worker.finish()

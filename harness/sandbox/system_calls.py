@@ -1,7 +1,7 @@
 """A filter of system calls for bubblewrap: no further namespaces, no tracing, no memory or messages outside the limits.
 
-The program is classic BPF over `struct seccomp_data` (seccomp(2)): number at offset 0, architecture at 4, low half of
-the first argument at 16. Numbers are those of the kernel's tables for the two architectures.
+The program is classic BPF over `struct seccomp_data` (seccomp(2)): number at offset 0, architecture at 4, low halves
+of the arguments at 16, 24, 32. Numbers are those of the kernel's tables for the two architectures.
 """
 
 from __future__ import annotations
@@ -54,10 +54,14 @@ OF_ANOTHER_PROCESS = {
 }
 """Calls that fail unless their first argument, a process, is 0 (the caller itself): process 1 has the same user."""
 SOCKET = {"x86_64": 41, "aarch64": 198}
-FAMILIES = tuple(map(int, (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)))
-"""What the network namespace contains. A virtual machine's sockets (vsock) are in no namespace."""
+"""Fails for every family but AF_UNIX. There is no network to reach, buffers of TCP are memory outside the limits, and a
+virtual machine's sockets (vsock) are in no namespace."""
+SET_SOCKET_OPTION = {"x86_64": 54, "aarch64": 208}
+"""Fails for the sizes of buffers, which may be megabytes each."""
 
 Step = tuple[int, int, int, int]
+FIRST, SECOND, THIRD = ((LOAD, 0, 0, offset) for offset in (16, 24, 32))
+"""The loads of a call's arguments."""
 
 
 def filter_program(machine: str = platform.machine()) -> bytes | None:
@@ -72,18 +76,20 @@ def filter_program(machine: str = platform.machine()) -> bytes | None:
     for numbers in REFUSED.values():
         steps += [(JUMP_EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, FAIL | errno.EPERM)]
     for numbers in OF_ANOTHER_PROCESS.values():
-        steps += by_argument(numbers[column], [(JUMP_EQUAL, 1, 0, 0)], errno.EPERM)
-    known = [(JUMP_EQUAL, len(FAMILIES) - index, 0, family) for index, family in enumerate(FAMILIES)]
-    steps += by_argument(SOCKET[machine], known, errno.EAFNOSUPPORT)
-    steps += by_argument(CLONE[machine], [(JUMP_ANY_BIT, 0, 1, NEW_NAMESPACES)], errno.EPERM)
+        steps += by_argument(numbers[column], [FIRST, (JUMP_EQUAL, 1, 0, 0)], errno.EPERM)
+    steps += by_argument(SOCKET[machine], [FIRST, (JUMP_EQUAL, 1, 0, socket.AF_UNIX)], errno.ECONNREFUSED)
+    sizes = [(JUMP_EQUAL, 1, 0, socket.SO_SNDBUF), (JUMP_EQUAL, 0, 1, socket.SO_RCVBUF)]
+    of_sockets = [SECOND, (JUMP_EQUAL, 0, 4, socket.SOL_SOCKET), THIRD, *sizes]
+    steps += by_argument(SET_SOCKET_OPTION[machine], of_sockets, errno.EPERM)
+    steps += by_argument(CLONE[machine], [FIRST, (JUMP_ANY_BIT, 0, 1, NEW_NAMESPACES)], errno.EPERM)
     steps += [(RETURN, 0, 0, ALLOW)]
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 
 
 def by_argument(number: int, tests: list[Step], error: int) -> list[Step]:
-    """Returns the steps for a call that is decided by its first argument.
+    """Returns the steps for a call that is decided by its arguments.
 
     The tests are followed by a failure and by a success: they go to the next step for the one, past it for the other.
     """
     ends = [(RETURN, 0, 0, FAIL | error), (RETURN, 0, 0, ALLOW)]
-    return [(JUMP_EQUAL, 0, 1 + len(tests) + len(ends), number), (LOAD, 0, 0, 16), *tests, *ends]
+    return [(JUMP_EQUAL, 0, len(tests) + len(ends), number), *tests, *ends]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,6 +53,14 @@ def python_program() -> Path:
     return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
+def readable(workers: Iterable[Worker], seconds: float) -> list[Worker]:
+    """Waits for the first answers and returns the workers that gave them, whatever the numbers of their files."""
+    with selectors.DefaultSelector() as selector:
+        for worker in workers:
+            selector.register(worker, selectors.EVENT_READ, worker)
+        return [key.data for key, _ in selector.select(max(seconds, 0.0))]
+
+
 class Worker:
     """A running zygote. Raises WorkerFailedError where it does not start, with what it said."""
 
@@ -77,7 +85,7 @@ class Worker:
             )
             assert self.process.stdin is not None and self.process.stdout is not None
             self.requests, self.answers = self.process.stdin.fileno(), self.process.stdout.fileno()
-            if not select.select([self.answers], [], [], SECONDS_TO_START)[0]:
+            if not readable([self], SECONDS_TO_START):
                 raise WorkerFailedError(f"did not start within {SECONDS_TO_START:g} seconds")
             read_frame(self.answers)
         except FAILURES as error:

@@ -140,7 +140,7 @@ def _checked(ready: Sequence[tuple[int, _Test, Tested | tuple[Any, ...]]], sandb
     """Returns the verdicts; a check that is more than a comparison with a literal runs where no candidate ever did."""
     verdicts: list[Tested | None] = [_directly(test, values) for _, test, values in ready]
     open_checks = [index for index, verdict in enumerate(verdicts) if verdict is None]
-    outcomes = sandbox.run([_reference(ready[index][1], ready[index][2]) for index in open_checks])
+    outcomes = sandbox.run([_reference(*ready[index]) for index in open_checks])
     for index, outcome in zip(open_checks, outcomes, strict=True):
         if outcome.kind in ("sandbox-error", "unsupported", "timeout"):
             verdicts[index] = Tested(outcome.kind, f"the check of the result: {outcome.detail}"[:300])
@@ -181,12 +181,12 @@ def _compared(check: ast.expr, value: Any) -> bool | None:
     return None
 
 
-def _reference(test: _Test, values: Tested | tuple[Any, ...]) -> Job:
+def _reference(owner: int, test: _Test, values: Tested | tuple[Any, ...]) -> Job:
     """Returns the job that evaluates a check on the values alone, in a module without the candidate's code."""
     assert isinstance(values, tuple)
     assigned = "\n".join(f"{VALUE}{index} = {value!r}" for index, value in enumerate(values))
     code = f"from math import inf, nan\nimport math\n{test.imports}\n{assigned}\n"
-    return Job(code=code, expressions=(f"bool({ast.unparse(test.check)})",))  # type: ignore[arg-type]
+    return Job(code=code, expressions=(f"bool({ast.unparse(test.check)})",), group=owner)  # type: ignore[arg-type]
 
 
 def _told(passed: bool, test: _Test) -> Tested:
