@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from harness.errors import UsageError
 from harness.published import PublishedTable
 from harness.statistics import Estimate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: intervals by bootstrap, no rank groups; read as 2, with everything that follows from the scores computed anew."""
 
 
 class Record(BaseModel):
@@ -62,9 +62,10 @@ class MeanCost(Record):
 class RecoveryResult(Record):
     """A recovery of `target` at `step` by `plugin`.
 
-    peak, damaged, recovered: the target's score right after its own training, before, and after the recovery. ratio:
-    see `harness.metrics.recovery_ratio`. retention_*: shares of the peak. collateral, net: what the other domains lost,
-    and how they changed. cost: of this step alone.
+    peak, damaged, recovered: the target's score right after its own training, before, and after the recovery. damage:
+    what the target lost since its peak. ratio: see `harness.statistics.estimate_recovery_ratio`. remark: says so where
+    the target was not damaged, or its damage is not shown. retention_*: shares of the peak. collateral, net: what the
+    other domains lost, and how they changed. cost: of this step alone.
     """
 
     step: int
@@ -74,7 +75,9 @@ class RecoveryResult(Record):
     peak: Estimate
     damaged: Estimate
     recovered: Estimate
+    damage: Estimate = Estimate()
     ratio: Estimate
+    remark: str = ""
     retention_damaged: Estimate
     retention_recovered: Estimate
     collateral: Estimate
@@ -100,6 +103,8 @@ class TrajectoryStep(Record):
 class Row(Record):
     """A method. `reference` rows (the base model) and rows that lack a score have no rank.
 
+    rank: by the average. rank_group: methods whose difference from the best of their group is not shown share it; see
+    `harness.leaderboard_ranks`.
     definition: a digest of what the method does apart from its seed; two rows with the same one are the same method.
     forgetting, backward_transfer: means over the domains that a later training could have harmed; see harness.metrics.
     recovery: the method's last recovery; `earlier_recoveries` holds those before it. seed_costs: each seed's cost, in
@@ -113,6 +118,7 @@ class Row(Record):
     scores: dict[str, Estimate]
     average: Estimate
     rank: int | None = None
+    rank_group: int | None = None
     recovery: RecoveryResult | None = None
     earlier_recoveries: tuple[RecoveryResult, ...] = ()
     forgetting: Estimate
@@ -167,16 +173,19 @@ class Leaderboard(Record):
         return self.model_dump_json(by_alias=True, indent=2) + "\n"
 
     @classmethod
-    def read(cls, path: Path) -> Leaderboard:
-        """Returns the record in a file. Raises UsageError where it is missing, malformed, or of a newer schema."""
+    def read(cls, path: Path, *, upgrade: bool = True) -> Leaderboard:
+        """Returns the record in a file. Raises UsageError where it is missing, malformed, or of a newer schema.
+
+        upgrade: a record of an older schema is computed anew from its scores.
+        """
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"this leaderboard cannot be read: {error}", where=str(path)) from error
-        return cls.parse(text, str(path))
+        return cls.parse(text, str(path), upgrade=upgrade)
 
     @classmethod
-    def parse(cls, text: str, where: str) -> Leaderboard:
+    def parse(cls, text: str, where: str, *, upgrade: bool = True) -> Leaderboard:
         """Returns the record in `text`; `where` names its source in errors. Raises UsageError as `read` does."""
         try:
             data = json.loads(text)
@@ -192,75 +201,15 @@ class Leaderboard(Record):
                 hint="install a newer mdrl-harness",
             )
         try:
-            return cls.model_validate_json(text)
+            read = cls.model_validate_json(text)
         except ValidationError as error:
             faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
             more = [f"and {len(faults) - 8} more"] if len(faults) > 8 else []
             raise UsageError(
                 "this leaderboard is malformed:\n  " + "\n  ".join(faults[:8] + more), where=where
             ) from error
+        if version == SCHEMA_VERSION or not upgrade:
+            return read
+        from harness.leaderboard_rebuild import rebuilt
 
-
-def is_complete(row: Row, columns: Sequence[str]) -> bool:
-    """Returns whether every seed of the row has a score in every column."""
-    return all(
-        column in row.scores and row.scores[column].per_seed and None not in row.scores[column].per_seed
-        for column in columns
-    )
-
-
-def ranked(rows: Sequence[Row], columns: Sequence[str]) -> tuple[Row, ...]:
-    """Returns the rows with their ranks, best average first, then those without a rank, the reference last.
-
-    Equal averages share a rank and the next one is skipped (1, 1, 3).
-    """
-    able = [row for row in rows if not row.reference and row.average.mean is not None and is_complete(row, columns)]
-    means = {id(row): round(row.average.mean or 0.0, 9) for row in able}
-    placed = [
-        row.model_copy(update={"rank": 1 + sum(other > means[id(row)] for other in means.values())})
-        for row in sorted(able, key=lambda row: -means[id(row)])
-    ]
-    rest = [row.model_copy(update={"rank": None}) for row in rows if id(row) not in means]
-    return (*placed, *sorted(rest, key=lambda row: row.reference))
-
-
-def _is_mean(cost: MeanCost | None, costs: Sequence[MeanCost]) -> bool:
-    mean = MeanCost.of(costs)
-    if cost is None or mean is None:
-        return False
-    return all(
-        math.isclose(getattr(cost, field), getattr(mean, field), rel_tol=1e-6) for field in MeanCost.model_fields
-    )
-
-
-def inconsistencies(leaderboard: Leaderboard) -> list[str]:
-    """Returns what contradicts itself in a record, one line each: columns, seeds, averages, ranks and footnotes.
-
-    It does not measure anything again: a record without contradictions may still be wrong.
-    """
-    found = []
-    for row in leaderboard.rows:
-        strangers = sorted(set(row.scores) - set(leaderboard.columns))
-        if strangers:
-            found.append(f"{row.method}: scores on {', '.join(strangers)}, which are no columns")
-        seeds = 1 if row.reference else len(row.seeds)
-        for column, score in row.scores.items():
-            known = [value for value in score.per_seed if value is not None]
-            if len(score.per_seed) != seeds or len(score.stderr) != seeds:
-                found.append(f"{row.method}, {column}: {len(score.per_seed)} numbers for {seeds} seeds")
-            elif score.mean is not None and (not known or abs(sum(known) / len(known) - score.mean) > 1e-6):
-                found.append(f"{row.method}, {column}: the mean {score.mean} is not that of its seeds")
-        means = [row.scores[column].mean for column in leaderboard.averaged if column in row.scores]
-        values = [mean for mean in means if mean is not None]
-        complete = len(values) == len(leaderboard.averaged) and is_complete(row, leaderboard.averaged)
-        if row.average.mean is not None and complete and abs(sum(values) / len(values) - row.average.mean) > 1e-6:
-            found.append(f"{row.method}: the average {row.average.mean} is not that of its columns")
-        if row.seed_costs and (len(row.seed_costs) != len(row.seeds) or not _is_mean(row.cost, row.seed_costs)):
-            found.append(f"{row.method}: the cost is not the mean of its seeds' costs")
-        if any(not 1 <= footnote <= len(leaderboard.notes) for footnote in row.footnotes):
-            found.append(f"{row.method}: a footnote that is not there")
-    expected = {row.method: row.rank for row in ranked(leaderboard.rows, leaderboard.columns)}
-    for row in leaderboard.rows:
-        if row.rank != expected[row.method]:
-            found.append(f"{row.method}: rank {row.rank}, by its average it has {expected[row.method]}")
-    return found
+        return rebuilt(read)

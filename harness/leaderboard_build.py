@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from harness import metrics
 from harness.errors import UsageError
 from harness.json_reading import parse_json
 from harness.keys import content_key
-from harness.leaderboard import (
-    Leaderboard,
-    MeanCost,
-    MeasuredTask,
-    Measurement,
-    RecoveryResult,
-    Row,
-    TrajectoryStep,
-    ranked,
-)
+from harness.leaderboard import Leaderboard, MeanCost, MeasuredTask, Measurement, RecoveryResult, Row, TrajectoryStep
+from harness.leaderboard_numbers import recovery_numbers, step_numbers, with_numbers
+from harness.leaderboard_ranks import ranked
 from harness.metrics import Score, StepScores
 from harness.nodes import BaseNode, MergeNode, MethodPlan, Plan, RecoverNode, TrainNode
 from harness.scores import ReadableStore, domain_scores
-from harness.statistics import Estimate, estimate, estimate_recovery_ratio
+from harness.statistics import Estimate
 
 ScoresByPlace = Mapping[tuple[str, int, int], Mapping[str, Score]]
 BASE_ROW = "base"
 _OF_ONE_RUN = frozenset({"harness", "seed", "parent", "lineage", "base", "experts"})
 """Parts of a definition that differ between the seeds and the versions that one method was run with."""
+_NO_NUMBERS: Any = {
+    "scores": {},
+    "average": Estimate(per_seed=(None,), stderr=(None,)),
+    "forgetting": Estimate(per_seed=(None,), stderr=(None,)),
+    "forgetting_by_domain": {},
+    "backward_transfer": Estimate(per_seed=(None,), stderr=(None,)),
+}
+"""A row's numbers before `with_numbers` has computed them from its trajectory."""
 
 
 def build_leaderboard(
@@ -104,49 +104,40 @@ class _Builder:
         """Returns the method's row, without a rank."""
         methods = [method for method in self.plan.methods if method.name == name]
         lineages = [self._steps(method) for method in methods]
-        recoveries = tuple(
-            self._recovery(methods, lineages, step)
+        recoveries = {
+            step: self._recovery(methods, lineages, step)
             for step, key in enumerate(methods[0].lineage)
             if isinstance(self.plan.nodes[key], RecoverNode)
-        )
+        }
         costs = self._costs([self.plan.steps_behind(method.lineage[-1]) for method in methods])
-        return Row(
+        last = max(recoveries, default=None)
+        row = Row(
             method=name,
             definition=definition(self.plan, methods[0]),
             seeds=tuple(method.seed for method in methods),
-            scores=self._scores([steps[-1] for steps in lineages]),
-            average=estimate([metrics.average(steps[-1].scores, self.averaged) for steps in lineages]),
-            recovery=recoveries[-1] if recoveries else None,
-            earlier_recoveries=recoveries[:-1],
-            forgetting=estimate([metrics.mean_forgetting(steps, self.averaged) for steps in lineages]),
-            forgetting_by_domain=self._forgetting_by_domain(lineages),
-            backward_transfer=estimate([metrics.backward_transfer(steps, self.averaged) for steps in lineages]),
+            **_NO_NUMBERS,
+            recovery=None if last is None else recoveries[last],
+            earlier_recoveries=tuple(one for step, one in recoveries.items() if step != last),
             cost=MeanCost.of(costs),
             seed_costs=costs,
             trajectory=tuple(self._trajectory_step(methods, lineages, k) for k in range(len(methods[0].lineage))),
         )
+        peaks = {step: one.peak.scores() for step, one in recoveries.items()}
+        return with_numbers(row, self.columns, self.averaged, peaks)
 
     def base(self, taken: Sequence[str]) -> Row:
         """Returns the reference row of the untrained base model: one checkpoint, so one number, whatever the seeds."""
         method = self.plan.methods[0]
-        step = self._steps(method)[0]
-        empty = estimate([None])
-        return Row(
+        row = Row(
             method=BASE_ROW if BASE_ROW not in taken else f"{BASE_ROW} model",
             reference=True,
             definition=definition(self.plan, MethodPlan(name=BASE_ROW, seed=method.seed, lineage=method.lineage[:1])),
             seeds=(),
-            scores=self._scores([step]),
-            average=estimate([metrics.average(step.scores, self.averaged)]),
-            forgetting=empty,
-            forgetting_by_domain={},
-            backward_transfer=empty,
+            **_NO_NUMBERS,
             cost=MeanCost(optimizer_steps=0.0, completions=0.0, generated_tokens=0.0, train_seconds=0.0),
-            trajectory=(self._trajectory_step([method], [[step]], 0),),
+            trajectory=(self._trajectory_step([method], [self._steps(method)], 0),),
         )
-
-    def _higher(self, column: str) -> bool:
-        return column in self.averaged
+        return with_numbers(row, self.columns, self.averaged, {})
 
     def _steps(self, method: MethodPlan) -> list[StepScores]:
         steps = []
@@ -161,23 +152,6 @@ class _Builder:
             )
         return steps
 
-    def _scores(self, steps: Sequence[StepScores]) -> dict[str, Estimate]:
-        return {
-            column: estimate([step.scores.get(column) for step in steps])
-            for column in self.columns
-            if any(column in step.scores for step in steps)
-        }
-
-    def _forgetting_by_domain(self, lineages: Sequence[Sequence[StepScores]]) -> dict[str, Estimate]:
-        end = len(lineages[0]) - 1
-        trained = [c for c in self.columns if metrics.last_training(lineages[0], c) not in (None, end)]
-        return {
-            column: estimate(
-                [metrics.forgetting(steps, column, higher_is_better=self._higher(column)) for steps in lineages]
-            )
-            for column in trained
-        }
-
     def _trajectory_step(
         self, methods: Sequence[MethodPlan], lineages: Sequence[Sequence[StepScores]], step: int
     ) -> TrajectoryStep:
@@ -191,8 +165,7 @@ class _Builder:
             trained=steps[0].trained,
             recovered=steps[0].recovered,
             checkpoints=tuple(keys[:1] if shared else keys),
-            scores=self._scores(steps),
-            average=estimate([metrics.average(one.scores, self.averaged) for one in steps]),
+            **step_numbers(steps, self.columns, self.averaged),
         )
 
     def _recovery(
@@ -200,33 +173,13 @@ class _Builder:
     ) -> RecoveryResult:
         node = self.plan.nodes[methods[0].lineage[step]]
         assert isinstance(node, RecoverNode)
-        target = node.target
-
-        def target_at(index: int) -> list[Score | None]:
-            return [steps[index].scores.get(target) for steps in lineages]
-
-        def of_others(metric: Callable[..., Score | None]) -> list[Score | None]:
-            return [metric(s[step - 1].scores, s[step].scores, target, self.averaged) for s in lineages]
-
-        def retained(index: int) -> list[Score | None]:
-            pairs = zip(target_at(index), target_at(node.peak), strict=True)
-            higher = self._higher(target)
-            return [metrics.retention(now, peak) if higher and now and peak else None for now, peak in pairs]
-
-        peak, damaged, recovered = (estimate(target_at(index)) for index in (node.peak, step - 1, step))
+        peak = [steps[node.peak].scores.get(node.target) for steps in lineages]
         return RecoveryResult(
             step=step,
             plugin=node.recovery.name,
             config=dict(node.recovery.config),
-            target=target,
-            peak=peak,
-            damaged=damaged,
-            recovered=recovered,
-            ratio=estimate_recovery_ratio(peak, damaged, recovered, higher_is_better=self._higher(target)),
-            retention_damaged=estimate(retained(step - 1)),
-            retention_recovered=estimate(retained(step)),
-            collateral=estimate(of_others(metrics.collateral), floor=0.0),
-            net=estimate(of_others(metrics.net_change)),
+            target=node.target,
+            **recovery_numbers(lineages, step, node.target, peak, self.averaged),
             cost=MeanCost.of(self._costs([method.lineage[step : step + 1] for method in methods])),
         )
 

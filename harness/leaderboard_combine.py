@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.errors import UsageError
-from harness.leaderboard import Leaderboard, MeanCost, Measurement, RecoveryResult, Row, TrajectoryStep, ranked
-from harness.statistics import Estimate, estimate, estimate_recovery_ratio, pooled
+from harness.leaderboard import Leaderboard, MeanCost, Measurement, RecoveryResult, Row, TrajectoryStep
+from harness.leaderboard_numbers import at_seed, with_numbers
+from harness.leaderboard_ranks import ranked
+from harness.metrics import Score
+from harness.statistics import Estimate, estimate
 
 
 def combine(leaderboards: Sequence[Leaderboard], *, allow_mixed: bool = False) -> Leaderboard:
@@ -106,7 +109,7 @@ def _add(rows: list[Row], new: Row, title: str, *, first: Leaderboard, allow_mix
         return
     fresh = [i for i, seed in enumerate(new.seeds) if seed not in old.seeds]
     if fresh:
-        rows[index] = _merge(old, new, fresh, first.higher_is_better)
+        rows[index] = _merge(old, new, fresh, first)
 
 
 def _clash(old: Row, new: Row, title: str) -> str:
@@ -125,75 +128,43 @@ def _seed_scores(row: Row, index: int) -> Mapping[str, float | None]:
     return {column: score.per_seed[index] for column, score in row.scores.items()}
 
 
-def _part(one: Estimate, chosen: Sequence[int]) -> Estimate:
-    # A checkpoint that all seeds share has one number.
-    scores = one.scores()
-    return estimate([scores[index if len(scores) > 1 else 0] for index in chosen])
-
-
-def _merge(old: Row, new: Row, fresh: Sequence[int], higher_is_better: Callable[[str], bool]) -> Row:
+def _merge(old: Row, new: Row, fresh: Sequence[int], board: Leaderboard) -> Row:
     """Returns the row over the seeds of `old` and those of `new` at the indices `fresh`.
 
     Where the costs of `new` are known as means over its seeds only, those stand for its fresh seeds.
     """
     weights = (len(old.seeds), len(fresh))
 
-    def both(left: Estimate, right: Estimate, *, floor: float | None = None) -> Estimate:
-        return pooled([left, _part(right, fresh)], floor=floor)
-
-    def every(left: Mapping[str, Estimate], right: Mapping[str, Estimate]) -> dict[str, Estimate]:
-        missing = [estimate([None] * count) for count in (weights[0], len(new.seeds))]
-        names = dict.fromkeys((*left, *right))
-        return {name: both(left.get(name, missing[0]), right.get(name, missing[1])) for name in names}
+    def both(left: Estimate | None, right: Estimate | None) -> list[Score | None]:
+        places = ((left, range(len(old.seeds))), (right, fresh))
+        return [at_seed(one, place) if one else None for one, chosen in places for place in chosen]
 
     def step(left: TrajectoryStep, right: TrajectoryStep) -> TrajectoryStep:
         if left.checkpoints == right.checkpoints:
             return left
         keys = right.checkpoints
         chosen = tuple(keys[index if len(keys) > 1 else 0] for index in fresh)
-        update = {
-            "checkpoints": left.checkpoints + chosen,
-            "scores": every(left.scores, right.scores),
-            "average": both(left.average, right.average),
-        }
-        return left.model_copy(update=update)
+        names = dict.fromkeys((*left.scores, *right.scores))
+        scores = {name: estimate(both(left.scores.get(name), right.scores.get(name))) for name in names}
+        return left.model_copy(update={"checkpoints": left.checkpoints + chosen, "scores": scores})
 
     def recovery(left: RecoveryResult, right: RecoveryResult) -> RecoveryResult:
-        peak, damaged, recovered = (
-            both(getattr(left, name), getattr(right, name)) for name in ("peak", "damaged", "recovered")
-        )
-        higher = higher_is_better(left.target)
-        return left.model_copy(
-            update={
-                "peak": peak,
-                "damaged": damaged,
-                "recovered": recovered,
-                "ratio": estimate_recovery_ratio(peak, damaged, recovered, higher_is_better=higher),
-                "retention_damaged": both(left.retention_damaged, right.retention_damaged),
-                "retention_recovered": both(left.retention_recovered, right.retention_recovered),
-                "collateral": both(left.collateral, right.collateral, floor=0.0),
-                "net": both(left.net, right.net),
-                "cost": _mean_cost(left.cost, right.cost, weights),
-            }
-        )
+        return left.model_copy(update={"cost": _mean_cost(left.cost, right.cost, weights)})
 
     recoveries = tuple(recovery(a, b) for a, b in zip(old.recoveries, new.recoveries, strict=True))
+    peaks = {a.step: both(a.peak, b.peak) for a, b in zip(old.recoveries, new.recoveries, strict=True)}
     costs = (*old.seed_costs, *(new.seed_costs[index] for index in fresh)) if old.seed_costs and new.seed_costs else ()
-    return old.model_copy(
+    merged = old.model_copy(
         update={
             "seeds": old.seeds + tuple(new.seeds[index] for index in fresh),
-            "scores": every(old.scores, new.scores),
-            "average": both(old.average, new.average),
             "recovery": recoveries[-1] if recoveries else None,
             "earlier_recoveries": recoveries[:-1],
-            "forgetting": both(old.forgetting, new.forgetting),
-            "forgetting_by_domain": every(old.forgetting_by_domain, new.forgetting_by_domain),
-            "backward_transfer": both(old.backward_transfer, new.backward_transfer),
             "cost": MeanCost.of(costs) or _mean_cost(old.cost, new.cost, weights),
             "seed_costs": costs,
             "trajectory": tuple(step(a, b) for a, b in zip(old.trajectory, new.trajectory, strict=True)),
         }
     )
+    return with_numbers(merged, board.columns, board.averaged, peaks)
 
 
 def _mean_cost(left: MeanCost | None, right: MeanCost | None, weights: tuple[int, int]) -> MeanCost | None:

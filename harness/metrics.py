@@ -1,8 +1,9 @@
 """The metrics of continual learning and of recovery, for one method and one seed.
 
 `a[k, j]` is the score on domain j after step k, step 0 being the base model; `l(j)` is the last training of j. A metric
-takes and returns `Score`s. Sampling standard errors are propagated linearly and as if the two scores of a difference
-were independent; checkpoints are scored on the same items, so these errors are on the wide side.
+takes and returns `Score`s. Sampling standard errors are propagated linearly, and the intervals over test items by
+`harness.intervals.combined_interval`, both as if the scores were independent. Checkpoints are scored on the same items,
+so that differences come out on the wide side.
 """
 
 from __future__ import annotations
@@ -10,20 +11,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-Z95 = 1.959963984540054
+from harness.intervals import Z95, combined_interval
+
+Sampling = Literal["wilson", "sampling"]
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """A number, its sampling standard error (None where it is not known), and the test items behind it.
 
-    n of a difference is the smaller one; n of a mean over domains is their sum.
+    n of a difference is the smaller one; n of a mean over domains is their sum. ci95: the 95 % interval over these
+    items, None where unknown. interval: what it is: Wilson's, or `sampling`, that of the items' spread or combined from
+    several scores.
     """
 
     value: float
     stderr: float | None
     n: int
+    ci95: tuple[float, float] | None = None
+    interval: Sampling | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,19 +49,35 @@ def _norm(errors: Iterable[float | None]) -> float | None:
     return math.sqrt(sum(error * error for error in present)) if len(present) == len(known) else None
 
 
+def _sum(terms: Sequence[tuple[float, Score]], n: int) -> Score:
+    """Returns Σ weight · score."""
+    known = [(weight, score.value, score.ci95) for weight, score in terms if score.ci95 is not None]
+    whole = len(known) == len(terms)
+    return Score(
+        math.fsum(weight * score.value for weight, score in terms),
+        _norm(None if score.stderr is None else weight * score.stderr for weight, score in terms),
+        n,
+        combined_interval(known) if whole else None,
+        "sampling" if whole else None,
+    )
+
+
 def difference(left: Score, right: Score) -> Score:
     """Returns left − right."""
-    return Score(left.value - right.value, _norm((left.stderr, right.stderr)), min(left.n, right.n))
+    return _sum([(1.0, left), (-1.0, right)], min(left.n, right.n))
 
 
-def _mean(scores: Sequence[Score]) -> Score | None:
-    if not scores:
-        return None
-    error = _norm(score.stderr for score in scores)
+def mean(scores: Sequence[Score]) -> Score | None:
+    """Returns the mean, of independent scores; None of none."""
+    if len(scores) < 2:
+        return scores[0] if scores else None
+    total, count = _sum([(1.0, score) for score in scores], sum(score.n for score in scores)), len(scores)
     return Score(
-        math.fsum(score.value for score in scores) / len(scores),
-        None if error is None else error / len(scores),
-        sum(score.n for score in scores),
+        total.value / count,
+        None if total.stderr is None else total.stderr / count,
+        total.n,
+        None if total.ci95 is None else (total.ci95[0] / count, total.ci95[1] / count),
+        total.interval,
     )
 
 
@@ -61,7 +85,7 @@ def average(scores: Mapping[str, Score], columns: Sequence[str]) -> Score | None
     """Returns the mean over `columns`, which must share the direction "higher is better"; None where one is missing."""
     if any(column not in scores for column in columns):
         return None
-    return _mean([scores[column] for column in columns])
+    return mean([scores[column] for column in columns])
 
 
 def last_training(steps: Sequence[StepScores], domain: str) -> int | None:
@@ -84,9 +108,10 @@ def forgetting(steps: Sequence[StepScores], domain: str, *, higher_is_better: bo
     earlier = [step.scores[domain] for step in steps[:-1] if domain in step.scores]
     if not earlier:
         return None
-    sign = 1.0 if higher_is_better else -1.0
-    change = difference(max(earlier, key=lambda score: sign * score.value), steps[-1].scores[domain])
-    return Score(sign * change.value, change.stderr, change.n)
+    end = steps[-1].scores[domain]
+    if not higher_is_better:
+        return difference(end, min(earlier, key=lambda score: score.value))
+    return difference(max(earlier, key=lambda score: score.value), end)
 
 
 def transfer(steps: Sequence[StepScores], domain: str) -> Score | None:
@@ -116,7 +141,7 @@ def mean_forgetting(steps: Sequence[StepScores], columns: Sequence[str]) -> Scor
     """Returns the mean forgetting of the exposed domains; None where there are none or one of them has no score."""
     terms = [forgetting(steps, column) for column in exposed_domains(steps, columns)]
     known = [term for term in terms if term is not None]
-    return _mean(known) if len(known) == len(terms) else None
+    return mean(known) if len(known) == len(terms) else None
 
 
 def backward_transfer(steps: Sequence[StepScores], columns: Sequence[str]) -> Score | None:
@@ -126,7 +151,7 @@ def backward_transfer(steps: Sequence[StepScores], columns: Sequence[str]) -> Sc
     """
     terms = [transfer(steps, column) for column in exposed_domains(steps, columns)]
     known = [term for term in terms if term is not None]
-    return _mean(known) if len(known) == len(terms) else None
+    return mean(known) if len(known) == len(terms) else None
 
 
 def within_noise(peak: Score, damaged: Score, *, higher_is_better: bool = True, z: float = Z95) -> bool:
@@ -179,7 +204,7 @@ def net_change(
 ) -> Score | None:
     """Returns the mean over j ≠ target of after − before, signed: positive where the other domains gained."""
     changes = _others(before, after, target, columns)
-    return _mean(changes) if changes else None
+    return mean(changes) if changes else None
 
 
 def collateral(
@@ -187,7 +212,12 @@ def collateral(
 ) -> Score | None:
     """Returns the mean over j ≠ target of max(0, before − after): what a recovery cost the others, in points, ≥ 0.
 
-    Its standard error is that of the net change: the maximum moves no more than the difference it is taken of.
+    Its standard error and interval are those of the losses: the maximum moves no more than the loss it is taken of.
     """
-    changes = _others(before, after, target, columns)
-    return _mean([Score(max(0.0, -change.value), change.stderr, change.n) for change in changes]) if changes else None
+    changes = _others(after, before, target, columns)
+    return mean([_at_least_zero(loss) for loss in changes]) if changes else None
+
+
+def _at_least_zero(loss: Score) -> Score:
+    ends = None if loss.ci95 is None else (max(0.0, loss.ci95[0]), max(0.0, loss.ci95[1]))
+    return Score(max(0.0, loss.value), loss.stderr, loss.n, ends, loss.interval)

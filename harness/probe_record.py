@@ -3,8 +3,8 @@
 Rows of different seeds are put together where they agree in the columns that say what a row is of: those that the
 probe's spec names as `keys`, and every column that is no number. Where the spec names none, rows that agree in their
 texts are put together in the order in which they came. Several rows of one seed are repeats, such as the draws of a
-random choice: their mean is the seed's number, with the standard error of that mean. Methods that measured the same,
-for they share their checkpoints, share a row.
+random choice: their mean is the seed's number, and where there is one seed the interval is over them. Methods that
+measured the same, for they share their checkpoints, share a row.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from harness.probe_rows import ProbeRows, is_finite_number
 from harness.specs import ProbeSpec
 from harness.statistics import Estimate, estimate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: intervals by bootstrap; read as 2, with the means computed anew from the measured rows."""
 FILE = "probes.json"
 
 
@@ -94,16 +95,20 @@ class ProbeRecord(Record):
         )
 
     @classmethod
-    def read(cls, path: Path) -> ProbeRecord:
-        """Returns the record in a file. Raises UsageError where it is missing, malformed, or of a newer schema."""
+    def read(cls, path: Path, *, upgrade: bool = True) -> ProbeRecord:
+        """Returns the record in a file. Raises UsageError where it is missing, malformed, or of a newer schema.
+
+        upgrade: a record of an older schema is computed anew from its rows.
+        """
         try:
             text = path.read_text(encoding="utf-8")
             version = json.loads(text)["schema"]
-            if version != SCHEMA_VERSION:
+            if version not in range(1, SCHEMA_VERSION + 1):
                 raise UsageError(
-                    f"this record of probes has schema {version}, this harness reads {SCHEMA_VERSION}", where=str(path)
+                    f"this record of probes has schema {version}, this harness reads up to {SCHEMA_VERSION}",
+                    where=str(path),
                 )
-            return cls.model_validate_json(text)
+            read = cls.model_validate_json(text)
         except ValidationError as error:
             fault = error.errors()[0]
             place = ".".join(map(str, fault["loc"]))
@@ -112,6 +117,7 @@ class ProbeRecord(Record):
             raise UsageError(
                 f"this record of probes cannot be read: {type(error).__name__}: {error}", where=str(path)
             ) from error
+        return read if version == SCHEMA_VERSION or not upgrade else recomputed(read)
 
 
 def build_probe_record(
@@ -139,14 +145,20 @@ def build_probe_record(
 
 def inconsistencies(record: ProbeRecord) -> list[str]:
     """Returns what contradicts itself, a line each: means that are not those of the rows. Nothing is measured again."""
-    found = []
-    for table in record.tables:
-        again = _table(
-            probe=table.probe, config=table.config, keys=table.keys, repeat=table.repeat, measured=table.measured
-        )
-        if not _same(again.model_dump(mode="json"), table.model_dump(mode="json")):
-            found.append(f"{table.probe}: its means are not those of its rows")
-    return found
+    return [
+        f"{table.probe}: its means are not those of its rows"
+        for table, again in zip(record.tables, recomputed(record).tables, strict=True)
+        if not _same(again.model_dump(mode="json"), table.model_dump(mode="json"))
+    ]
+
+
+def recomputed(record: ProbeRecord) -> ProbeRecord:
+    """Returns the record with its means and intervals computed anew from its rows, as the present schema."""
+    tables = tuple(
+        _table(probe=one.probe, config=one.config, keys=one.keys, repeat=one.repeat, measured=one.measured)
+        for one in record.tables
+    )
+    return record.model_copy(update={"schema_version": SCHEMA_VERSION, "tables": tables})
 
 
 def _measured(members: Sequence[ProbeRows]) -> tuple[Measured, ...]:
@@ -219,8 +231,9 @@ def _of_seed(rows: Sequence[Mapping[str, Any]], column: str) -> Score | None:
     mean = math.fsum(values) / len(values)
     if len(values) == 1:
         return Score(mean, None, 1)
+    spread = estimate([Score(value, None, 1) for value in values]).ci95
     variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return Score(mean, math.sqrt(variance / len(values)), len(values))
+    return Score(mean, math.sqrt(variance / len(values)), len(values), spread, "sampling" if spread else None)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -7,7 +7,7 @@ by more than one step.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +15,9 @@ import polars as pl
 
 from harness.atomic_file import replacing
 from harness.errors import UsageError
+from harness.item_scores import item_score
 from harness.json_reading import parse_json
-from harness.metrics import Score
+from harness.metrics import Score, mean
 from harness.nodes import EvaluateNode, Plan
 
 SCHEMA: dict[str, pl.DataType] = {
@@ -158,32 +159,27 @@ def read_scores(path: Path) -> pl.DataFrame:
 def domain_scores(frame: pl.DataFrame) -> Mapping[tuple[str, int, int], Mapping[str, Score]]:
     """Returns the domains' scores by (method, seed, step).
 
-    A domain's score is the mean of its primary rows, in percent where they say so; its sampling standard error is
-    sqrt(Σ stderr²) / rows, null where one is; n is the sum. A domain one of whose values is null has no score. Raises
-    UsageError where a domain's primary rows disagree on which direction is better, since their mean would mean nothing.
+    A domain's score is the mean of its primary rows, in percent where they say so, with the interval over its items.
+    Its sampling standard error is sqrt(Σ stderr²) / rows, null where one is; n is the sum. A domain one of whose values
+    is null has no score. Raises UsageError where a domain's primary rows disagree on which direction is better, since
+    their mean would mean nothing.
     """
-    scale = pl.when("percent").then(100.0).otherwise(1.0)
-    complete = pl.col("value").is_not_null().all()
-    grouped = (
-        frame.filter(pl.col("primary"))
-        .group_by("method", "seed", "step", "domain", maintain_order=True)
-        .agg(
-            pl.when(complete).then((pl.col("value") * scale).mean()).alias("score"),
-            pl.when(pl.col("stderr").is_not_null().all())
-            .then((pl.col("stderr") * scale).pow(2).sum().sqrt() / pl.len())
-            .alias("error"),
-            pl.col("n").sum(),
-            pl.col("higher_is_better").n_unique().alias("directions"),
+    rows: dict[tuple[str, int, int], dict[str, list[dict[str, Any]]]] = {}
+    for row in frame.filter(pl.col("primary")).iter_rows(named=True):
+        place = (row["method"], row["seed"], row["step"])
+        rows.setdefault(place, {}).setdefault(row["domain"], []).append(row)
+    return {
+        place: {domain: score for domain, own in of.items() if (score := _domain_score(domain, own)) is not None}
+        for place, of in rows.items()
+    }
+
+
+def _domain_score(domain: str, rows: Sequence[Mapping[str, Any]]) -> Score | None:
+    if len({row["higher_is_better"] for row in rows}) > 1:
+        raise UsageError(
+            f"the domain {domain!r} counts tasks where higher is better and tasks where lower is better",
+            hint="their mean would mean nothing: make them two domains",
         )
-    )
-    scores: dict[tuple[str, int, int], dict[str, Score]] = {}
-    for row in grouped.iter_rows(named=True):
-        if row["directions"] > 1:
-            raise UsageError(
-                f"the domain {row['domain']!r} counts tasks where higher is better and tasks where lower is better",
-                hint="their mean would mean nothing: make them two domains",
-            )
-        if row["score"] is not None:
-            place = (row["method"], row["seed"], row["step"])
-            scores.setdefault(place, {})[row["domain"]] = Score(row["score"], row["error"], row["n"])
-    return scores
+    if any(row["value"] is None for row in rows):
+        return None
+    return mean([item_score(row["value"], row["stderr"], row["n"], percent=row["percent"]) for row in rows])

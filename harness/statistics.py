@@ -1,10 +1,8 @@
-"""Means over seeds and their intervals.
+"""Means over seeds, and ratios of such means, with their 95 % intervals.
 
-Several seeds: a bootstrap in two levels. Seeds are drawn with replacement, and each drawn seed's number is moved by its
-own sampling error, since a second test set would have moved it too. Two or three seeds make a plain bootstrap too
-narrow, so their deviations are first widened by sqrt(S / (S − 1)) (the narrowness bias of Hesterberg 2015, "What
-teachers should know about the bootstrap"). The spread between seeds already holds some sampling error, so that part
-counts twice. One seed: the sampling error alone, and `interval` says so.
+Several seeds: Student's t over the seeds' numbers, and Fieller's interval for ratios. One seed, or seeds whose numbers
+are all equal: the interval over the test items of one seed, and `interval` says so. Intervals are not cut off at the
+ends of a scale. Seeds share their test items, so an interval over seeds is for these items.
 """
 
 from __future__ import annotations
@@ -13,21 +11,24 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from harness.metrics import Z95, Score, recovery_ratio
+from harness import intervals
+from harness.metrics import Score, difference, recovery_ratio
 
-BOOTSTRAP_DRAWS = 4000
-BOOTSTRAP_SEED = 20260601
+Interval = Literal["seeds", "fieller", "unbounded", "wilson", "sampling"]
+NOT_DAMAGED = "target not damaged"
+DAMAGE_NOT_SHOWN = "damage not shown"
 
 
 class Estimate(BaseModel):
     """A mean over seeds.
 
-    ci95: its interval, None where neither seeds nor a sampling error give one. per_seed, stderr: each seed's number and
-    sampling standard error, in the row's order of seeds, None where missing. n: test items behind one seed's number.
-    interval: what the interval is over.
+    ci95: its 95 % interval, None where there is none. per_seed, stderr: each seed's number and sampling standard error,
+    in the row's order of seeds, None where missing. n: test items behind one seed's number. interval: which interval
+    it is. `seeds`: Student's t over seeds. `fieller`: Fieller's, of a ratio over seeds. `unbounded`: Fieller's without
+    a bound, so that `ci95` is None. `wilson`: Wilson's over the items of one seed. `sampling`: from the spread of the
+    items of one seed, or combined from several such intervals.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -37,67 +38,45 @@ class Estimate(BaseModel):
     per_seed: tuple[float | None, ...] = ()
     stderr: tuple[float | None, ...] = ()
     n: int = 0
-    interval: Literal["seeds", "sampling"] | None = None
+    interval: Interval | None = None
 
     def scores(self) -> list[Score | None]:
-        """Returns each seed's number as a `Score`."""
+        """Returns each seed's number as a `Score`, with an interval where the estimate's own is over test items."""
+        of_items = self.interval if self.interval in ("wilson", "sampling") else None
         return [
-            None if value is None else Score(value, error, self.n)
+            None if value is None else Score(value, error, self.n, self.ci95 if of_items else None, of_items)
             for value, error in zip(self.per_seed, self.stderr, strict=True)
         ]
 
 
-def bootstrap_means(values: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns draws × k means of `values` (seeds × k, at least two seeds), resampled as the module says.
-
-    A seed's k numbers are drawn together. The result does not depend on the order of the seeds.
-    """
-    order = np.lexsort(np.concatenate([errors.T, values.T]))
-    values, errors = values[order], errors[order]
-    seeds = len(values)
-    random = np.random.default_rng(BOOTSTRAP_SEED)
-    centre = values.mean(axis=0)
-    widened = centre + (values - centre) * np.sqrt(seeds / (seeds - 1))
-    chosen = random.integers(0, seeds, size=(BOOTSTRAP_DRAWS, seeds))
-    noise = random.standard_normal((BOOTSTRAP_DRAWS, seeds, values.shape[1]))
-    means: NDArray[np.float64] = (widened[chosen] + noise * errors[chosen]).mean(axis=1)
-    return means
-
-
-def _interval(draws: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def estimate(per_seed: Sequence[Score | None], *, floor: float | None = None) -> Estimate:
-    """Returns the mean over the seeds that have a score, and its interval; `floor` is the least the number can be."""
+def estimate(per_seed: Sequence[Score | None]) -> Estimate:
+    """Returns the mean over the seeds that have a score, and its interval."""
     known = [score for score in per_seed if score is not None]
-    if not known:
-        return Estimate(per_seed=(None,) * len(per_seed), stderr=(None,) * len(per_seed))
-    mean = float(np.mean([score.value for score in known]))
-    interval: Literal["seeds", "sampling"] | None = None
-    ci95 = None
-    if len(known) > 1:
-        values = np.array([[score.value] for score in known])
-        errors = np.array([[score.stderr or 0.0] for score in known])
-        ci95, interval = _interval(bootstrap_means(values, errors)[:, 0]), "seeds"
-    elif known[0].stderr is not None:
-        ci95, interval = (mean - Z95 * known[0].stderr, mean + Z95 * known[0].stderr), "sampling"
-    if ci95 is not None and floor is not None:
-        ci95 = (max(floor, ci95[0]), max(floor, ci95[1]))
+    values = np.array([score.value for score in known])
+    ci95, interval = _of_items(known)
+    if len(known) > 1 and not intervals.all_equal(values):
+        low, high = intervals.mean_interval(values)
+        ci95, interval = (float(low), float(high)), "seeds"
     return Estimate(
-        mean=mean,
+        mean=float(np.mean(values)) if known else None,
         ci95=ci95,
         per_seed=tuple(None if score is None else score.value for score in per_seed),
         stderr=tuple(None if score is None else score.stderr for score in per_seed),
-        n=min(score.n for score in known),
+        n=min((score.n for score in known), default=0),
         interval=interval,
     )
 
 
-def pooled(estimates: Sequence[Estimate], *, floor: float | None = None) -> Estimate:
-    """Returns the estimate over the seeds of all `estimates`, in their order."""
-    return estimate([score for one in estimates for score in one.scores()], floor=floor)
+def _of_items(known: Sequence[Score]) -> tuple[tuple[float, float] | None, Interval | None]:
+    """Returns the interval over the items of one seed: more seeds with the same number do not make it narrower."""
+    return next(((score.ci95, score.interval) for score in known if score.ci95 is not None), (None, None))
+
+
+def estimate_damage(peak: Estimate, damaged: Estimate, *, higher_is_better: bool = True) -> Estimate:
+    """Returns what the target lost since its peak, seed by seed: positive where it got worse."""
+    better, worse = (peak, damaged) if higher_is_better else (damaged, peak)
+    pairs = zip(better.scores(), worse.scores(), strict=True)
+    return estimate([None if a is None or b is None else difference(a, b) for a, b in pairs])
 
 
 def estimate_recovery_ratio(
@@ -105,36 +84,54 @@ def estimate_recovery_ratio(
 ) -> Estimate:
     """Returns the recovery ratio of the means over seeds; `per_seed` holds each seed's own, None where within noise.
 
-    The ratio of means, not the mean of ratios: a seed that was hardly harmed would rule the latter. Its noise test is
-    on the means. The interval is None where more than 2.5 % of the draws show no damage: it has no bound then.
+    The ratio of means, not the mean of ratios: a seed that was hardly harmed would dominate the latter. It is None
+    where the target was not damaged in the mean. Its interval is Fieller's, over the seeds that have all three scores.
+    For one seed, the variances are those of the test items: of each score, (half its interval / 1.96)². The interval is
+    unbounded where that of the damage includes 0.
     """
     triples = list(zip(peak.scores(), damaged.scores(), recovered.scores(), strict=True))
     known = [(p, d, r) for p, d, r in triples if p is not None and d is not None and r is not None]
-    own = [
-        None if p is None or d is None or r is None else recovery_ratio(p, d, r, higher_is_better=higher_is_better)
-        for p, d, r in triples
-    ]
-    one_by_one = estimate(own)
-    if len(known) < 2:
-        return one_by_one
-    values = np.array([[score.value for score in triple] for triple in known])
-    errors = np.array([[score.stderr or 0.0 for score in triple] for triple in known])
-    centre = values.mean(axis=0)
-    spread = np.sqrt((errors**2).sum(axis=0)) / len(known)
-    means = [Score(float(c), float(s), known[0][0].n) for c, s in zip(centre, spread, strict=True)]
-    ratio = recovery_ratio(means[0], means[1], means[2], higher_is_better=higher_is_better)
-    if ratio is None:
-        return one_by_one.model_copy(update={"mean": None, "ci95": None, "interval": None})
-    draws = bootstrap_means(values, errors)
-    damage = (draws[:, 0] - draws[:, 1]) * (1.0 if higher_is_better else -1.0)
-    bounded = bool((damage <= 0).mean() <= 0.025)
-    harmed = draws[damage > 0]
-    ci95 = _interval((harmed[:, 2] - harmed[:, 1]) / (harmed[:, 0] - harmed[:, 1])) if bounded else None
-    return Estimate(
-        mean=ratio.value,
-        ci95=ci95,
-        per_seed=one_by_one.per_seed,
-        stderr=one_by_one.stderr,
-        n=min(score.n for triple in known for score in triple),
-        interval="seeds" if bounded else None,
+    own = estimate(
+        [
+            None if p is None or d is None or r is None else recovery_ratio(p, d, r, higher_is_better=higher_is_better)
+            for p, d, r in triples
+        ]
     )
+    values = np.array([[score.value for score in triple] for triple in known]).reshape(-1, 3)
+    undone, damage = values[:, 2] - values[:, 1], values[:, 0] - values[:, 1]
+    if not known or float(damage.mean()) * (1.0 if higher_is_better else -1.0) <= 0:
+        return own.model_copy(update={"mean": None, "ci95": None, "interval": None})
+    found: tuple[intervals.RatioSet, Interval] | None = _ratio_of_items(known)
+    if len(known) > 1 and not (intervals.all_equal(undone) and intervals.all_equal(damage)):
+        found = intervals.ratio_set(undone, damage), "fieller"
+    bounded = found is not None and bool(found[0].bounded)
+    return Estimate(
+        mean=float(undone.mean() / damage.mean()),
+        ci95=(float(found[0].low), float(found[0].high)) if found and bounded else None,
+        per_seed=own.per_seed,
+        stderr=own.stderr,
+        n=min(score.n for triple in known for score in triple),
+        interval=None if found is None else found[1] if bounded else "unbounded",
+    )
+
+
+def _ratio_of_items(known: Sequence[tuple[Score, Score, Score]]) -> tuple[intervals.RatioSet, Interval] | None:
+    """Returns Fieller's set from the test items of the first seed that has intervals for all three scores."""
+    for triple in known:
+        ends = [score.ci95 for score in triple if score.ci95 is not None]
+        if len(ends) == len(triple):
+            peak, damaged, recovered = (((high - low) / 2 / intervals.Z95) ** 2 for low, high in ends)
+            x, y = triple[2].value - triple[1].value, triple[0].value - triple[1].value
+            covariance = np.array([recovered + damaged, peak + damaged, damaged])
+            return intervals.fieller(np.array(x), np.array(y), covariance, intervals.Z95), "sampling"
+    return None
+
+
+def recovery_remark(damage: Estimate, ratio: Estimate) -> str:
+    """Returns what a reader must know about a recovery's target: that it was not damaged, or not shown to be.
+
+    Empty where the damage is shown, and where scores are missing.
+    """
+    if damage.mean is not None and damage.mean <= 0:
+        return NOT_DAMAGED
+    return "" if ratio.mean is None or ratio.interval in ("fieller", "sampling") else DAMAGE_NOT_SHOWN

@@ -1,7 +1,8 @@
-"""`harness leaderboard`: export tables, compare two methods, check a record, keep a run's result with its tables."""
+"""`harness leaderboard`: export tables, compare methods, check, rebuild and keep records with their tables."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from harness.leaderboard import Leaderboard
     from harness.registry import Registered, Registry
 
-commands = typer.Typer(no_args_is_help=True, help="Export, compare, check and keep leaderboards.")
+commands = typer.Typer(no_args_is_help=True, help="Export, compare, check, rebuild and keep leaderboards.")
 
 
 def register(app: typer.Typer) -> None:
@@ -67,51 +68,123 @@ def export(
 @commands.command("compare")
 def compare(
     method: Annotated[str, typer.Argument(metavar="METHOD")],
-    other: Annotated[str, typer.Argument(metavar="OTHER")],
+    other: Annotated[
+        str, typer.Argument(metavar="OTHER", help="A method, several with commas between them, or `all` others.")
+    ],
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A run, folder or name. Default: the latest run.")
     ] = None,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False,
 ) -> None:
-    """Show by how much one method of a run is ahead of another, seed by seed."""
+    """Show by how much one method of a run is ahead of another, seed by seed, with the paired t test.
+
+    With several others, the p-values are corrected over them by Holm's method.
+    """
+    import json
+
     from harness.cli.console import terminal
-    from harness.cli.leaderboard_view import print_differences
-    from harness.leaderboard_paired import paired_differences
+    from harness.cli.leaderboard_view import print_comparisons, print_differences
+    from harness.leaderboard_paired import compared
 
     (leaderboard,) = _read([run] if run is not None else [], runs_folder(runs))
-    differences = paired_differences(leaderboard, method, other)
+    others = _others(leaderboard, method, other)
+    found = compared(leaderboard, method, others)
     if as_json:
-        typer.echo(differences.model_dump_json(indent=2))
+        data = [one.model_dump(mode="json") for one in found]
+        typer.echo(json.dumps(data if len(others) > 1 else data[0], indent=2))
+    elif len(others) > 1:
+        print_comparisons(leaderboard, found, terminal())
     else:
-        print_differences(leaderboard, differences, terminal())
+        print_differences(leaderboard, found[0], terminal())
+
+
+def _others(leaderboard: Leaderboard, method: str, named: str) -> list[str]:
+    from harness.errors import UsageError
+
+    methods = [row.method for row in leaderboard.rows]
+    if named in methods:
+        return [named]
+    if named != "all":
+        return list(dict.fromkeys(part.strip() for part in named.split(",")))
+    mine = leaderboard.row(method)
+    others = [row for row in leaderboard.rows if row.method != method and not row.reference]
+    shared = [row.method for row in others if mine.reference or set(mine.seeds) & set(row.seeds)]
+    if not shared:
+        raise UsageError(f"no other method has a seed in common with {method}")
+    return shared
 
 
 @commands.command("validate")
 def validate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A leaderboard.json, or the folder with it.")],
 ) -> None:
-    """Check a record's schema and that its means, averages, ranks and footnotes agree; so of the means of the
-    probes.json beside it. Measures nothing again."""
+    """Check a record's schema and that its means, intervals, metrics, ranks and footnotes follow from its scores; the
+    same for the probes.json beside it. Measures nothing again."""
     from harness import probe_record
-    from harness.leaderboard import Leaderboard, inconsistencies
+    from harness.leaderboard import SCHEMA_VERSION as leaderboard_schema
+    from harness.leaderboard import Leaderboard
+    from harness.leaderboard_check import inconsistencies
 
     file = file / "leaderboard.json" if file.is_dir() else file
-    leaderboard = Leaderboard.read(file)
-    _check(file, inconsistencies(leaderboard))
+    leaderboard = Leaderboard.read(file, upgrade=False)
+    _check(file, leaderboard.schema_version, leaderboard_schema, lambda: inconsistencies(leaderboard))
     typer.echo(f"{file}: {len(leaderboard.rows)} rows, {len(leaderboard.columns)} columns, consistent")
     beside = file.with_name(probe_record.FILE)
     if beside.is_file():
-        probes = probe_record.ProbeRecord.read(beside)
-        _check(beside, probe_record.inconsistencies(probes))
+        probes = probe_record.ProbeRecord.read(beside, upgrade=False)
+        _check(beside, probes.schema_version, probe_record.SCHEMA_VERSION, lambda: probe_record.inconsistencies(probes))
         typer.echo(f"{beside}: {len(probes.tables)} probes, consistent")
 
 
-def _check(file: Path, found: list[str]) -> None:
+_MOST_TOLD = 20
+
+
+def _check(file: Path, schema: int, current: int, inconsistencies: Callable[[], list[str]]) -> None:
     from harness.errors import UsageError
 
-    if found:
-        raise UsageError("this record contradicts itself:\n  " + "\n  ".join(found), where=str(file))
+    hint = f"`harness leaderboard rebuild {file.parent}` computes them anew from the scores in the record"
+    if schema < current:
+        raise UsageError(f"this record has schema {schema}, whose intervals are too narrow", where=str(file), hint=hint)
+    if found := inconsistencies():
+        more = [f"and {len(found) - _MOST_TOLD} more"] if len(found) > _MOST_TOLD else []
+        raise UsageError(
+            "this record contradicts itself:\n  " + "\n  ".join(found[:_MOST_TOLD] + more),
+            where=str(file),
+            hint=f"for numbers that do not follow from the scores: {hint}",
+        )
+
+
+@commands.command("rebuild")
+def rebuild(
+    context: typer.Context,
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders that hold a leaderboard.json.")],
+) -> None:
+    """Compute intervals, metrics, ranks and rank groups anew from the scores in a record, such as one of an older
+    version. Writes the record, and the tables, probes and report that lie beside it."""
+    from harness.atomic_file import write_text, write_together
+    from harness.cli.run_probes import read_probes
+    from harness.leaderboard import Leaderboard
+    from harness.leaderboard_rebuild import rebuilt
+    from harness.probe_record import FILE, ProbeRecord, recomputed
+    from harness.report.page import make_report
+    from harness.report.reading import read_run
+    from harness.run_folder import REPORT
+    from harness.tables.probes import probe_page
+
+    registry = session_of(context).registry
+    for folder in folders:
+        texts = _tables_to_keep(registry, rebuilt(Leaderboard.read(folder / "leaderboard.json")))
+        if (folder / FILE).is_file():
+            probes = recomputed(ProbeRecord.read(folder / FILE))
+            texts |= {FILE: probes.to_json(), "probes.md": probe_page(probes)}
+        files = {folder / name: text.encode() for name, text in texts.items() if (folder / name).is_file()}
+        write_together(files)
+        if (folder / REPORT).is_file():
+            write_text(folder / REPORT, make_report(read_run(folder), read_probes(folder, registry)).html)
+            files[folder / REPORT] = b""
+        for path in files:
+            typer.echo(str(path))
 
 
 @commands.command("add")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.cli.narrow_table import GAP, add_row, column_groups, new_table
+from harness.leaderboard_ranks import FAMILY_WISE_ERROR
 from harness.tables.layout import (
     MISSING,
     decimals,
+    group_of,
     header,
     interval,
+    interval_notes,
     leaderboard_table,
     name_of,
     number,
+    recovery_notes,
     shortest_first,
 )
 
@@ -53,25 +57,68 @@ def print_tables(leaderboard: Leaderboard, console: Console) -> None:
                 style="dim",
             )
         )
+        marked = [f"* {row.method}: {one.remark}." for row in leaderboard.rows for one in row.recoveries if one.remark]
+        for note in (*marked, *recovery_notes(leaderboard)[1:-1]):
+            console.print(Text(note, style="dim"))
 
 
 def print_differences(leaderboard: Leaderboard, differences: PairedDifferences, console: Console) -> None:
-    """Prints a line a column and the average: the difference with its interval, and that of each seed."""
+    """Prints a line a column and the average: the difference with its interval, its p-value, and that of each seed."""
     from rich.text import Text
 
-    console.print(Text(f"{differences.method} less {differences.other}, {leaderboard.protocol}", style="bold"))
+    console.print(Text(f"{differences.method} − {differences.other}, {leaderboard.protocol}", style="bold"))
     console.print()
-    table = new_table("", ["difference", *(f"seed {seed}" for seed in differences.seeds)])
+    table = new_table("", ["difference", "p", *(f"seed {seed}" for seed in differences.seeds)])
     for column, head in _heads(leaderboard).items():
         one = differences.scores.get(column) if column else differences.average
         if one is not None:
             digits = decimals(leaderboard, column or None) + 1
-            add_row(table, [head, interval(one, digits), *(number(value, digits) for value in one.per_seed)])
+            p_value = differences.p_values[column] if column else differences.average_p_value
+            by_seed = (number(value, digits) for value in one.per_seed)
+            add_row(table, [head, interval(one, digits), p_text(p_value), *by_seed])
     console.print(table)
-    if differences.average.interval is not None:
-        over_seeds = differences.average.interval == "seeds"
-        told = "over seeds, by bootstrap of seeds and sampling error" if over_seeds else "of the sampling error alone"
-        console.print(Text(f"\nBrackets: 95 % interval {told}.", style="dim"))
+    _print_notes(leaderboard, [differences], console)
+
+
+def print_comparisons(leaderboard: Leaderboard, found: Sequence[PairedDifferences], console: Console) -> None:
+    """Prints a line for each method that one is compared with: the difference of the averages, and what it shows."""
+    from rich.text import Text
+
+    console.print(Text(f"{found[0].method} − each, {leaderboard.protocol}: average", style="bold"))
+    console.print()
+    table = new_table("compared with", ["difference", "p", "p (Holm)", "shown", "higher on"])
+    digits = decimals(leaderboard) + 1
+    for one in found:
+        known = [value for value in one.average.per_seed if value is not None]
+        corrected = one.average_holm_p_value
+        shown = MISSING if corrected is None else "yes" if corrected <= FAMILY_WISE_ERROR else "no"
+        ahead = f"{sum(value > 0 for value in known)} of {len(known)} seeds"
+        p_values = [p_text(one.average_p_value), p_text(corrected)]
+        add_row(table, [one.other, interval(one.average, digits), *p_values, shown, ahead])
+    console.print(table)
+    _print_notes(leaderboard, found, console)
+
+
+def _print_notes(leaderboard: Leaderboard, found: Sequence[PairedDifferences], console: Console) -> None:
+    from rich.text import Text
+
+    notes = interval_notes(estimate for one in found for estimate in (*one.scores.values(), one.average))
+    if any(one.average_p_value is not None for one in found):
+        notes.append("p: two-sided paired t test over seeds, not corrected for the number of domains.")
+    if len(found) > 1:
+        notes.append(f"p (Holm): corrected over the {len(found)} methods; shown: at most 0.05.")
+    if max(len(one.seeds) for one in found) < 2:
+        notes.append("One seed in common: no difference between the methods is shown.")
+    if len(leaderboard.averaged) < len(leaderboard.columns):
+        notes.append("↓: lower is better, so that a negative difference is the better one.")
+    console.print()
+    for note in notes:
+        console.print(Text(note, style="dim"))
+
+
+def p_text(p_value: float | None) -> str:
+    """Returns a p-value with three decimals, or a dash."""
+    return MISSING if p_value is None else "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def _heads(leaderboard: Leaderboard) -> dict[str, str]:
@@ -82,8 +129,11 @@ def _heads(leaderboard: Leaderboard) -> dict[str, str]:
 def _spread(one: Estimate | None, digits: int) -> str:
     if one is None or one.mean is None:
         return MISSING
-    mean = number(one.mean, digits)
-    return mean if one.ci95 is None else f"{mean} ±{number((one.ci95[1] - one.ci95[0]) / 2, digits)}"
+    if one.ci95 is None:
+        return interval(one, digits)
+    below, above = number(one.mean - one.ci95[0], digits), number(one.ci95[1] - one.mean, digits)
+    # Wilson's and Fieller's intervals may lie unevenly around the mean.
+    return f"{number(one.mean, digits)} ±{above}" if below == above else interval(one, digits)
 
 
 def _ranking(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
@@ -95,7 +145,7 @@ def _ranking(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
         ]
         for column in heads
     }
-    ranks = [MISSING if row.rank is None else str(row.rank) for row in leaderboard.rows]
+    ranks = [MISSING if row.rank is None else f"{row.rank}{group_of(row)}" for row in leaderboard.rows]
     names = [name_of(row) for row in leaderboard.rows]
     widest = max(map(len, ("#", *ranks)))
     with_heads = {column: [heads[column], *texts] for column, texts in columns.items()}
@@ -103,7 +153,7 @@ def _ranking(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
         table = new_table("method", ["#", *(heads[column] for column in group)])
         for index, row in enumerate(leaderboard.rows):
             cells = [names[index], ranks[index], *(columns[column][index] for column in group)]
-            add_row(table, cells, "dim" if row.reference else "bold" if row.rank == 1 else "")
+            add_row(table, cells, "dim" if row.reference else "bold" if row.rank_group == 1 else "")
         yield table
 
 
@@ -185,5 +235,6 @@ def _recoveries(leaderboard: Leaderboard, *, wide: bool) -> Table:
             steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
             shown = [(one.ratio, 2), (one.collateral, average), (one.net, average)]
             cells = [_spread(value, places) if wide else number(value.mean, places) for value, places in shown]
+            cells[0] += " *" if one.remark else ""
             add_row(table, [name_of(row), one.target, *scores, *cells, steps])
     return table

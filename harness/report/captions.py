@@ -16,14 +16,16 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 
 
 def over_seeds(seeds: Sequence[int], *, sampling: bool = True) -> str:
-    """Returns what a mean and its interval are over. sampling: one seed's interval is its sampling error."""
+    """Returns what a mean and its interval are over. sampling: one seed has an interval over its test items."""
     if len(seeds) > 1:
-        return (
-            f"Mean over {len(seeds)} seeds ({listed([str(seed) for seed in seeds])}), with 95 % intervals over seeds."
-        )
+        listed_seeds = listed([str(seed) for seed in seeds])
+        return f"Mean over {len(seeds)} seeds ({listed_seeds}), with 95 % intervals over seeds by Student's t."
     one = f"One seed ({', '.join(map(str, seeds))})" if seeds else "One seed"
     if sampling:
-        return f"{one}: the 95 % intervals are the sampling error of the test items alone, not the spread of seeds."
+        return (
+            f"{one}: the 95 % intervals are over the test items alone (Wilson's for a proportion, else from the items' "
+            "spread), not the spread of seeds."
+        )
     return f"{one}: no interval."
 
 
@@ -61,6 +63,8 @@ def told(estimate: Estimate | None, digits: int) -> str:
     if estimate is None or estimate.mean is None:
         return interval(estimate, digits)
     mean = number(estimate.mean, digits)
+    if estimate.interval == "unbounded":
+        return f"{mean}, 95 % interval not bounded"
     if estimate.ci95 is None:
         return mean
     return f"{mean}, 95 % interval {number(estimate.ci95[0], digits)} to {number(estimate.ci95[1], digits)}"

@@ -48,6 +48,7 @@ def _cells(leaderboard: Leaderboard, row: Row) -> dict[str, Any]:
         "method": row.method,
         "reference": row.reference,
         "rank": row.rank,
+        "rank_group": row.rank_group,
         "seeds": " ".join(map(str, row.seeds)),
     }
     for column in leaderboard.columns:
@@ -57,7 +58,8 @@ def _cells(leaderboard: Leaderboard, row: Row) -> dict[str, Any]:
     cells |= _estimate("backward_transfer", row.backward_transfer)
     recovery = row.recovery
     cells["recovery_target"] = recovery.target if recovery else None
-    for name in ("peak", "damaged", "recovered", "ratio", "collateral", "net"):
+    cells["recovery_remark"] = (recovery.remark or None) if recovery else None
+    for name in ("peak", "damaged", "recovered", "damage", "ratio", "collateral", "net"):
         cells |= _estimate(f"recovery_{name}", getattr(recovery, name) if recovery else None)
     for name in ("optimizer_steps", "completions", "generated_tokens", "train_seconds"):
         cells[name] = getattr(row.cost, name) if row.cost else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.leaderboard import Leaderboard, Row
 from harness.published import GRADES, PublishedTable
-from harness.statistics import Estimate
+from harness.statistics import DAMAGE_NOT_SHOWN, NOT_DAMAGED, Estimate
 
 MISSING = "–"
 
@@ -49,10 +49,12 @@ def number(value: float | None, digits: int) -> str:
 
 
 def interval(estimate: Estimate | None, digits: int) -> str:
-    """Returns the mean with its interval, `92.4 [91.0, 93.8]`."""
+    """Returns the mean with its interval, `92.4 [91.0, 93.8]` or `0.95 [not bounded]`."""
     if estimate is None or estimate.mean is None:
         return MISSING
     mean = number(estimate.mean, digits)
+    if estimate.interval == "unbounded":
+        return f"{mean} [not bounded]"
     if estimate.ci95 is None:
         return mean
     return f"{mean} [{number(estimate.ci95[0], digits)}, {number(estimate.ci95[1], digits)}]"
@@ -69,8 +71,15 @@ def name_of(row: Row) -> str:
     return f"{row.method}{' (reference)' if row.reference else ''}{marks}"
 
 
+def group_of(row: Row) -> str:
+    """Returns the rank group as a letter, a for the first; beyond z as a number; a dash where there is none."""
+    if row.rank_group is None:
+        return MISSING
+    return "abcdefghijklmnopqrstuvwxyz"[row.rank_group - 1] if row.rank_group <= 26 else f".{row.rank_group}"
+
+
 def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
-    """Returns a row a method: rank, scores, average, forgetting, backward transfer and the training it cost."""
+    """Returns a row per method: rank and group, scores, average, forgetting, backward transfer and training cost."""
     average = decimals(leaderboard)
     rows = []
     for row in leaderboard.rows:
@@ -78,12 +87,12 @@ def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
         changes = [interval(one, average) for one in (row.forgetting, row.backward_transfer)]
         steps = MISSING if row.cost is None else number(row.cost.optimizer_steps, 0)
         rank = MISSING if row.rank is None else str(row.rank)
-        rows.append((name_of(row), rank, *scores, interval(row.average, average), *changes, steps))
+        rows.append((name_of(row), rank, group_of(row), *scores, interval(row.average, average), *changes, steps))
     heads = [header(leaderboard, column) for column in leaderboard.columns]
     return TextTable(
         title=f"Leaderboard: {leaderboard.protocol}",
         subtitle=f"Base model {leaderboard.model}; {_seeds(leaderboard.seeds)}",
-        columns=("Method", "Rank", *heads, "Average", "Forgetting", "Backward transfer", "Optimizer steps"),
+        columns=("Method", "Rank", "Group", *heads, "Average", "Forgetting", "Backward transfer", "Optimizer steps"),
         rows=tuple(rows),
         notes=tuple(_notes(leaderboard)),
     )
@@ -98,7 +107,19 @@ def recovery_table(leaderboard: Leaderboard) -> TextTable:
             scores = [number(score.mean, digits) for score in (one.peak, one.damaged, one.recovered)]
             losses = [interval(loss, average) for loss in (one.collateral, one.net)]
             steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
-            rows.append((name_of(row), one.plugin, one.target, *scores, interval(one.ratio, 2), *losses, steps))
+            rows.append(
+                (
+                    name_of(row),
+                    one.plugin,
+                    one.target,
+                    *scores,
+                    interval(one.ratio, 2),
+                    *losses,
+                    steps,
+                    one.remark or MISSING,
+                )
+            )
+    remarks = any(one.remark for row in leaderboard.rows for one in row.recoveries)
     return TextTable(
         title="Recoveries",
         subtitle="A domain that later training harmed, before and after it was brought back",
@@ -113,13 +134,34 @@ def recovery_table(leaderboard: Leaderboard) -> TextTable:
             "Collateral",
             "Net change of others",
             "Optimizer steps",
+            *(["Remark"] if remarks else []),
         ),
-        rows=tuple(rows),
-        notes=(
-            "Recovery ratio: (recovered − damaged) / (peak − damaged); a dash where the damage is within noise.",
-            "Collateral: mean over the other domains of max(0, before − after).",
-        ),
+        rows=tuple(row if remarks else row[:-1] for row in rows),
+        notes=tuple(recovery_notes(leaderboard)),
     )
+
+
+def recovery_notes(leaderboard: Leaderboard) -> list[str]:
+    """Returns what the columns of recoveries mean, and the remarks that occur."""
+    found = [one for row in leaderboard.rows for one in row.recoveries]
+    remarks, kinds = {one.remark for one in found}, {one.ratio.interval for one in found}
+    notes = ["Recovery ratio: (recovered − damaged) / (peak − damaged), of the means over seeds."]
+    if "fieller" in kinds:
+        notes.append("Brackets of a ratio: Fieller's 95 % interval over seeds.")
+    if "sampling" in kinds:
+        notes.append("Brackets of a ratio with one seed: Fieller's 95 % interval over the test items.")
+    if NOT_DAMAGED in remarks:
+        notes.append(f"{_capital(NOT_DAMAGED)}: it did not fall below its peak, so there is no damage to recover.")
+    if DAMAGE_NOT_SHOWN in remarks:
+        notes.append(
+            f"{_capital(DAMAGE_NOT_SHOWN)}: the target fell below its peak, but no interval excludes a damage of 0. "
+            "Where there are intervals, that of the ratio is then not bounded."
+        )
+    return [*notes, "Collateral: mean over the other domains of max(0, before − after)."]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def shortest_first(rows: Sequence[Row]) -> list[Row]:
@@ -172,17 +214,42 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
 
 
-def _notes(leaderboard: Leaderboard) -> list[str]:
-    kinds = {row.average.interval for row in leaderboard.rows if not row.reference}
+def interval_notes(estimates: Iterable[Estimate]) -> list[str]:
+    """Returns which intervals the brackets of these estimates are."""
+    kinds = {one.interval for one in estimates}
     notes = []
     if "seeds" in kinds:
-        notes.append("Brackets: 95 % interval over seeds, by bootstrap of seeds and sampling error.")
-    if "sampling" in kinds:
-        notes.append("Brackets: 95 % interval of the sampling error alone where a row has one seed.")
+        notes.append("Brackets: 95 % interval over seeds, by Student's t.")
+    if kinds & {"wilson", "sampling"}:
+        notes.append(
+            f"Brackets of {'a single checkpoint' if 'seeds' in kinds else 'one seed'}: 95 % interval over its test "
+            "items alone, without the spread of seeds: Wilson's for a proportion, Student's t for graded scores, both "
+            "combined for averages and differences."
+        )
+    return notes
+
+
+def group_notes(leaderboard: Leaderboard) -> list[str]:
+    """Returns what rank groups mean, none where no two methods are ranked."""
+    ranked = [row for row in leaderboard.rows if row.rank_group is not None]
+    if len(ranked) < 2:
+        return []
+    if max(len(row.seeds) for row in ranked) < 2:
+        return ["One seed: no difference between methods is shown, so all are in one group; the order may be chance."]
+    return [
+        "Group: methods whose average is not shown to differ from that of the group's best share a group (paired t "
+        "over seeds, Holm's correction over all pairs, family-wise error 5 %). Group a holds the best; what is left is "
+        "grouped again."
+    ]
+
+
+def _notes(leaderboard: Leaderboard) -> list[str]:
+    shown = [one for row in leaderboard.rows for one in (*row.scores.values(), row.average, row.forgetting)]
+    notes = [*interval_notes(shown), *group_notes(leaderboard)]
     items = sorted({score.n for row in leaderboard.rows for score in row.scores.values()})
     if items:
         spread = f"{items[0]}" if len(items) == 1 else f"{items[0]} to {items[-1]}"
-        notes.append(f"n = {spread} test items a column and seed.")
+        notes.append(f"n = {spread} test items per domain and seed.")
     left_out = [column for column in leaderboard.columns if column not in leaderboard.averaged]
     if left_out:
         notes.append(f"Lower is better, and not in the average: {', '.join(left_out)}.")

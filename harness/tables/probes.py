@@ -13,7 +13,7 @@ from harness.tables.layout import MISSING, TextTable, number
 from harness.tables.markdown import escape, markdown_table
 
 DIGITS = 3
-"""Significant ones, of the largest of a mean and its interval's ends."""
+"""Significant ones, of the larger of a mean and half of its interval."""
 
 
 def probe_tables(record: ProbeRecord) -> list[TextTable]:
@@ -33,7 +33,7 @@ def over_seeds(record: ProbeRecord) -> str:
     if len(seeds) == 1:
         return f"Seed {seeds[0]} alone, so without intervals over seeds."
     listed = ", ".join(map(str, seeds))
-    return f"Means over seeds {listed}; brackets: 95 % interval over seeds, by bootstrap."
+    return f"Means over seeds {listed}; brackets: 95 % interval over seeds, by Student's t; none where all seeds agree."
 
 
 def _table(table: ProbeTable, methods: Sequence[str]) -> TextTable:
@@ -80,7 +80,8 @@ def _notes(table: ProbeTable, of_all: Mapping[str, str], by: str | None, *, repe
     if of_all:
         notes.append(f"In every row: {', '.join(f'{_words(key)} {value}' for key, value in of_all.items())}.")
     if repeated:
-        notes.append("Several rows a seed: their mean is the seed's number, and its standard error is in the interval.")
+        alone = " Brackets: 95 % interval over these rows, by Student's t." if len(table.seeds) == 1 else ""
+        notes.append(f"Several rows per seed: their mean is the seed's number.{alone}")
     if missing := {len(table.seeds) - _seeds(row) for row in table.means} - {0}:
         notes.append(f"Some rows lack up to {max(missing)} of the seeds.")
     return notes
@@ -130,7 +131,7 @@ def _estimate(one: Estimate | None) -> str:
     if one is None or one.mean is None:
         return MISSING
     ends = one.ci95 or (one.mean, one.mean)
-    size = max(abs(one.mean), *map(abs, ends))
+    size = max(abs(one.mean), (ends[1] - ends[0]) / 2)
     steady = ends[0] == ends[1]
     if steady and one.mean == round(one.mean):
         return f"{one.mean:,.0f}".replace("-", "−")

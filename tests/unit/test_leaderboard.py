@@ -6,8 +6,10 @@ import pytest
 from fake_run import BASE, SEQUENTIAL, fill, make_leaderboard, make_plan, put_scores
 
 from harness.errors import UsageError
-from harness.leaderboard import Leaderboard, inconsistencies, ranked
+from harness.leaderboard import Leaderboard
 from harness.leaderboard_build import build_leaderboard
+from harness.leaderboard_check import inconsistencies
+from harness.leaderboard_ranks import ranked
 from harness.scores import collect_scores
 from harness.store import Store
 
@@ -19,7 +21,7 @@ def board(tmp_path_factory):
 
 def test_the_record_has_the_documented_shape(board):
     data = json.loads(board.to_json())
-    assert (data["schema"], data["protocol"], data["model"], data["seeds"]) == (1, "fake", "tiny", [0])
+    assert (data["schema"], data["protocol"], data["model"], data["seeds"]) == (2, "fake", "tiny", [0])
     assert data["columns"] == ["code", "math", "qa"]
     row = data["rows"][0]
     assert {
@@ -150,7 +152,7 @@ def with_change(board, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data.update(schema=2), "schema 2, this harness reads up to 1"),
+        (lambda data: data.update(schema=3), "schema 3, this harness reads up to 2"),
         (lambda data: data.pop("schema"), "not a leaderboard"),
         (lambda data: data.update(shema=1), "shema"),
         (lambda data: data["rows"][0].update(rank="1"), r"rows.0.rank"),

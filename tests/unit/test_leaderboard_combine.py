@@ -4,7 +4,8 @@ import pytest
 from fake_run import make_leaderboard
 
 from harness.errors import UsageError
-from harness.leaderboard import MeanCost, inconsistencies
+from harness.leaderboard import MeanCost
+from harness.leaderboard_check import inconsistencies
 from harness.leaderboard_combine import combine
 from harness.nodes import EvaluationSettings
 

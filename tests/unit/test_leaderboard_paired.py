@@ -3,13 +3,16 @@
 import json
 
 import pytest
+import scipy.stats
 import typer
 from cli_output import cli_output
-from fake_run import RECOVERED, SEQUENTIAL, STDERR, make_leaderboard
+from fake_run import RECOVERED, SEQUENTIAL, make_leaderboard
 
 from harness.cli import leaderboard as leaderboard_command
 from harness.errors import UsageError
 from harness.leaderboard_paired import PairedDifferences, paired_differences
+from harness.metrics import Score
+from harness.statistics import estimate
 
 
 @pytest.fixture
@@ -31,11 +34,39 @@ def test_what_moves_both_methods_alike_is_not_in_the_difference(tmp_path):
     gain = 100 * (RECOVERED["math"] - SEQUENTIAL[-1]["math"])
     assert found.scores["math"].per_seed == pytest.approx((gain,) * 3)
     assert found.average.mean == pytest.approx(sum(100 * (RECOVERED[d] - SEQUENTIAL[-1][d]) for d in RECOVERED) / 3)
-    # What is left is the sampling error of both, over three seeds; each row's own interval holds the seeds' spread too.
-    low, high = found.scores["math"].ci95
-    assert high - low == pytest.approx(2 * 1.96 * 100 * STDERR * (2 / 3) ** 0.5, rel=0.1)
-    own = board.row("re-math").scores["math"].ci95
-    assert own[1] - own[0] > high - low
+    # Nothing is left to spread, so that Student's t has nothing to tell; the signs of three seeds show little.
+    assert found.scores["math"].ci95 is None
+    assert found.p_values["math"] == 0.25
+    assert board.row("re-math").scores["math"].interval == "seeds"
+
+
+def with_gains(board, *gains):
+    """Returns the board with re-math's average ahead of sequential's by these points, seed by seed."""
+    behind = board.row("sequential").average.per_seed
+    average = estimate([Score(a + b, None, 1) for a, b in zip(behind, gains, strict=True)])
+    rows = [row.model_copy(update={"average": average}) if row.method == "re-math" else row for row in board.rows]
+    return board.model_copy(update={"rows": tuple(rows)})
+
+
+def test_the_difference_has_the_paired_t_of_its_seeds(tmp_path):
+    board, _ = make_leaderboard(tmp_path, seeds=(0, 1, 2), shift=lambda seed: 0.02 * seed)
+    gains = [2.0, 3.5, 2.5]
+    found = paired_differences(with_gains(board, *gains), "re-math", "sequential")
+    expected = scipy.stats.ttest_1samp(gains, 0)
+    assert (found.average.mean, found.average.interval) == (pytest.approx(8 / 3), "seeds")
+    assert found.average.ci95 == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert found.average_p_value == pytest.approx(expected.pvalue)
+
+
+def test_differences_are_over_the_seeds_that_have_both_scores(tmp_path):
+    board, _ = make_leaderboard(tmp_path, seeds=(0, 1, 2), shift=lambda seed: 0.02 * seed)
+    board = with_gains(board, 2.0, 3.5, 2.5)
+    average = board.row("sequential").average
+    partly = average.model_copy(update={"per_seed": (*average.per_seed[:2], None)})
+    rows = [row.model_copy(update={"average": partly}) if row.method == "sequential" else row for row in board.rows]
+    found = paired_differences(board.model_copy(update={"rows": tuple(rows)}), "re-math", "sequential")
+    assert found.average.per_seed == (pytest.approx(2.0), pytest.approx(3.5), None)
+    assert found.average_p_value == pytest.approx(scipy.stats.ttest_1samp([2.0, 3.5], 0).pvalue)
 
 
 def test_the_other_way_round_the_sign_turns(tmp_path):
@@ -87,7 +118,24 @@ def test_compare_prints_a_line_a_column_and_every_seed(tmp_path, invoke):
 
 def test_compare_with_one_seed_says_what_its_interval_is_of(tmp_path, invoke):
     make_leaderboard(tmp_path)
-    assert "sampling error alone" in invoke("leaderboard", "compare", "re-math", "sequential")
+    text = invoke("leaderboard", "compare", "re-math", "sequential")
+    assert "over its test items alone" in text
+    assert "no difference between the methods is shown" in text
+
+
+def test_several_others_are_compared_with_holms_correction(tmp_path, invoke):
+    board, folder = make_leaderboard(tmp_path, seeds=(0, 1, 2), shift=lambda seed: 0.02 * seed)
+    board = with_gains(board, 2.0, 3.5, 2.5)
+    third = board.row("sequential").model_copy(update={"method": "third"})
+    (folder / "leaderboard.json").write_text(board.model_copy(update={"rows": (*board.rows, third)}).to_json())
+    raw = scipy.stats.ttest_1samp([2.0, 3.5, 2.5], 0).pvalue
+    found = json.loads(invoke("leaderboard", "compare", "re-math", "all", "--json"))
+    assert [one["other"] for one in found] == ["sequential", "third"]
+    assert [one["average_holm_p_value"] for one in found] == pytest.approx([2 * raw, 2 * raw])
+    text = invoke("leaderboard", "compare", "re-math", "sequential,third")
+    assert f"{2 * raw:.3f}" in text
+    assert "corrected over the 2 methods" in " ".join(text.split())
+    assert "3 of 3 seeds" in text
 
 
 def test_a_method_that_is_not_there_is_told_with_those_that_are(tmp_path, invoke):

@@ -137,7 +137,7 @@ def test_a_markdown_page_names_the_seeds_and_shows_intervals():
     page = probe_page(record)
     low, high = record.tables[0].means[0].values["value"].ci95
     assert "seeds 0, 1" in page
-    assert rf"2.00 \[{low:.2f}, {high:.2f}\]" in page
+    assert rf"2.0 \[−{-low:.1f}, {high:.1f}\]" in page
 
 
 CELLS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(-9, 9), st.sampled_from(["a", "b"]))

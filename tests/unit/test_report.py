@@ -180,7 +180,7 @@ def test_seeds_without_scores_yet_are_not_among_those_of_a_mean(tmp_path):
     fill(store, replace(plan, methods=tuple(method for method in plan.methods if method.seed == 1)))
     board = build_leaderboard(collect_scores(plan, store), plan, store, {})
     caption = scores_by_step(record_of(board)).caption
-    assert "One seed (1): the 95 % intervals are the sampling error" in caption
+    assert "One seed (1): the 95 % intervals are over the test items alone" in caption
     assert "Not scored yet: seeds 0, 2." in caption
     whole, _ = make_leaderboard(tmp_path / "whole", seeds=(0, 1, 2))
     assert "Mean over 3 seeds (0, 1, 2)" in scores_by_step(record_of(whole)).caption
@@ -280,7 +280,9 @@ def test_a_kept_runs_report_lies_beside_it_and_is_made_again_to_the_same_bytes(t
 
 def test_what_probes_measured_stands_in_tables_as_text(tmp_path):
     rows = tuple(
-        ProbeRows(probe=SCRIPT, method="a", seed=seed, rows=[{"step": 1, "domain": IMAGE, "tiny": 4e-6 * (seed + 1)}])
+        ProbeRows(
+            probe=SCRIPT, method="a", seed=seed, rows=[{"step": 1, "domain": IMAGE, "tiny": 4e-6 * (1 + seed / 100)}]
+        )
         for seed in (0, 1)
     )
     measured = build_probe_record("fake", ["a"], rows, lambda name: None)
@@ -288,7 +290,7 @@ def test_what_probes_measured_stands_in_tables_as_text(tmp_path):
     page = Page(make_report(record_of(leaderboard, probes=rows), measured).html)
     assert len(page.all("script")) == 1 and not page.all("img")
     assert SCRIPT in page.text and IMAGE in page.text
-    assert "6.00e−06 [" in page.text and "Means over seeds 0, 1" in page.text
+    assert "4.02e−06 [" in page.text and "Means over seeds 0, 1" in page.text
     assert {"href": "#probes"} in page.all("a")
     without = Page(make_report(record_of(leaderboard)).html)
     assert {"href": "#probes"} not in without.all("a")

@@ -1,5 +1,6 @@
 """The table formats: found as plugins, the same numbers in each, names escaped, published rows apart."""
 
+import csv
 import io
 import json
 import re
@@ -8,9 +9,12 @@ from html.parser import HTMLParser
 import polars as pl
 import pytest
 from fake_run import make_leaderboard
+from rich.console import Console
 
 import harness.tables
+from harness.cli.leaderboard_view import print_tables
 from harness.leaderboard import Leaderboard
+from harness.leaderboard_rebuild import rebuilt
 from harness.published import Cell, PublishedRow, PublishedTable
 from harness.registry import Registry
 from harness.tables.layout import number, text_tables
@@ -193,10 +197,61 @@ def test_footnotes_are_marked_at_the_row_and_told_below(board):
     assert r"- \[1\] measured otherwise." in text
 
 
+def damaged_so(tmp_path, damaged):
+    """Returns a leaderboard of two seeds whose math was damaged to these scores before the recovery."""
+    board, _ = make_leaderboard(tmp_path, seeds=(0, 1), shift=lambda seed: 0.02 * seed)
+    scores = {
+        column: one.model_copy(update={"per_seed": damaged}) if column == "math" else one
+        for column, one in board.row("re-math").trajectory[3].scores.items()
+    }
+
+    def changed(row):
+        if len(row.trajectory) < 5:
+            return row
+        step = row.trajectory[3].model_copy(update={"scores": scores})
+        return row.model_copy(update={"trajectory": (*row.trajectory[:3], step, *row.trajectory[4:])})
+
+    return rebuilt(board.model_copy(update={"rows": tuple(map(changed, board.rows))}))
+
+
+@pytest.mark.parametrize(
+    ("damaged", "remark", "words"),
+    [((96.0, 97.5), "target not damaged", []), ((75.0, 96.9), "damage not shown", ["[not bounded]"])],
+)
+@pytest.mark.parametrize("name", ["md", "csv", "latex", "html", "json"])
+def test_a_recovery_of_what_was_not_shown_to_be_damaged_is_marked_in_every_format(
+    tmp_path, name, damaged, remark, words
+):
+    text = render(damaged_so(tmp_path, damaged), name)
+    assert remark in text
+    if name in ("md", "latex", "html"):
+        assert all(word.replace("[", "").replace("]", "") in text for word in words)
+    elif words:
+        assert "unbounded" in text
+
+
+def test_the_terminal_marks_a_recovery_of_what_was_not_damaged(tmp_path):
+    for width in (80, 200):
+        console = Console(file=io.StringIO(), width=width)
+        print_tables(damaged_so(tmp_path / str(width), (96.0, 97.5)), console)
+        assert "* re-math: target not damaged." in console.file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["md", "csv", "latex", "html", "json"])
+def test_every_format_tells_the_rank_group(board, name):
+    text = render(board, name)
+    if name == "json":
+        assert [row["rank_group"] for row in json.loads(text)["rows"]] == [1, 1, None]
+    elif name == "csv":
+        assert [row["rank_group"] for row in csv.DictReader(io.StringIO(text))] == ["1", "1", ""]
+    else:
+        assert "Group a holds the best" in text
+
+
 def test_several_seeds_and_one_are_told_apart(board, tmp_path):
     single, _ = make_leaderboard(tmp_path)
     assert "over seeds" in render(board, "md")
-    assert "sampling error alone" in render(single, "md")
+    assert "over its test items alone" in render(single, "md")
 
 
 @pytest.mark.parametrize(("value", "text"), [(-0.04, "0.0"), (-1.25, "−1.2"), (None, "–"), (93.46, "93.5")])
@@ -205,4 +260,4 @@ def test_numbers_for_people(value, text):
 
 
 def test_the_json_format_is_the_record_of_the_run(board):
-    assert json.loads(render(board, "json"))["schema"] == 1
+    assert json.loads(render(board, "json"))["schema"] == 2

@@ -46,7 +46,7 @@ def cost(record: RunRecord) -> Figure | Absent:
         caption=(
             f"What all steps of a method cost together, {over}; a step that methods share counts in each, though it "
             "was made once. Seconds are wall time of training on the machine in the provenance."
-            + (" Lines: 95 % intervals over seeds, where seeds differ." if spread else "")
+            + (" Lines: 95 % intervals over seeds by Student's t, where seeds differ." if spread else "")
             + (f" Not known yet: {listed(missing)}." if missing else "")
         ),
         description=(
@@ -79,7 +79,7 @@ def _rows(method: str, one: MeanCost, seeds: Sequence[MeanCost]) -> list[Row]:
     rows = []
     for field, measure in MEASURES.items():
         values = [float(getattr(seed, field)) for seed in seeds]
-        ci95 = estimate([Score(value, None, 0) for value in values]).ci95 if len(set(values)) > 1 else None
+        ci95 = estimate([Score(value, None, 0) for value in values]).ci95
         text = _text(getattr(one, field), field)
         told, numbers = text, text
         if ci95 is not None:

@@ -71,7 +71,7 @@ def recoveries(record: RunRecord) -> Figure | Absent:
         )
         return Absent(name=name, title=title, reason=reason)
     alone = [pair.method for pair in pairs if pair.control is None]
-    undefined = list(dict.fromkeys(row["line"] for row in rows if row["measure"] == RATIO and row["value"] is None))
+    remarks = dict.fromkeys(f"{pair.method}: {pair.result.remark}" for pair in pairs if pair.result.remark)
     return Figure(
         name=name,
         title=title,
@@ -80,7 +80,8 @@ def recoveries(record: RunRecord) -> Figure | Absent:
             "Right, or below: points that the other domains lost on average, less is better. Grey: the same recovery "
             f"with its choice drawn at random. {over_scored_seeds(leaderboard)}"
             + (f" Without a random control: {listed(alone)}." if alone else "")
-            + (f" The damage is within noise, so there is no share: {listed(undefined)}." if undefined else "")
+            + (" The share's interval is Fieller's." if any(row["low"] is not None for row in rows) else "")
+            + (f" No bar where the share is not bounded or not defined. {listed(list(remarks))}." if remarks else "")
         ),
         description="Bars. " + " ".join(f"{row['tip']}." for row in rows if row["measure"] == RATIO),
         chart=lambda layout: _chart(rows, layout),
@@ -108,14 +109,16 @@ def _rows(leaderboard: Leaderboard, pairs: Sequence[Pair]) -> list[Row]:
 
 def _bar(line: str, role: str, method: str, *, measure: str, estimate: Estimate, digits: int) -> Row:
     low, high = estimate.ci95 or (None, None)
+    unbounded = estimate.interval == "unbounded"
     return {
         "line": line,
         "role": role,
         "measure": measure,
-        "value": estimate.mean,
+        # A share of a damage that is not shown can be of any size: its bar would dwarf the others.
+        "value": None if unbounded else estimate.mean,
         "low": low,
         "high": high,
-        "text": "no share" if estimate.mean is None else number(estimate.mean, digits),
+        "text": "not bounded" if unbounded else "no share" if estimate.mean is None else number(estimate.mean, digits),
         "tip": f"{method} ({role}), {measure}: {told(estimate, digits)}",
     }
 

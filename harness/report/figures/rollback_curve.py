@@ -43,13 +43,14 @@ def rollback_curve(record: RunRecord) -> Figure | Absent:
     references = f"; dashed: the {' and the '.join(kept)} checkpoint" if kept else ""
     best = max(of_target, key=lambda row: row["score"])
     over = f"Mean over {len(seeds)} seeds" if len(seeds) > 1 else "One seed"
+    spread = ", with 95 % intervals over seeds by Student's t" if len(seeds) > 1 else ""
     return Figure(
         name=name,
         title=title,
         caption=(
             "Score of the target domain, and average of all, of models with a fraction of the coordinates set back; "
             f"the horizontal axis is logarithmic{references}. {over} ({listed(list(map(str, seeds)))})"
-            f"{', with 95 % intervals over seeds' if len(seeds) > 1 else ''}. "
+            f"{spread}. "
             + (
                 f"Grey: random choices, their mean and their whole range, {draws} in all."
                 if draws
