@@ -164,14 +164,14 @@ def domain_scores(frame: pl.DataFrame) -> Mapping[tuple[str, int, int], Mapping[
     is null has no score. Raises UsageError where a domain's primary rows disagree on which direction is better, since
     their mean would mean nothing.
     """
-    rows: dict[tuple[str, int, int], dict[str, list[dict[str, Any]]]] = {}
+    rows: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
     for row in frame.filter(pl.col("primary")).iter_rows(named=True):
-        place = (row["method"], row["seed"], row["step"])
-        rows.setdefault(place, {}).setdefault(row["domain"], []).append(row)
-    return {
-        place: {domain: score for domain, own in of.items() if (score := _domain_score(domain, own)) is not None}
-        for place, of in rows.items()
-    }
+        rows.setdefault((row["method"], row["seed"], row["step"], row["domain"]), []).append(row)
+    scores: dict[tuple[str, int, int], dict[str, Score]] = {}
+    for (method, seed, step, domain), own in rows.items():
+        if (score := _domain_score(domain, own)) is not None:
+            scores.setdefault((method, seed, step), {})[domain] = score
+    return scores
 
 
 def _domain_score(domain: str, rows: Sequence[Mapping[str, Any]]) -> Score | None:
