@@ -1,13 +1,19 @@
-"""What libraries print while steps run goes to a file of the run, so that the terminal keeps to what a person needs."""
+"""Sends what libraries print while steps run to a file of bounded size: the terminal shows only what a user needs."""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
+
+MOST_BYTES = 16 * 1024**2
+"""A log beyond this size loses its middle."""
+HEAD_BYTES, TAIL_BYTES = 1024**2, 7 * 1024**2
+_SECONDS_BETWEEN_LOOKS = 5.0
 
 
 def lasting_stderr() -> TextIO | None:
@@ -22,7 +28,8 @@ def lasting_stderr() -> TextIO | None:
 def output_to(path: Path | None) -> Iterator[None]:
     """Appends what this process and its children print to `path`, or leaves it as it is where that is None.
 
-    The descriptors are redirected, not only Python's streams: native code and children print past these.
+    The descriptors are redirected, not only Python's streams: native code and children print past these. While it is
+    written to and at the end, the file is shortened where it has grown beyond `MOST_BYTES`.
     """
     if path is None:
         yield
@@ -30,6 +37,9 @@ def output_to(path: Path | None) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _flush()
     saved = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+    ended = threading.Event()
+    watch = threading.Thread(target=_keep_short, args=(path, ended), daemon=True)
+    watch.start()
     try:
         with path.open("ab") as log:
             for descriptor in saved:
@@ -41,6 +51,35 @@ def output_to(path: Path | None) -> Iterator[None]:
         for descriptor, before in saved.items():
             os.dup2(before, descriptor)
             os.close(before)
+        ended.set()
+        watch.join()
+
+
+def shorten(path: Path) -> None:
+    """Cuts the middle out of a log that is larger than `MOST_BYTES`, and says in its place how much was cut.
+
+    In place: writers that append to the open file continue behind what is left.
+    """
+    with path.open("r+b") as log:
+        size = log.seek(0, os.SEEK_END)
+        if size <= MOST_BYTES:
+            return
+        log.seek(size - TAIL_BYTES)
+        tail = log.read().partition(b"\n")[2]
+        log.seek(HEAD_BYTES)
+        log.truncate()
+        cut = size - HEAD_BYTES - len(tail)
+        log.write(f"\n[... {cut:,} bytes were cut here: the log is kept below {MOST_BYTES:,} bytes ...]\n".encode())
+        log.write(tail)
+
+
+def _keep_short(path: Path, ended: threading.Event) -> None:
+    while True:
+        last = ended.wait(_SECONDS_BETWEEN_LOOKS)
+        with suppress(OSError):  # such as a full disk: the log is no reason to stop
+            shorten(path)
+        if last:
+            return
 
 
 def _flush() -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from runnable_world import Bench
 
+from harness.console_log import output_to
 from harness.progress import PlainReporter, TerminalReporter
 from harness.provenance import gather_provenance, told_command
 from harness.run_folder import RunFolder
@@ -163,3 +165,21 @@ def test_what_libraries_print_goes_to_the_log_and_what_a_person_needs_does_not(t
     done = subprocess.run([sys.executable, "-c", PRINTING, str(log)], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("told\n", "for the person\n")
     assert sorted(log.read_text().splitlines()) == ["a child complains", "a library speaks", "native code warns"]
+
+
+def test_a_log_that_grows_too_large_loses_its_middle(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.console_log.MOST_BYTES", 1000)
+    monkeypatch.setattr("harness.console_log.HEAD_BYTES", 100)
+    monkeypatch.setattr("harness.console_log.TAIL_BYTES", 300)
+    log = tmp_path / "console.log"
+    with output_to(log):
+        for number in range(1000):
+            os.write(1, b"line %03d\n" % number)
+    text = log.read_text()
+    assert len(text) < 1000
+    assert text.startswith("line 000\nline 001\n")
+    assert text.endswith("line 998\nline 999\n")
+    assert "bytes were cut here" in text
+    with output_to(log):
+        os.write(1, b"a little more\n")
+    assert log.read_text() == text + "a little more\n"
