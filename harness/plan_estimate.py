@@ -1,4 +1,4 @@
-"""What a plan takes at most in tokens, about in GPU hours, and on the disk, before anything is fetched or made.
+"""What a plan takes at most in tokens, about in hours of a GPU or CPU, and on the disk, before anything is fetched.
 
 Every completion is counted at its longest, so the tokens are upper bounds. The hours are those tokens' floating-point
 operations over an assumed speed: right in their order of magnitude, not more.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.disk_need import DiskNeed, disk_need
 from harness.interfaces import Domain
 from harness.model_shape import ModelShape
 from harness.nodes import EvaluateNode, MergeNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
 from harness.plan_cost import workloads_of
+from harness.processor import GPU_TERAFLOPS
 from harness.protocol import instance_of
 from harness.registry import Registry
 from harness.workload import Workload
@@ -21,18 +23,22 @@ from harness.workload import Workload
 BACKWARD = 2
 """Operations of the way back for one of the way forward (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
 
+TRAINED_COPIES = 4
+"""Numbers that a training of all parameters holds for each: the weight, its gradient, and AdamW's two moments."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Assumptions:
     """What an estimate takes for granted; every default may be set on the command line.
 
-    prompt_tokens: of each prompt, ours. gpu_teraflops: the GPU's peak, that of NVIDIA's data sheet for an H100 SXM in
-    bf16 without sparsity. generation_utilization, training_utilization: the shares of the peak that are reached, ours;
+    prompt_tokens: of each prompt, ours. gpu_teraflops: the peak of the GPU, or of the CPU where `processor` is that.
+    generation_utilization, training_utilization: the shares of the peak that are reached, ours;
     PaLM's training reached 0.46 (arXiv 2204.02311, table 3), and generation is far below that.
     """
 
     prompt_tokens: int = 1024
-    gpu_teraflops: float = 989.0
+    gpu_teraflops: float = GPU_TERAFLOPS
+    processor: Literal["gpu", "cpu"] = "gpu"
     generation_utilization: float = 0.1
     training_utilization: float = 0.4
 
@@ -40,7 +46,7 @@ class Assumptions:
 @dataclass(frozen=True, kw_only=True)
 class NodeEstimate:
     """Of one node, None for what is not known. generated_tokens: at most. prompt_tokens: as assumed, each prompt once
-    for every completion. gpu_hours: with every completion at its longest."""
+    for every completion. gpu_hours: with every completion at its longest, of the assumed processor."""
 
     generated_tokens: int | None = None
     prompt_tokens: int | None = None
@@ -49,7 +55,8 @@ class NodeEstimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Sums over those of some of a plan's nodes that are known. gpu_hours, disk: None without the model's shape.
+    """Sums over those of some of a plan's nodes that are known. gpu_hours, disk, training_memory: None without the
+    model's shape. training_memory: bytes of the largest training's weights, gradients and AdamW's moments.
     not_counted: labels of the nodes whose tokens are not known, by what would have to say so."""
 
     generated_tokens: int
@@ -59,6 +66,7 @@ class Estimate:
     gpu_hours: float | None
     disk: DiskNeed | None
     not_counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    training_memory: int | None = None
 
 
 class Estimator:
@@ -94,7 +102,16 @@ class Estimator:
             gpu_hours=sum(hours) if self._shape is not None else None,
             disk=self._disk(without),
             not_counted={what: tuple(labels) for what, labels in unknown.items()},
+            training_memory=self._training_memory(),
         )
+
+    def _training_memory(self) -> int | None:
+        if self._shape is None:
+            return None
+        trained = [work for work in self._workloads.values() if work is not None and work.optimizer_steps]
+        dtypes = [work.dtype or self._shape.dtype for work in trained]
+        widths = [2 if dtype in ("bfloat16", "float16") else 4 for dtype in dtypes]
+        return TRAINED_COPIES * self._shape.parameters * max(widths, default=0)
 
     def _disk(self, without: Collection[str]) -> DiskNeed | None:
         if self._shape is None:

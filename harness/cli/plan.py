@@ -40,8 +40,14 @@ def plan(
         int, typer.Option("--prompt-tokens", min=0, metavar="N", help="Estimates: tokens of a prompt.")
     ] = 1024,
     gpu_teraflops: Annotated[
-        float, typer.Option("--gpu-teraflops", min=0.001, metavar="X", help="Estimates: a GPU's peak, TFLOP/s.")
-    ] = 989.0,
+        float | None,
+        typer.Option(
+            "--gpu-teraflops",
+            min=0.001,
+            metavar="X",
+            help="Estimates: a GPU's peak, TFLOP/s. Default: 989; where there is no GPU, the CPU's, 0.05 a core.",
+        ),
+    ] = None,
     generation_utilization: Annotated[
         float,
         typer.Option("--generation-utilization", min=1e-6, max=1, metavar="SHARE", help="Estimates: of that peak."),
@@ -57,7 +63,8 @@ def plan(
 ) -> None:
     """Show what a run would make: the tree of steps, what is done and what is to do, and what that costs.
 
-    Tokens, GPU hours and disk are estimated from the configs and the model's config.json; nothing is fetched.
+    Tokens, GPU hours (CPU hours, where there is no GPU) and disk are estimated from the configs and the model's
+    config.json; nothing is fetched.
     """
     from harness.cli.plan_summary import cost_lines, estimate_lines, estimate_to_json, need_lines
     from harness.pinning import unpinned_lines, unpinned_of, uses_of
@@ -65,6 +72,7 @@ def plan(
     from harness.plan_cost import cost_of
     from harness.plan_estimate import Assumptions, Estimator
     from harness.plan_needs import needs_of, sandboxes_here
+    from harness.processor import processor_here
     from harness.protocol import find_protocol, load_protocol
     from harness.provenance import changed_versions
     from harness.run_folder import RunFolder, run_folder_of
@@ -79,9 +87,11 @@ def plan(
     store = Store(runs_folder(runs) / "store")
     undamaged = list(undamaged_targets(made, store, without=done))
     changed = changed_versions(RunFolder(run_folder_of(runs_folder(runs), made)).provenance())
+    here = processor_here()
     assumed = Assumptions(
         prompt_tokens=prompt_tokens,
-        gpu_teraflops=gpu_teraflops,
+        gpu_teraflops=here.teraflops if gpu_teraflops is None else gpu_teraflops,
+        processor=here.kind if gpu_teraflops is None else "gpu",
         generation_utilization=generation_utilization,
         training_utilization=training_utilization,
     )
@@ -117,7 +127,7 @@ def plan(
     console.print(tree_of(made, done))
     for line in (
         *cost_lines(cost, left),
-        *estimate_lines(total, to_do, shape, assumed, made.model),
+        *estimate_lines(total, to_do, shape, assumed, made.model, memory=here.memory_bytes),
         *need_lines(needs, sandboxes),
         *unpinned_lines(unpinned),
         *(f"not here: {problem.key}: {problem.message}" for problem in read.unmet),

@@ -1,4 +1,4 @@
-"""The figures under the tree of `harness plan`: counts, tokens, GPU hours, disk, and what has to be allowed."""
+"""The figures under the tree of `harness plan`: counts, tokens, hours, memory, disk, and what has to be allowed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,19 @@ def cost_lines(total: PlanCost, left: PlanCost) -> Iterator[str]:
 
 
 def estimate_lines(
-    total: Estimate, left: Estimate, shape: ModelShape | None, assumed: Assumptions, model: str
+    total: Estimate,
+    left: Estimate,
+    shape: ModelShape | None,
+    assumed: Assumptions,
+    model: str,
+    *,
+    memory: int | None = None,
 ) -> Iterator[str]:
-    """Yields the estimate in sentences: what is bounded, what is assumed, what is not counted."""
+    """Yields the estimate in sentences: what is bounded, what is assumed, what is not counted.
+
+    memory: the machine's, in bytes, where it has no GPU.
+    """
+    processor = assumed.processor.upper()
     yield f"generated tokens: at most {_short(total.generated_tokens)}, {_short(left.generated_tokens)} to do"
     yield (
         f"  {_short(total.training_generated_tokens)} of them to train and recover,"
@@ -38,16 +48,22 @@ def estimate_lines(
         f" at {assumed.prompt_tokens:,} a prompt (--prompt-tokens)"
     )
     if shape is None or total.gpu_hours is None or left.gpu_hours is None:
-        yield f"GPU hours, disk: unknown, for the size of {model} is not known here without fetching it"
+        yield f"{processor} hours, disk: unknown, for the size of {model} is not known here without fetching it"
         yield "  its config.json alone is enough: `hf download NAME config.json`, or --model-config FILE"
     else:
         hours = f"{_hours(total.gpu_hours)}, {_hours(left.gpu_hours)} to do"
-        yield f"GPU hours: about {hours}, with every completion at its longest"
-        peak = f"{assumed.gpu_teraflops:g} TFLOP/s (--gpu-teraflops; 989 is an H100's peak in bf16)"
-        yield f"  on GPUs with a peak of {peak}, of which"
+        yield f"{processor} hours: about {hours}, with every completion at its longest"
+        gpu = assumed.processor == "gpu"
+        told = "989 is an H100's peak in bf16" if gpu else "0.05 a core is ours; no GPU was found"
+        peak = f"{assumed.gpu_teraflops:g} TFLOP/s (--gpu-teraflops; {told})"
+        yield f"  on a {processor} with a peak of {peak}, of which"
         yield f"  {assumed.generation_utilization:.3g} is reached in generation (--generation-utilization) and"
         yield f"  {assumed.training_utilization:.3g} in training (--training-utilization); an order of magnitude only"
         yield f"model: {_shape_line(shape)}"
+        if total.training_memory and assumed.processor == "cpu":
+            here = f", of {_bytes(memory)} here" if memory is not None else ""
+            yield f"memory to train all parameters: at least {_bytes(total.training_memory)}{here},"
+            yield "  for weights, gradients and AdamW's moments; activations need more"
     if total.disk is not None and left.disk is not None:
         disk = left.disk
         yield (

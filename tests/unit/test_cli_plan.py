@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from harness.cli import app
 from harness.cli.selection import methods_from, seeds_from
 from harness.errors import UsageError
+from harness.processor import Processor, processor_here
 from harness.registry import Registry
 from harness.store import Store
 
@@ -114,8 +115,32 @@ def test_a_model_of_unknown_size_is_told_with_what_to_do(harness):
     assert plan["estimate"]["model_shape"] is None
     assert plan["estimate"]["total"]["gpu_hours"] is None
     shown = harness("plan", "games.yaml").stdout
-    assert "GPU hours, disk: unknown" in shown
+    assert "PU hours, disk: unknown" in shown
     assert "--model-config FILE" in shown
+
+
+@pytest.mark.parametrize(("kind", "hours"), [("gpu", "GPU hours: about"), ("cpu", "CPU hours: about")])
+def test_hours_are_those_of_the_processor_that_is_here(kind, hours, harness, tmp_path, monkeypatch):
+    here = Processor(kind=kind, cores=2, memory_bytes=8 * 10**9)
+    monkeypatch.setattr("harness.processor.processor_here", lambda: here)
+    monkeypatch.setattr("small_world.Game.completion_tokens", 7)
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    shown = harness("plan", "games.yaml", "--model-config", ".").stdout
+    assert hours in shown
+    assert ("memory to train all parameters: at least 18.6 kB, of 8 GB here" in shown) == (kind == "cpu")
+    assert ("GPU hours" in shown) == (kind == "gpu")
+    assumed = told(harness("plan", "games.yaml", "--model-config", ".", "--json"))["estimate"]["assumptions"]
+    assert (assumed["processor"], assumed["gpu_teraflops"]) == (kind, 989.0 if kind == "gpu" else 0.1)
+
+
+def test_a_gpu_is_one_that_has_a_device_file_and_is_not_hidden(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "nvidiactl").touch()
+    assert processor_here(tmp_path).kind == "cpu"
+    (tmp_path / "nvidia0").touch()
+    assert processor_here(tmp_path).kind == "gpu"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert processor_here(tmp_path).kind == "cpu"
 
 
 def test_a_config_without_a_decoders_sizes_is_a_usage_error(harness, tmp_path):
