@@ -31,6 +31,7 @@ from harness.protocol import Protocol
 from harness.provenance import gather_provenance
 from harness.run_folder import LEADERBOARD, SCORES, RunFolder, run_folder_of
 from harness.store import Store, StoreForbidden, StoreFull
+from harness.titles import titled
 
 if TYPE_CHECKING:
     from harness.registry import Registry
@@ -116,6 +117,7 @@ class Runner:
     ) -> None:
         self._protocol = protocol
         self._plan = plan
+        self._titled = titled(plan)
         self._registry = registry
         self._store = store
         self._engine = engine
@@ -216,7 +218,7 @@ class Runner:
             if self._store.has(node.key):  # another process made it in the meantime
                 continue
             self._events.started(node)
-            self._reporter.node_started(node, index)
+            self._reporter.node_started(self._titled[node.key], index)
             self._events.warn_if_undamaged(node)
             begin = time.monotonic()
             error: HarnessError | None = None
@@ -234,7 +236,7 @@ class Runner:
             else:
                 walk.failures.append(Failure(node=node, error=error))
                 walk.unavailable |= {node.key, *dependent_on_base_score(node, self._plan)}
-            self._reporter.node_finished(node, seconds, error)
+            self._reporter.node_finished(self._titled[node.key], seconds, error)
             self._events.finished(node, seconds, error)
             self._tell_dependents(node, error)
             self._executor.drop_restored(missing[index - done :])

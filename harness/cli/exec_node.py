@@ -56,6 +56,7 @@ def exec_node(
     from harness.protocol import find_protocol, load_protocol
     from harness.ranks import rank
     from harness.store import Store
+    from harness.titles import titled
 
     registry = session_of(context).registry
     path = find_protocol(protocol, registry)
@@ -67,7 +68,7 @@ def exec_node(
     check_writable(root)
     check_needs([node], plan, os.environ)
     reporter = PlainReporter(Console(stderr=True, highlight=False))
-    reporter.name(node.label)
+    reporter.name(titled(plan)[node.key].label)
 
     def waiting(key: str) -> None:
         reporter.note(f"waiting: another process is making {key}")
