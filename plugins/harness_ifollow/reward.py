@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from harness import NoConfig, Reward, RewardBatch, RewardResult
+from harness import NoConfig, Reward, RewardBatch, RewardResult, UsageError
 from harness_ifollow.answers import checked_text
 from harness_ifollow.checkers import constraints_of, ifeval, met
 from harness_ifollow.sentence_data import fetch_sentence_data
@@ -22,9 +23,14 @@ class InstructionReward(Reward):
         pass
 
     def fetch(self) -> None:
-        """Downloads the data of nltk that two of the checkers need. Raises UsageError where they cannot be had."""
+        """Downloads the data of nltk that two of the checkers need, where they can be had.
+
+        Which rows there are is not known here: a domain whose rows need the data refuses to load without them, and
+        others do not need them.
+        """
         ifeval()
-        fetch_sentence_data()
+        with suppress(UsageError):
+            fetch_sentence_data()
 
     def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
         """Returns why a row's constraints cannot be checked; data of nltk that this machine lacks are no reason."""
