@@ -32,6 +32,7 @@ def model_card(leaderboard: Leaderboard, row: Row, *, seed: int, step: int) -> s
                 task_name=column,
                 dataset_type=task.task,
                 dataset_name=column,
+                dataset_config=column,  # results are grouped by data set: two columns of one task must not merge
                 metric_type=task.metric,
                 metric_name=f"{task.metric},{task.filter}" if len(tasks) == 1 else f"mean of {len(tasks)} tasks",
                 metric_value=round(value, 6),

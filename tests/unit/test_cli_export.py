@@ -63,6 +63,8 @@ def test_the_card_holds_this_checkpoints_scores_as_evaluation_results(export, tm
     assert {name: result.metric_value for name, result in results.items()} == {"code": 73.0, "math": 94.0, "qa": 49.0}
     assert (results["math"].dataset_type, results["math"].metric_type) == ("fake_math", "acc")
     assert "- 4: recover math (refresh)" in card.text
+    # results are grouped by data set type and configuration: two columns of one task are two data sets
+    assert {name: result.dataset_config for name, result in results.items()} == {name: name for name in results}
     assert card.data.library_name == "transformers"
 
 
