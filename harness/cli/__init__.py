@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from harness import __version__
 from harness.cli import (
@@ -32,8 +34,26 @@ from harness.errors import ExitCode, HarnessError
 from harness.interruption import catch_termination, raise_if_terminated, told_to_a_person
 from harness.process_environment import prepare_process
 
+DEBUG = "--debug"
+
+
+class _Commands(TyperGroup):
+    """Takes `--debug` anywhere on the command line, also behind the command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _debug_first(args))
+
+
+def _debug_first(words: Sequence[str]) -> list[str]:
+    """Returns the words with `--debug`, where it stands among the options, in front of the command."""
+    end = words.index("--") if "--" in words else len(words)
+    others = [word for word in words[:end] if word != DEBUG]
+    return [*([DEBUG] if len(others) < end else []), *others, *words[end:]]
+
+
 app = typer.Typer(
     name="harness",
+    cls=_Commands,
     help="Measure interference and recovery in multi-domain RL post-training of language models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -68,7 +88,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def options(
     context: typer.Context,
-    debug: bool = typer.Option(False, "--debug", help="Show tracebacks."),
+    debug: bool = typer.Option(False, DEBUG, help="Show tracebacks; may also stand behind the command."),
     strict_plugins: bool = typer.Option(False, "--strict-plugins", help="Stop when any plugin fails to load."),
     without: Annotated[
         list[str] | None, typer.Option("--without", metavar="DIST", help="Leave a distribution's plugins out.")
@@ -82,7 +102,7 @@ def options(
 
 def main() -> None:
     """Runs the command line and exits with one of `ExitCode`'s values."""
-    debug = "--debug" in sys.argv
+    debug = DEBUG in _debug_first(sys.argv[1:])[:1]
     accept_any_text()
     catch_termination()
     try:

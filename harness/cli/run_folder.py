@@ -12,15 +12,17 @@ _KEY_SUFFIX = re.compile(r"-[0-9a-f]{12}$")
 
 
 def find_run_folder(run: str | None, runs: Path) -> Path:
-    """Returns the folder that `run` names: a path, a folder's name in `runs`, or a protocol's name (its latest run).
+    """Returns the folder that `run` names: a path, a folder's name in `runs`, or the latest run of a protocol, given by
+    its name or its file.
 
     None is the latest run of all. Latest is by the time a run's leaderboard was written. Raises UsageError naming the
-    runs there are.
+    runs there are, and ProtocolError for a file that is no protocol.
     """
     if run is not None:
         for folder in (Path(run), runs / run):
             if (folder / "leaderboard.json").is_file():
                 return folder
+        run = _protocol_name(run)
     folders = [path.parent for path in runs.glob("*/leaderboard.json")] if runs.is_dir() else []
     meant = [folder for folder in folders if run is None or _KEY_SUFFIX.sub("", folder.name) == run]
     if meant:
@@ -37,6 +39,16 @@ def find_run_folder(run: str | None, runs: Path) -> Path:
         if names
         else "`harness run PROTOCOL` makes one; HARNESS_RUNS names their folder",
     )
+
+
+def _protocol_name(run: str) -> str:
+    """Returns the name in a protocol file; any other text as it is."""
+    if not Path(run).is_file():
+        return run
+    from harness.protocol.source import read_source
+
+    name = read_source(Path(run)).data.get("name")
+    return name if isinstance(name, str) else run
 
 
 def find_begun_folder(run: str | None, runs: Path) -> Path:

@@ -27,7 +27,8 @@ def show(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="A run's folder, or a protocol's name for its latest run. Default: the latest run."
+            metavar="[RUN]",
+            help="A run's folder, or a protocol's name or file for its latest run. Default: the latest run.",
         ),
     ] = None,
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,

@@ -144,6 +144,9 @@ def test_a_run_is_found_by_path_folder_or_protocol_and_the_latest_wins(runs):
     assert find_run_folder(old.name, runs) == old
     assert find_run_folder(str(old), runs) == old
     assert find_run_folder(None, runs) == other
+    file = runs / "mine.yaml"
+    file.write_text("schema: 1\nname: fake\n")
+    assert find_run_folder(str(file), runs) == new
 
 
 def test_a_run_that_is_not_there_is_told_with_those_that_are(runs, tmp_path):
