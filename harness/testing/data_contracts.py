@@ -82,6 +82,7 @@ def check_reward(reward: Reward, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     require(bool(rows), "there are no rows to score", "give some rows of a domain's training data")
     picked = [rows[index % len(rows)] for index in range(len(ODD_COMPLETIONS))]
+    _check_unjudgeable(reward, rows)
     results = _scored(reward, picked, ODD_COMPLETIONS)
     again = _scored(reward, picked, ODD_COMPLETIONS)
     turned = _scored(reward, picked[::-1], ODD_COMPLETIONS[::-1])[::-1]
@@ -92,6 +93,17 @@ def check_reward(reward: Reward, rows: Sequence[Mapping[str, Any]]) -> None:
             f"{completion!r:.40} scores {first}, and {third} in another order of the batch",
             "results come in the order of the rows and do not hang on their neighbours",
         )
+
+
+def _check_unjudgeable(reward: Reward, rows: Sequence[Mapping[str, Any]]) -> None:
+    prompts = [row.get("prompt") for row in rows]
+    reasons, again = list(reward.unjudgeable(prompts, rows)), list(reward.unjudgeable(prompts, rows))
+    require(reasons == again, "two calls of unjudgeable differ", "it depends on the prompt and the row alone")
+    require(
+        len(reasons) == len(rows) and all(reason is None or isinstance(reason, str) for reason in reasons),
+        f"unjudgeable returned {reasons!r:.80} for {len(rows)} rows",
+        "return a reason, or None, for each row in order",
+    )
 
 
 def check_protocol(path: Path, registry: Registry) -> None:

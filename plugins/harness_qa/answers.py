@@ -47,12 +47,21 @@ def normalised(text: str) -> str:
 
 def letter_agrees(completion: str, row: Mapping[str, Any]) -> bool:
     """Returns whether a completion chose the row's `letter` among its `options`. Raises ValueError for an odd row."""
-    return chosen_letter(completion, len(_options(row))) == _letter(row)
+    return chosen_letter(completion, len(options_of(row))) == _letter(row)
 
 
 def words_agree(completion: str, row: Mapping[str, Any]) -> bool:
     """Returns whether a completion says the right option of the row in words. Raises ValueError for an odd row."""
-    return answer_in_words(completion) == normalised(_options(row)[LETTERS.index(_letter(row))])
+    return answer_in_words(completion) == normalised(options_of(row)[LETTERS.index(_letter(row))])
+
+
+def unjudgeable(row: Mapping[str, Any]) -> str | None:
+    """Returns why no completion can be judged by a row, or None where one can."""
+    try:
+        _letter(row)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 RULES: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = {"letter": letter_agrees, "short": words_agree}
@@ -62,15 +71,18 @@ def _answer(completion: str) -> str:
     return (answer_after_thinking(completion) or "").strip()
 
 
-def _options(row: Mapping[str, Any]) -> Sequence[str]:
+def options_of(row: Mapping[str, Any]) -> Sequence[str]:
+    """Returns the options of a row. Raises ValueError where they are not two to ten texts."""
     options = row.get("options")
     if not isinstance(options, (list, tuple)) or not 2 <= len(options) <= len(LETTERS):
         raise ValueError(f"the row's options are {options!r:.60}, not a list of 2 to {len(LETTERS)}")
+    if not all(isinstance(option, str) for option in options):
+        raise ValueError(f"the row's options are {options!r:.60}, not texts")
     return options
 
 
 def _letter(row: Mapping[str, Any]) -> str:
-    letter, letters = row.get("letter"), LETTERS[: len(_options(row))]
+    letter, letters = row.get("letter"), LETTERS[: len(options_of(row))]
     if not isinstance(letter, str) or len(letter) != 1 or letter not in letters:
         raise ValueError(f"the row's letter is {letter!r}, not one of {letters}")
     return letter

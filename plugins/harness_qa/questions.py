@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
 from harness.data import SOURCE_ROW, SOURCE_TEXT, load_table
-from harness_qa.answers import LETTERS, RULES
+from harness_qa.answers import LETTERS, options_of, unjudgeable
 from harness_qa.config import QAConfig
 from harness_qa.strata import stratified_order
 
@@ -60,6 +60,8 @@ def _split(config: QAConfig) -> tuple[Dataset, list[int]]:
 
 
 def _prepared(config: QAConfig) -> Dataset:
+    """Returns all questions, none twice. Raises UsageError for a row that cannot be asked, or where no answer can be
+    judged; questions with an unknown letter stay among them."""
     from datasets import Dataset
 
     questions: dict[str, Mapping[str, Any]] = {}
@@ -68,13 +70,21 @@ def _prepared(config: QAConfig) -> Dataset:
         try:
             if not isinstance(row[config.question], str):
                 raise ValueError(f"the question is {row[config.question]!r:.60}, not text")
-            RULES[config.answers]("", question)
+            options = options_of(question)
         except ValueError as error:
             raise UsageError(str(error), where=row[SOURCE_ROW], hint="correct the row, or leave it out") from None
-        prompt = prompt_of(row[config.question], question["options"], config.answers)
+        prompt = prompt_of(row[config.question], list(options), config.answers)
         stratum = " / ".join(str(row[name]) for name in config.strata)
-        places = {SOURCE_ROW: row[SOURCE_ROW], SOURCE_TEXT: "\n".join([row[config.question], *question["options"]])}
+        places = {SOURCE_ROW: row[SOURCE_ROW], SOURCE_TEXT: "\n".join([row[config.question], *options])}
         questions.setdefault(prompt, {"prompt": prompt, **question, "stratum": stratum, **places})
+    faults = [unjudgeable(question) for question in questions.values()]
+    if all(faults):
+        first = next(iter(questions.values()))
+        raise UsageError(
+            f"no question can be judged: {faults[0]}",
+            where=first[SOURCE_ROW],
+            hint=f"the column {config.letter} holds the letter of the right option, A for the first",
+        )
     return Dataset.from_list(list(questions.values()))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from harness import NoConfig, Reward, RewardBatch, RewardResult
-from harness_qa.answers import RULES
+from harness_qa.answers import RULES, unjudgeable
 
 
 class QAReward(Reward):
@@ -19,7 +19,7 @@ class QAReward(Reward):
 
     def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
         """Returns why a row has no options or no right letter among them."""
-        return [result.detail or None for result in (self._score("", row) for row in rows)]
+        return [unjudgeable(row) for row in rows]
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
         return [self._score(text, row) for text, row in zip(batch.completions, batch.rows, strict=True)]

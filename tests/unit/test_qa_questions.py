@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import UsageError
+from harness import NoConfig, UsageError
 from harness_qa.config import MMLUProConfig, QAConfig, SuperGPQAConfig
 from harness_qa.domain import MMLUProDomain, QADomain, SuperGPQADomain
+from harness_qa.lm_eval_tasks.task import right
 from harness_qa.questions import held_out_questions, training_questions
+from harness_qa.rewards import LetterReward
 from harness_qa.strata import stratified_order
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "qa"
@@ -114,8 +116,8 @@ def test_a_missing_column_is_named_with_all_that_are_wanted(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"answer_letter": "K"}, "the row's letter is 'K'"),
         ({"options": ["one"]}, "the row's options"),
+        ({"options": ["one", None]}, "not texts"),
         ({"question": None}, "the question is None"),
     ],
 )
@@ -126,6 +128,25 @@ def test_a_row_that_will_not_do_is_named(tmp_path, change, said):
     with pytest.raises(UsageError, match=said) as caught:
         held_out_questions(SuperGPQAConfig(data_files=path))
     assert caught.value.where == f"{path}:2"
+
+
+def test_a_question_without_a_right_letter_is_left_to_the_reward_and_counts_zero(tmp_path):
+    lines = SUPER.read_text().splitlines()
+    path = tmp_path / "odd.jsonl"
+    path.write_text("\n".join([json.dumps(json.loads(lines[0]) | {"answer_letter": "K"}), *lines[1:]]))
+    config = SuperGPQAConfig(data_files=path, test_share=0.5)
+    rows = [*training_questions(config).to_list(), *held_out_questions(config).to_list()]
+    reasons = LetterReward(NoConfig()).unjudgeable([row["prompt"] for row in rows], rows)
+    [at] = [index for index, reason in enumerate(reasons) if reason is not None]
+    assert reasons[at].startswith("the row's letter is 'K'")
+    assert rows[at]["source_row"] == f"{path}:1"
+    assert right(rows[at] | {"rule": "letter"}, ["Answer: A"]) == {"right": 0.0, "unjudged": 1.0}
+
+
+def test_where_no_question_has_a_right_letter_the_data_are_refused():
+    columns = {"letter": "difficulty"}
+    with pytest.raises(UsageError, match="no question can be judged: the row's letter is"):
+        held_out_questions(SuperGPQAConfig(data_files=SUPER, **columns))
 
 
 def test_a_corrupt_file_is_named(tmp_path):

@@ -13,7 +13,7 @@ from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
 from harness.completions import ReadsThinking
-from harness_qa.answers import RULES
+from harness_qa.answers import RULES, unjudgeable
 from harness_qa.config import config_from
 from harness_qa.questions import held_out_questions
 
@@ -34,8 +34,10 @@ def mmlu_pro(**metadata: Any) -> dict[str, Dataset]:
 
 
 def right(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Returns 1.0 where the answer is right, else 0.0."""
-    return {"right": float(RULES[item["rule"]](results[0], item))}
+    """Returns `right`, 1.0 where the answer is right, else 0.0; `unjudged` is 1.0 for an item without a letter."""
+    if unjudgeable(item) is not None:
+        return {"right": 0.0, "unjudged": 1.0}
+    return {"right": float(RULES[item["rule"]](results[0], item)), "unjudged": 0.0}
 
 
 class QuestionTask(ReadsThinking, ConfigurableTask):
