@@ -1,16 +1,21 @@
-"""Reads Python test code, without running it, into calls of the candidate and checks of what they return.
+"""Reads simple tests, without running them, into calls of the candidate and checks of what they return.
 
-A check never meets the candidate's objects: its calls are made in the sandbox and give plain data; the comparison is
-made elsewhere, on the data alone. So a result whose `__eq__` is always true, or a program that exits before the
-assertions, gains nothing.
+Simple are tests that are assertions alone, each about calls of the candidate with literal arguments: nearly all of MBPP
+and HumanEval. A check never meets the candidate's objects: its calls are made in the sandbox and give plain data; the
+comparison is made elsewhere, on the data alone. Other tests are run, see `running_tests`.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from harness_code.in_sandbox.remote import OF_CONTAINERS, OF_DATA
+from harness_code.test_source import CANDIDATE_MODULES, UNAVAILABLE, bound_names, shadowed_builtins
 
 PURE = frozenset(
     {"abs", "all", "any", "bool", "bytes", "bytearray", "chr", "complex", "dict", "divmod", "enumerate", "filter"}
@@ -20,215 +25,183 @@ PURE = frozenset(
 )
 """Names whose value is no candidate's: builtins of plain data, and `math`, which tests use without importing it."""
 
-UNAVAILABLE = frozenset({"tree_node", "list_node", "is_same_tree", "is_same_list", "TreeNode", "ListNode"})
-"""What LeetCode's judge defines and the data do not: a test that uses it cannot be run."""
-
-_CANDIDATE_MODULES = frozenset({"solution"})
-_UNSTEADY_MODULES = frozenset({"random", "time", "datetime", "os", "sys", "pytest", "unittest", "numpy"})
+_UNSTEADY_MODULES = frozenset({"random", "time", "datetime", "os", "sys", "unittest"})
 VALUE = "_value_"
 
 
 @dataclass(frozen=True)
 class AssertCase:
     """One assertion: expressions to evaluate with the candidate, and `check`, an expression over their values, which
-    are named `_value_0`, `_value_1`, …"""
+    are named `_value_0`, `_value_1`, …; imports: code that the check needs."""
 
     calls: tuple[str, ...]
     check: ast.expr
+    imports: str = ""
 
 
-@dataclass(frozen=True)
-class Assertions:
-    """The assertions of a test source, its imports as code, and how many assertions are in no form that can be read."""
-
-    cases: tuple[AssertCase, ...]
-    imports: str
-    unsupported: int
+class _NotSimpleError(Exception):
+    """The tests have to be run."""
 
 
-def read_assertions(source: str, entry_point: str | None = None) -> Assertions:
-    """Returns the assertions of test code: its own, those of functions it calls and of functions named `test…`.
+def read_assertions(source: str, entry_point: str | None = None) -> tuple[AssertCase, ...] | None:
+    """Returns the assertions of simple tests, and None for others.
 
-    entry_point: the candidate's function that a `check` in the code is called with. Code that does not parse counts as
-    one unsupported test.
+    entry_point: the candidate's function that a `check` in the code is called with. Raises SyntaxError, ValueError,
+    RecursionError or MemoryError for code that does not parse.
     """
+    tree = ast.parse(source)
+    reader = _Reader(shadowed_builtins(tree, entry_point))
     try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Assertions((), "", 1)
-    reader = _Reader()
-    reader.read(body, {})
-    if entry_point is not None and "check" in reader.functions:
-        reader.call(ast.parse(f"check({entry_point})", mode="eval").body, {})
-    for name, function in reader.functions.items():
-        if name.startswith("test") and name not in reader.called and not function.args.args:
-            reader.read(function.body, {})
-    return Assertions(tuple(reader.cases), "\n".join(reader.imports), reader.unsupported)
-
-
-class _Unsupported(Exception):
-    """The expression cannot be split into calls of the candidate and a check of plain data."""
+        reader.read(tree.body)
+        if entry_point is not None and "check" in reader.functions and "check" not in reader.called:
+            reader.call("check", ast.Name(id=entry_point, ctx=ast.Load()))
+        for name, function in reader.functions.items():
+            if name.startswith("test") and name not in reader.called and not function.args.args:
+                reader.read(function.body)
+            elif name not in reader.called:
+                return None
+    except _NotSimpleError:
+        return None
+    return tuple(AssertCase(calls, check, "\n".join(reader.imports)) for calls, check in reader.cases)
 
 
 class _Reader:
-    def __init__(self) -> None:
-        self.cases: list[AssertCase] = []
+    def __init__(self, shadowed: set[str]) -> None:
+        self.cases: list[tuple[tuple[str, ...], ast.expr]] = []
         self.imports: list[str] = []
         self.functions: dict[str, ast.FunctionDef] = {}
         self.called: set[str] = set()
-        self.unsupported = 0
-        self._pure = set(PURE)
-        self._unknown = set(UNAVAILABLE)
-        self._state_changed = False
-        """Whether a call was made for its effect: no later assertion can be taken for itself."""
+        self._shadowed = shadowed
+        self._pure = set(PURE - shadowed)
+        self._unreadable = set(UNAVAILABLE)
+        """Names that a simple test does not use: variables, functions of the tests, modules that are not steady."""
 
-    def read(self, body: Sequence[ast.stmt], names: dict[str, ast.expr]) -> None:
-        """Reads statements in order; `names` are the values of the variables so far, and are added to."""
+    def read(self, body: Sequence[ast.stmt], parameter: str | None = None, given: ast.expr | None = None) -> None:
+        """Reads statements in order, with `given` in place of the name `parameter`."""
+        renaming = None if parameter is None or given is None else _Rename(parameter, given)
         for statement in body:
-            self._statement(statement, names)
+            self._statement(statement if renaming is None else renaming.visit(copy.deepcopy(statement)))
 
-    def call(self, node: ast.expr, names: dict[str, ast.expr]) -> None:
-        """Reads the body of a function of the tests in place of a call of it."""
-        assert isinstance(node, ast.Call)
-        assert isinstance(node.func, ast.Name)
-        function = self.functions[node.func.id]
-        parameters = [argument.arg for argument in function.args.args]
-        if node.keywords or len(node.args) != len(parameters) or node.func.id in self.called:
-            self._skip(function)
-            return
-        self.called.add(node.func.id)
-        given = [_replaced(argument, names) for argument in node.args]
-        self.read(function.body, {**names, **dict(zip(parameters, given, strict=True))})
+    def call(self, name: str, given: ast.expr) -> None:
+        """Reads the body of a function of the tests that has one parameter in place of a call of it."""
+        function = self.functions[name]
+        parameters = function.args.args
+        if (
+            len(parameters) != 1
+            or name in self.called
+            or parameters[0].arg in bound_names(ast.Module(function.body, []))
+        ):
+            raise _NotSimpleError
+        self.called.add(name)
+        self.read(function.body, parameters[0].arg, given)
 
-    def _statement(self, statement: ast.stmt, names: dict[str, ast.expr]) -> None:
+    def _statement(self, statement: ast.stmt) -> None:
         match statement:
+            case ast.Assert(test=ast.Constant(value=value)) if value:
+                pass  # `assert True, "message"`, which HumanEval has many of, tests nothing
             case ast.Assert(test=test):
-                self._assertion(_replaced(test, names))
+                self._assertion(test)
             case ast.Import() | ast.ImportFrom():
                 self._import(statement)
-            case ast.FunctionDef(name=name):
+            case ast.FunctionDef(name=name, decorator_list=[]):
                 self.functions[name] = statement
-                self._unknown.add(name)
-            case ast.Expr(value=ast.Call(func=ast.Name(id=name)) as value) if name in self.functions:
-                self.call(value, names)
-            case ast.Expr(value=ast.Constant()) | ast.Expr(value=ast.Call(func=ast.Name(id="print"))) | ast.Pass():
+                self._unreadable.add(name)
+            case ast.Expr(value=ast.Call(func=ast.Name(id=name), args=[given], keywords=[])) if name in self.functions:
+                self.call(name, given)
+            case ast.Expr(value=ast.Constant() | ast.Name()) | ast.Pass():
                 pass
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                names[name] = _replaced(value, names)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                names[name] = _replaced(value, names)
-            case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
-                self.read(statement.body, names)
-            case ast.Expr():
-                self._state_changed = True
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant() | ast.Dict()):
+                self._unreadable.add(name)
+            case ast.If(test=ast.Compare(left=ast.Name(id="__name__")), orelse=[]):
+                self.read(statement.body)
             case _:
-                self._skip(statement)
-                mentioned = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-                for name in mentioned & set(names):  # it may have been changed in place
-                    self._unknown.add(name)
-                    del names[name]
-
-    def _skip(self, statement: ast.stmt) -> None:
-        self.unsupported += sum(isinstance(node, ast.Assert) for node in ast.walk(statement))
-        self._unknown.update(_stored(statement))
+                raise _NotSimpleError
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
-        modules = (
-            [statement.module or ""] if isinstance(statement, ast.ImportFrom) else [a.name for a in statement.names]
-        )
+        if isinstance(statement, ast.ImportFrom):
+            modules = [statement.module or ""]
+            if statement.module in CANDIDATE_MODULES and not any(alias.asname for alias in statement.names):
+                return
+        else:
+            modules = [alias.name for alias in statement.names]
         roots = {module.split(".")[0] for module in modules}
-        bound = {alias.asname or alias.name.split(".")[0] for alias in statement.names}
-        if roots & _CANDIDATE_MODULES:
-            return
+        if not roots <= sys.stdlib_module_names:
+            raise _NotSimpleError
+        bound = bound_names(statement)
         if roots & _UNSTEADY_MODULES:
-            self._unknown.update(bound)
-            return
-        self.imports.append(ast.unparse(statement))
-        self._pure.update(bound)
+            self._unreadable |= bound
+        else:
+            self.imports.append(ast.unparse(statement))
+            self._pure |= bound
 
     def _assertion(self, test: ast.expr) -> None:
-        if isinstance(test, ast.Constant) and test.value:
-            return  # `assert True, "message"`, which HumanEval has many of, tests nothing
-        split = _Split(self._pure, self._unknown, test)
-        try:
-            if self._state_changed:
-                raise _Unsupported
-            check = split.visit(copy.deepcopy(test))
-            assert isinstance(check, ast.expr)
-            if not split.calls:
-                raise _Unsupported
-        except _Unsupported:
-            self.unsupported += 1
-            return
-        self.cases.append(AssertCase(tuple(split.calls), ast.fix_missing_locations(check)))
+        split = _Split(frozenset(self._pure), frozenset(self._unreadable), self._shadowed, bound_names(test))
+        check = split.visit(copy.deepcopy(test))
+        assert isinstance(check, ast.expr)
+        if not split.calls:
+            raise _NotSimpleError
+        self.cases.append((tuple(split.calls), ast.fix_missing_locations(check)))
 
 
 class _Split(ast.NodeTransformer):
     """Takes the candidate's calls out of an expression."""
 
-    def __init__(self, pure: Iterable[str], unknown: Iterable[str], whole: ast.expr) -> None:
+    def __init__(self, pure: frozenset[str], unreadable: frozenset[str], shadowed: set[str], bound: set[str]) -> None:
         self.calls: list[str] = []
-        self._pure = frozenset(pure)
-        self._unknown = frozenset(unknown)
-        self._bound = _bound(whole)
+        self._pure, self._unreadable, self._shadowed, self._bound = pure, unreadable, shadowed, bound
 
     def visit(self, node: ast.AST) -> ast.AST:
         if isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom):
-            raise _Unsupported
-        if not isinstance(node, ast.Call | ast.Attribute | ast.Name):
+            raise _NotSimpleError
+        if not isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Name):
             return self.generic_visit(node)
-        root = _root(node)
-        if not isinstance(root, ast.Name):
+        chain = _chain(node)
+        root = chain[0]
+        if not isinstance(root, ast.Name) or root.id in self._bound or root.id in self._pure - self._unreadable:
             return self.generic_visit(node)
-        if root.id in self._bound or (root.id in self._pure and root.id not in self._unknown):
-            return self.generic_visit(node)
-        return self._call(node)
+        asked = _asked(chain)
+        if node is asked:
+            return self._call(node)
+        if isinstance(node, ast.Attribute) and node.attr not in OF_DATA:
+            raise _NotSimpleError
+        return self.generic_visit(node)
 
-    def _call(self, node: ast.expr) -> ast.expr:
-        used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-        outer = used & (self._bound - _bound(node))
-        if outer or used & self._unknown or not any(isinstance(part, ast.Call) for part in _chain(node)):
-            raise _Unsupported
+    def _call(self, node: ast.Call) -> ast.expr:
+        own = {
+            argument.arg for inner in ast.walk(node) if isinstance(inner, ast.Lambda) for argument in inner.args.args
+        }
+        used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - own
+        imported = {name for name in used & self._pure if not hasattr(builtins, name)}
+        if imported or used & (self._unreadable | self._bound):
+            raise _NotSimpleError
         self.calls.append(ast.unparse(node))
         return ast.Name(id=f"{VALUE}{len(self.calls) - 1}", ctx=ast.Load())
 
 
+def _asked(chain: Sequence[ast.expr]) -> ast.Call:
+    """Returns the part of `f(x).y` that the candidate is asked for: `f(x)`, or `Solution().f(x)`."""
+    match chain:
+        case [ast.Name(id=name), ast.Call(), ast.Attribute(attr=attribute), ast.Call() as call, *_] if (
+            name[:1].isupper() and attribute not in OF_DATA - OF_CONTAINERS and not attribute.startswith("__")
+        ):
+            return call
+        case [ast.Name(), ast.Call() as call, *_]:
+            return call
+    raise _NotSimpleError
+
+
 def _chain(node: ast.expr) -> list[ast.expr]:
-    """Returns `f(x).y`, `f(x)`, `f`: the parts of calls, attributes and subscripts down to where they begin."""
+    """Returns `f`, `f(x)`, `f(x).y`: the parts of calls, attributes and subscripts from where they begin."""
     parts = [node]
     while isinstance(parts[-1], ast.Call | ast.Attribute | ast.Subscript):
         last = parts[-1]
         parts.append(last.func if isinstance(last, ast.Call) else last.value)
-    return parts
+    return parts[::-1]
 
 
-def _root(node: ast.expr) -> ast.expr:
-    return _chain(node)[-1]
-
-
-def _stored(tree: ast.AST) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-
-
-def _bound(tree: ast.AST) -> set[str]:
-    """Returns the names that comprehensions and lambdas of an expression bind."""
-    lambdas = (node for node in ast.walk(tree) if isinstance(node, ast.Lambda))
-    return _stored(tree) | {argument.arg for node in lambdas for argument in node.args.args}
-
-
-class _Replace(ast.NodeTransformer):
-    def __init__(self, names: Mapping[str, ast.expr], bound: set[str]) -> None:
-        self._names = names
-        self._bound = bound
+class _Rename(ast.NodeTransformer):
+    def __init__(self, name: str, given: ast.expr) -> None:
+        self._name, self._given = name, given
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        if isinstance(node.ctx, ast.Load) and node.id in self._names and node.id not in self._bound:
-            return copy.deepcopy(self._names[node.id])
-        return node
-
-
-def _replaced(expression: ast.expr, names: Mapping[str, ast.expr]) -> ast.expr:
-    """Returns `expression` with its variables replaced by their values."""
-    replaced = _Replace(names, _bound(expression)).visit(copy.deepcopy(expression))
-    assert isinstance(replaced, ast.expr)
-    return replaced
+        return copy.deepcopy(self._given) if node.id == self._name else node

@@ -80,10 +80,9 @@ def mbpp(row: Mapping[str, Any]) -> Question:
     asked = row.get("text") or row.get("prompt") or ""
     tests = [str(test) for test in row["test_list"]]
     setup = "\n".join([row.get("test_setup_code") or "", *(row.get("test_imports") or ())]).strip()
-    imports = [line for line in setup.splitlines() if line.startswith(("import ", "from "))]
     task = f"You are an expert Python programmer, and here is your task: {asked}"
     text = "\n".join([task, "Your code should pass these tests:", "", *tests, "", FENCE])
-    problem = Problem(prefix="\n".join(imports), suffix=setup, source="\n".join([*imports, *tests]))
+    problem = Problem(source="\n".join([setup, *tests]).lstrip())
     return Question(text, problem, row.get("code") or "", asked)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from harness import Reward, RewardBatch, RewardResult
 from harness.sandbox import open_sandbox
-from harness_code.assertions import read_assertions
 from harness_code.config import CodeRewardConfig
 from harness_code.extraction import program_of
-from harness_code.judge import Judgement, judge
+from harness_code.judge import judge, why_unsupported
 from harness_code.problem import Problem
+from harness_code.verdicts import Judgement
 
 
 class CodeTestsReward(Reward):
@@ -57,7 +57,7 @@ class CodeTestsReward(Reward):
 
     def _result(self, judgement: Judgement) -> RewardResult:
         if not judgement.tests:
-            return RewardResult.error(f"none of the {judgement.unsupported} tests is in a form that can be run")
+            return RewardResult.error(f"no test can be run: {judgement.reason or 'the row has none'}")
         failed = [test.detail for test in judgement.tests if test.verdict in ("sandbox-error", "unsupported")]
         if failed:
             return RewardResult.error(failed[0])
@@ -70,7 +70,5 @@ def _no_tests(row: Mapping[str, Any]) -> str | None:
         problem = Problem.from_json(row.get("tests"))
     except (ValueError, TypeError) as error:
         return f"the row's tests cannot be read: {error}"
-    if problem.stdin:
-        return None
-    assertions = read_assertions(problem.source, problem.entry_point)
-    return None if assertions.cases else f"none of the {assertions.unsupported} tests is in a form that can be run"
+    reason = why_unsupported(problem)
+    return None if reason is None else f"no test can be run: {reason}"

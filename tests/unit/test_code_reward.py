@@ -188,20 +188,30 @@ def test_a_slow_program_costs_its_limit_once():
     assert "2 of 4 tests passed; 2 timeout" in result.detail
 
 
-def test_without_a_test_that_can_be_run_there_is_an_error():
-    looping = Problem(source="for n in range(9):\n    assert f(n) == n")
-    results = score(
-        [("def f(n): return n", looping), ("def f(n): return n", Problem()), ("f = 1", "{}}"), ("f = 1", None)]
-    )
-    assert [result.outcome for result in results] == ["error"] * 4
-    assert "1 tests" in results[0].detail
-    assert all(result.value is None and result.detail for result in results)
-
-
-def test_unsupported_tests_are_counted_beside_the_others():
-    [result] = score([("def f(n): return n", Problem(source="assert f(1) == 1\nassert list(map(f, [1])) == [1]"))])
-    assert result.value == 1.0
-    assert "1 not supported" in result.detail
+@pytest.mark.parametrize(
+    ("tests", "reason"),
+    [
+        (Problem(source="import numpy\nassert f(1) == 1"), "numpy"),
+        (Problem(source="assert is_same_tree(f(1), tree_node([1]))"), "tree_node"),
+        (Problem(source="assert f(1) =="), "SyntaxError"),
+        (Problem(source="for n in range(3):\n    assert n == n"), "never call the program"),
+        (Problem(source="x = [1]"), "never call the program"),
+        (Problem(source="x = 1"), "never call the program"),
+        (Problem(source="f(1)"), "the row has none"),
+        (Problem(source="import time\nassert f(time.time_ns()) == 1"), "not the same in each run"),
+        (Problem(source="try:\n    f(1)\nexcept OwnError:\n    assert True"), "exception class"),
+        (Problem(), "the row has none"),
+        ("{}}", "cannot be read"),
+        (None, "cannot be read"),
+    ],
+)
+def test_without_a_test_that_can_be_run_there_is_an_error(tests, reason):
+    [result] = score([("def f(n): return n", tests)])
+    assert (result.outcome, result.value) == ("error", None), result
+    assert reason in result.detail
+    row = {"tests": tests.to_json() if isinstance(tests, Problem) else tests}
+    [told] = CodeTestsReward(CodeRewardConfig()).unjudgeable([""], [row])
+    assert told == result.detail or reason == "not the same in each run"
 
 
 def test_a_completion_without_a_program_is_worth_nothing_and_starts_no_sandbox(monkeypatch):
@@ -224,7 +234,7 @@ class FailingSandbox:
 
     def run(self, jobs):
         return [
-            Outcome("sandbox-error", (), "the worker died") if "unlucky" in job.code else Outcome("ok", (1,))
+            Outcome("sandbox-error", (), "the worker died") if "unlucky" in job.code else Outcome("ok", ((True, 1),))
             for job in jobs
         ]
 

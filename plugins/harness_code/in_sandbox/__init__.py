@@ -1,0 +1,1 @@
+"""Modules whose text runs inside the sandbox: the standard library only, and each other."""

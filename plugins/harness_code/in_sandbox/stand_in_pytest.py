@@ -1,0 +1,49 @@
+"""The two functions of pytest that tests of problems use; no packages can be imported in the sandbox."""
+
+from __future__ import annotations
+
+import math
+import re
+from types import TracebackType
+from typing import Any
+
+
+class raises:
+    """Passes where the block raises an exception of `expected`, whose text `match` is found in."""
+
+    def __init__(self, expected: Any, *, match: str | None = None) -> None:
+        self.expected, self.match = expected, match
+
+    def __enter__(self) -> raises:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            raise AssertionError(f"did not raise {self.expected}")
+        self.value = error
+        return isinstance(error, self.expected) and (
+            self.match is None or re.search(self.match, str(error)) is not None
+        )
+
+
+class approx:
+    """Is equal to numbers, or containers of numbers, that are near."""
+
+    def __init__(self, expected: Any, rel: float = 1e-6, abs: float = 1e-12) -> None:
+        self.expected, self.rel, self.abs = expected, rel, abs
+
+    def __eq__(self, other: object) -> bool:
+        return self._near(other, self.expected)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _near(self, value: Any, expected: Any) -> bool:
+        if isinstance(expected, dict):
+            return value.keys() == expected.keys() and all(self._near(value[key], expected[key]) for key in expected)
+        if isinstance(expected, list | tuple):
+            return len(value) == len(expected) and all(map(self._near, value, expected))
+        if isinstance(expected, int | float) and isinstance(value, int | float):
+            return math.isclose(value, expected, rel_tol=self.rel, abs_tol=self.abs)
+        return bool(value == expected)
