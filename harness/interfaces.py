@@ -228,6 +228,10 @@ class TrainingDomain:
         return self.sampling or Sampling.of_config({}, self.domain.completion_tokens)
 
 
+WAITING_FOR = "waiting for "
+"""Among the metrics of a progress call, `waiting for NAME` is for how many seconds the step has waited for NAME."""
+
+
 class Progress(Protocol):
     """Where a long step tells how far it is: a bar on a terminal, plain lines elsewhere."""
 

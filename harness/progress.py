@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import HarnessError
+from harness.interfaces import WAITING_FOR
 from harness.nodes import Node
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Reporter(Protocol):
 
 def shown_metrics(metrics: Mapping[str, float]) -> str:
     """Returns the reward, where there is one, else the first metrics, as a person reads them."""
+    waiting = [f"{name} for {value:.0f} s" for name, value in metrics.items() if name.startswith(WAITING_FOR)]
+    if waiting:
+        return "  ".join(waiting)
     chosen = {"reward": metrics["reward"]} if "reward" in metrics else dict(list(metrics.items())[:METRICS_SHOWN])
     return "  ".join(f"{name} {value:.3g}" for name, value in chosen.items())
 
@@ -72,7 +76,9 @@ class PlainReporter:
 
     def progress(self, done: int, total: int, metrics: Mapping[str, float]) -> None:
         share = done * LINES_A_STEP // max(total, 1)
-        if share > self._share and done < total:
+        if any(name.startswith(WAITING_FOR) for name in metrics):
+            self.note(f"{self._title}: {done}/{total}  {shown_metrics(metrics)}")
+        elif share > self._share and done < total:
             self._share = share
             self.note(f"{self._title}: {done}/{total}  {shown_metrics(metrics)}".rstrip())
 

@@ -17,18 +17,25 @@ from typing import Any, get_args
 
 from harness.errors import HarnessError, PluginError
 from harness.interfaces import Outcome, Reward, RewardBatch, RewardResult
+from harness.reward_limits import NO_LIMITS, CallLimits, CallTimedOut
 
 Results = list[RewardResult]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """A batch that a reward is to score. name: in metrics. label: of the plugin, for what is told to a person."""
+    """A batch that a reward is to score. name: in metrics. label: of the plugin, for messages."""
 
     name: str
     reward: Reward
     batch: RewardBatch
     label: str = ""
+    limits: CallLimits = NO_LIMITS
+
+    def timed_out(self) -> Results:
+        """Returns the results of a call that was given up."""
+        detail = f"the reward took longer than reward_timeout, {self.limits.seconds:g} s"
+        return [RewardResult.timeout(detail) for _ in self.batch.completions]
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,18 @@ class _Awaited:
     returned: Awaitable[Any]
 
     async def results(self) -> Results:
-        with _timed(self.scoring.name), _faults_of(self.scoring):
-            return _checked(await self.returned, self.scoring)
+        import asyncio
+
+        limits = self.scoring.limits
+        with _timed(self.scoring.name), _faults_of(self.scoring), limits.watching(_where(self.scoring)):
+            try:
+                async with asyncio.timeout(limits.seconds) as limit:
+                    results = await self.returned
+            except TimeoutError:
+                if not limit.expired():  # the reward's own
+                    raise
+                return self.scoring.timed_out()
+            return _checked(results, self.scoring)
 
 
 def score_rewards(reward: Reward, batch: RewardBatch, *, label: str = "") -> Results:
@@ -122,8 +139,12 @@ def _timed(name: str) -> Iterator[None]:
 
 
 def _begun(scoring: Scoring) -> Results | _Awaited:
-    with _timed(scoring.name), _faults_of(scoring):
-        returned = scoring.reward.score(scoring.batch)
+    limits = scoring.limits
+    with _timed(scoring.name), _faults_of(scoring), limits.watching(_where(scoring)):
+        try:
+            returned = limits.call(lambda: scoring.reward.score(scoring.batch))
+        except CallTimedOut:
+            return scoring.timed_out()
         if not isawaitable(returned):
             return _checked(returned, scoring)
     return _Awaited(scoring, returned)

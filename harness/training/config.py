@@ -92,6 +92,9 @@ class OnPolicyConfig(Config):
     max_error_rate: float = Field(
         default=0.05, ge=0, le=1, description="share of failed rewards, of a domain's latest ones, that stops the step"
     )
+    reward_timeout: Annotated[float | None, Unkeyed("how patiently the same work is done")] = Field(
+        default=None, gt=0, description="seconds after which a call of a reward is given up: its results are time-outs"
+    )
     trl: Annotated[
         dict[str, Any],
         PathEntries(frozenset({"accelerator_config", "deepspeed", "fsdp_config"})),

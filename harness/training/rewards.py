@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.errors import StepFailed
 from harness.interfaces import RewardBatch, TrainingDomain
+from harness.reward_limits import NO_LIMITS, CallLimits
 from harness.reward_scoring import Scoring, finished, score_together, timed_rewards
 from harness.training.endings import Endings, text_for_reward
 from harness.training.reward_record import RewardRecord, mean_of_parts
@@ -32,9 +33,12 @@ class RewardRouter:
 
     __name__ = "reward"  # TRL names its metrics after the function
 
-    def __init__(self, domains: Sequence[TrainingDomain], max_error_rate: float) -> None:
+    def __init__(
+        self, domains: Sequence[TrainingDomain], max_error_rate: float, limits: CallLimits = NO_LIMITS
+    ) -> None:
         self.domains = {domain.name: domain for domain in domains}
         self.max_error_rate = max_error_rate
+        self.limits = limits
         self.record = RewardRecord(list(self.domains))
         self._detail: dict[str, str] = {}
         self._endings: Endings | None = None
@@ -112,7 +116,8 @@ class RewardRouter:
                 f"a training row belongs to the domain {name!r}, which has no reward here",
                 hint=f"the step trains on {', '.join(self.domains)}",
             )
-        return Scoring(name=name, reward=self.domains[name].reward, batch=batch, label=self._label(name))
+        reward = self.domains[name].reward
+        return Scoring(name=name, reward=reward, batch=batch, label=self._label(name), limits=self.limits)
 
     def _label(self, name: str) -> str:
         domain = self.domains[name]

@@ -15,8 +15,9 @@ from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import GRPOTrainer
 
 from harness.errors import StepFailed
-from harness.interfaces import Cost, Progress, StepResult, TrainingContext, TrainingDomain
-from harness.ranks import world_size
+from harness.interfaces import WAITING_FOR, Cost, Progress, StepResult, TrainingContext, TrainingDomain
+from harness.ranks import rank, world_size
+from harness.reward_limits import CallLimits
 from harness.training.config import OnPolicyConfig
 from harness.training.endings import Endings, generation_settings
 from harness.training.processes import gathered
@@ -46,7 +47,8 @@ def train_with_trl(
     domains = (*context.domains, *replayed)
     passed = generation_settings(dict(fields or {}) | config.trl, config.stop)
     arguments = _arguments(context, config, domains, passed)
-    router = RewardRouter(domains, config.max_error_rate)
+    slow = _SlowRewards(context.progress, config.steps)
+    router = RewardRouter(domains, config.max_error_rate, CallLimits(seconds=config.reward_timeout, slow=slow))
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint, padding_side="left")
     prompts = _prompts(context, config, arguments, replayed, replay_share)
     trainer = trainer_class(
@@ -63,6 +65,7 @@ def train_with_trl(
     trainer.create_model_card = lambda *_, **__: None  # a resumable state needs none
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Metrics(context.metrics, context.progress, without=_UNTRUE_OF_STOPPED if config.stop else ()))
+    trainer.add_callback(slow)
     trainer.add_callback(CompleteCheckpoints(router))
     with trainer.accelerator.main_process_first():  # the first removes what a kill left unfinished
         resume = newest_complete(context.scratch)
@@ -219,6 +222,22 @@ class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read w
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step} | numbers) + "\n")
         self.progress(state.global_step, state.max_steps, numbers)
+
+
+class _SlowRewards(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
+    """Names a reward that takes long on the progress display, beside the step that waits for it."""
+
+    def __init__(self, progress: Progress, steps: int) -> None:
+        self.progress = progress
+        self.steps = steps
+        self.done = 0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.done = state.global_step
+
+    def __call__(self, label: str, seconds: float) -> None:
+        if rank() == 0:
+            self.progress(self.done, self.steps, {f"{WAITING_FOR}{label}": seconds})
 
 
 def _cost(rows: Sequence[Mapping[str, float]], outcomes: Mapping[str, Counter[str]]) -> Cost:
