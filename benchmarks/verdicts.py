@@ -35,7 +35,7 @@ from harness_code.problem import Problem
 from harness_code.problems import humaneval, mbpp
 
 MOST_TESTS = 1000
-SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
+SWAPPED: dict[type[ast.AST], type[Any]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
     ast.Mult: ast.Add,
@@ -102,11 +102,11 @@ def mutant(case: Case, seed: int) -> Case | None:
 def is_site(node: ast.AST) -> bool:
     """Returns whether `change` can change a node."""
     match node:
-        case ast.Constant(value=bool() | int() | float() | str()):
+        case ast.Constant(value=bool() | int() | float() | str()) | ast.Return(value=ast.expr()):
             return True
-        case ast.Return(value=ast.expr()):
-            return True
-    return type(node) in SWAPPED
+        case ast.BinOp(op=operator) | ast.BoolOp(op=operator) | ast.Compare(ops=[operator, *_]):
+            return type(operator) in SWAPPED
+    return False
 
 
 def change(node: ast.AST) -> None:
@@ -120,8 +120,10 @@ def change(node: ast.AST) -> None:
             node.value = value + "x"
         case ast.Return():
             node.value = ast.Constant(None)
-        case _:
-            node.__class__ = SWAPPED[type(node)]
+        case ast.BinOp(op=operator) | ast.BoolOp(op=operator):  # replaced: all trees share one object per operator
+            node.op = SWAPPED[type(operator)]()
+        case ast.Compare(ops=[operator, *_]):
+            node.ops[0] = SWAPPED[type(operator)]()
 
 
 def by_tier(cases: Sequence[Case], tier: str, seconds: float) -> list[str]:

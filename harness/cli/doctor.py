@@ -49,6 +49,7 @@ def _findings(registry: Registry) -> dict[str, Any]:
         "platform": platform.platform(),
         "libraries": _libraries(),
         "generation": _generation(),
+        "sandboxes": _sandboxes(),
         "device": _device(),
         "plugins": {
             "loaded": registry.distributions,
@@ -103,6 +104,23 @@ def _generation() -> dict[str, Any]:
     return {"vllm": version, "wanted": wanted, "fits": fits}
 
 
+def _sandboxes() -> dict[str, str | None]:
+    """Returns, for each tier of the sandbox that contains code, why it does not start here, None where it does."""
+    from typing import get_args
+
+    from harness.errors import UsageError
+    from harness.sandbox import SandboxConfig, Tier, open_sandbox
+
+    found: dict[str, str | None] = {}
+    for tier in sorted(set(get_args(Tier)) - {"auto", "subprocess"}):
+        try:
+            open_sandbox(SandboxConfig(tier=tier, workers=1)).close()
+            found[tier] = None
+        except UsageError as error:
+            found[tier] = error.message
+    return found
+
+
 def _device() -> dict[str, Any]:
     """Returns what torch would compute on, or why it cannot say."""
     found: dict[str, Any] = {"cpus": os.cpu_count()}
@@ -141,6 +159,8 @@ def _print(findings: dict[str, Any]) -> None:
     vllm = findings["generation"]
     state = "" if vllm["fits"] else f"; {vllm['wanted']} is wanted by TRL for trl.use_vllm"
     line("generation", f"vllm {vllm['vllm'] or 'not installed'}{state}")
+    for tier, fault in findings["sandboxes"].items():
+        line("sandbox", f"{tier}: {fault or 'works'}")
     device = findings["device"]
     gpus = ", ".join(device.get("gpus", ())) or "none"
     line("device", device.get("error") or f"{device['cpus']} CPUs, {device['threads']} threads; GPUs: {gpus}")

@@ -198,6 +198,14 @@ def test_doctor_says_whether_the_installed_vllm_is_one_that_trl_takes(invoke, mo
     assert (f"vllm {version or 'not installed'}; " in invoke("doctor").stdout) is not fits
 
 
+def test_doctor_says_which_sandboxes_work(invoke, monkeypatch):
+    monkeypatch.setattr("harness.sandbox.bubblewrap.shutil.which", lambda program: None)
+    found = json.loads(invoke("doctor", "--json").stdout)["sandboxes"]
+    assert set(found) == {"bubblewrap", "monty"}
+    assert "bwrap" in found["bubblewrap"]
+    assert "bubblewrap: no sandbox" in invoke("doctor").stdout
+
+
 def test_doctor_for_people_says_what_failed(invoke):
     result = invoke("doctor")
     assert "harness-broken 0" in result.stdout
