@@ -8,14 +8,17 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from harness.errors import PluginError, UsageError
-from harness.source_digest import is_editable, package_digest, source_package
+from harness.source_digest import digest_of, plugin_files
 
+DISTRIBUTION = "mdrl-harness"
 GROUP = "harness.plugins"
 SELECTION_VARIABLE = "HARNESS_PLUGINS"
 UNKNOWN = "unknown"
@@ -23,13 +26,32 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a plugin comes from. load: imports it. digest: of its source tree where it is installed editable."""
+    """Where a plugin comes from.
+
+    load: imports it. files: finds the files of its code, given the modules it loads from; None for one not installed.
+    modules: those modules. protocols: the files of the protocols it offers, which no result depends on.
+    """
 
     distribution: str
     version: str
     entry_point: str
     load: Callable[[], object]
-    digest: Callable[[], str | None]
+    files: Callable[[Collection[str]], Mapping[str, Path]] | None = None
+    modules: tuple[str, ...] = ()
+    protocols: tuple[Path, ...] = ()
+
+    @cached_property
+    def digest(self) -> str | None:
+        """Returns the digest of its code, None for one that is not installed or is the harness's own. Computed once."""
+        files = self.counted()
+        return digest_of(files) if files else None
+
+    def counted(self) -> dict[str, Path]:
+        """Returns the files of its code that results depend on."""
+        if self.files is None:
+            return {}
+        protocols = {path.resolve() for path in self.protocols}
+        return {name: path for name, path in self.files(self.modules).items() if path.resolve() not in protocols}
 
     @property
     def label(self) -> str:
@@ -39,18 +61,15 @@ class Source:
 
 def installed_sources() -> list[Source]:
     """Returns every installed entry point of the group, ordered by distribution and name; none is loaded."""
-    sources = [_source(entry_point) for entry_point in importlib.metadata.entry_points(group=GROUP)]
+    entry_points = importlib.metadata.entry_points(group=GROUP)
+    modules = {entry_point.module for entry_point in entry_points}
+    sources = [_source(entry_point, modules) for entry_point in entry_points]
     return sorted(sources, key=lambda source: (canonicalize_name(source.distribution), source.entry_point))
 
 
-def _source(entry_point: importlib.metadata.EntryPoint) -> Source:
+def _source(entry_point: importlib.metadata.EntryPoint, plugins: Collection[str]) -> Source:
     distribution = entry_point.dist
     assert distribution is not None, "entry points of installed distributions know theirs"
-
-    def digest() -> str | None:
-        package = source_package(entry_point.module)
-        return package_digest(package) if is_editable(distribution, package.replace(".", "/")) else None
-
     try:
         name, version = distribution.name, distribution.version
     except Exception:  # what is raised for damaged metadata differs between versions of Python
@@ -61,10 +80,16 @@ def _source(entry_point: importlib.metadata.EntryPoint) -> Source:
             version=UNKNOWN,
             entry_point=entry_point.name,
             load=lambda: _refuse_unnamed(entry_point),
-            digest=lambda: None,
         )
+    # The harness's own distribution holds many plugins; a change of one is none of the others.
+    whole = canonicalize_name(name) != DISTRIBUTION
     return Source(
-        distribution=name, version=version, entry_point=entry_point.name, load=entry_point.load, digest=digest
+        distribution=name,
+        version=version,
+        entry_point=entry_point.name,
+        load=entry_point.load,
+        files=lambda modules: plugin_files(distribution, modules, plugins, whole=whole),
+        modules=(entry_point.module,),
     )
 
 

@@ -33,8 +33,8 @@ _PLACE_OF_LAUNCH = frozenset(
 class PluginUse:
     """A plugin as a protocol uses it.
 
-    name: as looked up in the registry (may be `distribution/name`). identity: `distribution:name`, version, and the
-    source's digest where the distribution is installed editable; it goes into keys. config: JSON data after defaults.
+    name: as looked up in the registry (may be `distribution/name`). identity: `distribution:name`, version, and
+    the digest of its code; it goes into keys. config: JSON data after defaults.
     needs: what the spec says it needs to run. unkeyed: the paths of the config's values that change no result.
     """
 

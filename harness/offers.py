@@ -80,8 +80,8 @@ class Registered:
 
     @property
     def source_digest(self) -> str | None:
-        """Returns the sha256 of the plugin's source tree where it is installed editable, else None; read when asked."""
-        return self.source.digest()
+        """Returns the sha256 of the plugin's code, None for one that is not installed; read when first asked."""
+        return self.source.digest
 
     @property
     def qualified(self) -> str:
@@ -90,7 +90,7 @@ class Registered:
 
     @property
     def identity(self) -> str:
-        """Returns `distribution:name@version`, with `+src.<12 hex>` where installed editable: it goes into keys."""
+        """Returns `distribution:name@version+src.<12 hex of the code's digest>`: it goes into keys."""
         identity = f"{self.distribution}:{self.name}@{self.version}"
         digest = self.source_digest
         return identity if digest is None else f"{identity}+src.{digest[:12]}"
@@ -212,6 +212,17 @@ def check_specs(yielded: Iterable[tuple[str, Any]]) -> list[specs.AnySpec]:
             seen.add((kind, spec.name))
             found.append(spec)
     return found
+
+
+def modules_of(offered: Iterable[specs.AnySpec]) -> list[str]:
+    """Returns the modules that specs load from: those of their implementations and configs."""
+    references = [part for spec in offered if isinstance(spec, specs.Spec) for part in (spec.load, spec.config)]
+    return sorted(
+        {
+            reference.partition(":")[0] if isinstance(reference, str) else reference.__module__
+            for reference in references
+        }
+    )
 
 
 def describe_failure(source: Source, error: BaseException) -> FailedPlugin:

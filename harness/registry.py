@@ -12,9 +12,8 @@ import importlib.metadata
 import json
 import sys
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -22,31 +21,12 @@ from packaging.utils import canonicalize_name
 from pydantic import BaseModel as PydanticModel
 
 from harness import hookspecs
-from harness.discovery import SELECTION_VARIABLE, Source, installed_sources, select, wanted_distributions
+from harness.discovery import DISTRIBUTION, SELECTION_VARIABLE, Source, installed_sources, select, wanted_distributions
 from harness.errors import PluginError
-from harness.offers import FailedPlugin, Registered, check_specs, describe_failure
+from harness.keyed_source import harness_digest
+from harness.offers import FailedPlugin, Registered, check_specs, describe_failure, modules_of
 from harness.reward_use import RewardUse, reward_uses
-from harness.source_digest import digest_of, is_editable
-from harness.specs import AnySpec
-
-DISTRIBUTION = "mdrl-harness"
-KEYED_SOURCE = (
-    "interfaces.py",
-    "merge_interface.py",
-    "ranks.py",
-    "reward_use.py",
-    "reward_scoring.py",
-    "data",
-    "training",
-    "weights",
-    "sandbox",
-    "judge",
-    "evaluation",
-    "evaluation.py",
-    "checkpoint.py",
-    "execution",
-    "execution.py",
-)
+from harness.specs import AnySpec, ProtocolSpec
 
 
 @dataclass(frozen=True)
@@ -95,7 +75,6 @@ class Registry:
                 version="0",
                 entry_point=getattr(plugin, "__name__", type(plugin).__name__),
                 load=lambda plugin=plugin: plugin,  # type: ignore[misc]
-                digest=lambda: None,
             )
             for distribution, plugin in plugins
         )
@@ -110,6 +89,11 @@ class Registry:
         except (Exception, SystemExit) as error:
             self._failures.append(describe_failure(source, error))
         else:
+            source = replace(
+                source,
+                modules=(*source.modules, *modules_of(specs)),
+                protocols=tuple(spec.path for spec in specs if isinstance(spec, ProtocolSpec)),
+            )
             offers = tuple(Registered(spec=spec, source=source) for spec in specs)
             self._plugins.append(_Plugin(source, manager, offers))
 
@@ -185,10 +169,7 @@ class Registry:
         return messages
 
     def harness_identity(self) -> str:
-        """Returns `mdrl-harness@version`, with `+src.<12 hex>` where the harness runs from a source tree.
-
-        The digest covers the parts that a result depends on, not the command line or the tables. Kept for the process.
-        """
+        """Returns `mdrl-harness@version+src.<12 hex of the digest of what results depend on>`. Kept for the process."""
         return _harness_identity()
 
 
@@ -231,12 +212,7 @@ def _ambiguous(kind: str, name: str, offers: list[Registered]) -> PluginError:
 
 @cache
 def _harness_identity() -> str:
-    distribution = importlib.metadata.distribution(DISTRIBUTION)
-    identity = f"{DISTRIBUTION}@{distribution.version}"
-    if not is_editable(distribution, "harness"):
-        return identity
-    root = Path(__file__).parent
-    return f"{identity}+src.{digest_of(root, [root / part for part in KEYED_SOURCE])[:12]}"
+    return f"{DISTRIBUTION}@{importlib.metadata.version(DISTRIBUTION)}+src.{harness_digest()[:12]}"
 
 
 __all__ = ["AnySpec", "FailedPlugin", "Registered", "Registry"]

@@ -1,58 +1,130 @@
-"""Digests of source trees, for plugins installed editable: their version stays while their code moves."""
+"""Digests of source code: which files a plugin or the harness consists of, and the sha256 over them.
+
+A version does not identify code: a source tree changes under one version, and so does a package that was built and
+installed again. The files are read as they lie on the disk, however they came there.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
-from collections.abc import Iterable
-from functools import cache
-from importlib.metadata import Distribution
-from pathlib import Path
+import re
+import sys
+from collections.abc import Collection, Mapping
+from importlib.machinery import ModuleSpec
+from importlib.metadata import Distribution, packages_distributions
+from pathlib import Path, PurePosixPath
 
-SUFFIXES = frozenset({".py", ".yaml", ".json", ".safetensors"})
+HARNESS = "harness"
+MADE_BY_TOOLS = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".git", ".DS_Store"})
+FOR_PEOPLE = re.compile(r"(README|CHANGELOG|LICENSE|NOTICE)(\.(md|rst|txt))?|py\.typed")
+"""Names of files that no program reads."""
+
+_BY_THE_INSTALLER = re.compile(r"[^/]+\.(dist|egg)-info/.*|(.*/)?(bin|Scripts)/[^/]+|[^/]+\.pth|__editable__[^/]*")
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+_IMPORT = re.compile(r"^[^\S\n]*(?:from\s+([\w.]+)\s+import\s+\(?([\w\s,]*)|import\s+([\w.]+[\w\s.,]*))", re.MULTILINE)
 
 
-def digest_of(root: Path, parts: Iterable[Path]) -> str:
-    """Returns the sha256, as hex, over the source files under `parts`: paths relative to `root`, and bytes.
-
-    A part is a file or a folder; parts that are not there count as empty. Only Python, YAML and JSON files are read.
-    """
-    files: set[Path] = set()
-    for part in parts:
-        candidates = part.rglob("*") if part.is_dir() else [part]
-        files.update(file for file in candidates if file.suffix in SUFFIXES and file.is_file())
+def digest_of(files: Mapping[str, Path]) -> str:
+    """Returns the sha256, as hex, over the names and the bytes of files."""
     total = hashlib.sha256()
-    for file in sorted(files, key=lambda path: path.relative_to(root).as_posix()):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        total.update(f"{file.relative_to(root).as_posix()}\0{content}\n".encode())
+    for name in sorted(files):
+        with files[name].open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        total.update(f"{name}\0{content}\n".encode())
     return total.hexdigest()
 
 
-def is_editable(distribution: Distribution, package: str) -> bool:
-    """Tells whether `package` (as a path) runs from a source tree: PEP 610 says so, or its files were not installed."""
-    record = distribution.read_text("direct_url.json")
-    if record is not None and json.loads(record).get("dir_info", {}).get("editable", False):
-        return True
-    roots = (f"{package}.py", f"{package}/__init__.py")
-    return not any(str(file).replace("\\", "/") in roots for file in distribution.files or ())
+def package_files(package: str) -> dict[str, Path]:
+    """Returns all files of an import package or of a single module, by their paths from the folder it is imported from.
 
-
-@cache
-def _kept_digest(root: Path, part: Path) -> str:
-    return digest_of(root, [part])
-
-
-def package_digest(package: str) -> str | None:
-    """Returns the digest of an import package's source tree (`a.b` in a namespace), or None where it has no files.
-
-    Kept for the life of the process, whose imported code does not move either.
+    Files that tools make or that only people read are left out. Empty where there is no such package on the disk.
     """
-    spec = importlib.util.find_spec(package)
+    spec = _spec_of(package)
     if spec is None or spec.origin is None:
-        return None
-    origin = Path(spec.origin)
-    return _kept_digest(origin.parent, origin if spec.submodule_search_locations is None else origin.parent)
+        return {}
+    origin, name = Path(spec.origin), PurePosixPath(*package.split("."))
+    if spec.submodule_search_locations is None:
+        return {name.with_name(origin.name).as_posix(): origin} if origin.is_file() else {}
+    root = origin.parent
+    found = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
+    return {(name / inside).as_posix(): path for inside, path in found.items() if _counts(inside)}
+
+
+def _counts(name: str) -> bool:
+    path = PurePosixPath(name)
+    made = path.suffix == ".pyc" or not MADE_BY_TOOLS.isdisjoint(path.parts)
+    return not made and FOR_PEOPLE.fullmatch(path.name) is None
+
+
+def plugin_files(
+    distribution: Distribution, modules: Collection[str], plugins: Collection[str], *, whole: bool
+) -> dict[str, Path]:
+    """Returns the files that a plugin's results depend on, by their paths from the folder they are imported from.
+
+    They are the packages of its `modules` and, from there on, the packages that they import, as far as these belong to
+    the same distribution, to one of the `plugins` (names of modules) or to a source tree. whole: all that the
+    distribution installed, too. Other installed packages and the harness itself are not followed.
+    """
+    installed = _installed_files(distribution)
+    own = {PurePosixPath(name).parts[0].removesuffix(".py") for name in installed}
+    followed = own | {name.partition(".")[0] for name in plugins}
+    followed.discard(HARNESS)
+    # Without RECORD, what no other distribution has recorded may belong to this one.
+    recorded = None if installed else packages_distributions()
+    left: set[str] = set()
+    files: dict[str, Path] = dict(installed) if whole else {}
+    top_level = (distribution.read_text("top_level.txt") or "").split() if whole else []
+    waiting, seen = [source_package(module) for module in (*modules, *top_level)], set[str]()
+    while waiting:
+        package = waiting.pop()
+        if package in seen or package == HARNESS:
+            continue
+        seen.add(package)
+        found = package_files(package)
+        files |= found
+        imported = _imported_by(found.values())
+        for top in {module.partition(".")[0] for module in imported} - sys.stdlib_module_names - left - {HARNESS}:
+            if top in followed or (recorded is not None and top not in recorded) or _in_source_tree(top):
+                followed.add(top)
+            else:
+                left.add(top)
+        waiting += {source_package(module) for module in imported if module.partition(".")[0] in followed}
+    return files
+
+
+def _installed_files(distribution: Distribution) -> dict[str, Path]:
+    """Returns what the distribution's RECORD lists, without what differs between installers; empty without RECORD."""
+    found = {}
+    for file in distribution.files or ():
+        name = re.sub(r"^(\.\./)+", "", file.as_posix())
+        path = Path(str(file.locate()))
+        if _counts(name) and not _BY_THE_INSTALLER.fullmatch(name) and path.is_file():
+            found[name] = path
+    return found
+
+
+def _imported_by(files: Collection[Path]) -> set[str]:
+    """Returns the modules that Python files import, also inside functions: `a` and `a.b` of `from a import b`, since b
+    may be a module. Relative imports stay in the package."""
+    found: set[str] = set()
+    for path in files:
+        if path.suffix != ".py":
+            continue
+        for module, names, plain in _IMPORT.findall(path.read_text(encoding="utf-8", errors="replace")):
+            found.update(re.findall(r"[\w.]+", plain) if plain else [module])
+            found.update(f"{module}.{name}" for name in re.findall(r"\w+", names))
+    return found
+
+
+def _in_source_tree(package: str) -> bool:
+    """Returns whether a package lies neither among the installed ones nor in another folder that pip installed to."""
+    spec = _spec_of(package)
+    if spec is None:
+        return False
+    places = spec.submodule_search_locations or ([] if spec.origin is None else [spec.origin])
+    folders = [Path(place).parent for place in places if Path(place).exists()]
+    return any(_INSTALLED.isdisjoint(folder.parts) and not any(folder.glob("*.dist-info")) for folder in folders)
 
 
 def source_package(module: str) -> str:
@@ -60,7 +132,14 @@ def source_package(module: str) -> str:
     parts = module.split(".")
     for length in range(1, len(parts)):
         package = ".".join(parts[:length])
-        spec = importlib.util.find_spec(package)
+        spec = _spec_of(package)
         if spec is not None and spec.origin is not None:
             return package
     return module
+
+
+def _spec_of(module: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(module)
+    except (ImportError, AttributeError, ValueError):  # of what lies below a module that is no package, or is broken
+        return None
