@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from harness.errors import CheckpointError
@@ -16,6 +17,16 @@ SINGLE_FILE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 ADAPTER_CONFIG = "adapter_config.json"
 DELTA = "delta.json"
+_ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+_READ_BELOW = (".py", ".jinja")
+"""Endings of the files in subfolders that count: modules of a model's own code, and further chat templates."""
+_UNREAD = re.compile(
+    r"\..*|(README|LICENSE|LICENCE|NOTICE|CHANGELOG|USE_POLICY)(\..*)?|.*\.(md|pdf|png|jpe?g|gif|svg|webp)"
+    r"|.*\.(safetensors|pt|pth|ckpt|h5|msgpack|onnx|gguf|tflite|ot)|(pytorch_model|model|optimizer|training_args).*\.bin"
+    r"|trainer_state\.json|(all|train|eval)_results\.json|events\.out\..*",
+    re.IGNORECASE,
+)
+"""Names of files that loading does not read; safetensors that it does read are listed apart."""
 _LONGEST_HEADER = 100_000_000  # the limit that safetensors itself sets
 
 
@@ -63,12 +74,35 @@ def check_checkpoint(folder: Path) -> None:
 
 
 def hash_checkpoint(folder: Path) -> str:
-    """Returns a sha256 over the weight files' bytes and the config; the same folder content, the same hash."""
+    """Returns a sha256 over the weight files' bytes and the config: whether two folders hold the same model. What else
+    loading reads is in `fingerprint_folder`."""
     digest = hashlib.sha256((folder / CONFIG).read_bytes())
     for path in weight_files(folder):
         digest.update(path.name.encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def fingerprint_folder(folder: Path) -> str:
+    """Returns a sha256 over every file of a model folder that loading may read: weights, configs, tokenizer, templates,
+    code, an adapter. Raises CheckpointError as `weight_files` does.
+
+    Other files of the folder count unless they are known to be read by nobody: texts and pictures for people, weights
+    in other formats, what a trainer left.
+    """
+    weights = [
+        *weight_files(folder),
+        *(folder / name for name in _ADAPTER_WEIGHTS if (folder / ADAPTER_CONFIG).is_file()),
+    ]
+    others = [path for path in folder.iterdir() if path.is_file() and not _UNREAD.fullmatch(path.name)]
+    below = [path for suffix in _READ_BELOW for path in folder.glob(f"*/**/*{suffix}")]
+    digest = hashlib.sha256()
+    for path in sorted({*weights, *others, *below}):
+        if path.is_file():
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from harness import Config, NoConfig, Reward, RewardBatch, RewardResult, Unkeyed
-from harness.checkpoint import check_checkpoint, hash_checkpoint
+from harness.checkpoint import check_checkpoint, fingerprint_folder
 from harness_lab.questions import KINDS
 
 REWARD_MODEL = Path(__file__).parent / "models" / "cw-reward"
@@ -75,7 +75,7 @@ class LearnedReward(Reward):
         self.folder = config.model or REWARD_MODEL
 
     def fingerprint(self) -> str:
-        return hash_checkpoint(self.folder)
+        return fingerprint_folder(self.folder)
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:

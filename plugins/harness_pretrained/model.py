@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from harness import BaseModel, CheckpointError, Config, FolderOrName, Problem, Unkeyed, UsageError, looks_local
-from harness.checkpoint import CONFIG, check_checkpoint, hash_checkpoint
+from harness.checkpoint import CONFIG, check_checkpoint, fingerprint_folder
 from harness.data import HubSource, fetch_model
 from harness_pretrained.published import PUBLISHED
 
@@ -47,7 +47,7 @@ class Pretrained(BaseModel):
     def fingerprint(self) -> str:
         if self._is_local():
             check_checkpoint(self.local)
-            return hash_checkpoint(self.local)
+            return fingerprint_folder(self.local)
         return f"{self.config.pretrained}@{self.config.revision or 'main'}"
 
     def folder(self) -> Path:

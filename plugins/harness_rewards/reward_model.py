@@ -24,7 +24,7 @@ from harness import (
     UsageError,
     looks_local,
 )
-from harness.checkpoint import check_checkpoint, hash_checkpoint
+from harness.checkpoint import check_checkpoint, fingerprint_folder
 from harness.data import HubSource, fetch_model
 from harness.judge import without_thinking
 from harness_rewards.classifier_rows import Encoded, Form, RowEncoder, longest_row
@@ -93,10 +93,10 @@ class RewardModel(Reward):
         self._local = Path(config.model).expanduser()
 
     def fingerprint(self) -> str:
-        """Returns a hash of a local folder's weights and config, or the name on the hub with its revision."""
+        """Returns a hash of a local folder's files that loading reads, or the name on the hub with its revision."""
         if self._is_local():
             check_checkpoint(self._local)
-            return hash_checkpoint(self._local)
+            return fingerprint_folder(self._local)
         return f"{self.config.model}@{self.config.revision or 'main'}"
 
     def hub_sources(self) -> Sequence[HubSource]:

@@ -64,8 +64,8 @@ OFF_THE_WAY = ["harness/cli/plan.py", "harness_math/reward.py", "harness_lab/lab
 
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory):
-    """Returns, on a copy of the source: by plugin, whether each file of it is in its digest; and of some files, how many
-    of the lab's keys they change."""
+    """Returns, of a copy of the source: by plugin, whether each file is in its digest; and how many of the lab's keys
+    some files change."""
     tree = tmp_path_factory.mktemp("tree")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(HARNESS, tree / "harness", ignore=ignored)
