@@ -6,6 +6,7 @@ A file may be named here only if no other file of the harness that is in the key
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 
 from harness.source_digest import HARNESS, digest_of, package_files
@@ -30,15 +31,12 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "plan_estimate.py",
         "plan_needs.py",
         "plan_record.py",
-        "preconditions.py",
         "prefetch.py",
+        "processor.py",
         "runner.py",
     ),
     "reads stored results and shows them": (
-        "leaderboard.py",
-        "leaderboard_build.py",
-        "leaderboard_combine.py",
-        "leaderboard_paired.py",
+        "leaderboard*.py",
         "model_card.py",
         "probe_record.py",
         "probe_rows.py",
@@ -47,22 +45,24 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "report",
         "run_folder.py",
         "statistics.py",
+        "store_inventory.py",
         "tables",
+        "titles.py",
         "undamaged.py",
     ),
     "has results of its own, which are not in the store": ("prediction", "reward_rows.py"),
     "serves tests and editors": ("protocol/schema.py", "testing"),
     "has only types": ("shared_results.py",),
 }
-"""Files and folders below the package, by the reason why no result depends on them."""
+"""Files (or patterns of them) and folders below the package, by the reason why no result depends on them."""
 
 
 def keyed_files() -> dict[str, Path]:
     """Returns the files of the harness that are in the keys. Raises FileNotFoundError where an exception is missing."""
     files = package_files(HARNESS)
     for path in (path for paths in UNKEYED_SOURCE.values() for path in paths):
-        name = f"{HARNESS}/{path}"
-        named = [file for file in files if file == name or file.startswith(f"{name}/")]
+        pattern = f"{HARNESS}/{path}"
+        named = [file for file in files if fnmatch(file, pattern) or file.startswith(f"{pattern}/")]
         if not named:
             raise FileNotFoundError(f"harness.keyed_source names {path}, which does not exist")
         for file in named:

@@ -7,12 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.disk_need import DiskNeed
 from harness.disk_space import comes_of_full, told_size
 from harness.errors import UsageError
 from harness.nodes import BaseNode, EvaluateNode, MergeNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
+
+if TYPE_CHECKING:
+    from harness.disk_need import DiskNeed
 
 SANDBOX = "sandbox"
 """The key of a config that says where code is executed, by `harness.sandbox.SandboxConfig`."""

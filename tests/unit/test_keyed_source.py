@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,8 @@ def probed(tmp_path_factory):
 
 def is_exception(name: str) -> bool:
     inside = name.removeprefix("harness/")
-    return any(inside == path or inside.startswith(f"{path}/") for paths in UNKEYED_SOURCE.values() for path in paths)
+    exceptions = [path for paths in UNKEYED_SOURCE.values() for path in paths]
+    return any(fnmatch(inside, path) or inside.startswith(f"{path}/") for path in exceptions)
 
 
 def is_for_people(name: str) -> bool:
