@@ -67,7 +67,7 @@ def _libraries() -> list[dict[str, Any]]:
 
     from packaging.requirements import Requirement
 
-    from harness.registry import DISTRIBUTION
+    from harness.discovery import DISTRIBUTION
 
     found = []
     for requirement in map(Requirement, importlib.metadata.requires(DISTRIBUTION) or ()):
