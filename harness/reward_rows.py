@@ -17,6 +17,22 @@ BATCH = 256
 NOT_ERROR = "not error"
 
 
+class WrittenFloat(float):
+    """A number whose text is its literal: a reward that reads `8.50` as text sees `8.50`, as from a data file."""
+
+    __slots__ = ("literal",)
+
+    def __new__(cls, literal: str) -> WrittenFloat:
+        number = super().__new__(cls, literal)
+        number.literal = literal
+        return number
+
+    literal: str
+
+    def __str__(self) -> str:
+        return self.literal
+
+
 @dataclass(frozen=True, kw_only=True)
 class RewardRow:
     """One row to score. line: its line in the file. columns: what the reward reads beside prompt and completion.
@@ -95,7 +111,7 @@ def read_rows(content: bytes, where: str, columns: Mapping[str, str]) -> list[Re
 
     Raises UsageError, with the line, for a row that cannot be scored.
     """
-    rows = [_row(line, data, f"{where}:{line}", columns) for line, data in json_lines(content, where)]
+    rows = [_row(line, data, f"{where}:{line}", columns) for line, data in json_lines(content, where, number=_number)]
     if not rows:
         raise UsageError("has no rows", where=where, hint='write one {"prompt": …, "completion": …} a line')
     return rows
@@ -137,6 +153,10 @@ def _row(line: int, data: Mapping[str, Any], where: str, columns: Mapping[str, s
     return RewardRow(
         line=line, prompt=prompt, completion=completion, columns=read, expected=expected, compared=compared
     )
+
+
+def _number(literal: str) -> int | float:
+    return WrittenFloat(literal) if any(sign in literal for sign in ".eE") else int(literal)
 
 
 def _text(value: Any, where: str) -> str:

@@ -83,6 +83,13 @@ def test_columns_of_other_names_are_mapped(harness):
     assert json.loads(harness(*options, rows=[row]).stdout)["detail"] == "answer g"
 
 
+@pytest.mark.parametrize("literal", ["8.50", "1e3", "10000000000000000000000000", "7", "0.5"])
+def test_numbers_keep_their_text_for_rewards_that_read_text(harness, literal):
+    told = json.loads(harness(text=f'{{"completion": "a", "answer": {literal}, "expected": 1.0}}').stdout)
+    assert told["detail"] == f"answer {literal}"
+    assert (told["expected"], told["agrees"]) == (1.0, True)
+
+
 def test_messages_are_read_as_their_text(harness):
     chat = {"prompt": [{"role": "user", "content": "hi"}], "completion": [{"role": "assistant", "content": "aa"}]}
     assert json.loads(harness(rows=[chat]).stdout)["value"] == 2
