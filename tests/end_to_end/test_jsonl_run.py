@@ -91,8 +91,9 @@ def test_the_base_model_already_knows_some_sums_by_the_rule(runs):
     for path in runs.glob("store/*/rows.json"):
         for row in json.loads(path.read_text()):
             if row.get("task") == "jsonl":
-                assert row["primary"] and row["metric"] == "score"
-                values.append(row["value"])
+                assert row["primary"] == (row["metric"] == "score")
+                assert row["primary"] or (row["metric"], row["value"]) == ("unjudged", 0.0)
+                values += [row["value"]] * row["primary"]
     assert len(values) == 6
     assert max(values) > 0
 
