@@ -67,7 +67,7 @@ def _verdicts(
             passed = _compared(case.check, data[0])
             verdicts[index].append(_told(bool(passed), case))
             if passed is None:
-                checks.append((index, position, _check(case, data)))
+                checks.append((index, position, _check(case, data, index)))
     for (index, position, _), outcome in zip(checks, sandbox.run([job for *_, job in checks]), strict=True):
         if outcome.kind in ("sandbox-error", "unsupported", "timeout"):
             verdicts[index][position] = Tested.of(outcome, "the check of the result: ")
@@ -103,12 +103,12 @@ def _compared(check: ast.expr, value: Any) -> bool | None:
     return None
 
 
-def _check(case: AssertCase, values: Sequence[Any]) -> Job:
-    """Returns the job that evaluates a check on the values alone, in a module without the candidate's code."""
+def _check(case: AssertCase, values: Sequence[Any], group: int) -> Job:
+    """Returns the job that evaluates a check on the values alone, in a module without the candidate's code. What a
+    program returns may make the checks slow; they too end with the first that runs out of time."""
     assigned = "\n".join(f"{VALUE}{index} = {literal(value)}" for index, value in enumerate(values))
-    return Job(
-        f"from math import inf, nan\nimport math\n{case.imports}\n{assigned}\n", (f"bool({ast.unparse(case.check)})",)
-    )
+    code = f"from math import inf, nan\nimport math\n{case.imports}\n{assigned}\n"
+    return Job(code, (f"bool({ast.unparse(case.check)})",), group)
 
 
 def _told(passed: bool, case: AssertCase) -> Tested:

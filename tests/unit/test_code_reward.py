@@ -188,6 +188,16 @@ def test_a_slow_program_costs_its_limit_once():
     assert "2 of 4 tests passed; 2 timeout" in result.detail
 
 
+def test_a_program_whose_values_are_slow_to_check_costs_the_limit_once():
+    """The tests compute with what the program returns: the first check that runs out of time is the last to run."""
+    tests = [f"assert sum(range(f({n}))) == {n}" for n in range(50)]
+    quick = BARE.model_copy(update={"limits": Limits(seconds=1)})
+    program = "def f(n): return 0 if n == 0 else 10**11"
+    [result] = score([(program, Problem(source="\n".join(tests)))], sandbox=quick, max_tests=50)
+    assert result.value == 0.02
+    assert "1 of 50 tests passed; 49 timeout" in result.detail
+
+
 @pytest.mark.parametrize(
     ("tests", "reason"),
     [
