@@ -2,8 +2,8 @@
 
 Simulated runs: a seed's number is the true mean plus a normal effect of the seed (SD 1) plus a normal sampling error
 (SD 0, ½, 1 or 5). The intervals are those of `harness.intervals`, by its own functions. Prints the tables and writes
-them into README.md beside this file; ends with 1 where a coverage is outside 93 to 97 %. Takes about a minute of one
-core.
+them into README.md beside this file; ends with 1 where a coverage is outside 93 to 97 %. Takes about two minutes of
+one core.
 
     python benchmarks/coverage.py
 """
@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from harness.intervals import holm, mean_interval, paired_p_value, ratio_set
 from harness.item_scores import item_score
 from harness.metrics import Score, difference
+from harness.prediction.agreement import agreements, rank_correlation
 from harness.statistics import estimate
 
 SEEDS = (2, 3, 5, 10)
 SAMPLING = (0.0, 0.5, 1.0, 5.0)
 RUNS = 40_000
+RANK_RUNS = 200
 LOWEST, HIGHEST = 93.0, 97.0
 DAMAGES = (10.0, 1.0, 0.0)
 """True damages, in units of one seed's SD: firm, hardly there, none."""
@@ -112,6 +114,26 @@ def false_findings(random: np.random.Generator, seeds: int, methods: int) -> tup
     return 100 * corrected / runs, 100 * raw / runs
 
 
+def of_rank_correlations(random: np.random.Generator, correlation: float) -> float:
+    """Returns the coverage of Spearman's correlation by `harness predict --check`: 12 pairs on 3 seeds, each seed's
+    prediction and damage of a pair off by an error of SD 0.3."""
+
+    def drawn(pairs: int, seeds: int) -> tuple[Array, Array]:
+        predicted, own = random.normal(size=(2, pairs))
+        damage = correlation * predicted + math.sqrt(1 - correlation**2) * own
+        return tuple(of + 0.3 * random.normal(size=(seeds, pairs)) for of in (damage, predicted))  # type: ignore[return-value]
+
+    truth = rank_correlation(*(of[0] for of in drawn(200_000, 1))) or 0.0
+    held = 0
+    for _ in range(RANK_RUNS):
+        observed, predictor = (
+            {(seed, "on", str(pair)): float(value) for (seed, pair), value in np.ndenumerate(of)} for of in drawn(12, 3)
+        )
+        [found] = agreements(observed, {"prediction": predictor})
+        held += found.ci95 is not None and found.ci95[0] <= truth <= found.ci95[1]
+    return 100 * held / RANK_RUNS
+
+
 def table(head: str, rows: Iterator[list[str]]) -> list[str]:
     """Returns a Markdown table."""
     columns = head.split(" | ")
@@ -149,6 +171,7 @@ def main() -> int:
                 corrected, raw = false_findings(random, seeds, methods)
                 yield [str(methods), str(seeds), f"{corrected:.1f}", f"{raw:.1f}"]
 
+    correlations = [[f"{c:g}", f"{of_rank_correlations(random, c):.1f}"] for c in (0.0, 0.7, 0.9)]
     firm, weak, none = (f"ratio, damage {damage:g} SD" for damage in DAMAGES)
     lines = [
         f"Coverage of 95 % intervals in percent, {RUNS:,} simulated runs a cell: the Monte-Carlo error is "
@@ -163,6 +186,9 @@ def main() -> int:
         f"Equal methods that are told apart, percent of {RUNS // 40:,} runs (error 0.7):",
         "",
         *table("methods | seeds | Holm over all pairs | no correction", findings()),
+        f"Rank correlations of predictions, by bootstrap of pairs and seeds, {RANK_RUNS} runs a row (error 1.5):",
+        "",
+        *table("true correlation of pairs | coverage", iter(correlations)),
     ]
     text = "\n".join(lines)
     print(text)

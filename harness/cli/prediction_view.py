@@ -39,6 +39,7 @@ def print_prediction(
         console.print(Text("\nAgainst what happened", style="bold"))
         console.print(_observed(checked))
         console.print(_agreement(agreed))
+        console.print(Text("95 %: percentiles of bootstrap draws of pairs and of seeds", style="dim"))
 
 
 def _new_table(*columns: str) -> Table:

@@ -16,7 +16,7 @@ from harness.report.theme import SERIES, colours
 from harness.tables.layout import TextTable, number
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left")
-INTERVALS = "In brackets: 95 % intervals over draws of seeds and of pairs of step and domain."
+INTERVALS = "In brackets: 95 % intervals by bootstrap of seeds and of pairs of step and domain."
 
 
 @dataclass(frozen=True, kw_only=True)
