@@ -12,18 +12,20 @@ def _harness_plain(value):
     kind = type(value)
     if kind in (type(None), bool, int, float, str, complex, bytes):
         return value
-    if issubclass(kind, dict):
-        return dict([(_harness_plain(key), _harness_plain(item)) for key, item in dict.items(value)])
-    if issubclass(kind, list):
-        return [_harness_plain(item) for item in list.__iter__(value)]
-    if issubclass(kind, tuple):
-        return tuple([_harness_plain(item) for item in tuple.__iter__(value)])
-    if issubclass(kind, frozenset):
-        return frozenset([_harness_plain(item) for item in frozenset.__iter__(value)])
-    if issubclass(kind, set):
-        return set([_harness_plain(item) for item in set.__iter__(value)])
-    for plain, exact in ((str, str.__str__), (int, int.__pos__), (float, float.__pos__)):
-        if issubclass(kind, plain):
+    if kind is list:
+        return [_harness_plain(item) for item in value]
+    if kind is tuple:
+        return tuple([_harness_plain(item) for item in value])
+    if kind is dict:
+        return {{_harness_plain(key): _harness_plain(item) for key, item in value.items()}}
+    if kind is set:
+        return set([_harness_plain(item) for item in value])
+    for builtin in (dict, list, tuple, frozenset, set):
+        if isinstance(value, builtin):
+            parts = builtin.items(value) if builtin is dict else builtin.__iter__(value)
+            return builtin([_harness_plain(part) for part in parts])
+    for builtin, exact in ((str, str.__str__), (int, int.__pos__), (float, float.__pos__)):
+        if isinstance(value, builtin):
             return exact(value)
     raise LookupError
 

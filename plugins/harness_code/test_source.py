@@ -108,7 +108,14 @@ def prepared(source: str, entry_point: str | None) -> TestProgram:
     calls += [
         (name, None)
         for name, node in functions.items()
-        if name.startswith("test") and name not in called and not node.args.args
+        if name.startswith("test") and name not in called and (not node.args.args or "parametrize" in _decorators(node))
+    ]
+    calls += [
+        (f"{node.name}.{method.name}", None)
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and ("TestCase" in _bases(node) or node.name.startswith("Test"))
+        for method in node.body
+        if isinstance(method, ast.FunctionDef) and method.name.startswith("test")
     ]
     if not names and not from_candidate(tree) and not any(argument for _, argument in calls):
         raise UnsupportedTestsError("the tests never call the program")
@@ -123,6 +130,14 @@ def prepared(source: str, entry_point: str | None) -> TestProgram:
         owners=tuple(sites.owners),
         texts=tuple(sites.texts),
     )
+
+
+def _decorators(node: ast.FunctionDef) -> str:
+    return " ".join(map(ast.unparse, node.decorator_list))
+
+
+def _bases(node: ast.ClassDef) -> str:
+    return " ".join(map(ast.unparse, node.bases))
 
 
 def _modules(tree: ast.AST) -> set[str]:
@@ -148,7 +163,8 @@ def _bound_at_the_top(statement: ast.stmt) -> set[str]:
 class _Sites(ast.NodeTransformer):
     """Makes each test a `with` block, and shows functions and attributes to the run of the tests.
 
-    An `assert` is a test, and so is a whole `try` or `with raises(…)`, whose own assertions decide how it ends.
+    An `assert` or `self.assert…()` is a test, and so is a whole `try` or `with raises(…)`, whose own assertions decide
+    how it ends.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -185,7 +201,26 @@ class _Sites(ast.NodeTransformer):
         return self._site(node) if has_test else self._visited(node)
 
     def visit_With(self, node: ast.With) -> ast.stmt:
-        return self._site(node) if "raises(" in ast.unparse(node.items[0]) else self._visited(node)
+        text = ast.unparse(node.items[0])
+        return self._site(node) if "raises(" in text or "assertRaises" in text else self._visited(node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        match node.value:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)) if name.startswith("assert"):
+                return self._site(node)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="unittest" | "pytest"), attr="main")):
+                return ast.Pass()  # the tests are called one by one
+        return self._visited(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
+        if loaded_names(ast.Tuple(elts=node.bases)) & self.names:
+            raise UnsupportedTestsError("the tests derive a class from one of the program's")
+        outer = self._owner
+        for index, method in enumerate(node.body):
+            self._owner = outer or f"{node.name}.{getattr(method, 'name', '')}"
+            node.body[index] = self.visit(method)
+        self._owner = outer
+        return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
         if node.type is None:

@@ -159,6 +159,43 @@ def test_an_item_without_readable_tests_gives_no_score():
     assert task.process_results(document, [[fenced("f = 1")]]) == {"supported": 0.0}
 
 
+FORGING = """
+import os, sys
+def f(x):
+    frame = sys._getframe()
+    while 'token' not in frame.f_locals: frame = frame.f_back
+    payload = {payload}
+    os.write(frame.f_locals['descriptor'], frame.f_locals['token'] + len(payload).to_bytes(4, 'big') + payload)
+    os._exit(0)
+"""
+STRANGE = [
+    "def f(x): return 10 ** 5000",
+    "def f(x): return '\\ud800' * 9",
+    "def f(x): return float('nan')",
+    "def f(x): return [[]] * 99",
+    "def f(x): return object()",
+    "def f(x): raise Exception('\\ud800\\x1b[31m' * 99)",
+    "import sys\ndef f(x): sys.exit(0)",
+    FORGING.format(payload=b'{"kind": "ok", "values": [{"float": "0x1p+99999"}], "detail": ""}'),
+    FORGING.format(payload="b'[' * 60000"),
+    FORGING.format(payload=b"\xff\xfe"),
+    FORGING.format(payload=b'{"kind": "runtime-error", "values": [], "detail": "\\ud800"}'),
+    FORGING.format(payload=b'{"kind": "timeout", "values": [5], "detail": 7}'),
+]
+
+
+@pytest.mark.parametrize(
+    "source", ["assert abs(f(1) - 1.5) < 1e-6", "for n in (1,):\n    assert abs(f(n) - 1.5) < 1e-6"]
+)
+def test_no_result_of_a_program_stops_the_scoring(source):
+    task = load_task(CodeDomain(config()), "code_mbpp")
+    document = {"tests": Problem(source=source).to_json(), "sandbox": json.dumps(BARE)}
+    samples = [fenced(program) for program in [*STRANGE, "def f(x): return x + 0.5"]]
+    scores = task.process_results(document, [samples])
+    assert scores["pass@1"] == pytest.approx(1 / len(samples))
+    assert scores["supported"] == 1.0
+
+
 def test_a_failing_sandbox_stops_the_scoring(monkeypatch):
     task = load_task(CodeDomain(config()), "code_mbpp")
     scoring = task.config.process_results.__globals__

@@ -95,6 +95,31 @@ CASES = {
         "def f(n):\n    if n < 0: raise ValueError('negative')\n    return 0.3",
         "def f(n):\n    return 0.3",
     ),
+    "parametrized": (
+        "import pytest\n@pytest.mark.parametrize('n, m', [(1, 2), (2, 4)])\n@pytest.mark.parametrize('k', [1, 3])\n"
+        "def test_f(n, m, k):\n    assert f(n, k) == m * k",
+        "def f(n, k): return 2 * n * k",
+        "def f(n, k): return 2",
+    ),
+    "test class": (
+        "class TestF:\n    def setup_method(self): self.n = 2\n    def test_f(self):\n        assert f(self.n) == 4",
+        "def f(n): return 2 * n",
+        "def f(n): return n",
+    ),
+    "unittest": (
+        "import unittest\nfrom solution import f\nclass F(unittest.TestCase):\n    def test_f(self):\n"
+        "        self.assertEqual(f(1), 2)\n        self.assertAlmostEqual(f(0.5), 1)\n    def test_g(self):\n"
+        "        with self.assertRaises(TypeError):\n            f(None)\n"
+        "if __name__ == '__main__':\n    unittest.main()",
+        "def f(n): return 2 * n",
+        "def f(n): return 2 * (n or 1)",
+    ),
+    "what there is": (
+        "assert hasattr(Stack, 'push')\nassert not hasattr(Stack(), 'peek')\nassert callable(Stack().pop)\n"
+        "assert isinstance(Stack([1]), Stack)\nassert not isinstance(1, Stack)",
+        STACK,
+        STACK.replace("pop", "peek"),
+    ),
     "class with state": (
         "s = Stack()\ns.push(1)\ns.push(2)\nassert s.pop() == 2\nassert not s.is_empty()\nassert s.pop() == 1\n"
         "assert s.is_empty()",

@@ -18,6 +18,8 @@ OPERATIONS: dict[str, Any] = {
     "value": lambda value: value,
     "isinstance": isinstance,
     "setattr": setattr,
+    "hasattr": hasattr,
+    "callable": callable,
     "len": len,
     "str": str,
     "repr": repr,

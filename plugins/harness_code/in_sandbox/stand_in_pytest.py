@@ -1,9 +1,10 @@
-"""The two functions of pytest that tests of problems use; no packages can be imported in the sandbox."""
+"""What tests of problems use of pytest; no packages can be imported in the sandbox."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +27,25 @@ class raises:
         return isinstance(error, self.expected) and (
             self.match is None or re.search(self.match, str(error)) is not None
         )
+
+
+class mark:
+    """Holds `parametrize`."""
+
+    @staticmethod
+    def parametrize(names: str | list[str], values: list[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+        """Returns a decorator that calls the test for each of the values."""
+        keys = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+
+        def decorate(function: Callable[..., None]) -> Callable[..., None]:
+            def each(*arguments: Any, **named: Any) -> None:
+                for given in values:
+                    parts = given if len(keys) > 1 else [given]
+                    function(*arguments, **named, **dict(zip(keys, parts, strict=True)))
+
+            return each
+
+        return decorate
 
 
 class approx:

@@ -81,6 +81,15 @@ class Run:
     def name(self, name: str) -> Path:
         return Path(self.ask, {"name": name})
 
+    def has(self, value: Any, name: str) -> Any:
+        """`hasattr` of the tests: whether an attribute is there, only the program's process knows."""
+        of_program = isinstance(value, Remote) and value._target is not None
+        return self.ask("hasattr", value._target, (name,)) if of_program else hasattr(value, name)
+
+    def calls(self, value: Any) -> Any:
+        of_program = isinstance(value, Remote) and value._target is not None
+        return self.ask("callable", value._target) if of_program else callable(value)
+
     def function(self, function: Callable[..., Any], text: str) -> Source:
         return Source(function, text)
 
@@ -144,6 +153,8 @@ class Run:
         try:
             return encode(value, self.reference)
         except NotDataError as error:
+            if self.answers:  # the argument may be made of what the program returned
+                raise
             raise UnsupportedError(f"an argument: {error}") from error
 
     def reference(self, value: Any) -> Any:
@@ -210,14 +221,13 @@ def verdicts(  # noqa: PLR0917 - the caller writes the arguments as a tuple
         return "", [(0, "runtime-error", "wrote into the channel of results")], None
     sys.modules["pytest"] = stand_in_pytest
     space: dict[str, Any] = {"__name__": "__main__", "math": math, "_harness_tests": run}
-    space |= {name: run.name(name) for name in names}
+    space |= {"hasattr": run.has, "callable": run.calls} | {name: run.name(name) for name in names}
     random.seed(0)
     try:
         run.guarded("", exec, compile(code, "<tests>", "exec"), space)
         for name, argument in calls:
             given = [] if argument is None else [run.name(argument)]
-            if callable(space.get(name)):
-                run.guarded(name, space[name], *given)
+            run.guarded(name, _called, space, name, *given)
     except (EnoughError, PendingError):
         pass
     except EndlessError:
@@ -228,6 +238,18 @@ def verdicts(  # noqa: PLR0917 - the caller writes the arguments as a tuple
         return pack(run.operations), [], None
     tests = [(number, *(failure or ("passed", ""))) for number, failure in run.sites.items()]
     return "", tests, None if run.operations else "the tests never call the program"
+
+
+def _called(space: Mapping[str, Any], name: str, *arguments: Any) -> None:
+    """Calls a function of the tests, or a method of one of their classes after its `setUp`."""
+    function, _, method = name.partition(".")
+    if not method:
+        space[function](*arguments)
+        return
+    case = space[function]()
+    for set_up in ("setUp", "setup_method"):
+        getattr(case, set_up, lambda: None)()
+    getattr(case, method)()
 
 
 def _replace(old: Any, new: Any) -> None:

@@ -29,7 +29,7 @@ def tests_passed(document: dict[str, Any], results: list[list[str]]) -> dict[str
         judgements = judge(
             [(program, problem) for program in programs], sandbox, max_tests=MAX_TESTS, all_or_nothing=True
         )
-    if not judgements[0].tests:
+    if not any(judgement.tests for judgement in judgements):
         return {"supported": 0.0}
     for judgement in judgements:
         for test in judgement.tests:
