@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.checkpoint import weight_files
-from harness.completions import THINK_END
 from harness.errors import StepFailed
 from harness.interfaces import EvaluationTask, TaskSet
+from harness.lm_eval_command import think_end
 from harness.nodes import EvaluationSettings
 
 
@@ -87,21 +87,36 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
     # of every checkpoint. What it does to seeds and tasks before it calls `evaluate` is done here in the same order.
     from lm_eval import evaluate
 
-    think_end = _think_end(tasks, settings)
-    language_model = _language_model(folder, settings, think_end)
-    _seed_generators(settings.seed)
-    loaded = load_tasks(tasks, settings.seed)
-    results: dict[str, Any] = evaluate(
-        lm=language_model,
-        task_dict=loaded,
-        limit=settings.limit,
-        apply_chat_template=bool(settings.chat_template),
-        system_instruction=tasks.system_prompt if settings.chat_template else None,
-    )
+    mark = think_end(tasks, settings)
+    language_model = _language_model(folder, settings, mark)
+    manager = _task_manager(tasks)
+    results: dict[str, Any] = {}
+    # Each task alone, from the same seed: its number depends on no other task, and `lm-eval --tasks NAME` prints it.
+    for name in _known_names(tasks, manager):
+        _seed_generators(settings.seed)
+        _merge(
+            results,
+            evaluate(
+                lm=language_model,
+                task_dict=_loaded_tasks(manager, [name], settings.seed),
+                limit=settings.limit,
+                apply_chat_template=bool(settings.chat_template),
+                system_instruction=tasks.system_prompt if settings.chat_template else None,
+            ),
+        )
     results["task_hashes"] = {task: _task_hash(items) for task, items in results["samples"].items()}
-    results["config"] = asdict(settings) | {"think_end": think_end, "device": str(language_model.device)}
+    results["config"] = asdict(settings) | {"think_end": mark, "device": str(language_model.device)}
     results["lm_eval_version"] = version("lm_eval")
     return results
+
+
+def _merge(results: dict[str, Any], further: Mapping[str, Any]) -> None:
+    """Adds the results of one task to those of others."""
+    for name, value in further.items():
+        if isinstance(value, Mapping):
+            results[name] = {**results.get(name, {}), **value}
+        else:
+            results.setdefault(name, value)
 
 
 def _task_hash(samples: Sequence[Mapping[str, Any]]) -> str:
@@ -117,12 +132,21 @@ def load_tasks(tasks: TaskSet, seed: int) -> Any:
     Raises StepFailed for a task that lm-eval does not know.
     """
     manager = _task_manager(tasks)
-    names = [task.task for task in tasks.tasks]
+    return _loaded_tasks(manager, _known_names(tasks, manager), seed)
+
+
+def _known_names(tasks: TaskSet, manager: Any) -> list[str]:
+    """Returns the names of the tasks, each once. Raises StepFailed for one that lm-eval does not know."""
+    names = list(dict.fromkeys(task.task for task in tasks.tasks))
     unknown = sorted(set(names) - set(manager.all_tasks))
     if unknown:
         raise StepFailed(
             f"lm-eval knows no task {', '.join(unknown)}", where=str(tasks.folder or "lm-eval's own tasks")
         )
+    return names
+
+
+def _loaded_tasks(manager: Any, names: Sequence[str], seed: int) -> Any:
     loaded = manager.load(names)
     for task in loaded["tasks"].values():
         if task.get_config("num_fewshot") is None:
@@ -135,16 +159,7 @@ _loaded: dict[tuple[Any, ...], Any] = {}
 """The checkpoint that was scored last, by its files' state: its domains are scored one after another."""
 
 
-def _think_end(tasks: TaskSet, settings: EvaluationSettings) -> str | None:
-    """Returns the mark up to which lm-eval takes the thinking off, None where that is left to the tasks.
-
-    lm-eval scores all of a text without the mark, a thought that was cut short too.
-    """
-    left_to_tasks = tasks.reads_thinking and settings.think_end == THINK_END
-    return None if left_to_tasks else settings.think_end
-
-
-def _language_model(folder: Path, settings: EvaluationSettings, think_end: str | None) -> Any:
+def _language_model(folder: Path, settings: EvaluationSettings, mark: str | None) -> Any:
     import torch
     from lm_eval.models.huggingface import HFLM
 
@@ -168,7 +183,7 @@ def _language_model(folder: Path, settings: EvaluationSettings, think_end: str |
         tokenizer=tokenizer,
         batch_size=settings.batch_size,
         device=device,
-        think_end_token=think_end,
+        think_end_token=mark,
     )
 
 

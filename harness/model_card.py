@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from harness.leaderboard import Leaderboard, Row, TrajectoryStep
 from harness.statistics import Estimate
 from harness.tables.layout import decimals, number
 from harness.tables.markdown import escape
 
 
-def model_card(leaderboard: Leaderboard, row: Row, *, seed: int, step: int) -> str:
+def model_card(
+    leaderboard: Leaderboard, row: Row, *, seed: int, step: int, commands: Mapping[str, Sequence[str]] | None = None
+) -> str:
     """Returns a README.md with a model index, for the checkpoint after `step` of the row's method with `seed`.
 
-    Each evaluation result is that checkpoint's own score, not the mean over seeds.
+    Each evaluation result is that checkpoint's own score, not the mean over seeds. commands: by column, the lm-eval
+    commands that give its tasks' numbers.
     """
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -66,8 +71,17 @@ def model_card(leaderboard: Leaderboard, row: Row, *, seed: int, step: int) -> s
             "",
             *table,
             "",
+            *_command_lines({column: commands[column] for column in scores if commands and column in commands}),
         ]
     )
+
+
+def _command_lines(commands: Mapping[str, Sequence[str]]) -> list[str]:
+    if not commands:
+        return []
+    lines = [f"# {column}\n{command}" for column, each in commands.items() for command in each]
+    told = "Each task's number comes from lm-eval alone, run in this folder with the same versions installed:"
+    return ["## Scored by", "", told, "", "```sh", *lines, "```", ""]
 
 
 def _of_seed(step: TrajectoryStep, row: Row, column: str, seed: int) -> float | None:

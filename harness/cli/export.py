@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from harness.cli.session import runs_folder, session_of
 from harness.disk_space import comes_of_full, disk_full
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.nodes import BaseNode
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def export(
     seed = row.seeds[0] if seed is None else seed
     step = len(row.trajectory) - 1 if step is None else step
     key = _key(row, seed, step)
-    card = model_card(leaderboard, row, seed=seed, step=step)
+    commands = _commands(folder, key, session_of(context).registry)
+    card = model_card(leaderboard, row, seed=seed, step=step, commands=commands)
     stored = None if step == 0 else _stored_folder(folder, key)
     if stored is not None and form_of(stored) is None:
         _copy(stored, directory, card)
@@ -73,6 +75,26 @@ def _key(row: Row, seed: int, step: int) -> str:
         raise UsageError(f"{row.method!r} has no step {step}", where="--step", hint=f"it has {steps}")
     keys = row.trajectory[step].checkpoints
     return keys[0] if len(keys) == 1 else keys[row.seeds.index(seed)]
+
+
+def _commands(run: Path, key: str, registry: Registry) -> dict[str, list[str]]:
+    """Returns the lm-eval commands that score the checkpoint, by domain; without the domains whose plugin is gone."""
+    from harness.execution.parts import Parts
+    from harness.lm_eval_command import lm_eval_commands
+    from harness.nodes import EvaluateNode
+    from harness.plan_record import read_plan
+    from harness.run_folder import PLAN
+
+    if not (run / PLAN).is_file():
+        return {}
+    plan, parts = read_plan(run / PLAN), Parts(registry)
+    commands: dict[str, list[str]] = {}
+    for name, evaluation in plan.evaluations.get(key, {}).items():
+        node = plan.nodes[evaluation]
+        assert isinstance(node, EvaluateNode)
+        with suppress(HarnessError):
+            commands[name] = lm_eval_commands(parts.domain(plan.domains[name].plugin), node.settings)
+    return commands
 
 
 def _stored_folder(run: Path, key: str) -> Path:

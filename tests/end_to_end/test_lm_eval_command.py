@@ -1,14 +1,17 @@
 """The number must be the number: the `lm-eval` command prints what the harness scored."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from transformers import AutoTokenizer
 
 from harness.evaluation import evaluate_checkpoint
 from harness.interfaces import TaskSet
+from harness.lm_eval_command import lm_eval_commands
 from harness.nodes import EvaluationSettings
 from harness_lab.domains import CWDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
@@ -45,3 +48,17 @@ def test_the_command_prints_the_same_score_through_the_chat_template(tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     (results,) = (tmp_path / "out").rglob("results_*.json")
     assert json.loads(results.read_text())["results"]["lab_math"][f"{row['metric']},none"] == row["value"] > 0
+
+
+def test_the_shown_command_prints_the_score_of_each_task(tmp_path):
+    settings = EvaluationSettings(limit=12, batch_size=6, seed=5)
+    domain = MathDomain(LabDomainConfig())
+    evaluate_checkpoint(FOLDER, TaskSet.of(domain), settings, tmp_path)
+    rows = {row["task"]: row for row in json.loads((tmp_path / "rows.json").read_text()) if row["primary"]}
+    (command,) = lm_eval_commands(domain, settings, model=str(FOLDER))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    words = f"{command} --output_path {tmp_path / 'out'}"
+    subprocess.run(words, shell=True, check=True, capture_output=True, env=os.environ | {"PATH": path})
+    (results,) = (tmp_path / "out").rglob("results_*.json")
+    printed = json.loads(results.read_text())["results"]["lab_math"]
+    assert printed[f"{rows['lab_math']['metric']},none"] == rows["lab_math"]["value"]

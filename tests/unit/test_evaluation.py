@@ -43,6 +43,18 @@ def test_the_row_is_lm_evals_own_number_with_its_size_and_error(tmp_path):
     assert sum(s["exact_answer"] for s in samples) / 24 == pytest.approx(row["value"])
 
 
+def test_a_task_scores_the_same_beside_others_as_alone(tmp_path):
+    names = [*DOMAIN.evaluation_tasks(), *CODE.evaluation_tasks()]
+    for one in (names, names[::-1]):
+        together = {row["task"]: row for row in score(tmp_path / one[0].task, tasks=one) if row["primary"]}
+        assert list(together) == [task.task for task in one]
+        for task in one:
+            (alone,) = [row for row in score(tmp_path / f"{one[0].task}-{task.task}", tasks=[task]) if row["primary"]]
+            assert alone == together[task.task]
+    results = json.loads((tmp_path / names[0].task / "lm_eval.json").read_text())
+    assert set(results["results"]) == set(results["task_hashes"]) == {task.task for task in names}
+
+
 def test_the_seed_fixes_the_sampled_answers(tmp_path):
     def answers(name, seed):
         score(tmp_path / name, EvaluationSettings(limit=24, batch_size=12, seed=seed))
@@ -138,7 +150,7 @@ def test_only_what_follows_the_end_of_thinking_is_scored(tmp_path):
 
 
 def test_tasks_that_read_thinking_themselves_are_handed_all_of_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.evaluation.THINK_END", "*")
+    monkeypatch.setattr("harness.lm_eval_command.THINK_END", "*")
     whole, _ = answers(FOLDER, tmp_path / "a")
     left, _ = answers(FOLDER, tmp_path / "b", think_end="*", reads_thinking=True)
     other, _ = answers(FOLDER, tmp_path / "c", think_end="-", reads_thinking=True)
