@@ -46,6 +46,7 @@ from harness.specs import (
     RewardSpec,
     TableFormatSpec,
 )
+from harness.start_check import StartContext
 from harness.workload import Workload
 
 __version__ = "0.1.0"
@@ -91,6 +92,7 @@ __all__ = [
     "RunFinished",
     "RunStarted",
     "Scoring",
+    "StartContext",
     "StepFailed",
     "StepFinished",
     "StepResult",

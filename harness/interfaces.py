@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.hub_source import TakesFromHub
 from harness.sampling import Sampling
+from harness.start_check import ChecksStart
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # --------------------------------------------------------------------------------------------- base models
 
 
-class BaseModel(TakesFromHub, ABC):
+class BaseModel(TakesFromHub, ChecksStart, ABC):
     """A base model that every method starts from."""
 
     @abstractmethod
@@ -88,7 +89,7 @@ class TaskSet:
         )
 
 
-class Domain(TakesFromHub, ABC):
+class Domain(TakesFromHub, ChecksStart, ABC):
     """Training prompts and the lm-eval tasks that score the skill."""
 
     completion_tokens: int | None = None
@@ -174,8 +175,12 @@ class RewardBatch:
     rows: Sequence[Mapping[str, Any]]
 
 
-class Reward(TakesFromHub, ABC):
+class Reward(TakesFromHub, ChecksStart, ABC):
     """Scores completions."""
+
+    tried_at_start: bool = True
+    """Whether a run scores a few training rows before it starts, to find rewards that can judge none. Set it to False
+    for rewards that cost money or load a large model, which check themselves in `faults_at_start`."""
 
     def fingerprint(self) -> str:
         """Returns a string that changes when what the rewards hang on beside config and source does, such as the
@@ -286,7 +291,7 @@ class TrainingContext:
     whole: bool = False
 
 
-class Algorithm(ABC):
+class Algorithm(ChecksStart, ABC):
     """Trains a checkpoint on one or more domains."""
 
     @abstractmethod
@@ -336,7 +341,7 @@ class RecoveryContext:
         return self.lineage[self.peak].folder
 
 
-class Recovery(ABC):
+class Recovery(ChecksStart, ABC):
     """Brings a harmed domain back."""
 
     @abstractmethod
@@ -365,7 +370,7 @@ class ProbeContext:
     shared: Shared | None = None
 
 
-class Probe(ABC):
+class Probe(ChecksStart, ABC):
     """Measures the checkpoints of a method."""
 
     @abstractmethod

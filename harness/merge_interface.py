@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.interfaces import Progress, StepResult
+from harness.start_check import ChecksStart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class MergeContext:
     progress: Progress
 
 
-class Merge(ABC):
+class Merge(ChecksStart, ABC):
     """Makes one checkpoint of several."""
 
     @abstractmethod

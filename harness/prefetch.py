@@ -66,7 +66,7 @@ def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) ->
         starting(f"domain {use.name}")
         yield _domain(use, parts)
         starting(f"reward of {use.name}")
-        yield _reward(use, parts, refuses=_refuses(plan, use.name))
+        yield _reward(use, parts, refuses=refuses(plan, use.name))
 
 
 def _reward(use: DomainUse, parts: Parts, *, refuses: bool) -> Fetched:
@@ -83,7 +83,7 @@ def _reward(use: DomainUse, parts: Parts, *, refuses: bool) -> Fetched:
     return Fetched(part=f"reward of {use.name}", detail=use.reward.name, commits=commits, unjudgeable=found.left_out)
 
 
-def _refuses(plan: Plan, domain: str) -> bool:
+def refuses(plan: Plan, domain: str) -> bool:
     """Returns whether a training of the domain is not to start where rows of it cannot be judged."""
     for node in plan.nodes.values():
         if isinstance(node, TrainNode) and domain in (*node.domains, *node.earlier):

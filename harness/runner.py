@@ -29,6 +29,7 @@ from harness.preconditions import check_needs, check_space, check_writable, plug
 from harness.progress import Reporter
 from harness.protocol import Protocol
 from harness.provenance import gather_provenance
+from harness.readiness import FaultsBeforeStart, faults_before_start, gathered_faults
 from harness.run_folder import LEADERBOARD, SCORES, RunFolder, run_folder_of
 from harness.store import Store, StoreForbidden, StoreFull
 from harness.titles import titled
@@ -96,7 +97,8 @@ class Runner:
 
     command: the command line, for the record. arguments: those of `harness exec-node` behind protocol and key, and
     before it the global ones, that plan the same nodes elsewhere. evaluator: in place of lm-eval. deltas: when a step's
-    model is kept as a delta.
+    model is kept as a delta. faults: in place of the checks before anything
+    starts.
     """
 
     def __init__(
@@ -114,7 +116,9 @@ class Runner:
         arguments: Sequence[str] = (),
         evaluator: Evaluator | None = None,
         deltas: Deltas = Deltas.AUTO,
+        faults: FaultsBeforeStart | None = None,
     ) -> None:
+        self._faults_before_start = faults or faults_before_start
         self._protocol = protocol
         self._plan = plan
         self._titled = titled(plan)
@@ -196,17 +200,29 @@ class Runner:
         )
 
     def _check(self, missing: Sequence[Node]) -> None:
+        """Raises all that is known to be in the run's way, at once."""
         check_writable(self._run_root)
-        bases = [node for node in self._plan.nodes.values() if isinstance(node, BaseNode)] if missing else []
-        check_needs([*bases, *missing], self._plan, os.environ)
+        if not missing:
+            return
+        [base] = [node for node in self._plan.nodes.values() if isinstance(node, BaseNode)]
+        folders: list[Path] = []
+        self._reporter.note("checking model, data, tasks and rewards")
+        with gathered_faults(str(self._protocol.path)) as faults:
+            with faults.noted():
+                check_needs([base, *missing], self._plan, os.environ)
+            with faults.noted():
+                folders.append(self._executor.parts.usable_base_folder(base))
+                self._check_space(folders[0], missing)
+            faults.problems += self._faults_before_start(
+                self._protocol, self._plan, missing, self._executor.parts, folders[0] if folders else None
+            )
+
+    def _check_space(self, base: Path, missing: Sequence[Node]) -> None:
+        parameters, dtype = size_of(base)
         done = self._plan.nodes.keys() - {node.key for node in missing}
         workloads = workloads_of(self._plan, self._registry)
-        for base in bases:
-            parameters, dtype = size_of(self._executor.parts.usable_base_folder(base))
-            need = disk_need(
-                self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas
-            )
-            check_space(self._run_root, need)
+        need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
+        check_space(self._run_root, need)
 
     def _walk(self, missing: Sequence[Node], done: int, walk: _Walk) -> None:
         for index, node in enumerate(missing, start=done + 1):

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli.selection import ProtocolArgument
 from harness.cli.session import session_of
+
+if TYPE_CHECKING:
+    from harness.protocol import Protocol
+    from harness.registry import Registry
 
 
 def register(app: typer.Typer) -> None:
@@ -19,11 +24,12 @@ def register(app: typer.Typer) -> None:
 def validate(
     context: typer.Context,
     protocol: ProtocolArgument,
+    deep: bool = typer.Option(False, "--deep", help="Look at the model, data, tasks and rewards too, as a run does."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Check a protocol's keys, types, plugins and their configs, and tell every fault with its line.
+    """Check a protocol's keys, types, plugins, their configs, files and packages; show every fault with its line.
 
-    Neither data nor models are looked at: `harness plan` asks for them, `harness doctor` tries the machine.
+    Neither data nor models are read without --deep; `harness doctor` tries the machine.
     """
     from harness.errors import ProtocolError
     from harness.pinning import unpinned_lines, unpinned_of
@@ -34,6 +40,8 @@ def validate(
     try:
         read = load_protocol(path, registry)
         read.check_here()
+        if deep:
+            _check_deeply(read, registry)
     except ProtocolError as error:
         if not as_json:
             raise
@@ -51,3 +59,20 @@ def validate(
     for line in unpinned_lines(unpinned):
         typer.echo(line, err=True)
     typer.echo(f"ok: {path}: {read.name}: {numbers}")
+
+
+def _check_deeply(protocol: Protocol, registry: Registry) -> None:
+    """Raises ProtocolError with what a run would find before its first step; fetches what is not there."""
+    from harness.execution.parts import Parts
+    from harness.nodes import BaseNode
+    from harness.plan import make_plan
+    from harness.readiness import faults_before_start, gathered_faults
+
+    plan, parts = make_plan(protocol, registry), Parts(registry)
+    folder = None
+    with gathered_faults(str(protocol.path)) as faults:
+        for node in plan.nodes.values():
+            if isinstance(node, BaseNode):
+                with faults.noted():
+                    folder = parts.usable_base_folder(node)
+        faults.problems += faults_before_start(protocol, plan, list(plan.nodes.values()), parts, folder)

@@ -15,6 +15,11 @@ def as_messages(rows: Dataset, system_prompt: str | None) -> Dataset:
     return rows.remove_columns("prompt").add_column("prompt", messages)
 
 
+def is_chat(prompt: object) -> bool:
+    """Returns whether a prompt is a list of chat messages, not text."""
+    return isinstance(prompt, list)
+
+
 def is_a_request(messages: Any) -> bool:
     """Returns whether `messages` is a list of chat messages, role and content, that ends with words of the user's."""
     if not isinstance(messages, list) or not messages:

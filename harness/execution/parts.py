@@ -39,6 +39,10 @@ class Parts:
             self._built[name] = instance_of(use, self._registry)
         return self._built[name]
 
+    def built(self, use: PluginUse) -> Any:
+        """Returns the object of any kind that `use` loads into. Raises PluginError where it cannot be built."""
+        return self._build(use)
+
     def model(self, use: PluginUse) -> BaseModel:
         return cast(BaseModel, self._build(use))
 

@@ -11,12 +11,13 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import Problem
 from harness.interfaces import RewardResult
 from harness.judge.answers import parse_score, prompt_text, question, without_thinking
 from harness.judge.cache import AnswerCache, answer_key
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _PASSING_STATUS = frozenset({408, 409, 425, 429})
 _EXCERPT = 120
+_NO_CONTENT = "the judge's server sent a chat completion without content"
+_TRIAL_S = 20.0
+"""The longest wait for the judge's answer to the one question that is put before a run starts."""
 UNREADABLE = "the judge's answer ends in no score"
 NO_VERDICT = "the judge's answer ends in no verdict"
 
@@ -93,6 +97,25 @@ class JudgeClient:
             }
         answers = self._answers(questions)
         return [_comparison(answers[one], answers[other]) for one, other in keys]
+
+    def faults(self) -> Iterator[Problem]:
+        """Yields why the judge gives no answer, having asked it once, and nothing where it gives one."""
+        import httpx2
+
+        config = self.config.model_copy(update={"timeout_s": min(self.config.timeout_s, _TRIAL_S), "max_tokens": 1})
+        try:
+            headers = _headers(config.api_key_variable)
+            with httpx2.Client(headers=headers, timeout=config.timeout_s) as http:
+                JudgeClient(config)._answer(http, "Say yes.")
+        except ValueError as error:
+            yield self._problem(str(error))
+        except _Failure as failure:
+            if failure.detail != _NO_CONTENT:  # one token may be no content yet
+                yield self._problem(failure.detail)
+
+    def _problem(self, detail: str) -> Problem:
+        where = f"{self.config.model} at {self.config.endpoint}"
+        return Problem(key="judge", message=f"{where}: {detail}", hint="is the judge's server up, and the name right?")
 
     def _judged(self, text: str) -> str:
         return without_thinking(text) if self.config.strip_thinking else text
@@ -170,7 +193,7 @@ class JudgeClient:
         except (ValueError, LookupError, TypeError) as error:
             raise _Failure("the judge's server sent no chat completion") from error
         if not isinstance(answer, str):
-            raise _Failure("the judge's server sent a chat completion without content")
+            raise _Failure(_NO_CONTENT)
         return answer
 
     def _refusal(self, response: httpx2.Response) -> _Failure:

@@ -15,9 +15,11 @@ from harness.data import SOURCE_ROW, DataSource, HubSource, is_a_request, load_t
 from harness.errors import Problem, UsageError
 from harness.interfaces import Domain, EvaluationTask
 from harness.judge.answers import prompt_text
+from harness.judge.client import JudgeClient
 from harness.judge.config import JudgeConfig
 from harness.judge.verdicts import PAIR_RUBRIC, check_places
 from harness.plugin_config import Unkeyed
+from harness.start_check import StartContext
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -176,6 +178,9 @@ class OpenEndedDomain(Domain):
         self.completion_tokens = config.completion_tokens
         self.chat = config.format == "chat"
         self.system_prompt = config.system_prompt if self.chat else None
+
+    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
+        return JudgeClient(self.config.judge).faults()
 
     def fingerprint(self) -> str:
         sources = self.config.sources()

@@ -6,7 +6,7 @@ compares the two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -55,13 +55,7 @@ class Sampler:
 
     def prompt_ids(self, prompts: Sequence[Any]) -> list[list[int]]:
         """Returns the tokens of each prompt: a text, or chat messages, to which the chat template is applied."""
-        if not isinstance(prompts[0], str):
-            encoded = self._tokenizer.apply_chat_template(
-                list(prompts), add_generation_prompt=True, tokenize=True, return_dict=True, **self._template
-            )
-        else:
-            encoded = self._tokenizer(text=list(prompts))
-        return [list(ids) for ids in encoded["input_ids"]]
+        return prompt_ids(self._tokenizer, prompts, self._template)
 
     def sample(self, prompts: Sequence[Any], *, generations: int) -> list[Sample]:
         """Returns `generations` completions of each prompt, one prompt's after the other's, generated as one batch.
@@ -137,6 +131,17 @@ class Sampler:
             "cache_implementation": passed.get("cache_implementation"),
         }
         return GenerationConfig(**settings | (passed.get("generation_kwargs") or {}), disable_compile=True)
+
+
+def prompt_ids(tokenizer: Any, prompts: Sequence[Any], template_settings: Mapping[str, Any]) -> list[list[int]]:
+    """Returns the tokens of each prompt: a text, or chat messages, to which the chat template is applied."""
+    if not isinstance(prompts[0], str):
+        encoded = tokenizer.apply_chat_template(
+            list(prompts), add_generation_prompt=True, tokenize=True, return_dict=True, **template_settings
+        )
+    else:
+        encoded = tokenizer(text=list(prompts))
+    return [list(ids) for ids in encoded["input_ids"]]
 
 
 def end_tokens(model: Any, tokenizer: Any) -> list[int]:

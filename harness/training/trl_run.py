@@ -46,7 +46,7 @@ def train_with_trl(
     replayed = tuple(context.earlier) if replay_share else ()
     domains = (*context.domains, *replayed)
     passed = generation_settings(dict(fields or {}) | config.trl, config.stop)
-    arguments = _arguments(context, config, domains, passed)
+    arguments = _arguments(config, domains, passed, scratch=context.scratch, seed=context.seed, processes=world_size())
     slow = _SlowRewards(context.progress, config.steps)
     router = RewardRouter(domains, config.max_error_rate, CallLimits(seconds=config.reward_timeout, slow=slow))
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint, padding_side="left")
@@ -111,14 +111,26 @@ def _save(trainer: GRPOTrainer, tokenizer: Any, context: TrainingContext, config
     trainer.accelerator.wait_for_everyone()  # whoever reads the model next finds it whole
 
 
+def check_settings(config: OnPolicyConfig, domains: Sequence[TrainingDomain], *, processes: int) -> None:
+    """Returns where TRL takes the settings of a step in so many processes. Raises StepFailed otherwise."""
+    passed = generation_settings(config.trl, config.stop)
+    _arguments(config, domains, passed, scratch=Path("unused"), seed=0, processes=processes)
+
+
 def _arguments(
-    context: TrainingContext, config: OnPolicyConfig, domains: Sequence[TrainingDomain], passed: dict[str, Any]
+    config: OnPolicyConfig,
+    domains: Sequence[TrainingDomain],
+    passed: Mapping[str, Any],
+    *,
+    scratch: Path,
+    seed: int,
+    processes: int,
 ) -> Any:
     completions = config.prompts_per_step * config.generations
-    share, rest = divmod(completions, world_size())
+    share, rest = divmod(completions, processes)
     per_device = min(config.completions_per_device or share, share)
     if rest or not share or share % per_device:
-        among = f" among {world_size()} processes" if world_size() > 1 else ""
+        among = f" among {processes} processes" if processes > 1 else ""
         raise StepFailed(
             f"{completions} completions a step cannot be split{among} into passes of {per_device or 1}",
             hint="choose completions_per_device and processes as divisors of prompts_per_step × generations",
@@ -138,7 +150,7 @@ def _arguments(
         "ddp_find_unused_parameters": False,  # a policy uses them all; looking for others costs a walk over the graph
     }
     ours: dict[str, Any] = {
-        "output_dir": str(context.scratch),
+        "output_dir": str(scratch),
         "max_steps": config.steps,
         "learning_rate": config.learning_rate,
         "num_generations": config.generations,
@@ -146,7 +158,7 @@ def _arguments(
         "temperature": config.temperature,
         "beta": config.beta,
         **config.loss_fields(),
-        "seed": context.seed,
+        "seed": seed,
         "logging_steps": 1,
         "per_device_train_batch_size": per_device,
         "gradient_accumulation_steps": accumulation,
@@ -158,7 +170,7 @@ def _arguments(
         "save_total_limit": 2,
     }
     try:
-        return getattr(trl, config.trl_config)(**(defaults | passed | ours))
+        return getattr(trl, config.trl_config)(**(defaults | dict(passed) | ours))
     except (TypeError, ValueError) as error:
         raise StepFailed(f"TRL refuses the settings of this step: {error}") from error
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from harness import Algorithm, StepResult, TrainingContext
-from harness.training import PolicyGradientConfig
+from harness import StepResult, TrainingContext
+from harness.training import PolicyGradientConfig, TRLAlgorithm
 from harness_anchored.config import AnchoredConfig
 
 
-class Anchored(Algorithm):
+class Anchored(TRLAlgorithm):
     """kl: TRL's KL to the step's start. l2: strength/2 · ‖θ − θ_start‖² (L2-SP, arXiv 1802.01483, without its other
     term: there is no new layer). ewc: strength/2 · Σᵢ Fᵢ (θᵢ − θᵢ_start)² (arXiv 1612.00796, eq. 3), F summed over the
     domains trained before; without any it is GRPO."""
@@ -18,10 +18,13 @@ class Anchored(Algorithm):
     def __init__(self, config: AnchoredConfig) -> None:
         self.config = config
 
+    def trl_settings(self) -> PolicyGradientConfig:
+        return PolicyGradientConfig(**self.config.grpo_settings())
+
     def train(self, context: TrainingContext) -> StepResult:
         from harness.training.trl_run import train_with_trl
 
-        grpo = PolicyGradientConfig(**self.config.grpo_settings())
+        grpo = self.trl_settings()
         if self.config.anchor == "kl" or (self.config.anchor == "ewc" and not context.earlier):
             return train_with_trl(context, grpo)
         from harness_anchored.fisher import fisher_of_earlier

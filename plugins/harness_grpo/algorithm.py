@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from harness import Algorithm, StepResult, TrainingContext
-from harness.training import PolicyGradientConfig
+from harness import StepResult, TrainingContext
+from harness.training import PolicyGradientConfig, TRLAlgorithm
 from harness_grpo.config import RLOOConfig
 
 
-class GRPO(Algorithm):
+class GRPO(TRLAlgorithm):
     """Advantages are rewards normalized within the group of completions of one prompt."""
 
     def __init__(self, config: PolicyGradientConfig) -> None:
@@ -19,7 +19,7 @@ class GRPO(Algorithm):
         return train_with_trl(context, self.config)
 
 
-class RLOO(Algorithm):
+class RLOO(TRLAlgorithm):
     """The advantage of a completion is its reward less the mean reward of the prompt's other completions.
 
     A(yᵢ) = R(yᵢ) − 1/(k−1) Σ_{j≠i} R(yⱼ), arXiv 2402.14740, section 2.2; not divided by a deviation.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from harness import Algorithm, StepResult, TrainingContext
+from harness import StepResult, TrainingContext
+from harness.training import TRLAlgorithm
 from harness_replay.config import ReplayConfig
 
 
-class Replay(Algorithm):
+class Replay(TRLAlgorithm):
     """Earlier domains share the replayed prompts evenly; the policy of now answers them, and their own rewards judge.
 
     Prompts replace others, so a step sees as many completions as GRPO's; without earlier domains it is GRPO.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from harness import Config, Reward, RewardBatch, RewardResult, RewardUse, Scoring, score_together
+from harness import Config, Problem, Reward, RewardBatch, RewardResult, RewardUse, Scoring, StartContext, score_together
 from harness.data import HubSource
 
 PartName = Annotated[str, StringConstraints(pattern=r"^[^/\s]+$")]
@@ -51,6 +51,7 @@ class Composite(Reward):
     def __init__(self, config: CompositeConfig) -> None:
         self.config = config
         self._parts = {name: part.reward.load() for name, part in config.parts.items()}
+        self.tried_at_start = all(part.tried_at_start for part in self._parts.values())
 
     def fingerprint(self) -> str:
         """Returns the parts' fingerprints, by name."""
@@ -67,6 +68,11 @@ class Composite(Reward):
         """Returns why a part cannot judge a row: its error would be the whole's."""
         reasons = {name: part.unjudgeable(prompts, rows) for name, part in self._parts.items()}
         return [_first({name: of_part[index] for name, of_part in reasons.items()}) for index in range(len(rows))]
+
+    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
+        for name, part in self._parts.items():
+            for problem in part.faults_at_start(start):
+                yield replace(problem, key=f"parts.{name}.{problem.key}".rstrip("."))
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult] | Awaitable[Sequence[RewardResult]]:
         """Returns one result a row with its parts; to be awaited where a part is."""

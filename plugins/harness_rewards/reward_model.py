@@ -20,6 +20,7 @@ from harness import (
     Reward,
     RewardBatch,
     RewardResult,
+    StartContext,
     Unkeyed,
     UsageError,
     looks_local,
@@ -88,6 +89,8 @@ class RewardModel(Reward):
     """A prompt of messages goes through the chat template with the completion as the assistant's turn; a text prompt is
     joined with the completion, and closed by the tokenizer's end of sequence."""
 
+    tried_at_start = False
+
     def __init__(self, config: RewardModelConfig) -> None:
         self.config = config
         self._local = Path(config.model).expanduser()
@@ -106,6 +109,13 @@ class RewardModel(Reward):
 
     def fetch(self) -> None:
         self._folder()
+
+    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
+        """Looks at the model's config and no weights. Raises CheckpointError as `score` does."""
+        from transformers import AutoConfig
+
+        self._label(dict(AutoConfig.from_pretrained(self._folder()).id2label))
+        return ()
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
         """Returns the label's number of each row; a row that has no text for the model, or too long a one, is an error.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from harness import Algorithm, StepResult, TrainingContext
+from harness import StepResult, TrainingContext
+from harness.training import TRLAlgorithm
 from harness_surgery.config import ModularSurgeryConfig, SurgeryConfig
 from harness_surgery.granularity import Granularity
 
 
-class PCGrad(Algorithm):
+class PCGrad(TRLAlgorithm):
     """Conflicts are looked for and projected away over the whole parameter vector."""
 
     def __init__(self, config: SurgeryConfig) -> None:
@@ -20,7 +21,7 @@ class PCGrad(Algorithm):
         return _train(context, self.config, "global")
 
 
-class ModularGradientSurgery(Algorithm):
+class ModularGradientSurgery(TRLAlgorithm):
     """Conflicts are looked for and projected away in each group of parameters by itself."""
 
     def __init__(self, config: ModularSurgeryConfig) -> None:

@@ -314,6 +314,7 @@ class Bench:
             reporter=self.reporter,
             command=["harness", "run", "small.yaml"],
             evaluator=self.evaluate,
+            faults=lambda *_: [],  # there are neither data nor tasks to look at
         )
 
     def run(self):

@@ -25,6 +25,7 @@ def bench(tmp_path):
 def invoke(bench, monkeypatch, *arguments):
     """Runs a command on the plugins of the bench, scored as it scores."""
     monkeypatch.setattr("harness.evaluation.evaluate_checkpoint", bench.evaluate)
+    monkeypatch.setattr("harness.runner.faults_before_start", lambda *_: [])
     session = Session()
     session.__dict__["registry"] = bench.registry
     app = typer.Typer()

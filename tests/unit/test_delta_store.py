@@ -331,6 +331,7 @@ def test_processes_that_share_a_store_and_drop_what_they_can_make_the_same_resul
 def test_the_switch_reaches_other_processes_and_stands_above_the_variable(bench, monkeypatch, chosen, variable, kept):
     monkeypatch.setenv("HARNESS_DELTA_CHECKPOINTS", variable)
     monkeypatch.setattr("harness.evaluation.evaluate_checkpoint", bench.evaluate)
+    monkeypatch.setattr("harness.runner.faults_before_start", lambda *_: [])
     session = Session()
     session.__dict__["registry"] = bench.registry
     app = typer.Typer()

@@ -1,0 +1,40 @@
+"""Collects what several checks raise, so that all of it is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from harness.errors import HarnessError, Problem, ProtocolError
+
+
+@dataclass
+class Gathered:
+    """The errors and problems found so far."""
+
+    errors: list[HarnessError] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Notes a HarnessError that is raised within, and goes on behind it."""
+        try:
+            yield
+        except HarnessError as error:
+            self.errors.append(error)
+
+
+@contextmanager
+def gathered_faults(source: str) -> Iterator[Gathered]:
+    """Raises, at its end, what was noted within: one error as it is, several as a ProtocolError of `source`."""
+    gathered = Gathered()
+    yield gathered
+    if len(gathered.errors) == 1 and not gathered.problems:
+        raise gathered.errors[0]
+    if gathered.errors or gathered.problems:
+        raise ProtocolError(source, [*map(_problem, gathered.errors), *gathered.problems])
+
+
+def _problem(error: HarnessError) -> Problem:
+    return Problem(message=f"{error.where}: {error.message}" if error.where else error.message, hint=error.hint)
