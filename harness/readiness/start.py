@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError, Problem
 from harness.execution.parts import LazyDomains, Parts, described
@@ -56,6 +58,7 @@ class _Checks:
     nodes: Sequence[Node]
     parts: Parts
     base: Path | None
+    _asked: dict[str, list[Problem]] = field(default_factory=dict)
 
     def faults(self) -> Iterator[Problem]:
         domains = LazyDomains(self.plan.domains, self.parts)
@@ -82,11 +85,18 @@ class _Checks:
 
     def _data(self, name: str, domains: LazyDomains, model: BaseModelFacts | None) -> Iterator[Problem]:
         domain = domains[name]
-        found = judgeable_rows(domain, SEED)
-        if refuses(self.plan, name):
-            refuse(name, found)
-        rows = spread(found.rows)
-        if model is not None:
+        judged: list[dict[str, Any]] = []
+
+        def judge() -> Iterable[Problem]:
+            found = judgeable_rows(domain, SEED)
+            judged.extend(spread(found.rows))
+            if refuses(self.plan, name):
+                refuse(name, found)
+            return ()
+
+        yield from self._told(("domains", name), judge)
+        rows = judged or spread(domain.domain.training_data(SEED))  # prompts are looked at though none can be judged
+        if model is not None and rows and "prompt" in rows[0]:
             yield from prompt_faults(
                 [row["prompt"] for row in rows],
                 model,
@@ -95,7 +105,7 @@ class _Checks:
                 completion_tokens=domain.domain.completion_tokens,
             )
         at = ("domains", name, "reward")
-        yield from self._told(at, lambda: reward_faults(domain, rows))
+        yield from self._told(at, lambda: reward_faults(domain, judged))
 
     def _step(self, node: Node) -> Iterator[Problem]:
         uses: list[tuple[PluginUse, Sequence[str]]] = []
@@ -110,7 +120,10 @@ class _Checks:
             earlier = node.earlier if isinstance(node, TrainNode | RecoverNode) else ()
             uses.append((algorithm, [*trained_by(node), *earlier]))
         for use, names in uses:
-            for problem in self._plugin(use, names, ()):
+            asked = json.dumps([use.definition(), sorted(names)], sort_keys=True)
+            if asked not in self._asked:  # seeds and methods share most of their settings
+                self._asked[asked] = list(self._plugin(use, names, ()))
+            for problem in self._asked[asked]:
                 yield replace(problem, message=f"{node.label}: {problem.message}")
 
     def _plugin(self, use: PluginUse, names: Sequence[str], at: tuple[str, ...]) -> Iterator[Problem]:

@@ -84,7 +84,7 @@ def test_no_test_rows_left(faults):
 def test_a_reward_that_can_judge_no_row(faults):
     [(key, message)] = faults(domain={"reward": {"use": "contains", "answer_column": "solution"}})
     assert key == "domains.d"
-    assert "none of the 40 training rows of d can be judged" in message
+    assert "training rows of d can be judged" in message
 
 
 @pytest.mark.parametrize(
