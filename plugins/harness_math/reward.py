@@ -11,8 +11,9 @@ from pydantic import Field
 from harness import Config, Reward, RewardBatch, RewardResult
 from harness_math.judge import Judge
 
-_NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?")
-"""Answers that the verifier is known to read, so that it need not be asked."""
+_N = r"\d{1,30}(?:\.\d{1,30})?"
+_SIMPLE = re.compile(rf"-?(?:{_N})?(?:{_N}|\\[dt]?frac\{{{_N}\}}\{{{_N}\}}|\\sqrt\{{{_N}\}}|\\pi)")
+"""Answers that the verifier is known to read, so that it need not be asked: most of the common data sets'."""
 
 
 class MathVerifyConfig(Config):
@@ -27,6 +28,7 @@ class MathVerify(Reward):
 
     def __init__(self, config: MathVerifyConfig) -> None:
         self._judge = Judge(config.timeout_seconds)
+        self._faults: dict[str, str | None] = {}
 
     def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
         """Returns why a row's answer cannot be read as mathematics. One that takes too long to read may be read the
@@ -49,13 +51,16 @@ class MathVerify(Reward):
         return failed or RewardResult.ok(0.0)
 
     def _unreadable(self, row: Mapping[str, Any]) -> str | None:
-        for reference in _references(row):
-            if _NUMBER.fullmatch(reference):
-                continue
+        return next((fault for one in _references(row) if (fault := self._fault(one)) is not None), None)
+
+    def _fault(self, reference: str) -> str | None:
+        """Returns why a reference cannot be read. Each is asked for once: every training step loads its data anew."""
+        if _SIMPLE.fullmatch(reference):
+            return None
+        if reference not in self._faults:
             result = self._judge.compare(reference, None)
-            if result.outcome == "error":
-                return result.detail
-        return None
+            self._faults[reference] = result.detail if result.outcome == "error" else None
+        return self._faults[reference]
 
 
 def _references(row: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from harness_code.reward import CodeTestsReward
 from harness_ifollow.reward import InstructionReward
 from harness_jsonl.rewards import RuleReward
 from harness_jsonl.rules import ChoiceLetter, Contains, ExactMatch
-from harness_math.reward import MathVerify, MathVerifyConfig
+from harness_math.reward import _SIMPLE, MathVerify, MathVerifyConfig
 from harness_qa.rewards import LetterReward, ShortAnswerReward
 from harness_reasoning_gym.problems import ENTRY_COLUMN
 from harness_reasoning_gym.reward import ReasoningGymReward, ReasoningGymRewardConfig
@@ -45,6 +45,14 @@ def test_math_verify_reads_the_reference(math_verify):
     answers = ["1", "-0.50", "\\frac{1}{2}", "", None, "There is no solution.", ["1", "2"], ["1", "Nobody knows."], []]
     reasons = [None, None, None, "empty", "no answer", "no solution", None, "Nobody knows", "no answer"]
     check(math_verify, [*({"answer": answer} for answer in answers), {}], [*reasons, "no column `answer`"])
+
+
+@pytest.mark.parametrize(
+    "answer", ["0", "-12.50", "\\frac{1}{2}", "-3\\dfrac{10}{7}", "2\\sqrt{3}", "\\pi", "-2.5\\pi", "12" * 15]
+)
+def test_answers_that_are_not_asked_for_can_be_read(math_verify, answer):
+    assert _SIMPLE.fullmatch(answer)
+    assert math_verify._judge.compare(answer, None).outcome == "ok"
 
 
 def test_math_verify_takes_any_answer_of_a_list(math_verify):
