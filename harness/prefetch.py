@@ -111,6 +111,11 @@ def _domain(use: DomainUse, parts: Parts) -> Fetched:
     return Fetched(part=f"domain {use.name}", detail=detail, overlap=shared, commits=commits)
 
 
+def text_overlap(domain: Domain) -> Overlap:
+    """Returns how many of the domain's test items share text with its training rows."""
+    return overlap(_training_texts(domain.training_data(SEED)), _test_items(domain))
+
+
 def _commits(part: BaseModel | Domain | Reward) -> tuple[FetchedCommit, ...]:
     """Returns the commits in the cache of what a part takes of the hub."""
     found = {source: cached_commit(source) for source in part.hub_sources()}
