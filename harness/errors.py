@@ -57,6 +57,16 @@ class Problem:
     hint: str = ""
 
 
+PROBLEMS_SHOWN = 20
+LONGEST_PART = 1000
+
+
+def shortened(text: str) -> str:
+    """Returns a part of a message, without its middle where it is very long."""
+    half = LONGEST_PART // 2
+    return text if len(text) <= LONGEST_PART else f"{text[:half]} … {text[-half:]}"
+
+
 class ProtocolError(HarnessError):
     """All that is wrong with a protocol, at once; `problems` in the order of their lines."""
 
@@ -64,11 +74,15 @@ class ProtocolError(HarnessError):
         self.source = source
         self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.key)))
         lines = []
-        for problem in self.problems:
+        for problem in self.problems[:PROBLEMS_SHOWN]:
             place = f"{source}:{problem.line}" if problem.line else source
-            lines.append(f"{place}: {problem.key}: {problem.message}" if problem.key else f"{place}: {problem.message}")
+            told = [place, problem.key, problem.message] if problem.key else [place, problem.message]
+            lines.append(": ".join(map(shortened, told)))
             if problem.hint:
-                lines.append(f"  → {problem.hint}")
+                lines.append(f"  → {shortened(problem.hint)}")
+        more = len(self.problems) - PROBLEMS_SHOWN
+        if more > 0:
+            lines.append(f"and {more:,} more")
         super().__init__("\n".join(lines))
 
 

@@ -64,6 +64,8 @@ def load_protocol(
     except ValidationError as error:
         for at, message, hint in describe(ProtocolFile, error):
             faults.add(at, message, hint)
+        if any(detail["type"] == "too_long" for detail in error.errors()):
+            faults.check()  # without reading what there is far too much of
     sections = _Sections(source.data, registry, faults, path.absolute().parent)
     sections.requirements()
     model = sections.model()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -25,7 +26,7 @@ def _check_name(name: str) -> str:
 
 
 def _check_unique(values: list[Any]) -> list[Any]:
-    twice = sorted({value for value in values if values.count(value) > 1})
+    twice = sorted(value for value, count in Counter(values).items() if count > 1)
     if twice:
         raise ValueError(f"{', '.join(map(str, twice))} stands there more than once")
     return values
@@ -34,7 +35,9 @@ def _check_unique(values: list[Any]) -> list[Any]:
 Name = Annotated[str, AfterValidator(_check_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 """A name that becomes a folder, a column or a row."""
 
-Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1), AfterValidator(_check_unique)]
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1, max_length=1000), AfterValidator(_check_unique)
+]
 
 
 class EvaluateSection(Config):
@@ -66,16 +69,21 @@ class ProtocolFile(Config):
     summary: str = Field("", description="What is compared, in a line.")
     model: dict[str, Any] = Field(description="The base model's plugin under `use`, and its config.")
     seeds: Seeds = Field(default_factory=lambda: [0], description="Each method is run once a seed.")
-    requires: list[str] = Field(default_factory=list, description="Plugin distributions needed: harness-foo>=1.2.")
-    domains: dict[Name, dict[str, Any]] = Field(min_length=1, description="The leaderboard's columns, by name.")
+    requires: list[str] = Field(
+        default_factory=list, max_length=100, description="Plugin distributions needed: harness-foo>=1.2."
+    )
+    domains: dict[Name, dict[str, Any]] = Field(
+        min_length=1, max_length=100, description="The leaderboard's columns, by name."
+    )
     train: dict[str, Any] = Field(default_factory=dict, description="Defaults of every training step.")
     launch: LaunchSection | None = Field(None, description="Training steps in several processes; null for one.")
     evaluate: EvaluateSection = Field(default_factory=EvaluateSection)
-    methods: dict[Name, Annotated[list[Any], Field(min_length=1)]] = Field(
+    methods: dict[Name, Annotated[list[Any], Field(min_length=1, max_length=200)]] = Field(
         default_factory=dict,
+        max_length=1000,
         description="The leaderboard's rows: a pipeline of steps each; without any, the base model is scored.",
     )
     probes: list[dict[str, Any]] = Field(
-        default_factory=list, description="Measurements of every method's checkpoints."
+        default_factory=list, max_length=100, description="Measurements of every method's checkpoints."
     )
     allow: list[Need] = Field(default_factory=list, description="Needs of plugins that the reader agrees to.")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -23,7 +24,12 @@ KeyPath = tuple[str | int, ...]
 _MERGE = "tag:yaml.org,2002:merge"
 _DATE = "tag:yaml.org,2002:timestamp"
 _PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))
-_LARGEST_FILE = 1_000_000
+_LARGEST_FILE = 250_000
+_MOST_VALUES = 8_000
+"""Keys and values of a file, and again of its data once aliases and `<<` are expanded."""
+_DEEPEST = 64
+_MOST_BITS = 256
+_SHOWN = 60
 
 
 def key_text(path: KeyPath) -> str:
@@ -77,15 +83,19 @@ def read_source(path: Path) -> Source:
         line = content[: error.start].count(b"\n") + 1
         raise fail("is not text in UTF-8", "a protocol is a YAML text; save it as UTF-8", line) from None
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _BoundedComposer
+    too_much = "has more keys and values than a protocol can use", f"{_MOST_VALUES:,} are read; aliases count expanded"
     try:
         root = yaml.compose(text)
+    except _TooManyValues as error:
+        raise fail(*too_much, error.line) from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = str(getattr(error, "problem", None) or str(error).splitlines()[0])
         hint = "check the indentation, brackets and quotes on this line and the one above"
         raise fail(f"is not valid YAML: {said}", hint, mark.line + 1 if mark is not None else 0) from None
-    except RecursionError:
-        raise fail("is nested too deeply") from None
+    except (_TooDeep, RecursionError):
+        raise fail("is nested too deeply", f"{_DEEPEST} levels are read") from None
     if root is None:
         raise fail("is empty", "a protocol has at least schema, name, model, domains and methods")
     if not isinstance(root, MappingNode):
@@ -93,9 +103,47 @@ def read_source(path: Path) -> Source:
     reader = _NodeReader(yaml)
     try:
         data = reader.mapping(root, (), ())
-    except RecursionError:
-        raise fail("is nested too deeply") from None
+    except _TooManyValues as error:
+        raise fail(*too_much, error.line) from None
+    except (_TooDeep, RecursionError):
+        raise fail("is nested too deeply", f"{_DEEPEST} levels are read") from None
     return Source(name=name, text=text, data=data, lines=reader.lines, problems=tuple(reader.problems))
+
+
+class _TooManyValues(Exception):
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+
+class _TooDeep(Exception):
+    pass
+
+
+class _BoundedComposer(Composer):
+    """Stops in the middle of a text that holds too much, before the rest is read."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self._nodes = 0
+        self._depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._nodes += 1
+        self._depth += 1
+        if self._nodes > _MOST_VALUES:
+            raise _TooManyValues(self.parser.peek_event().start_mark.line + 1)
+        if self._depth > _DEEPEST:
+            raise _TooDeep
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+def _shown(value: object) -> str:
+    """Returns a value of the file for a message, cut off where it is long."""
+    text = str(value)
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
 class _NodeReader:
@@ -104,22 +152,29 @@ class _NodeReader:
     def __init__(self, yaml: YAML) -> None:
         self._yaml = yaml
         self.lines: dict[KeyPath, int] = {}
-        self.problems: list[Problem] = []
+        self.problems: dict[Problem, None] = {}
+        self._values = 0
 
     def _problem(self, node: Node, path: KeyPath, message: str, hint: str = "") -> None:
         problem = Problem(line=node.start_mark.line + 1, key=key_text(path), message=message, hint=hint)
-        if problem not in self.problems:  # an anchor's fault is met at each of its aliases
-            self.problems.append(problem)
+        self.problems[problem] = None  # an anchor's fault is met at each of its aliases
 
     def value(self, node: Node, path: KeyPath, above: tuple[int, ...]) -> Any:
         """Returns a node's data. `above` are the ids of the nodes that hold it, against an anchor that holds itself."""
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise _TooManyValues(node.start_mark.line + 1)
+        if len(above) > _DEEPEST:
+            raise _TooDeep
         tag = str(node.tag)
         if id(node) in above:
             self._problem(node, path, "an anchor holds itself")
         elif tag == _DATE:
             return node.value  # JSON has no dates
         elif tag not in _PLAIN:
-            self._problem(node, path, f"the YAML tag {tag} is not read here", "write plain values, lists and mappings")
+            self._problem(
+                node, path, f"the YAML tag {_shown(tag)} is not read here", "write plain values, lists and mappings"
+            )
         elif isinstance(node, MappingNode):
             return self.mapping(node, path, (*above, id(node)))
         elif isinstance(node, SequenceNode):
@@ -139,10 +194,13 @@ class _NodeReader:
         try:
             data = self._yaml.constructor.construct_object(node)
         except (ValueError, YAMLError):
-            self._problem(node, path, f"{node.value!r} cannot be read as a value", "put it in quotes")
+            self._problem(node, path, f"{_shown(node.value)} cannot be read as a value", "put it in quotes")
+            return None
+        if isinstance(data, int) and data.bit_length() > _MOST_BITS:
+            self._problem(node, path, f"{_shown(node.value)} is larger than any number that is read here")
             return None
         if isinstance(data, float) and not math.isfinite(data):
-            self._problem(node, path, f"{node.value} is not a finite number")
+            self._problem(node, path, f"{_shown(node.value)} is not a finite number")
             return None
         return data
 

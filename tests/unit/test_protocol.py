@@ -6,6 +6,7 @@ import pytest
 from small_world import DISTRIBUTION, PROTOCOL, SmallWorld, small_world
 
 from harness import PluginError, RewardSpec, UsageError, hookimpl
+from harness.errors import ProtocolError
 from harness.nodes import EvaluationSettings
 from harness.protocol import RecoverStep, TrainStep, find_protocol, load_protocol
 from harness.registry import Registry
@@ -167,3 +168,18 @@ def test_an_unknown_protocol_names_the_near_match(tmp_path):
         find_protocol("gamse", small_world(packaged))
     with pytest.raises(UsageError, match="folder"):
         find_protocol(str(tmp_path), small_world(packaged))
+
+
+@pytest.mark.parametrize("section", ["methods", "seeds", "domains"])
+def test_a_section_that_is_far_too_long_is_refused_before_it_is_read(tmp_path, section):
+    many = {
+        "methods": f"methods: {{m: [{'a, ' * 300}a]}}",
+        "seeds": f"seeds: [{', '.join(map(str, range(1001)))}]\nmethods: {{m: [a]}}",
+        "domains": "domains: {" + ", ".join(f"d{n}: {{use: x}}" for n in range(101)) + "}\nmethods: {m: [a]}",
+    }[section]
+    path = tmp_path / "long.yaml"
+    path.write_text(f"schema: 1\nname: x\nmodel: {{use: y}}\n{many}\n")
+    with pytest.raises(ProtocolError) as raised:
+        load_protocol(path, Registry.of([]))
+    assert any("at most" in problem.message for problem in raised.value.problems)
+    assert not any("plugin" in problem.message for problem in raised.value.problems)

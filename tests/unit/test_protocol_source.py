@@ -126,3 +126,67 @@ def test_json_is_read_back_as_it_was(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("source") / "protocol.yaml"
     path.write_text(json.dumps(value))
     assert read_source(path).data == value
+
+
+def laughs(levels, each):
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} {each.format(f'*a{n - 1}')}" for n in range(1, levels))]
+    return "\n".join(lines) + "\n"
+
+
+MERGES = "a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n}\n  <<: [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (laughs(30, "[{0}, {0}, {0}]"), "more keys and values"),
+        (laughs(30, "{{l: {0}, r: {0}}}"), "more keys and values"),
+        (MERGES, "more keys and values"),
+        ("schema: 1\n" + "a: 1\n" * 30_000, "more keys and values"),
+        ("schema: 1\n" + "a: 1\n" * 60_000, "larger than 250,000 bytes"),
+        ("a: " + "[" * 100 + "]" * 100 + "\n", "nested too deeply"),
+        ("a: " + "[" * 20_000 + "\n", "nested too deeply"),
+        ("".join(f"{' ' * n}a:\n" for n in range(100)), "nested too deeply"),
+        ("a: &a [*a, *a]\n", None),
+        ("a: 0x" + "f" * 5000 + "\n", "larger than any number"),
+        ("a: " + "9" * 10_000 + "\n", "cannot be read as a value"),
+        ("a: -" + "9" * 400 + "\n", "larger than any number"),
+        ("a: 0b" + "1" * 5000 + "\n", "larger than any number"),
+        ("a: 1e999999\n", "not a finite number"),
+        ("a: !" + "x" * 5000 + " 1\n", "the YAML tag"),
+    ],
+)
+def test_a_text_that_holds_too_much_is_refused_in_a_few_words(tmp_path, text, message):
+    try:
+        problems = source_of(tmp_path, text).problems
+    except ProtocolError as error:
+        problems = error.problems
+    assert message is None or message in problems[0].message
+    assert len(str(ProtocolError("protocol.yaml", problems))) < 2000
+
+
+def test_a_large_text_is_not_read_to_its_end(tmp_path, monkeypatch):
+    from harness.protocol import source
+
+    composed = []
+    compose_node = source._BoundedComposer.compose_node
+
+    def counted(self, parent, index):
+        composed.append(index)
+        return compose_node(self, parent, index)
+
+    monkeypatch.setattr(source._BoundedComposer, "compose_node", counted)
+    with pytest.raises(ProtocolError, match="more keys and values"):
+        source_of(tmp_path, "a: [" + "1, " * 60_000 + "1]\n")
+    assert len(composed) <= source._MOST_VALUES + 1
+
+
+@pytest.mark.parametrize("count", [20, 21, 60_000])
+def test_of_many_problems_the_first_are_shown(count):
+    from harness.errors import Problem
+
+    problems = [Problem(line=line, key="k" * 5000, message="m" * 5000, hint="h" * 5000) for line in range(count)]
+    lines = str(ProtocolError("p.yaml", problems)).splitlines()
+    assert len(lines) == 40 + (count > 20)
+    assert lines[-1] == f"and {count - 20:,} more" or count == 20
+    assert max(map(len, lines)) < 3100
