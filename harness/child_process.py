@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.errors import ExitCode, PluginError, StepFailed, UsageError
 from harness.interruption import Terminated
+from harness.memory import REMEDY
 
 LINES_KEPT = 400
 ERROR = "error: "
@@ -51,11 +53,14 @@ def _raise(code: int, label: str, lines: list[str]) -> None:
         raise Terminated
     begins = [number for number, line in enumerate(lines) if line.startswith(ERROR)]
     if not begins:
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        if code in (-signal.SIGKILL, 128 + signal.SIGKILL):  # the kernel's way when memory runs out
+            raise StepFailed("the process of this step was killed, probably out of memory", where=label, hint=REMEDY)
+        how = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        last = next((line for line in reversed(lines) if line.strip()), "")
         raise StepFailed(
-            f"the process of this step {how}",
+            f"the process of this step {how}{f': {last}' if last else ''}",
             where=label,
-            hint="a process that is killed without a word has often run out of memory",
+            hint="its output is in the run's console.log",
         )
     told = lines[begins[-1]].strip().removeprefix(ERROR).removeprefix(f"{label}: ")
     hint: list[str] = []

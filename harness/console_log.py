@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -19,9 +20,38 @@ _SECONDS_BETWEEN_LOOKS = 5.0
 def lasting_stderr() -> TextIO | None:
     """Returns a stream to where standard error goes now, whatever becomes of it; None where it is no real file."""
     try:
-        return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+        binary = os.fdopen(os.dup(sys.stderr.fileno()), "wb")
     except (OSError, ValueError):
         return None
+    return _Lasting(binary, encoding="utf-8", errors="replace", line_buffering=True)
+
+
+class _Lasting(io.TextIOWrapper):
+    """Drops what cannot be written, so that a run outlives the terminal or the pipe that its progress went to."""
+
+    def write(self, text: str) -> int:
+        with self._dropped():
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._dropped():
+            super().flush()
+
+    @contextmanager
+    def _dropped(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            discard(self.fileno())
+
+
+def discard(descriptor: int) -> None:
+    """Has what is written to `descriptor` go nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere != descriptor:
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both unwind the run like an interrupt, so that what is half-done is cleaned up and resumable."""
+"""Ctrl-C, SIGTERM and SIGHUP unwind the run like an interrupt: what is half-done is cleaned up and resumable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.errors import ExitCode, HarnessError, RunStopped
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM. An interrupt, not an Exception: no library that catches Exception may swallow it."""
+    """SIGTERM or SIGHUP. An interrupt, not an Exception: no library that catches Exception may swallow it."""
 
 
 class Interrupted(HarnessError):
@@ -25,8 +25,10 @@ class _Request:
 
 
 def catch_termination() -> None:
-    """Makes SIGTERM raise Terminated in the main thread, once."""
+    """Makes SIGTERM raise Terminated in the main thread, once; and SIGHUP, unless it is ignored, as under `nohup`."""
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _terminate)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

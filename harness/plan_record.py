@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.json_reading import parse_json
 from harness.nodes import (
     BaseNode,
     DomainUse,
@@ -38,7 +38,7 @@ _TUPLES = ("parents", "earlier", "experts", "weights", "trained")
 def read_plan(path: Path) -> Plan:
     """Returns the plan in a run's plan.json. Raises UsageError where it is missing or is none."""
     try:
-        return plan_from_json(json.loads(path.read_bytes()))
+        return plan_from_json(parse_json(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"this plan cannot be read: {type(error).__name__}: {error}",

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 
+from harness.cache_folder import ensure_caches
 from harness.preconditions import FALSE
 
 PRIVATE = {"HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -41,6 +42,7 @@ def prepare_process(*, debug: bool) -> None:
         os.environ.update(OFFLINE)
     if not any(name in os.environ for name in WAITING_SET_BY_USER):
         os.environ.update(WAITING)
+    ensure_caches()
     if debug:
         return
     for name, value in QUIET.items():

@@ -15,6 +15,7 @@ from harness.disk_space import comes_of_full, disk_full
 from harness.errors import UsageError
 from harness.nodes import Plan
 from harness.plan import plan_to_json
+from harness.plan_record import read_plan
 from harness.protocol import Protocol
 from harness.shared_access import grant, make_shared, writable_by_others
 
@@ -55,8 +56,15 @@ class RunFolder:
             (PROTOCOL, protocol.text),
             (PLAN, json.dumps(plan_to_json(plan), indent=1) + "\n"),
         ):
-            if not (self.path / name).is_file():
+            if not (self.path / name).is_file() or (name == PLAN and not self._has_plan()):
                 write_text(self.path / name, text)
+
+    def _has_plan(self) -> bool:
+        try:
+            read_plan(self.path / PLAN)
+        except UsageError:
+            return False
+        return True
 
     def append(self, event: str, **data: Any) -> None:
         """Appends one event to the log, with the time in UTC, and syncs it. Raises UsageError where it cannot."""

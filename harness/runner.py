@@ -154,6 +154,7 @@ class Runner:
         states = {node.key: self._store.state(node.key) for node in order}
         missing = [node for node in order if states[node.key] != "done"]
         if not missing and self._folder.tables_hold(len(order)):
+            self._folder.begin(self._protocol, self._plan)  # a plan that cannot be read is written again
             self._reporter.note(f"nothing to make: all {len(order)} results are in the store")
             return self._outcome(order, missing, _Walk())
         self._check(missing)

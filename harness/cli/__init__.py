@@ -30,9 +30,12 @@ from harness.cli import (
     validate,
 )
 from harness.cli.console import accept_any_text
+from harness.cli.printable import printable
 from harness.cli.session import Session
+from harness.cli.streams import finish_output, open_streams
 from harness.errors import ExitCode, HarnessError
 from harness.interruption import catch_termination, raise_if_terminated, told_to_a_person
+from harness.memory import OUT_OF_MEMORY, REMEDY, comes_of_memory
 from harness.process_environment import prepare_process
 
 DEBUG = "--debug"
@@ -105,6 +108,7 @@ def options(
 def main() -> None:
     """Runs the command line and exits with one of `ExitCode`'s values."""
     debug = DEBUG in _debug_first(sys.argv[1:])[:1]
+    open_streams()
     accept_any_text()
     catch_termination()
     try:
@@ -115,14 +119,18 @@ def main() -> None:
             traceback.print_exception(error)
         red = typer.colors.RED if sys.stderr.isatty() else None
         unfinished = error.exit_code in (ExitCode.STOPPED, ExitCode.INTERRUPTED)
-        typer.secho(str(error) if unfinished else f"error: {error}", err=True, fg=None if unfinished else red)
+        told = printable(str(error) if unfinished else f"error: {error}")
+        typer.secho(told, err=True, fg=None if unfinished else red)
         sys.exit(int(error.exit_code))
     except Exception as error:
         if debug:
             raise
         lines = str(error).splitlines() or [""]
-        message = f"error: internal error: {type(error).__name__}: {lines[0]}"
-        typer.echo(f"{message}\n  → run again with --debug for the traceback, and report it", err=True)
+        message = f"internal error: {type(error).__name__}: {lines[0]}"
+        hint = "run again with --debug for the traceback, and report it"
+        if comes_of_memory(error):
+            message, hint = OUT_OF_MEMORY, REMEDY
+        typer.echo(printable(f"error: {message}\n  → {hint}"), err=True)
         sys.exit(int(ExitCode.STEP_FAILED))
 
 
@@ -132,6 +140,7 @@ def _run_app() -> None:
         app()
     except SystemExit as end:
         raise_if_terminated()
+        finish_output()
         if end.code == ExitCode.INTERRUPTED:
             raise KeyboardInterrupt from None
         raise

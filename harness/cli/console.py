@@ -5,7 +5,10 @@ from __future__ import annotations
 import codecs
 import io
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +34,17 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 def terminal() -> Console:
     """Returns a console for standard output: as wide as the terminal, or wide enough for whole lines without one."""
-    from rich.console import Console
+    return safe_console(width=None if sys.stdout.isatty() else WIDTH_OF_PLAIN_OUTPUT)
 
-    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_PLAIN_OUTPUT, highlight=False)
+
+def safe_console(**settings: Any) -> Console:
+    """Returns a console that escapes the control characters of what it shows."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class SafeConsole(Console):
+        def render(self, *args: Any, **options: Any) -> Iterator[Segment]:
+            for segment in super().render(*args, **options):
+                yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+    return SafeConsole(highlight=False, **settings)

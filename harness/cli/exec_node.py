@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.checkpoint_forms import Deltas
+from harness.cli.console import safe_console
 from harness.cli.selection import (
     DeltasOption,
     MethodsOption,
@@ -45,8 +46,6 @@ def exec_node(
     import os
     import sys
 
-    from rich.console import Console
-
     from harness.execution import Executor
     from harness.execution.executor import silent
     from harness.execution.launching import rank_folder
@@ -67,7 +66,7 @@ def exec_node(
     root = runs_folder(runs)
     check_writable(root)
     check_needs([node], plan, os.environ)
-    reporter = PlainReporter(Console(stderr=True, highlight=False))
+    reporter = PlainReporter(safe_console(stderr=True))
     reporter.name(titled(plan)[node.key].label)
 
     def waiting(key: str) -> None:

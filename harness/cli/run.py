@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.checkpoint_forms import Deltas
-from harness.cli.console import terminal
+from harness.cli.console import safe_console, terminal
 from harness.cli.selection import (
     DeltasOption,
     MethodsOption,
@@ -95,8 +95,6 @@ def _run(
     deltas: Deltas,
     verify: bool,
 ) -> RunOutcome:
-    from rich.console import Console
-
     from harness.console_log import lasting_stderr
     from harness.progress import reporter_for
     from harness.provenance import told_command
@@ -106,7 +104,7 @@ def _run(
 
     folder = run_folder_of(root, plan)
     lasting = None if session.debug else lasting_stderr()
-    reporter = reporter_for(Console(file=lasting, stderr=lasting is None, highlight=False))
+    reporter = reporter_for(safe_console(file=lasting, stderr=lasting is None))
     reporter.note(f"run: {folder}")
 
     def waiting(key: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import safe_console
 from harness.cli.session import runs_folder
 
 if TYPE_CHECKING:
@@ -244,10 +245,9 @@ def _damaged(store: Store) -> tuple[list[tuple[StoredResult, list[Fault]]], int]
 
 def _shown(results: list[StoredResult]) -> Iterator[StoredResult]:
     """Yields the results, and shows on a terminal how many bytes of them are read."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with Progress(console=safe_console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("reading", total=sum(result.size for result in results))
         for result in results:
             yield result

@@ -11,6 +11,7 @@ from harness.checkpoint import check_checkpoint
 from harness.errors import CheckpointError, HarnessError, StepFailed
 from harness.interfaces import Algorithm, BaseModel, Domain, Probe, Recovery, Reward, TrainingDomain
 from harness.keys import content_key
+from harness.memory import REMEDY, comes_of_memory
 from harness.merge_interface import Merge
 from harness.nodes import BaseNode, DomainUse, Node, PluginUse, trained_by, training_of
 from harness.protocol import instance_of
@@ -153,7 +154,10 @@ def plugin_faults(registered: Registered, label: str, root: Path | None = None) 
             raise told from error
         lines = str(error).strip().splitlines()
         raise StepFailed(
-            f"{described(registered)} failed: {type(error).__name__}{': ' + lines[-1] if lines else ''}",
+            f"{described(registered)} {'ran out of memory' if comes_of_memory(error) else 'failed'}:"
+            f" {type(error).__name__}{': ' + lines[-1] if lines else ''}",
             where=label,
-            hint="--debug shows the traceback; running again repeats only this and what depends on it",
+            hint=REMEDY
+            if comes_of_memory(error)
+            else "--debug shows the traceback; running again repeats only this and what depends on it",
         ) from error

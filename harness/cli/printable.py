@@ -1,0 +1,23 @@
+"""Text from files, plugins and models, made safe for a terminal: it may hold sequences that move the cursor, clear the
+screen or write to the clipboard."""
+
+from __future__ import annotations
+
+import re
+
+_CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"
+_DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_UNSAFE = re.compile(f"(?!\r\n)[{_CONTROLS}{_DIRECTIONS}\u2028\u2029]")
+_UNSAFE_BUT_STYLE = re.compile(rf"(?!\x1b\[[0-9;]*m){_UNSAFE.pattern}")
+
+
+def printable(text: str, *, styled: bool = False) -> str:
+    """Returns `text` with control characters and changes of direction written as escapes, such as `\\x1b`.
+
+    styled: keeps sequences that only set colours.
+    """
+    return (_UNSAFE_BUT_STYLE if styled else _UNSAFE).sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
