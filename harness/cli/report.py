@@ -46,7 +46,7 @@ def report(
     """Write a run's report: one HTML file with figures and tables, which opens without a network."""
     from harness.atomic_file import write_together
     from harness.cli.run_folder import find_begun_folder
-    from harness.report.drawing import rasterize
+    from harness.report.drawing import UndrawnError, rasterize
     from harness.report.page import make_report
     from harness.report.reading import read_run
     from harness.run_folder import REPORT
@@ -56,10 +56,17 @@ def report(
     made = make_report(record, _probes(folder, session_of(context).registry))
     path = output or folder / REPORT
     files = {path: made.html.encode()}
+    undrawn = dict(made.undrawn)
     if figures is not None:
         for name, svg in made.drawings.items():
-            files |= {figures / f"{name}.svg": svg.encode(), figures / f"{name}.png": rasterize(svg)}
+            files[figures / f"{name}.svg"] = svg.encode()
+            try:
+                files[figures / f"{name}.png"] = rasterize(svg)
+            except UndrawnError as error:
+                undrawn[f"{name}.png"] = str(error)
     write_together(files)
+    for title, reason in undrawn.items():
+        typer.echo(f"not drawn: {title}: {reason}", err=True)
     for written in files:
         typer.echo(str(written))
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 import altair
-import vl_convert
 
 from harness.report.figure import Layout, Row
 from harness.report.theme import VARIABLES, config
+from harness.sandbox import LineWorker
 
 SVG = "http://www.w3.org/2000/svg"
-PNG_SCALE = 2.0
+SECONDS = 120.0
+"""For one picture."""
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _PAINTS = {"fill", "stroke", "stop-color"}
+_PROCESS = LineWorker("harness.report.drawing_process", hint="is vl-convert-python installed beside the harness?")
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+
+
+class UndrawnError(Exception):
+    """A figure cannot be drawn; the message says why, for the page."""
 
 
 def printable(value: Any) -> Any:
@@ -39,11 +46,14 @@ def data(rows: list[Row]) -> altair.InlineData:
 
 
 def draw(chart: altair.TopLevelMixin, layout: Layout) -> str:
-    """Returns a chart made for `layout` as an SVG file's text, in the colours of light paper. Nothing is fetched."""
+    """Returns a chart made for `layout` as an SVG file's text, in the colours of light paper. Nothing is fetched.
+
+    Raises UndrawnError where the drawing library fails.
+    """
     with altair.data_transformers.enable("default", max_rows=None):
         specification = chart.to_dict()
     specification["config"] = config(layout)
-    root = ElementTree.fromstring(vl_convert.vegalite_to_svg(specification, allowed_base_urls=[]))
+    root = ElementTree.fromstring(_drawn({"chart": printable(specification)}, "svg"))
     # vl-convert numbers gradients through a process's life: the same chart would differ by what was drawn before it.
     named = (element for element in root.iter() if "id" in element.attrib)
     _rename(root, {element.attrib["id"]: f"part-{index}" for index, element in enumerate(named)})
@@ -51,9 +61,20 @@ def draw(chart: altair.TopLevelMixin, layout: Layout) -> str:
 
 
 def rasterize(svg: str) -> bytes:
-    """Returns an SVG file's text as PNG, two pixels for one of the SVG's."""
-    png: bytes = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
-    return png
+    """Returns an SVG file's text as PNG, two pixels for one of the SVG's. Raises UndrawnError where that fails."""
+    return base64.b64decode(_drawn({"svg": svg}, "png"))
+
+
+def _drawn(request: Mapping[str, Any], kind: str) -> str:
+    try:
+        reply: Mapping[str, str] = _PROCESS.ask(request, SECONDS)
+    except TimeoutError:
+        raise UndrawnError(f"drawing it took more than {SECONDS:g} s") from None
+    except ConnectionError:
+        raise UndrawnError("the drawing library crashed") from None
+    if kind not in reply:
+        raise UndrawnError(f"the drawing library failed: {reply['error']}")
+    return reply[kind]
 
 
 def inline(svg: str, prefix: str) -> str:

@@ -15,7 +15,7 @@ import markupsafe
 
 from harness import __version__
 from harness.probe_record import ProbeRecord
-from harness.report.drawing import draw, inline, printable
+from harness.report.drawing import UndrawnError, draw, inline, printable
 from harness.report.figure import Absent, Figure, Layout
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
 from harness.report.figures.cost import cost
@@ -44,6 +44,8 @@ FIGURES: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
 )
 MOST_OPEN_ROWS = 12
 """Longer tables of numbers are folded away below their figure."""
+MOST_DRAWN_NUMBERS = 5000
+"""A figure of more takes minutes to draw, and more megabytes than a browser shows at ease."""
 MOST_UPRIGHT_COLUMNS = 9
 """A page with a leaderboard of more columns is printed on paper turned on its side."""
 _NUMBER = re.compile(r"[+−]?\d[\d,.]*(?:e[+−-]?\d+)?(?: \[[^\]]*\])?$|–?$")
@@ -53,7 +55,8 @@ LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnFigure:
-    """A figure as the page shows it. drawings: SVG by layout. open: whether its numbers are in sight."""
+    """A figure as the page shows it. drawings: SVG by layout, empty for one that could not be drawn. undrawn: why it
+    could not. open: whether its numbers are in sight."""
 
     name: str
     title: str
@@ -62,27 +65,31 @@ class DrawnFigure:
     drawings: dict[Layout, str]
     numbers: TextTable
     open: bool
+    undrawn: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """html: the page. drawings: SVG of the figures' wide layouts, by their names."""
+    """html: the page. drawings: SVG of the figures' wide layouts, by their names. absent: figures without data.
+    undrawn: why a figure was left out that has data, by its title."""
 
     html: str
     drawings: dict[str, str]
     absent: tuple[Absent, ...]
+    undrawn: dict[str, str]
 
 
 def make_report(record: RunRecord, probes: ProbeRecord | None = None) -> Report:
     """Returns the report of a run. probes: what they measured, for tables. The same record gives the same bytes."""
-    figures = [make(record) for make in FIGURES]
+    figures = [_made(make, record) for make in FIGURES]
     drawings: dict[str, str] = {}
     shown: list[DrawnFigure] = []
     for one in figures:
         if isinstance(one, Absent):
             continue
-        drawn = {layout: draw(one.chart(layout), layout) for layout in LAYOUTS}
-        drawings[one.name] = drawn["wide"]
+        drawn, undrawn = _drawings(one)
+        if drawn:
+            drawings[one.name] = drawn["wide"]
         shown.append(
             DrawnFigure(
                 name=one.name,
@@ -92,10 +99,34 @@ def make_report(record: RunRecord, probes: ProbeRecord | None = None) -> Report:
                 drawings={layout: inline(svg, f"{one.name}-{layout}-") for layout, svg in drawn.items()},
                 numbers=one.numbers,
                 open=len(one.numbers.rows) <= MOST_OPEN_ROWS,
+                undrawn=undrawn,
             )
         )
     absent = tuple(one for one in figures if isinstance(one, Absent))
-    return Report(html=_page(record, shown, absent, probes), drawings=drawings, absent=absent)
+    left_out = {one.title: one.undrawn for one in shown if one.undrawn}
+    return Report(html=_page(record, shown, absent, probes), drawings=drawings, absent=absent, undrawn=left_out)
+
+
+def _made(make: Callable[[RunRecord], Figure | Absent], record: RunRecord) -> Figure | Absent:
+    """Returns a figure. One that fails is left out with its reason: it must not cost the reader all others."""
+    try:
+        return make(record)
+    except Exception as error:
+        title = make.__name__.replace("_", " ").capitalize()
+        return Absent(name=make.__name__, title=title, reason=f"It could not be made: {type(error).__name__}: {error}")
+
+
+def _drawings(figure: Figure) -> tuple[dict[Layout, str], str]:
+    """Returns a figure's drawings, and why there are none where it cannot be drawn."""
+    size = len(figure.numbers.rows) * len(figure.numbers.columns)
+    if size > MOST_DRAWN_NUMBERS:
+        return {}, f"it has {size:,} numbers, and at most {MOST_DRAWN_NUMBERS:,} are drawn"
+    try:
+        return {layout: draw(figure.chart(layout), layout) for layout in LAYOUTS}, ""
+    except UndrawnError as error:
+        return {}, str(error)
+    except Exception as error:
+        return {}, f"{type(error).__name__}: {error}"
 
 
 def _page(

@@ -344,3 +344,57 @@ def test_a_state_tells_only_what_it_is(tmp_path):
     record = record_of(leaderboard, state=RunState(done=2, nodes=2, running=True))
     assert notices(record) == []
     assert "ended with 1 failed" in notices(replace(record, state=RunState(done=1, nodes=2, failed=1)))[0]
+
+
+
+def test_a_figure_that_cannot_be_made_is_left_out_with_its_reason(tmp_path, monkeypatch):
+    def forgetting(record):
+        raise RuntimeError("no such layer")
+
+    monkeypatch.setattr("harness.report.page.FIGURES", (forgetting, *FIGURES[:1]))
+    report = make_report(full_record(tmp_path))
+    assert [(one.title, one.reason) for one in report.absent] == [
+        ("Forgetting", "It could not be made: RuntimeError: no such layer")
+    ]
+    assert "no such layer" in report.html
+    assert list(report.drawings) == ["scores-by-step"]
+
+
+def test_a_figure_that_the_drawing_library_cannot_draw_keeps_its_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.report.page.FIGURES", FIGURES[:1])
+    record = full_record(tmp_path)
+    title = FIGURES[0](record).title
+    for reply, reason in (
+        ({"error": "RangeError: Maximum call stack size exceeded"}, "Maximum call stack size exceeded"),
+        (ConnectionError(), "the drawing library crashed"),
+        (TimeoutError(), "took more than"),
+    ):
+
+        class Broken:
+            def ask(self, request, seconds, reply=reply):
+                if isinstance(reply, Exception):
+                    raise reply
+                return reply
+
+        monkeypatch.setattr("harness.report.drawing._PROCESS", Broken())
+        report = make_report(record)
+        assert reason in report.undrawn[title]
+        assert reason in report.html
+        assert report.drawings == {}
+        assert FIGURES[0](record).numbers.rows[0][0] in printable(report.html)
+
+
+def test_a_figure_of_too_many_numbers_is_not_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.report.page.FIGURES", FIGURES[:1])
+    monkeypatch.setattr("harness.report.page.MOST_DRAWN_NUMBERS", 20)
+    report = make_report(full_record(tmp_path))
+    [reason] = report.undrawn.values()
+    assert "at most 20 are drawn" in reason
+    assert reason in report.html
+
+
+def test_control_characters_reach_no_drawing():
+    chart = altair.Chart(altair.InlineData(values=[{"x": "a\x00\x1b"}]), title="t\x00\x08").mark_point().encode(x="x:N")
+    svg = draw(chart, "wide")
+    assert "\N{REPLACEMENT CHARACTER}" in svg
+    assert not any(character in svg for character in "\x00\x08\x1b")
