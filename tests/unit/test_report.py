@@ -9,6 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import altair
 import pytest
 from fake_run import fill, make_leaderboard, make_plan
 from report_world import IMAGE, SCRIPT, conflicts, full_record, kept_prediction, record_of, write_run
@@ -344,7 +345,6 @@ def test_a_state_tells_only_what_it_is(tmp_path):
     record = record_of(leaderboard, state=RunState(done=2, nodes=2, running=True))
     assert notices(record) == []
     assert "ended with 1 failed" in notices(replace(record, state=RunState(done=1, nodes=2, failed=1)))[0]
-
 
 
 def test_a_figure_that_cannot_be_made_is_left_out_with_its_reason(tmp_path, monkeypatch):
