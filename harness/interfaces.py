@@ -233,6 +233,8 @@ class TrainingDomain:
         return self.sampling or Sampling.of_config({}, self.domain.completion_tokens)
 
 
+NEVER_VARIED = "reward_never_varied/"
+"""What the metric begins with that has, for a domain, in how many rounds its rewards never differed within a group."""
 WAITING_FOR = "waiting for "
 """Among the metrics of a progress call, `waiting for NAME` is for how many seconds the step has waited for NAME."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 from harness.events import CheckpointScored, StepFinished, StepStarted
 from harness.nodes import EvaluateNode, Node, Plan, StepNode
-from harness.progress import Reporter
+from harness.progress import Reporter, never_varied
 from harness.run_folder import RunFolder
 from harness.store import Store
 from harness.undamaged import Undamaged, undamaged_target
@@ -53,6 +53,8 @@ class NodeEvents:
         report = {}
         if error is None and isinstance(node, StepNode):
             report = self._store.read_json(node.key, "result.json")["report"]
+            for name, rounds in (report.get("reward_never_varied") or {}).items():
+                self._reporter.note(f"{node.label}: {never_varied(name, rounds)}: nothing was learned from them")
             if node.key in self._undamaged:
                 report |= {"undamaged_target": asdict(self._undamaged[node.key])}
             self._warn_of_unjudgeable(report.get("unjudgeable"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import HarnessError
-from harness.interfaces import WAITING_FOR
+from harness.interfaces import NEVER_VARIED, WAITING_FOR
 from harness.nodes import Node
 
 if TYPE_CHECKING:
@@ -43,7 +43,13 @@ def shown_metrics(metrics: Mapping[str, float]) -> str:
     if waiting:
         return "  ".join(waiting)
     chosen = {"reward": metrics["reward"]} if "reward" in metrics else dict(list(metrics.items())[:METRICS_SHOWN])
-    return "  ".join(f"{name} {value:.3g}" for name, value in chosen.items())
+    never = [never_varied(name, value) for name, value in metrics.items() if name.startswith(NEVER_VARIED)]
+    return "  ".join([*(f"{name} {value:.3g}" for name, value in chosen.items()), *never])
+
+
+def never_varied(name: str, rounds: float) -> str:
+    """Returns the warning that a domain's reward never varied; `name` may be the metric's."""
+    return f"warning: the rewards of {name.removeprefix(NEVER_VARIED)} never differed in {rounds:.0f} rounds"
 
 
 def node_title(node: Node) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Self
 
 from harness.interfaces import RewardResult
 
+FIRST_ROUNDS = 5
+"""Rounds of generation after which a reward that never varied is warned of."""
 WINDOW = 256
 """How many of a domain's latest completions the rate of errors is taken over, filled up to whole batches."""
 
@@ -16,6 +20,7 @@ class RewardRecord:
     """Outcomes by domain, those of a reward's parts beside them, and seconds; `as_json` outlives a killed process.
 
     recent: the outcomes of each domain's latest batches, oldest first. With several processes each has its own.
+    alike: in how many rounds, all so far, no group of completions had rewards that differ; None once one had.
     """
 
     def __init__(self, domains: Sequence[str]) -> None:
@@ -23,6 +28,7 @@ class RewardRecord:
         self.parts: dict[str, dict[str, Counter[str]]] = {}
         self.seconds: dict[str, float] = {}
         self.recent: dict[str, list[Counter[str]]] = {name: [] for name in domains}
+        self.alike: dict[str, int | None] = dict.fromkeys(domains, 0)
 
     def add(self, domain: str, results: Sequence[RewardResult]) -> None:
         """Counts the results of one batch of a domain."""
@@ -31,6 +37,19 @@ class RewardRecord:
             self.outcomes[domain][result.outcome] += 1
             for name, part in parts_of(result):
                 self.parts.setdefault(domain, {}).setdefault(name, Counter())[part.outcome] += 1
+
+    def add_round(self, domain: str, prompts: Sequence[Any], results: Sequence[RewardResult]) -> None:
+        """Notes whether the rewards differ within a group, the completions of one prompt that follow one another."""
+        groups = [[results[i].value for i, _ in group] for _, group in groupby(enumerate(prompts), key=itemgetter(1))]
+        scored = [{value for value in group if value is not None} for group in groups]
+        rounds = self.alike[domain]
+        if rounds is not None and any(scored):
+            self.alike[domain] = None if any(len(values) > 1 for values in scored) else rounds + 1
+
+    def never_varied(self) -> dict[str, int]:
+        """Returns the domains whose rewards never differed within a group, and in how many rounds; none before
+        `FIRST_ROUNDS`."""
+        return {name: rounds for name, rounds in self.alike.items() if rounds is not None and rounds >= FIRST_ROUNDS}
 
     def latest(self, domain: str) -> Counter[str]:
         """Returns the outcomes of the domain's latest batches: as few as hold `WINDOW` completions, or all so far."""
@@ -52,7 +71,8 @@ class RewardRecord:
         parts = {domain: {name: dict(part) for name, part in named.items()} for domain, named in self.parts.items()}
         outcomes = {name: dict(counts) for name, counts in self.outcomes.items()}
         recent = {name: [dict(counts) for counts in batches] for name, batches in self.recent.items()}
-        return {"outcomes": outcomes, "parts": parts, "seconds": dict(self.seconds), "recent": recent}
+        alike = dict(self.alike)
+        return {"outcomes": outcomes, "parts": parts, "seconds": dict(self.seconds), "recent": recent, "alike": alike}
 
     @classmethod
     def from_json(cls, domains: Sequence[str], data: Mapping[str, Any]) -> Self:
@@ -64,6 +84,7 @@ class RewardRecord:
         }
         record.seconds = dict(data["seconds"])
         record.recent = {name: [Counter(counts) for counts in data.get("recent", {}).get(name, [])] for name in domains}
+        record.alike = {name: data.get("alike", {}).get(name, 0) for name in domains}
         return record
 
     @classmethod
@@ -74,6 +95,8 @@ class RewardRecord:
             own = cls.from_json(domains, data)
             for name in domains:
                 total.outcomes[name] += own.outcomes[name]
+                both = (total.alike[name], own.alike[name])
+                total.alike[name] = None if None in both else max(rounds or 0 for rounds in both)
             for domain, named in own.parts.items():
                 for name, part in named.items():
                     total.parts.setdefault(domain, {}).setdefault(name, Counter()).update(part)
@@ -87,6 +110,7 @@ class RewardRecord:
         return {
             "reward_outcomes": data["outcomes"],
             "reward_outcomes_of_parts": data["parts"],
+            "reward_never_varied": self.never_varied(),
             "reward_seconds": {name: round(spent, 3) for name, spent in self.seconds.items()},
         }
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import StepFailed
-from harness.interfaces import RewardBatch, TrainingDomain
+from harness.interfaces import NEVER_VARIED, RewardBatch, TrainingDomain
 from harness.reward_limits import NO_LIMITS, CallLimits
 from harness.reward_scoring import Scoring, finished, score_together, timed_rewards
 from harness.training.endings import Endings, text_for_reward
@@ -84,6 +84,7 @@ class RewardRouter:
             for index, result in zip(own, results, strict=True):
                 rewards[index] = result.value
             self.record.add(name, results)
+            self.record.add_round(name, [prompts[i] for i in own], results)
             failures = [result.detail for result in results if result.outcome in ("error", "timeout")]
             if failures:
                 self._detail[name] = failures[0]
@@ -92,6 +93,8 @@ class RewardRouter:
                 log_metric(f"reward/{name}", sum(values) / len(values))
             for part, mean in mean_of_parts(results).items():
                 log_metric(f"reward/{name}/{part}", mean)
+        for name, rounds in self.record.never_varied().items():
+            log_metric(f"{NEVER_VARIED}{name}", rounds)
         self.record.add_seconds(seconds)
         for name, spent in seconds.items():
             log_metric(f"{SECONDS}/{name}", spent)
