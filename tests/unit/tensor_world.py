@@ -235,6 +235,7 @@ class TensorBench:
             reporter=self.reporter,
             evaluator=self.evaluate,
             deltas=deltas,
+            faults=lambda *_: [],  # there are neither data nor tasks to look at
         )
         return runner.run()
 

@@ -65,7 +65,8 @@ def test_both_domains_go_through_training_and_scoring(run, tmp_path):
     with judge_server(lambda asked, tries: Say("Score: 0.5")) as server:
         done = run(server.endpoint)
         assert done.returncode == 0, done.stderr
-        questions = [body["messages"][0]["content"] for body in server.bodies]
+        asked = [body["messages"][0]["content"] for body in server.bodies]
+        questions = [question for question in asked if question != "Say yes."]  # before the start: does it answer?
     [path] = (tmp_path / "runs").glob("written-*/scores.parquet")
     from polars import read_parquet
 
@@ -78,11 +79,11 @@ def test_both_domains_go_through_training_and_scoring(run, tmp_path):
     }
 
 
-def test_a_judge_that_refuses_stops_the_run_with_what_to_do(run):
+def test_a_judge_that_refuses_stops_the_run_before_it_starts(run):
     with judge_server(lambda asked, tries: Status(401)) as server:
         done = run(server.endpoint)
-    assert done.returncode == 1
-    assert "4 of 4 answers have no score" in done.stderr
+    assert done.returncode == 2
+    assert "domains.CW.judge" in done.stderr
     assert "401" in done.stderr
-    assert "is the judge's server up?" in done.stderr
+    assert "is the judge's server up" in done.stderr
     assert "Traceback" not in done.stderr
