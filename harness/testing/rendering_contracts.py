@@ -42,6 +42,7 @@ def sample_leaderboard() -> Leaderboard:
             "scores": scores,
             "average": average,
             "rank": rank if math is not None else None,
+            "rank_group": 1 if math is not None else None,
             "forgetting": estimate(3.25),
             "forgetting_by_domain": {"code": estimate(3.25)},
             "backward_transfer": estimate(-3.25),
@@ -50,7 +51,7 @@ def sample_leaderboard() -> Leaderboard:
         }
 
     record = {
-        "schema": 1,
+        "schema": 2,
         "protocol": "sample",
         "model": "tiny",
         "seeds": [0],

@@ -29,6 +29,7 @@ def scores_by_step(record: RunRecord) -> Figure | Absent:
         return Absent(name=name, title=title, reason="No checkpoint has been scored yet.")
     panel, series = ("method", "domain") if by_method else ("domain", "method")
     best = next((row for row in leaderboard.rows if row.rank == 1), None)
+    level = [row.method for row in leaderboard.rows if row.rank_group == 1 and row is not best]
     scale = unit(leaderboard, leaderboard.columns)
     return Figure(
         name=name,
@@ -42,10 +43,11 @@ def scores_by_step(record: RunRecord) -> Figure | Absent:
             f"Lines of the score by step for the domains {listed(leaderboard.columns)} and the methods "
             f"{listed([row.method for row in leaderboard.rows if not row.reference])}."
             + (
-                f" The best average at the end is {told(best.average, decimals(leaderboard))}, of {best.method}."
+                f" The highest average at the end is {told(best.average, decimals(leaderboard))}, of {best.method}."
                 if best
                 else ""
             )
+            + (f" Not shown to differ from it: {listed(level)}." if best and level else "")
         ),
         chart=lambda layout: _chart(rows, panel, series, layout),
         numbers=trajectory_table(leaderboard),
