@@ -4,6 +4,7 @@ All that a plugin author needs is here: `hookimpl`, the specs that hooks yield, 
 errors to raise. Importing it imports no torch.
 """
 
+from harness.engine_interface import Engine, NodeRequest
 from harness.errors import CheckpointError, HarnessError, PluginError, Problem, StepFailed, UsageError
 from harness.events import CheckpointScored, RunFinished, RunStarted, StepFinished, StepStarted
 from harness.hookspecs import hookimpl
@@ -12,10 +13,8 @@ from harness.interfaces import (
     BaseModel,
     Cost,
     Domain,
-    Engine,
     EvaluationTask,
     LineageEntry,
-    NodeRequest,
     Probe,
     ProbeContext,
     Progress,

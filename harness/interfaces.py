@@ -380,7 +380,7 @@ class Probe(ChecksStart, ABC):
         """Returns rows of plain JSON data, all with the same keys: one row a measurement, units in the key's name."""
 
 
-# ------------------------------------------------------------------------------------------- tables, engines
+# ---------------------------------------------------------------------------------------------------- tables
 
 
 class TableFormat(ABC):
@@ -389,28 +389,3 @@ class TableFormat(ABC):
     @abstractmethod
     def render(self, leaderboard: Leaderboard) -> str:
         """Returns the whole table as text in this format."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeRequest:
-    """What an engine is asked to make: one node of a plan, into the store.
-
-    protocol: the file the plan was made from. store: its root. arguments: the command that makes the node anywhere the
-    same files are seen (`harness exec-node …`). execute: makes it in this process.
-    """
-
-    key: str
-    label: str
-    needs: frozenset[str]
-    protocol: Path
-    store: Path
-    arguments: Sequence[str]
-    execute: Callable[[], None]
-
-
-class Engine(ABC):
-    """Where nodes are executed."""
-
-    @abstractmethod
-    def execute(self, request: NodeRequest) -> None:
-        """Returns once the store holds the node `request.key`. Raises StepFailed where it cannot be made."""

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel as PydanticModel
 from pydantic import PydanticUserError
 
-from harness import interfaces, merge_interface, specs
+from harness import engine_interface, interfaces, merge_interface, specs
 from harness.discovery import Source
 from harness.errors import HarnessError, PluginError
 from harness.hookspecs import HOOKS_BY_KIND
@@ -42,7 +42,7 @@ INTERFACES: dict[str, type[Any]] = {
     "merge": merge_interface.Merge,
     "probe": interfaces.Probe,
     "table-format": interfaces.TableFormat,
-    "engine": interfaces.Engine,
+    "engine": engine_interface.Engine,
 }
 
 

@@ -17,10 +17,10 @@ from harness.console_log import output_to
 from harness.dependents import dependent_on_base_score
 from harness.disk_need import disk_need, size_of
 from harness.disk_space import comes_of_full, told_size
+from harness.engine_interface import Engine, NodeRequest
 from harness.errors import HarnessError, PluginError, StepFailed
 from harness.events import RunFinished, RunStarted
 from harness.execution import Evaluator, Executor
-from harness.interfaces import Engine, NodeRequest
 from harness.interruption import Terminated, raise_if_terminated
 from harness.node_events import NodeEvents
 from harness.nodes import BaseNode, EvaluateNode, Node, Plan, StepNode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.child_process import run_child
-from harness.interfaces import Engine, NodeRequest
+from harness.engine_interface import Engine, NodeRequest
 from harness.plugin_config import NoConfig
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.interfaces import Engine, NodeRequest
+from harness.engine_interface import Engine, NodeRequest
 from harness.plugin_config import NoConfig
 
 

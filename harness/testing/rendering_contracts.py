@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.engine_interface import Engine, NodeRequest
 from harness.errors import HarnessError, StepFailed
-from harness.interfaces import Engine, NodeRequest, TableFormat
+from harness.interfaces import TableFormat
 from harness.testing.requirement import require
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from harness import StepFailed, UsageError
 from harness.cli import exec_node, run
 from harness.cli.session import Session
+from harness.engine_interface import NodeRequest
 from harness.engines.child_process import ChildProcess
-from harness.interfaces import NodeRequest
 from harness.plugin_config import NoConfig
 from harness.process_environment import prepare_process
 
