@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from harness.model_shape import ModelShape
     from harness.nodes import Node, Plan
+    from harness.plan_why import Explanation
     from harness.registry import Registry
 
 SHORT_KEY = 12
@@ -59,6 +60,9 @@ def plan(
         Path | None,
         typer.Option("--model-config", metavar="FILE", help="Estimates: the model's config.json, or its folder."),
     ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Print why each result is to do: what differs from the nearest stored one.")
+    ] = False,
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Show what a run would make: the tree of steps, what is done and what is to do, and what that costs.
@@ -72,6 +76,7 @@ def plan(
     from harness.plan_cost import cost_of
     from harness.plan_estimate import Assumptions, Estimator
     from harness.plan_needs import needs_of, sandboxes_here
+    from harness.plan_why import explain
     from harness.processor import processor_here
     from harness.protocol import find_protocol, load_protocol
     from harness.provenance import changed_versions
@@ -101,6 +106,7 @@ def plan(
     total, to_do = estimator.total(), estimator.total(without=done)
     unpinned = unpinned_of(uses_of(made), registry)
     needs, sandboxes = needs_of(made), sandboxes_here()
+    explanation = explain(made, store, done) if why else None
     if as_json:
         told = {
             **plan_to_json(made),
@@ -120,6 +126,7 @@ def plan(
             "changed_versions": changed,
             "undamaged_targets": [asdict(found) for found in undamaged],
             "unpinned": [asdict(source) for source in unpinned],
+            **({} if explanation is None else {"why": asdict(explanation)}),
         }
         typer.echo(json.dumps(told, indent=2))
         return
@@ -134,8 +141,19 @@ def plan(
         *(f"warning: {found}" for found in undamaged),
     ):
         console.print(line, markup=False)
+    if explanation is not None:
+        for line in why_lines(explanation):
+            console.print(line, markup=False)
     for name, (before, now) in changed.items():
         console.print(f"recorded with {name} {before}, now {now or 'not installed'}: no key depends on it")
+
+
+def why_lines(explanation: Explanation) -> list[str]:
+    """Returns a line for each result that is to do, and one for the stored ones that could not be compared."""
+    lines = [str(reason) for reason in explanation.reasons]
+    if explanation.undefined:
+        lines.append(f"{explanation.undefined} stored results have no definition (of an earlier version): not compared")
+    return lines
 
 
 def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape | None:
