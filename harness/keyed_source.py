@@ -17,6 +17,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "cli",
         "console_log.py",
         "progress.py",
+        "preview.py",
         "process_environment.py",
     ),
     "decides what is computed, where and when; what it decides is in the definitions": (
@@ -30,6 +31,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "plan_*.py",
         "prefetch.py",
         "processor.py",
+        "readiness",
         "runner.py",
     ),
     "reads stored results and shows them": (

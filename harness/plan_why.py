@@ -113,13 +113,13 @@ def _leaves(value: Any, at: Path = ()) -> dict[Path, str]:
     """Returns the values of a definition by their paths, as a protocol would name them, each as JSON text."""
     if isinstance(value, Mapping) and value:
         # A plugin and its config stand at one place, and so do a domain and its plugin: their names repeat the place.
+        inlined: str | None = None
+        left = None if at else "kind"
         if "identity" in value and "config" in value:
             inlined, left = "config", "kind"
         elif "plugin" in value and "reward" in value:
             inlined, left = "plugin", "name"
             at = ("domains", str(value["name"])) if at == ("target",) else at
-        else:
-            inlined, left = None, None if at else "kind"
         found: dict[Path, str] = {}
         for key, item in value.items():
             if key != left:
