@@ -131,9 +131,10 @@ def _spread(one: Estimate | None, digits: int) -> str:
         return MISSING
     if one.ci95 is None:
         return interval(one, digits)
-    below, above = number(one.mean - one.ci95[0], digits), number(one.ci95[1] - one.mean, digits)
+    half, middle = (one.ci95[1] - one.ci95[0]) / 2, (one.ci95[0] + one.ci95[1]) / 2
     # Wilson's and Fieller's intervals may lie unevenly around the mean.
-    return f"{number(one.mean, digits)} ±{above}" if below == above else interval(one, digits)
+    uneven = abs(middle - one.mean) > 0.05 * half
+    return interval(one, digits) if uneven else f"{number(one.mean, digits)} ±{number(half, digits)}"
 
 
 def _ranking(leaderboard: Leaderboard, width: int) -> Iterator[Table]:

@@ -24,6 +24,7 @@ from harness.cli.show import print_leaderboard
 from harness.errors import PluginError, UsageError
 from harness.leaderboard import Leaderboard
 from harness.registry import Registry
+from harness.statistics import Estimate
 
 
 class BrokenTables(TableFormat):
@@ -111,6 +112,15 @@ def test_four_domains_and_their_average_stand_in_one_table_of_80_columns(runs):
     assert len(re.findall(r"code +math +qa +cw +average", text)) == 2
     assert all(re.search(rf"^{row.method} +{row.rank}a ", text, re.MULTILINE) for row in rows if row.rank)
     assert "…" not in text
+
+
+def test_an_interval_that_lies_unevenly_is_shown_by_its_ends(runs):
+    board, _ = make_leaderboard(runs)
+    zero = Estimate(mean=0.0, ci95=(0.0, 27.75), per_seed=(0.0,), stderr=(0.0,), n=10, interval="wilson")
+    row = board.rows[0].model_copy(update={"average": zero})
+    console = Console(file=io.StringIO(), width=120)
+    print_tables(board.model_copy(update={"rows": (row,)}), console)
+    assert "0.0 [0.0, 27.8]" in console.file.getvalue()
 
 
 def test_many_columns_are_split_over_tables_and_none_is_lost(runs):
