@@ -30,6 +30,7 @@ COMMIT = "c" * 40
 
 NOT_RUN = {
     "harness run my.yaml": "my.yaml is the reader's",
+    "harness preview my.yaml": "my.yaml is the reader's",
     "harness plan my.yaml": "my.yaml is the reader's",
     "harness prefetch my.yaml": "my.yaml is the reader's",
     "harness predict PROTOCOL": "samples 1,024 completions a domain; tests/unit/test_cli_predict.py runs it",
