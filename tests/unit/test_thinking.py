@@ -122,7 +122,9 @@ def test_a_judge_sees_answers_only():
 def test_a_reward_model_sees_answers_only():
     model = RewardModelConfig(model=str(Path(harness_lab.__file__).parent / "models" / "cw-reward"), device="cpu")
     completions = ["cat", "<think>dog</think>cat", "dog</think>\ncat", "<think>dog", ""]
-    first, *_, fourth, fifth = values = rewarded(RewardModel(model), completions)
+    outcomes, values = zip(*rewarded(RewardModel(model), completions), strict=True)
+    first, *_, fourth, fifth = values
+    assert outcomes == ("ok",) * 5
     # The rows of one batch may differ in their last digits: kernels depend on where a row lies in memory.
     assert values[:3] == pytest.approx([first] * 3, rel=1e-5)
     assert fourth == pytest.approx(fifth, rel=1e-5)
