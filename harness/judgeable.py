@@ -94,7 +94,7 @@ def listed(rows: Sequence[UnjudgeableRow]) -> str:
 
 def _reasons(domain: TrainingDomain, rows: Dataset) -> list[str | None]:
     reward, where = domain.reward, domain.reward_label or f"reward of {domain.name}"
-    if type(reward).unjudgeable is Reward.unjudgeable:
+    if reward is None or type(reward).unjudgeable is Reward.unjudgeable:  # sampling alone needs no reward
         return [None] * len(rows)
     prompts = rows["prompt"][:]
     columns: list[Mapping[str, Any]] = rows.remove_columns("prompt").to_list() or [{} for _ in prompts]

@@ -163,3 +163,10 @@ def test_completions_that_training_masks_have_no_part_in_the_policy_gradient(mod
     one_token = Sampling(max_completion_length=1, trl={"mask_truncated_completions": True, "top_k": 1})
     measured = mean_policy_gradient(model, replace(domain, sampling=one_token), count=8, seed=1)
     assert all(not value.any() for value in measured.values.values())
+
+
+def test_sampling_needs_no_reward(model):
+    _, samples, _ = sample_policy(
+        model, TrainingDomain(name="x", domain=Prompts(chat=True), reward=None), count=2, seed=0
+    )
+    assert len(samples) == 2
