@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UsageError
+from harness.json_reading import parse_json
 from harness.published import PublishedTable
 from harness.statistics import Estimate
+from harness.untrusted_file import read_untrusted
 
 SCHEMA_VERSION = 2
 """1: intervals by bootstrap, no rank groups; read as 2, with everything that follows from the scores computed anew."""
@@ -179,8 +180,8 @@ class Leaderboard(Record):
         upgrade: a record of an older schema is computed anew from its scores.
         """
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_untrusted(path).decode("utf-8")
+        except UnicodeDecodeError as error:
             raise UsageError(f"this leaderboard cannot be read: {error}", where=str(path)) from error
         return cls.parse(text, str(path), upgrade=upgrade)
 
@@ -188,7 +189,7 @@ class Leaderboard(Record):
     def parse(cls, text: str, where: str, *, upgrade: bool = True) -> Leaderboard:
         """Returns the record in `text`; `where` names its source in errors. Raises UsageError as `read` does."""
         try:
-            data = json.loads(text)
+            data = parse_json(text)
         except ValueError as error:
             raise UsageError(f"this is not JSON: {error}", where=where) from error
         version = data.get("schema") if isinstance(data, dict) else None

@@ -205,6 +205,9 @@ def check_specs(yielded: Iterable[tuple[str, Any]]) -> list[specs.AnySpec]:
         for spec in offered:
             if not isinstance(spec, SPEC_TYPES[kind]):
                 raise PluginError(f"{hook} yielded a {type(spec).__name__}: {spec!r:.80}", hint=f"yield a {wanted}")
+            if not isinstance(spec.summary, str) or not spec.summary.isprintable():
+                fault = f"{hook} yielded {spec.name!r} with the summary {spec.summary!r:.80}"
+                raise PluginError(fault, hint="a summary is one line of text")
             if (kind, spec.name) in seen:
                 raise PluginError(f"{hook} yielded {spec.name!r} twice", hint="names are unique in their kind")
             if isinstance(spec, specs.ProtocolSpec) and not Path(spec.path).is_file():

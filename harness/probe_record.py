@@ -18,12 +18,14 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from harness.errors import UsageError
+from harness.json_reading import parse_json
 from harness.keys import canonical_json
 from harness.leaderboard import Record
 from harness.metrics import Score
 from harness.probe_rows import ProbeRows, is_finite_number
 from harness.specs import ProbeSpec
 from harness.statistics import Estimate, estimate
+from harness.untrusted_file import read_untrusted
 
 SCHEMA_VERSION = 2
 """1: intervals by bootstrap; read as 2, with the means computed anew from the measured rows."""
@@ -101,8 +103,8 @@ class ProbeRecord(Record):
         upgrade: a record of an older schema is computed anew from its rows.
         """
         try:
-            text = path.read_text(encoding="utf-8")
-            version = json.loads(text)["schema"]
+            text = read_untrusted(path).decode("utf-8")
+            version = parse_json(text)["schema"]
             if version not in range(1, SCHEMA_VERSION + 1):
                 raise UsageError(
                     f"this record of probes has schema {version}, this harness reads up to {SCHEMA_VERSION}",

@@ -13,6 +13,7 @@ from typing import Any
 from harness.atomic_file import write_text
 from harness.disk_space import comes_of_full, disk_full
 from harness.errors import UsageError
+from harness.json_reading import parse_json
 from harness.nodes import Plan
 from harness.plan import plan_to_json
 from harness.plan_record import read_plan
@@ -92,7 +93,7 @@ class RunFolder:
         found = []
         for line in path.read_bytes().splitlines():
             try:
-                event = json.loads(line)
+                event = parse_json(line)
             except ValueError:
                 continue
             if isinstance(event, dict):
@@ -102,7 +103,7 @@ class RunFolder:
     def provenance(self) -> dict[str, Any]:
         """Returns what was last recorded, empty where nothing was or it cannot be read."""
         try:
-            read = json.loads((self.path / PROVENANCE).read_bytes())
+            read = parse_json((self.path / PROVENANCE).read_bytes())
         except (FileNotFoundError, ValueError):
             return {}
         return read if isinstance(read, dict) else {}

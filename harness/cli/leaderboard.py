@@ -210,10 +210,13 @@ def add(
     from harness.report.reading import read_run
     from harness.run_folder import PREDICTION, REPORT
     from harness.tables.probes import probe_page
+    from harness.untrusted_file import read_untrusted, refuse_special_files
 
     folder = find_run_folder(run, runs_folder(runs))
     leaderboard = Leaderboard.read(folder / "leaderboard.json")
-    kept = directory or Path("leaderboards") / leaderboard.protocol
+    _check_names(leaderboard, folder / "leaderboard.json")
+    refuse_special_files(folder)
+    kept = directory or _place(leaderboard.protocol)
     registry = session_of(context).registry
     texts = _tables_to_keep(registry, leaderboard)
     if (probes := read_probes(folder, registry)) is not None:
@@ -221,13 +224,50 @@ def add(
     if steps := steps_to_json(read_run(folder).steps):
         texts[STEPS] = steps
     copied = ("provenance.json", "protocol.yaml", "scores.parquet", PREDICTION)
-    files = {kept / name: (folder / name).read_bytes() for name in copied if (folder / name).is_file()}
+    files = {kept / name: read_untrusted(folder / name) for name in copied if (folder / name).is_file()}
     files |= {kept / name: text.encode() for name, text in texts.items()}
     write_together(files)
     # Of what is kept, and not of the run, so that `harness report` makes the same page of it again.
     write_text(kept / REPORT, make_report(read_run(kept), read_probes(kept, registry)).html)
     for path in (*files, kept / REPORT):
         typer.echo(str(path))
+
+
+def _check_names(leaderboard: Leaderboard, where: Path) -> None:
+    """Raises UsageError where a name in the record is none that a protocol can have."""
+    import re
+
+    from harness.errors import UsageError
+    from harness.protocol.shape import NAME_PATTERN
+
+    methods = (row.method for row in leaderboard.rows if not row.reference)
+    for name in (leaderboard.protocol, *leaderboard.columns, *methods):
+        if not re.fullmatch(NAME_PATTERN, name):
+            raise UsageError(
+                f"{name[:80]!r} is no name of a protocol, a domain or a method",
+                where=str(where),
+                hint="a name has up to 64 letters, digits, '-', '_' and '+', a letter or digit first",
+            )
+
+
+def _place(name: str) -> Path:
+    """Returns where the record of a protocol is kept. Raises UsageError where a link, or a folder whose name differs
+    in the case of its letters only, takes its place."""
+    from harness.errors import UsageError
+
+    root = Path("leaderboards")
+    place = root / name
+    if place.is_symlink():
+        raise UsageError("this is a link", where=str(place), hint="--directory names another folder")
+    others = [path.name for path in root.iterdir()] if root.is_dir() else []
+    for other in others:
+        if other != name and other.casefold() == name.casefold():
+            raise UsageError(
+                f"the record of {name} would take the place of {other} where case does not count",
+                where=str(place),
+                hint="--directory names another folder",
+            )
+    return place
 
 
 def _tables_to_keep(registry: Registry, leaderboard: Leaderboard) -> dict[str, str]:

@@ -26,7 +26,13 @@ class CommaSeparatedTables(TableFormat):
 
 
 def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, infer_schema_length=None)
+    plain = [{_plain(key): _plain(value) for key, value in row.items()} for row in rows]
+    return pl.DataFrame(plain, infer_schema_length=None)
+
+
+def _plain(cell: Any) -> Any:
+    """Returns a text that a spreadsheet would take for a formula with an apostrophe before it."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _estimate(name: str, one: Estimate | None) -> dict[str, Any]:
