@@ -67,7 +67,7 @@ def test_trainings_are_kept_as_adapters_and_recoveries_whole(run):
     for key in (again, checkpoints(rows["rollback"])[-1]):
         assert (stored(folder, key) / "model.safetensors").is_file()
         assert {path.name for path in stored(folder, key).parent.iterdir()} == {
-            "DONE.json", "model", "metrics.jsonl", "result.json",
+            "DEFINITION.json", "DONE.json", "model", "metrics.jsonl", "result.json",
         }  # fmt: skip
     assert not (stored(folder, base)).exists()
 

@@ -78,7 +78,8 @@ def test_chat_prompts_are_messages_with_the_system_prompt():
     assert system == {"role": "system", "content": "You are a poet."}
     assert user["content"] in PROMPTS
     assert made.system_prompt == "You are a poet."
-    assert domain(system_prompt="You are a poet.", format="plain").system_prompt is None
+    with pytest.raises(ValidationError, match="system_prompt wants format: chat"):
+        domain(system_prompt="You are a poet.", format="plain")
 
 
 def test_the_task_scores_answers_to_held_out_prompts_by_the_judge(tmp_path):

@@ -33,8 +33,8 @@ def test_prompts_come_from_the_template_and_answers_are_text(written):
     )
     place = str(config.data_files)
     assert sorted(training_rows(config).to_list(), key=lambda row: row["id"]) == [
-        {"id": 7, "source_row": f"{place}:1", "prompt": "{Q} 2+2 (even)", "answer": "4"},
-        {"id": 8, "source_row": f"{place}:2", "prompt": "{Q} {x} (odd)", "answer": "5"},
+        {"id": 7, "source_row": f"{place}:1", "prompt": "{Q} 2+2 (even)", "answer": "4", "source_text": "2+2\neven"},
+        {"id": 8, "source_row": f"{place}:2", "prompt": "{Q} {x} (odd)", "answer": "5", "source_text": "{x}\nodd"},
     ]
 
 

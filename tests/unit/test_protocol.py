@@ -116,10 +116,10 @@ def test_a_model_without_use_is_a_pretrained_one(load):
     assert protocol.model_label == "somebody/model"
 
 
-def test_sets_in_a_config_stand_in_one_order(load):
+def test_sets_in_a_config_stand_in_one_order_and_paths_are_absolute(load, tmp_path):
     text = PROTOCOL.replace("go: {use: go}", "go: {use: go, topics: [c, a, b], folder: x/y}")
     config = load(text).domains["go"].plugin.config
-    assert (config["topics"], config["folder"]) == (["a", "b", "c"], "x/y")
+    assert (config["topics"], config["folder"]) == (["a", "b", "c"], str(tmp_path / "x" / "y"))
 
 
 def test_code_is_executed_only_where_the_protocol_agrees(load):

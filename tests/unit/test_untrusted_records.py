@@ -112,7 +112,7 @@ def test_json_that_no_reader_can_hold_is_a_message(tmp_path, text):
 def test_a_cell_that_a_spreadsheet_would_execute_is_text(kept):
     def edit(data):
         for row, sign in zip(data["rows"], "=+-@", strict=False):
-            row["method"] = f'{sign}HYPERLINK("http://x")'
+            row["method"] = f'{sign}HYPERLINK("http://localhost")'
 
     change(kept, edit)
     record = Leaderboard.read(kept / "leaderboard.json")
