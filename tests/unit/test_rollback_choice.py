@@ -1,5 +1,7 @@
 """What goes back as a whole, how much of it, and whose edit; and gradients that are measured once."""
 
+import json
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -203,7 +205,7 @@ def test_a_rollback_of_another_size_takes_the_gradients_that_are_there(tmp_path)
     kept, made = {}, []
 
     def shared(name, make, *, checkpoint, domain, settings):
-        key = (name, checkpoint.step, domain, tuple(sorted(settings.items())))
+        key = (name, checkpoint.step, domain, json.dumps(settings, sort_keys=True))
         if key not in kept:
             kept[key] = tmp_path / f"kept-{len(kept)}"
             kept[key].mkdir()
