@@ -124,5 +124,5 @@ def _bytes(count: int) -> str:
 
 def _hours(hours: float) -> str:
     if 0 < hours < 0.01:
-        return "less than 0.01"
+        return "0.01 or less"
     return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
