@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 
@@ -15,12 +16,17 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+# Inside a number a sign is no punctuation: 3.5 is not 35, and -5 is not 5. A comma between thousands is.
+_OF_A_NUMBER = re.compile(r"(?<=\d)[.,:/'^-](?=\d)|(?<![\w)\]}])-(?=[$€£¥₹]?[.\d])|(?<![\w.])\.(?=\d)")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})++(?![\d,])")
+
+
 class Normalisation(Config):
     """Which differences between two texts do not count. Never counted: space at the ends, and whether a letter and its
     accent are one character or two (Unicode's NFC)."""
 
     ignore_case: bool = Field(default=False, description="B and b are the same")
-    ignore_punctuation: bool = Field(default=False, description="leave out ASCII punctuation")
+    ignore_punctuation: bool = Field(default=False, description="leave out punctuation, except inside a number")
     ignore_space: bool = Field(default=True, description="any run of space is one space")
 
     def normalised(self, text: str) -> str:
@@ -29,5 +35,15 @@ class Normalisation(Config):
         if self.ignore_case:
             text = composed(text.casefold())
         if self.ignore_punctuation:
-            text = text.translate(str.maketrans("", "", string.punctuation))
+            text = _without_punctuation(text)
         return " ".join(text.split()) if self.ignore_space else text.strip()
+
+
+def _without_punctuation(text: str) -> str:
+    text = _THOUSANDS.sub(lambda number: number[0].replace(",", ""), text.replace("\N{MINUS SIGN}", "-"))
+    kept = {found.start() for found in _OF_A_NUMBER.finditer(text)}
+    return "".join(character for place, character in enumerate(text) if place in kept or not _is_mark(character))
+
+
+def _is_mark(character: str) -> bool:
+    return character in string.punctuation or unicodedata.category(character).startswith("P")

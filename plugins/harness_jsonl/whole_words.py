@@ -6,6 +6,7 @@ and Burmese do not, and Korean attaches particles to words: beside their letters
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,10 +17,12 @@ _UNSPACED = (
 )
 """How the Unicode names of the letters of those scripts begin."""
 
-_JOINTS = ".,'’/:"
-"""Between two digits they make one number, fraction or time: 3.5, 1,500, 5/6, 12:30."""
+_JOINTS = ".,'’/:^"
+"""Between two digits they make one number, fraction, time or power: 3.5, 1,500, 5/6, 12:30, 2^5."""
 
-_MINUS = str.maketrans({"\N{MINUS SIGN}": "-"})
+_MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{FULLWIDTH HYPHEN-MINUS}": "-"})
+_CURRENCY = "$€£¥₹"
+_FRACTION = re.compile(r"\d+/\d+")
 
 
 def stands_in(answer: str, text: str) -> bool:
@@ -45,13 +48,17 @@ def _begins(text: str, start: int, answer: str) -> bool:
     if _starts_number(answer):
         if before.isdigit():
             return False
+        if _FRACTION.fullmatch(answer) and re.search(r"\d $", text[max(0, start - 2) : start]):
+            return False  # the fraction of a mixed number
         if first == "-":
             return not (_in_word(before) or before in ")]}")  # a difference, such as 3-5, and no number -5
-        if first.isdigit():
-            further = text[start - 2] if start > 1 else " "
-            if before == "." or (before in _JOINTS and further.isdigit()):
-                return False
-            if before == "-" and not (_in_word(further) or further in ")]}"):
+        further = text[start - 2] if start > 1 else " "
+        if first.isdigit() and before in _JOINTS and (further.isdigit() or (before == "." and not further.isalpha())):
+            return False
+        lead = text[start - 2 : start] if before in _CURRENCY and start > 1 else before
+        if lead[0] == "-":
+            further = text[start - len(lead) - 1] if start > len(lead) else " "
+            if not (_in_word(further) or further in ")]}"):
                 return False
     return not (_in_word(first) and _in_word(before))
 
@@ -69,7 +76,7 @@ def _ends(text: str, end: int) -> bool:
 
 
 def _starts_number(answer: str) -> bool:
-    return answer.lstrip("-.")[:1].isdigit()
+    return answer.lstrip("-." + _CURRENCY)[:1].isdigit()
 
 
 @lru_cache(maxsize=10_000)

@@ -9,11 +9,25 @@ from harness.completions import answer_after_thinking
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*+")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-# Without braces: a number or a command up to the next space, or a single letter that ends the formula or the sentence.
-_BARE = re.compile(r"(?=[-+.\d\\(])(?P<token>[^\s$]{1,200}+)|(?P<letter>[A-Za-z])(?=[.,;:!?]*+(?:\s*+$|\$|\\\)|\\\]))")
-_EMPTY = re.compile(r"[\s.…]*+")
+_WORD = r"(?:(?!\\[\])])[^\s$])"
+_OPERATOR = r"(?:[-+*/^]|\\(?:times|cdot|div|pm|[dt]?frac|sqrt)(?![A-Za-z]))"
+# Without braces: a tuple, a number or a command up to the next space, further if an operator and a number follow; or
+# a single letter that ends the formula or the sentence.
+_BARE = re.compile(
+    r"(?P<token>"
+    rf"(?:\([-+\d.\\][^()$\n]{{0,200}}+\)|(?=[-+]?+(?:\.?\d|\\[A-Za-z])|\\[{{]){_WORD}{{1,200}}+)"
+    rf"(?: *+{_OPERATOR} *+(?=[\d\\{{.(]){_WORD}{{1,200}}+){{0,20}}+)"
+    r"|(?P<letter>[A-Za-z])(?=[.,;:!?]*+(?:\s*+$|\$|\\\)|\\\]))"
+)
+_EMPTY = re.compile(r"(?:[\s.…]|\\(?:[,;:! ]|(?:[lc]?dots|q?quad)(?![A-Za-z])))*+")
 # What may stand between two boxes that are one answer: "\boxed{2}$ and $\boxed{3}", "\boxed{2}, y = \boxed{3}".
-_BETWEEN = re.compile(r"[\s$]*+(?:,\s*+(?:and|or)\b|and\b|or\b|[,;&])[\s$]*+(?:\\?[A-Za-z]\w?\s*+=)?[\s$]*+")
+_GAP = r"(?:[\s$*~]|\\[,;:! ()\[\]]|\\q?quad(?![A-Za-z]))*+"
+_AND = (
+    r"(?:(?:and|or)\b|\\(?:text|textrm|mathrm|mbox)\{\s*+,?\s*+(?:and|or)\s*+\}|\\(?:lor|vee|land|wedge)(?![A-Za-z]))"
+)
+_BETWEEN = re.compile(
+    rf"{_GAP}(?:,{_GAP}{_AND}|{_AND}|[,;&]){_GAP}(?:\\?[A-Za-z](?:_?\w|_\{{\w{{1,3}}\}})?\s*+=)?{_GAP}"
+)
 
 Box = tuple[int, int, str | None]
 

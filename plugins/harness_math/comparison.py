@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from harness_math.normal_form import normal_form
+from harness_math.normal_form import is_set_builder, normal_form
+from harness_math.number_sets import as_intervals, is_interval
 from harness_math.prose import is_prose
 from harness_math.units import split_unit, without_letters
 
@@ -25,6 +26,7 @@ LONGEST = 1000
 """Characters of an answer. A longer one is wrong without being read, unless it is below four times its reference."""
 
 _IMAGINARY_UNIT = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
+_PLAIN_NUMBER = re.compile(r"-?\d{1,300}(?:\.\d+)?")
 _PERCENT = re.compile(r"\s*+(?:\\?%|(?:\\text\{\s*+)?\b(?:percent(?:age)?|pct)\b\}?)")
 
 
@@ -36,7 +38,9 @@ def check_reference(reference: str) -> None:
     """Raises UnreadableReferenceError where no answer can be compared with the reference."""
     if is_prose(reference):
         raise UnreadableReferenceError(f"the reference {reference!r:.80} is prose, no mathematical expression")
-    _expected(split_unit(normal_form(reference))[0], reference)
+    expected = split_unit(normal_form(reference))[0]
+    if not is_set_builder(expected):  # such a set that is none of real numbers is compared as a text
+        _expected(_PERCENT.sub("", expected), reference)
 
 
 def same_answer(reference: str, answer: str) -> bool:
@@ -44,7 +48,9 @@ def same_answer(reference: str, answer: str) -> bool:
     check_reference(reference)
     if len(answer) > max(LONGEST, 4 * len(reference)):
         return False
-    return any(_agree(*pair) for pair in _readings(reference, answer))
+    if _contradicts_itself(answer):
+        return False
+    return any(_same_text(*pair) or _agree(*pair) for pair in _readings(reference, answer))
 
 
 def _readings(reference: str, answer: str) -> Iterator[tuple[str, str]]:
@@ -58,9 +64,23 @@ def _readings(reference: str, answer: str) -> Iterator[tuple[str, str]]:
     if other and not unit:
         expected = without_letters(expected, other)
     yield expected, given
+    if is_interval(expected) and (intervals := as_intervals(given)):
+        yield expected, intervals
+    elif is_interval(given) and (intervals := as_intervals(expected)):
+        yield intervals, given
     bare = _PERCENT.sub("", expected), _PERCENT.sub("", given)
     if bare != (expected, given):
         yield bare
+
+
+def _contradicts_itself(answer: str) -> bool:
+    """Returns whether the answer equates different numbers, as `6 = 5`: math-verify would read the last one alone."""
+    sides = [side.strip(" $") for side in answer.split("=")]
+    return all(_PLAIN_NUMBER.fullmatch(side) for side in sides) and len({float(side) for side in sides}) > 1
+
+
+def _same_text(expected: str, given: str) -> bool:
+    return "".join(expected.split()) == "".join(given.split())
 
 
 def _expected(text: str, reference: str) -> list[Any]:

@@ -14,18 +14,23 @@ _UPRIGHT = re.compile(rf"{_TEXT}\s*+\{{(?P<unit>{_NAME})\}}{_POWER}")
 _UPRIGHT_ARGUMENT = rf"\s*+\{{\s*+{_TEXT}\{{({_NAME})\}}{_POWER}\s*+\}}"
 _QUOTIENT = re.compile(rf"\\[dt]?frac{_UPRIGHT_ARGUMENT}{_UPRIGHT_ARGUMENT}")
 _TEMPERATURE = re.compile(r"\^\s*+(?:\{\s*+\\circ\s*+\}|\\circ)\s*+[CFK]?")
-_VALUE = re.compile(r"[-+]?(?:\\\$)?(?:[\d.,/()+*^{}\s-]|\\(?:frac|dfrac|tfrac|sqrt|pi|times|cdot|%)(?![A-Za-z]))*+")
+_VALUE = re.compile(
+    r"(?:[A-Za-z]\s*+=\s*+)?[-+]?(?:\\\$)?(?:[\d.,/()+*^{}\s-]|\\(?:frac|dfrac|tfrac|sqrt|pi|times|cdot|%)(?![A-Za-z]))*+"
+)
 _WORDS = re.compile(r"(?:[A-Za-z]++(?:\^\{?[23]\}?)?[ ./-]*+)++")
 _SHORT = re.compile(
-    r"[mcdk]m|ft|yd|mi|[km]?g|lbs?|oz|m[lL]|gal|min|sec|hrs?|ms|[mk]ph|rpm|mol|atm|psi|day|men|ton|cup|egg|way|pts|USD|EUR|GBP"
+    r"[mcdk]m|in|deg|ft|yd|mi|[km]?g|lbs?|oz|m[lL]|gal|min|sec|hrs?|ms|[mk]ph|rpm|mol|atm|psi|day|men|ton|cup|egg|way|pts|USD|EUR|GBP"
     r"|[kM]?Hz|k[WJ]"
 )
 _NO_UNIT = re.compile(
-    r"alpha|beta|gamma|delta|epsilon|zeta|theta|iota|kappa|lambda|sigma|omega|infinity|infty|sqrt|frac|cdot|times|and|or"
-    r"|if|for|when|mod|modulo|hundred|dozen|percent|percentage|pct|over|plus|minus|undefined|none",
+    r"alpha|beta|gamma|delta|epsilon|zeta|theta|iota|kappa|lambda|sigma|omega|infinity|infty|sqrt|frac|cdot|and|or"
+    r"|if|for|when|mod|modulo|hundred|dozen|percent|percentage|pct|over|plus|minus|undefined|none|[xyz]"
+    r"|squared|cubed|factorial|half|halves|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|hundredth|thousandth|millionth)s?",
     re.IGNORECASE,
 )
 """Words that name a number, a variable or a relation."""
+_ANOTHER = re.compile(r"\b(?:or|if|when|not)\b|(?<=\s)\(?\d")
+"""What a text holds that says more than a unit: `5 \\text{ hours 30 minutes}`."""
 
 
 def split_unit(text: str) -> tuple[str, str]:
@@ -56,7 +61,9 @@ def _upright_tail(text: str) -> re.Match[str] | None:
     start = text.rfind("\\")
     found = _UPRIGHT.fullmatch(text, start) if start >= 0 else None
     # A word such as "or" or a letter of a choice joins or names things; it measures none.
-    return None if found is None or _NO_UNIT.fullmatch(found["unit"].strip()) else found
+    if found is None or _NO_UNIT.fullmatch(found["unit"].strip()) or _ANOTHER.search(found["unit"]):
+        return None
+    return found
 
 
 def _tail(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -77,7 +84,7 @@ def _split_words(text: str) -> tuple[str, str]:
     words = re.findall("[A-Za-z]+", rest)
     if not words or not re.search(r"\d", number) or not _WORDS.fullmatch(rest):
         return text, ""
-    if not _ends_a_value(number) or any(_NO_UNIT.fullmatch(word) for word in words):
+    if not _ends_a_value(number) or any(_NO_UNIT.fullmatch(word) for word in words) or "times" in words[:-1]:
         return text, ""
     named = any(len(word) > 3 or (len(word) > 1 and _SHORT.fullmatch(word)) for word in words)
     return (number, rest) if named else (text, "")
