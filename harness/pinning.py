@@ -39,4 +39,4 @@ def unpinned_lines(sources: Sequence[HubSource]) -> Iterator[str]:
     for source in sources:
         yield f"warning: not pinned to a commit: {source.noun} {source}"
     if sources:
-        yield "  → what they are may change under the same keys; `harness prefetch` tells the commits to pin"
+        yield "  → their content may change while the keys stay the same; `harness prefetch` prints the commits to pin"

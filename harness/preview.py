@@ -112,7 +112,7 @@ class DomainPreview:
         if self.overlap is not None and self.overlap.overlapping:
             yield (
                 f"{self.overlap.overlapping} of {self.overlap.items} test items share 13 words with a training prompt:"
-                " they may be known before they are scored"
+                " the model may have seen them in training when it is scored"
             )
 
 

@@ -141,7 +141,7 @@ def _row(line: int, data: Mapping[str, Any], where: str, columns: Mapping[str, s
         raise UsageError(
             "has no column 'completion'",
             where=where,
-            hint=f"the row has {', '.join(data) or 'no columns'}; --column completion=NAME takes another one",
+            hint=f"the row has {', '.join(data) or 'no columns'}; --column completion=NAME reads another column",
         )
     prompt, completion = read.pop("prompt", ""), _text(read.pop("completion"), f"{where}: completion")
     if not isinstance(prompt, str):

@@ -32,9 +32,9 @@ def export(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or a protocol's name for its latest run.")],
     method: Annotated[str, typer.Argument(metavar="METHOD", help="A method of the run.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
-    seed: Annotated[int | None, typer.Option("--seed", help="Of several seeds, which. Default: the first.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Which seed's checkpoint. Default: the first.")] = None,
     step: Annotated[
-        int | None, typer.Option("--step", help="Which step's checkpoint, 0 the base. Default: the last.")
+        int | None, typer.Option("--step", help="Which step's checkpoint; 0 is the base. Default: the last.")
     ] = None,
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:

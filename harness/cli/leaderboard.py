@@ -37,13 +37,13 @@ def export(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here, not to the terminal.")
     ] = None,
     with_published: Annotated[
-        bool, typer.Option("--with-published", help="Add papers' results, in tables apart.")
+        bool, typer.Option("--with-published", help="Add papers' results, in separate tables.")
     ] = False,
     published: Annotated[
-        Path | None, typer.Option("--published", metavar="DIR", help="Where the published results lie.")
+        Path | None, typer.Option("--published", metavar="DIR", help="The folder of published results.")
     ] = None,
     allow_mixed: Annotated[
-        bool, typer.Option("--allow-mixed", help="Mark rows that were measured otherwise instead of refusing them.")
+        bool, typer.Option("--allow-mixed", help="Mark rows that were measured differently instead of refusing them.")
     ] = False,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
@@ -67,7 +67,7 @@ def export(
 
 @commands.command("compare")
 def compare(
-    method: Annotated[str, typer.Argument(metavar="METHOD")],
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="A method of the run.")],
     other: Annotated[
         str, typer.Argument(metavar="OTHER", help="A method, several with commas between them, or `all` others.")
     ],

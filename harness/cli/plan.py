@@ -38,7 +38,7 @@ def plan(
     seeds: SeedsOption = None,
     methods: MethodsOption = None,
     prompt_tokens: Annotated[
-        int, typer.Option("--prompt-tokens", min=0, metavar="N", help="Estimates: tokens of a prompt.")
+        int, typer.Option("--prompt-tokens", min=0, metavar="N", help="Estimates: tokens per prompt.")
     ] = 1024,
     gpu_teraflops: Annotated[
         float | None,
@@ -51,10 +51,23 @@ def plan(
     ] = None,
     generation_utilization: Annotated[
         float,
-        typer.Option("--generation-utilization", min=1e-6, max=1, metavar="SHARE", help="Estimates: of that peak."),
+        typer.Option(
+            "--generation-utilization",
+            min=1e-6,
+            max=1,
+            metavar="SHARE",
+            help="Estimates: share of that peak reached in generation.",
+        ),
     ] = 0.1,
     training_utilization: Annotated[
-        float, typer.Option("--training-utilization", min=1e-6, max=1, metavar="SHARE", help="Estimates: of that peak.")
+        float,
+        typer.Option(
+            "--training-utilization",
+            min=1e-6,
+            max=1,
+            metavar="SHARE",
+            help="Estimates: share of that peak reached in training.",
+        ),
     ] = 0.4,
     model_config: Annotated[
         Path | None,

@@ -33,7 +33,7 @@ def predict(
     ] = None,
     along: Annotated[
         str | None,
-        typer.Option("--along", metavar="METHOD", help="Before each training of this method of the run to check."),
+        typer.Option("--along", metavar="METHOD", help="Predict before each training of this method of --check's run."),
     ] = None,
     completions: Annotated[
         int, typer.Option("--completions", min=32, metavar="N", help="Sampled for each domain and seed.")
@@ -43,7 +43,7 @@ def predict(
         typer.Option("--horizon", min=1, metavar="STEPS", help="Full steps that a training is worth. Default: 8."),
     ] = None,
     check: Annotated[
-        str | None, typer.Option("--check", metavar="RUN", help="Hold it against a finished run: a folder or a name.")
+        str | None, typer.Option("--check", metavar="RUN", help="Compare it with a finished run: a folder or a name.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -32,7 +32,9 @@ def print_prediction(
     seeds = ", ".join(dict.fromkeys(str(one.seed) for one in predictions))
     console.print(Text(f"{protocol}: predicted at {checkpoints}, seeds {seeds}", style="bold"))
     console.print(_matrix([pair for one in predictions for pair in one.pairs]))
-    console.print(Text("in percent of a standard deviation of the harmed domain's reward; damage is harm", style="dim"))
+    console.print(
+        Text("in percent of a standard deviation of the harmed domain's reward; positive damage is harm", style="dim")
+    )
     if order:
         console.print(Text(f"advised order: {' → '.join(order)}"))
     if checked:

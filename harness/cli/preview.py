@@ -33,7 +33,7 @@ def preview(
     prompts: Annotated[int, typer.Option("--prompts", min=1, metavar="N", help="Prompts of each domain.")] = 8,
     generations: Annotated[int, typer.Option("--generations", min=2, metavar="G", help="Completions a prompt.")] = 8,
     domains: Annotated[str | None, typer.Option("--domains", metavar="A,B", help="Only these domains.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sampled completions.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the sampled completions.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Look before training: prompts as the base model sees them, its completions, their rewards, and what to change.

@@ -23,7 +23,7 @@ DeltasOption = Annotated[
     typer.Option(
         "--delta-checkpoints",
         envvar="HARNESS_DELTA_CHECKPOINTS",
-        help="Keep a step's model as what it changed of the one before: where that is smaller, never, or always.",
+        help="Store a step's model as its difference from the one before: where that is smaller, never, or always.",
     ),
 ]
 VerifyOption = Annotated[
@@ -43,7 +43,9 @@ def seeds_from(text: str | None) -> tuple[int, ...] | None:
     words = [word.strip() for word in text.split(",") if word.strip()]
     wrong = [word for word in words if not (word.isascii() and word.isdigit())]
     if wrong:
-        raise UsageError(f"{wrong[0]!r} is no seed", where="--seeds", hint="write whole numbers from 0, such as 0,1,2")
+        raise UsageError(
+            f"{wrong[0]!r} is not a seed", where="--seeds", hint="write whole numbers from 0, such as 0,1,2"
+        )
     return tuple(int(word) for word in words)
 
 

@@ -74,7 +74,9 @@ def _show_probes(session: Session, folder: Path, names: tuple[str, ...], *, as_j
     record = read_probes(folder, session.registry)
     if record is None:
         raise UsageError(
-            "no probe of this run has measured anything", where=str(folder), hint="`probes:` in a protocol names some"
+            "no probe of this run has measured anything",
+            where=str(folder),
+            hint="list probes under `probes:` in the protocol",
         )
     record = record.only(names)
     if as_json:

@@ -213,8 +213,8 @@ def test_choices_that_cannot_be_are_usage_errors(harness):
     for arguments, said in (
         (("--methods", "mixd"), "did you mean mixed"),
         (("--methods", ","), "no method is chosen"),
-        (("--seeds", "0,x"), "'x' is no seed"),
-        (("--seeds", "-1"), "'-1' is no seed"),
+        (("--seeds", "0,x"), "'x' is not a seed"),
+        (("--seeds", "-1"), "'-1' is not a seed"),
         (("--seeds", "0,0"), "seeds are 0, 0"),
         (("--seeds", ""), "none"),
     ):
