@@ -46,21 +46,29 @@ def _begins(text: str, start: int, answer: str) -> bool:
         return True
     before, first = text[start - 1], text[start]
     if _starts_number(answer):
-        if before.isdigit():
-            return False
-        if _FRACTION.fullmatch(answer) and re.search(r"\d $", text[max(0, start - 2) : start]):
-            return False  # the fraction of a mixed number
         if first == "-":
-            return not (_in_word(before) or before in ")]}")  # a difference, such as 3-5, and no number -5
-        further = text[start - 2] if start > 1 else " "
-        if first.isdigit() and before in _JOINTS and (further.isdigit() or (before == "." and not further.isalpha())):
+            return not _operand(before)  # otherwise a difference, such as 3-5, and no number -5
+        if _continues_number(text, start, answer):
             return False
-        lead = text[start - 2 : start] if before in _CURRENCY and start > 1 else before
-        if lead[0] == "-":
-            further = text[start - len(lead) - 1] if start > len(lead) else " "
-            if not (_in_word(further) or further in ")]}"):
-                return False
     return not (_in_word(first) and _in_word(before))
+
+
+def _continues_number(text: str, start: int, answer: str) -> bool:
+    """Returns whether the number at `start` is the end of another: of 3.5, of 2 1/2, or of -5 and -$5."""
+    before, further = text[start - 1], text[start - 2] if start > 1 else " "
+    if before.isdigit():
+        return True
+    if _FRACTION.fullmatch(answer) and re.search(r"\d $", text[max(0, start - 2) : start]):
+        return True
+    if text[start].isdigit() and before in _JOINTS and (further.isdigit() or (before == "." and not further.isalpha())):
+        return True
+    sign = start - (2 if before in _CURRENCY and start > 1 else 1)
+    return text[sign] == "-" and not _operand(text[sign - 1] if sign > 0 else " ")
+
+
+def _operand(character: str) -> bool:
+    """Returns whether a minus sign behind this character subtracts."""
+    return _in_word(character) or character in ")]}"
 
 
 def _ends(text: str, end: int) -> bool:
