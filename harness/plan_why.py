@@ -26,7 +26,7 @@ _LONGEST = 60
 class Reason:
     """Why the node `key` is to do.
 
-    differences: from the definition of the stored result `nearest`, in words; none where nothing of the kind is stored.
+    differences: from the definition of the stored result `nearest`, in words; none without one.
     parents: what it starts from that is to do as well.
     """
 
@@ -43,7 +43,7 @@ class Reason:
         if self.parents:
             told.append(f"because its parent {', '.join(self.parents)} is to do")
         elif self.nearest is None:
-            told.append(f"no other result of the kind {self.kind} is stored")
+            told.append("no earlier result to compare it with is stored")
         return f"{self.kind} {self.label} (seed {self.seed}): {'; '.join(told) or 'its stored result is damaged'}"
 
 
@@ -64,6 +64,8 @@ def explain(plan: Plan, store: Store, done: Collection[str]) -> Explanation:
         if document is None or not isinstance(document.get("definition"), dict):
             undefined += 1
             continue
+        if key in plan.nodes:
+            continue  # what this plan still uses is another node, and no earlier form of one that is to do
         definition = document["definition"]
         stored[str(definition.get("kind"))].append((key, _leaves(definition), document))
     to_do = [node for key, node in plan.nodes.items() if key not in done and not isinstance(node, BaseNode)]

@@ -113,13 +113,23 @@ def test_an_empty_store_and_results_without_a_definition(world):
     planned, finish, why = world
     plan = planned()
     assert all(reason.nearest is None for reason in why(plan).reasons)
-    assert "no other result of the kind train is stored" in str(why(plan).reasons[3])
+    assert "no earlier result to compare it with is stored" in str(why(plan).reasons[3])
     first, second = plan.methods[0].lineage[1:3]
     finish(plan, only=[first], defined=False)
     explanation = why(plan)
     assert explanation.undefined == 1
     assert first not in {reason.key for reason in explanation.reasons}
     assert next(reason for reason in explanation.reasons if reason.key == second).parents == ()
+
+
+def test_a_node_is_not_compared_with_another_node_of_the_plan(world):
+    planned, finish, why = world
+    plan = planned()
+    removed = next(node for node in plan.nodes.values() if (node.kind, node.label) == ("evaluate", "go after base"))
+    finish(plan, only=[key for key in plan.nodes if key != removed.key])
+    [reason] = why(plan).reasons
+    assert (reason.key, reason.nearest, reason.differences) == (removed.key, None, ())
+    assert str(reason) == "evaluate go after base (seed 0): no earlier result to compare it with is stored"
 
 
 def test_the_command_prints_lines_or_json(world, tmp_path, monkeypatch):
