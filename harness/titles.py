@@ -1,4 +1,4 @@
-"""Titles of a plan's nodes for progress lines: recoveries whose labels are equal are told apart by their settings."""
+"""Titles of a plan's nodes for progress lines: recoveries with equal labels also show the settings that differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def titled(plan: Plan) -> dict[str, Node]:
     for node in plan.nodes.values():
         if isinstance(node, RecoverNode):
             alike[node.label].append(node)
-    labels = {key: label for nodes in alike.values() for key, label in _told_apart(nodes)}
+    labels = {key: label for nodes in alike.values() for key, label in _with_settings(nodes)}
     return {key: replace(node, label=_label(node, labels, plan)) for key, node in plan.nodes.items()}
 
 
@@ -30,7 +30,7 @@ def _label(node: Node, labels: Mapping[str, str], plan: Plan) -> str:
     return labels.get(node.key, node.label)
 
 
-def _told_apart(nodes: Iterable[RecoverNode]) -> Iterable[tuple[str, str]]:
+def _with_settings(nodes: Iterable[RecoverNode]) -> Iterable[tuple[str, str]]:
     settings = {node.key: _settings(node) for node in nodes}
     names = sorted({name for values in settings.values() for name in values})
     differing = [name for name in names if len({repr(values.get(name)) for values in settings.values()}) > 1]

@@ -55,7 +55,7 @@ class Faults:
     def check(self) -> None:
         """Raises ProtocolError with all faults, ProtocolPluginError where all are plugins', nothing where none is.
 
-        What this machine lacks is told with the faults, and is none by itself.
+        The message also lists what this machine lacks, which alone raises nothing.
         """
         if not self._problems:
             return

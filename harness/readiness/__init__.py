@@ -1,4 +1,4 @@
-"""What is known to fail is told before a run's first step, all of it at once: model, data, tasks, rewards, settings."""
+"""Checks before a run's first step: model, data, tasks, rewards and settings. All faults are reported at once."""
 
 from harness.readiness.gathering import gathered_faults
 from harness.readiness.start import FaultsBeforeStart, faults_before_start

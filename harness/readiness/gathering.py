@@ -1,4 +1,4 @@
-"""Collects what several checks raise, so that all of it is told at once."""
+"""Collects what several checks raise, so that one error reports all of it."""
 
 from __future__ import annotations
 
