@@ -81,14 +81,12 @@ class DomainPreview:
 
     def suggestions(self) -> Iterator[str]:
         """Yields what the numbers suggest to do."""
-        for fault in self.faults:
-            yield f"{fault.message}; {fault.hint}" if fault.hint else fault.message
         if not self.groups:
             return
         count, values = len(self.groups), self.values
         failed = [r for group in self.groups for r in group.rewards if r.outcome in ("error", "timeout")]
-        if failed:
-            total = sum(len(group.rewards) for group in self.groups)
+        total = sum(len(group.rewards) for group in self.groups)
+        if 0 < len(failed) < total:
             yield f"{len(failed)} of {total} rewards failed, the first with: {failed[0].detail}"
         if values and not self.differing:
             yield f"GRPO will learn nothing here: the rewards differ within 0 of {count} groups"
@@ -141,7 +139,8 @@ class Previewer:
             try:
                 yield self._preview(name, folder)
             except HarnessError as error:
-                fault = Problem(message=f"{error.where}: {error.message}" if error.where else error.message)
+                told = f"{error.where}: {error.message}" if error.where else error.message
+                fault = Problem(message=told, hint=error.hint)
                 yield DomainPreview(domain=name, faults=(fault,))
 
     def _preview(self, name: str, folder: Path) -> DomainPreview:
@@ -166,6 +165,10 @@ class Previewer:
         ids = facts.ids(prompts)
         samples = self._samples(folder, domain, prompts, seed)
         groups = tuple(self._groups(domain, rows, samples, facts))
+        results = [result for group in groups for result in group.rewards]
+        if all(result.outcome in ("error", "timeout") for result in results):
+            told = f"its reward could judge none of {len(results)} completions: {results[0].detail}"
+            faults += (Problem(message=told, hint=f"the rows have the columns {', '.join(rows[0])}"),)
         return DomainPreview(
             domain=name,
             training_rows=len(data),

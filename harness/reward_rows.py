@@ -15,6 +15,7 @@ from harness.reward_scoring import score_rewards
 
 BATCH = 256
 NOT_ERROR = "not error"
+FAILURES = frozenset({"error", "timeout"})
 
 
 class WrittenFloat(float):
@@ -81,11 +82,19 @@ class Tally:
     total: float = 0.0
     compared: int = 0
     differing: list[int] = field(default_factory=list)
+    first_failure: str = ""
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether every row's outcome is an error or a timeout."""
+        return bool(self.outcomes) and self.outcomes.keys() <= FAILURES
 
     def add(self, scored: ScoredRow) -> None:
         """Counts one row."""
         outcome = scored.result.outcome
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+        if outcome in FAILURES:
+            self.first_failure = self.first_failure or scored.result.detail
         self.total += scored.result.value or 0.0
         if scored.row.compared:
             self.compared += 1

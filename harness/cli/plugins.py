@@ -69,16 +69,20 @@ def check_plugin(
     kind: str | None = typer.Option(None, "--kind", metavar="KIND", help="Only this kind, such as domain."),
     config: str = typer.Option("{}", "--config", metavar="JSON", help="Keys of its config, as a JSON object."),
 ) -> None:
-    """Check what a plugin offers against the contract of its kind; a training or recovery runs on a tiny model."""
+    """Check what a plugin offers against the contract of its kind; a training or recovery runs on a tiny model.
+
+    Exit code 3 where a contract is broken, 2 where something could not be checked, such as a domain whose data are not
+    here.
+    """
     import tempfile
     from pathlib import Path
 
-    from harness.errors import ExitCode, HarnessError
+    from harness.errors import ExitCode, HarnessError, PluginError
     from harness.testing import check_offer
 
     session = session_of(context)
     settings = _json_object(config)
-    broken = False
+    codes = {ExitCode.DONE}
     for offer in _offers_called(session.registry, name, kind):
         with tempfile.TemporaryDirectory() as folder:
             try:
@@ -86,13 +90,17 @@ def check_plugin(
             except Exception as error:  # whatever a plugin raises is what was asked for
                 if session.debug:
                     raise
-                broken = True
                 told = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-                typer.echo(f"broken  {offer.kind} {offer.qualified}: {told}", err=True)
+                unchecked = isinstance(error, HarnessError) and not isinstance(error, PluginError)
+                codes.add(ExitCode.USAGE if unchecked else ExitCode.PLUGIN)
+                what = "could not be checked: " if unchecked else ""
+                typer.echo(
+                    f"{'skipped' if unchecked else 'broken '} {offer.kind} {offer.qualified}: {what}{told}", err=True
+                )
             else:
                 typer.echo(f"kept    {offer.kind} {offer.qualified}")
-    if broken:
-        raise typer.Exit(int(ExitCode.PLUGIN))
+    if worst := max(codes):
+        raise typer.Exit(int(worst))
 
 
 @commands.command("new")

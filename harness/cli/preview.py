@@ -11,7 +11,7 @@ import typer
 
 from harness.cli.selection import ProtocolArgument
 from harness.cli.session import session_of
-from harness.errors import UsageError
+from harness.errors import ProtocolError, UsageError
 
 if TYPE_CHECKING:
     from harness.preview import DomainPreview, Group
@@ -39,6 +39,8 @@ def preview(
     """Look before training: prompts as the base model sees them, its completions, their rewards, and what to change.
 
     Completions are sampled as the domain's first training would. Nothing is trained or stored.
+
+    Exit code 2 where a domain cannot be trained as it is: its data, its prompts or its reward.
     """
     from harness.plan import make_plan
     from harness.preview import Previewer
@@ -50,14 +52,17 @@ def preview(
     plan = make_plan(read, registry)
     names = _chosen(domains, list(plan.domains))
     previewer = Previewer(plan, registry, prompts=prompts, generations=generations, seed=seed)
-    seen = []
+    seen, problems = [], []
     for found in previewer.previews(names, lambda name: typer.echo(f"{name} …", err=True)):
         seen.append(_as_json(found))
+        problems += [read.problem(("domains", found.domain), fault.message, fault.hint) for fault in found.faults]
         if not as_json:
             for line in _lines(found):
                 typer.echo(line)
     if as_json:
         typer.echo(json.dumps(seen, indent=2))
+    if problems:
+        raise ProtocolError(str(read.path), problems)
 
 
 def _chosen(text: str | None, known: list[str]) -> list[str]:

@@ -48,8 +48,10 @@ def reward(
 
     Each row is an object with `completion`, usually `prompt`, and the columns that the reward reads. A row may have
     `expected`: a number, null, or an outcome (ok, abstain, error, timeout, "not error").
+
+    Exit code 1 where no row could be scored: each is an error or a timeout.
     """
-    from harness.errors import ExitCode, UsageError
+    from harness.errors import ExitCode, StepFailed, UsageError
     from harness.reward_rows import Tally, column_pairs, read_rows, score_rows
 
     session = session_of(context)
@@ -63,8 +65,15 @@ def reward(
         tally.add(scored)
         typer.echo(json.dumps(scored.as_json(), ensure_ascii=False))
     typer.echo(tally.describe(), err=True)
-    if check and tally.differing:
-        raise typer.Exit(int(ExitCode.STEP_FAILED))
+    if check:
+        if tally.differing:
+            raise typer.Exit(int(ExitCode.STEP_FAILED))
+    elif tally.all_failed:
+        raise StepFailed(
+            f"no row could be scored, the first because: {tally.first_failure}",
+            where=label,
+            hint="the reward reads its columns from the row; --column NAME=COLUMN maps columns of other names",
+        )
 
 
 def _build(registry: Registry, name: str, config: Path | None, settings: Sequence[str]) -> tuple[Reward, str]:

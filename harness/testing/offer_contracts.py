@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.errors import PluginError
+from harness.errors import HarnessError, PluginError, UsageError
+from harness.interfaces import Reward
 from harness.registry import Registered, Registry
 from harness.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, RecoverySpec
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
@@ -41,9 +42,12 @@ def check_offer(
 ) -> None:
     """Checks one offer by the contract of its kind, made with the keys of `config`, in the empty `folder`.
 
-    A domain is checked with its own reward, a reward on the rows of the domains that name it, or on the tiny one's;
-    `others` has the config keys of these, by name, where their defaults would not do.
-    Raises PluginError naming what is broken; any other HarnessError is one that the plugin raised for a person.
+    A domain is checked with its own reward, a reward on rows of the domains that name it. Where none of them has data
+    here, or none names it, the reward is checked on the tiny domain's rows, which have a `prompt` and an `answer`.
+    `others` has the config keys of domains and rewards, by name, where their defaults would not do.
+
+    Raises PluginError naming what is broken. Any other HarnessError says why the offer could not be checked: its config
+    is incomplete, or its data are not here.
     """
     check_spec(offer)
     if isinstance(offer.spec, ProtocolSpec):
@@ -60,7 +64,7 @@ def check_offer(
             _build(reward, (others or {}).get(reward.name, {}), registry), training_rows(built, 0)[:SAMPLE_ROWS]
         )
     elif offer.kind == "reward":
-        for rows in _rows_for(offer, registry, others or {}):
+        for rows in _rows_for(built, offer, registry, others or {}):
             check_reward(built, rows)
     elif offer.kind == "algorithm":
         assert isinstance(offer.spec, AlgorithmSpec)
@@ -85,17 +89,36 @@ def _build(offer: Registered, config: Mapping[str, Any], registry: Registry) -> 
         return registry.build(offer, offer.config_type()(**config))
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise PluginError(f"the config is not valid: {faults}", where=f"{offer.kind} {offer.name!r}") from error
+        raise UsageError(
+            f"the config is not valid: {faults}",
+            where=f"{offer.kind} {offer.name!r}",
+            hint=f"`harness plugins show {offer.name}` lists its keys",
+        ) from error
 
 
 def _rows_for(
-    offer: Registered, registry: Registry, configs: Mapping[str, Mapping[str, Any]]
+    reward: Reward, offer: Registered, registry: Registry, configs: Mapping[str, Mapping[str, Any]]
 ) -> list[list[dict[str, Any]]]:
-    """Returns sample rows of every domain that is trained with this reward, or of the tiny domain."""
+    """Returns sample rows of each domain that names this reward and has data here, else of the tiny domain.
+
+    Raises the error of a domain without data where the reward judges none of the tiny domain's rows either.
+    """
     named = [
         other
         for other in registry.all("domain")
         if isinstance(other.spec, DomainSpec) and other.spec.reward in (offer.name, offer.qualified)
     ]
-    domains = [_build(other, configs.get(other.name, {}), registry) for other in named] or [Digits()]
-    return [training_rows(domain, 0)[:SAMPLE_ROWS] for domain in domains]
+    found, absent = [], None
+    for other in named:
+        try:
+            found.append(training_rows(_build(other, configs.get(other.name, {}), registry), 0)[:SAMPLE_ROWS])
+        except PluginError:
+            raise
+        except HarnessError as error:
+            absent = error
+    if found:
+        return found
+    tiny = training_rows(Digits(), 0)
+    if absent is not None and all(reward.unjudgeable([row["prompt"] for row in tiny], tiny)):
+        raise absent
+    return [tiny]

@@ -28,17 +28,18 @@ MAX_LENGTH = 64
 
 
 class Digits(Domain):
-    """`Q: 7? A:`, wants a digit; it names a task, but has no file of it, for nothing here is evaluated."""
+    """`Q: 7? A:`, whose answer is 7; it names a task, but has no file of it, for nothing here is evaluated."""
 
     completion_tokens = 4
 
     def fingerprint(self) -> str:
-        return "harness.testing/digits/1"
+        return "harness.testing/digits/2"
 
     def training_data(self, seed: int) -> Dataset:
         from datasets import Dataset
 
-        return Dataset.from_list([{"prompt": f"Q: {(seed + index) % 10}? A:"} for index in range(8)])
+        shown = [(seed + index) % 10 for index in range(8)]
+        return Dataset.from_list([{"prompt": f"Q: {digit}? A:", "answer": str(digit)} for digit in shown])
 
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
         return (EvaluationTask(task="digits", metric="exact_match"),)

@@ -12,7 +12,7 @@ import typer
 from pydantic import Field
 from typer.testing import CliRunner
 
-from harness import Config, DomainSpec, PluginError, Reward, RewardResult, RewardSpec, UsageError, hookimpl
+from harness import Config, Domain, DomainSpec, PluginError, Reward, RewardResult, RewardSpec, UsageError, hookimpl
 from harness.cli import app, doctor, plugins
 from harness.registry import Registry
 
@@ -142,8 +142,59 @@ def test_check_tells_kept_from_broken_contracts():
     wrong = invoke("plugins", "check", "counted", "--config", "[1]")
     assert isinstance(wrong.exception, UsageError)
     unknown = invoke("plugins", "check", "counted", "--config", '{"depth": 1}')
-    assert unknown.exit_code == 3
-    assert "depth" in unknown.stderr
+    assert unknown.exit_code == 2
+    assert "could not be checked: reward 'counted': the config is not valid: depth" in unknown.stderr
+
+
+class Answers(Reward):
+    """1 for the row's answer in the column `column`; judges no other row."""
+
+    column = "answer"
+
+    def __init__(self, config):
+        pass
+
+    def unjudgeable(self, prompts, rows):
+        return [None if self.column in row else f"no {self.column}" for row in rows]
+
+    def score(self, batch):
+        rows = zip(batch.completions, batch.rows, strict=True)
+        return [RewardResult.ok(text == row[self.column]) for text, row in rows]
+
+
+class Elsewhere(Domain):
+    def __init__(self, config):
+        pass
+
+    def fingerprint(self):
+        return "elsewhere"
+
+    def training_data(self, seed):
+        raise UsageError("the hub cannot be reached")
+
+    def evaluation_tasks(self):
+        raise UsageError("the hub cannot be reached")
+
+
+def test_check_does_not_call_broken_what_it_has_no_data_for():
+    @hookimpl
+    def harness_domains():
+        yield DomainSpec(name="far", summary="Elsewhere", reward="answers", load=Elsewhere)
+        yield DomainSpec(name="odd", summary="Elsewhere", reward="tests", load=Elsewhere)
+
+    @hookimpl
+    def harness_rewards():
+        yield RewardSpec(name="answers", summary="Answers", load=Answers)
+        yield RewardSpec(name="tests", summary="Tests", load=type("Tests", (Answers,), {"column": "tests"}))
+
+    plugin = SimpleNamespace(harness_domains=harness_domains, harness_rewards=harness_rewards)
+    invoke = command_line(Registry.of([("far", plugin)]))
+    made_up_rows = invoke("plugins", "check", "answers")
+    assert (made_up_rows.exit_code, made_up_rows.stdout) == (0, "kept    reward far/answers\n")
+    for name in ("tests", "far"):
+        unchecked = invoke("plugins", "check", name)
+        assert unchecked.exit_code == 2
+        assert f"far/{name}: could not be checked: the hub cannot be reached" in unchecked.stderr
 
 
 def test_new_writes_a_plugin_whose_own_test_passes(invoke, tmp_path):

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from harness import Config, Reward, RewardResult, RewardSpec, UsageError, hookimpl
 from harness.cli import app
-from harness.errors import ExitCode, PluginError, ProtocolError
+from harness.errors import ExitCode, PluginError, ProtocolError, StepFailed
 from harness.registry import Registry
 
 
@@ -69,6 +69,14 @@ def test_each_row_gives_a_line_with_value_outcome_detail_and_parts(harness):
     assert result.stderr == "2 rows: 1 ok, 1 error; mean value 3\n"
 
 
+def test_a_file_of_which_no_row_could_be_scored_is_a_failure(harness):
+    rows = [{"completion": "a", "broken": 1}, {"completion": "b", "broken": 1}]
+    with pytest.raises(StepFailed, match="no row could be scored, the first because: broken row"):
+        harness(rows=rows)
+    expected = [{**row, "expected": "error"} for row in rows]
+    assert harness("--check", rows=expected).exit_code == ExitCode.DONE
+
+
 def test_settings_lie_over_the_config_file_and_reach_nested_keys(harness, tmp_path):
     (tmp_path / "config.yaml").write_text("letter: b\nanswer_in: {x: 1}\n")
     row = {"completion": "abba b"}
@@ -116,8 +124,8 @@ def test_an_expected_value_is_printed_and_checked_on_demand(harness, expected, a
 
 def test_a_row_without_a_value_agrees_with_null(harness):
     row = {"completion": "a", "broken": True}
-    assert json.loads(harness(rows=[{**row, "expected": None}]).stdout)["agrees"] is True
-    assert json.loads(harness(rows=[{**row, "expected": "not error"}]).stdout)["agrees"] is False
+    assert json.loads(harness("--check", rows=[{**row, "expected": None}]).stdout)["agrees"] is True
+    assert json.loads(harness("--check", rows=[{**row, "expected": "not error"}]).stdout)["agrees"] is False
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from harness import RewardResult, UsageError
 from harness.cli import app
 from harness.contamination import Overlap
-from harness.errors import Problem
+from harness.errors import ExitCode, ProtocolError
 from harness.preview import DomainPreview, Group
 from harness.testing.tiny_world import tiny_checkpoint
 
@@ -44,7 +44,8 @@ def preview(*arguments):
 
 def test_each_domain_is_sampled_and_scored(protocol):
     settings = ("--prompts", 3, "--generations", 2, "--json")
-    plain, chat = json.loads(preview(protocol, *settings))
+    result = CliRunner().invoke(app, ["preview", str(protocol), *map(str, settings)])
+    plain, chat = json.loads(result.stdout)
     assert [len(group["completions"]) for group in plain["groups"]] == [2, 2, 2]
     assert plain["groups"][0]["prompt"].endswith("+ 1 =")
     assert set(plain["groups"][0]["outcomes"]) == {"ok"}
@@ -52,7 +53,10 @@ def test_each_domain_is_sampled_and_scored(protocol):
     assert plain["overlap"]["items"] > 0
     assert any("0 of 3 groups" in suggestion for suggestion in plain["suggestions"])
     assert chat["groups"] == []
-    assert "no chat template" in chat["suggestions"][0]
+    assert "no chat template" in chat["faults"][0]["message"]
+    assert isinstance(result.exception, ProtocolError)
+    [problem] = result.exception.problems
+    assert (problem.key, problem.message) == ("domains.chat", chat["faults"][0]["message"])
     assert json.loads(preview(protocol, *settings, "--domains", "d")) == [plain]
     assert json.loads(preview(protocol, *settings, "--domains", "d", "--seed", 1)) != [plain]
 
@@ -67,6 +71,24 @@ def test_it_is_printed_for_people(protocol):
 def test_an_unknown_domain_is_refused(protocol):
     with pytest.raises(UsageError, match="no domain e"):
         preview(protocol, "--domains", "e")
+
+
+@pytest.mark.parametrize(
+    ("domain", "message"),
+    [
+        ({"answer": "solution"}, "solution"),
+        ({"reward": {"use": "exact-match", "answer_column": "solution"}}, "solution"),
+        ({"reward": {"use": "composite", "parts": {"a": {"reward": "code-tests"}}}}, "rows of d can be judged"),
+    ],
+)
+def test_a_column_that_is_missing_is_an_error_that_names_it(protocol, domain, message):
+    wrong = {**PROTOCOL, "allow": ["executes-code"], "domains": {"d": {**PROTOCOL["domains"]["d"], **domain}}}
+    path = protocol.with_name("wrong.yaml")
+    path.write_text(json.dumps(wrong))
+    with pytest.raises(ProtocolError, match=message) as raised:
+        preview(path, "--prompts", 1, "--generations", 2)
+    assert raised.value.exit_code == ExitCode.USAGE
+    assert [problem.key for problem in raised.value.problems] == ["domains.d"]
 
 
 def group(*values):
@@ -85,7 +107,6 @@ def group(*values):
         ({"groups": (group(0, 1),), "truncated_share": 0.5, "longest_completion": 8}, "50% of the completions"),
         ({"groups": (group(0, 1),), "unknown_share": 0.2}, "20% of the prompts' tokens"),
         ({"groups": (group(0, 1),), "overlap": Overlap(items=9, overlapping=2, example="x")}, "2 of 9 test items"),
-        ({"faults": (Problem(message="no template", hint="another model"),)}, "no template; another model"),
     ],
 )
 def test_what_the_numbers_suggest(seen, suggested):
