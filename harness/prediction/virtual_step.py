@@ -1,8 +1,8 @@
 """The prediction itself: virtual updates along policy gradients, and how other domains' expected rewards feel them.
 
-docs/prediction.md has the formulas. Everything is measured at one checkpoint: nothing is trained. Memory: the model,
-and one parameter's gradient at a time; vectors of as many fp32 numbers as it has parameters, three a domain and two
-more, are files in a temporary folder.
+docs/explanation/prediction.md has the formulas. Everything is measured at one checkpoint: nothing is trained. Memory:
+the model, and one parameter's gradient at a time; vectors of as many fp32 numbers as it has parameters, three a domain
+and two more, are files in a temporary folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Untrusted code, run apart: jobs in, plain data out. docs/sandbox.md says what each tier contains."""
+"""Untrusted code, run apart: jobs in, plain data out. docs/explanation/sandbox.md says what each tier contains."""
 
 from harness.sandbox.jobs import Job, Limits, Outcome, OutcomeKind, SandboxConfig, Tier
 from harness.sandbox.line_worker import LineWorker

@@ -24,7 +24,11 @@ from harness.protocol import load_protocol
 from harness.registry import Registry
 from harness.testing.tiny_world import tiny_lineage
 
-DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "plugins").glob("*/README.md")))
+DOCUMENTS = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "plugins").glob("*/README.md")),
+)
 LAB = ROOT / "plugins" / "harness_lab" / "lab.yaml"
 COMMIT = "c" * 40
 

@@ -121,7 +121,7 @@ def test_the_complete_plugins_protocol_is_planned(reversal: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "index"), [("README.md", 0), ("docs/protocol.md", 0)], ids=["README", "protocol reference"]
+    ("document", "index"), [("README.md", 0), ("docs/reference/protocol.md", 0)], ids=["README", "protocol reference"]
 )
 def test_a_shown_protocol_is_right(document: str, index: int, tmp_path: Path) -> None:
     path = tmp_path / "shown.yaml"
@@ -131,7 +131,7 @@ def test_a_shown_protocol_is_right(document: str, index: int, tmp_path: Path) ->
 
 
 def test_every_shown_python_block_compiles() -> None:
-    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for document in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         for number, block in enumerate(blocks(document.read_text(), "python")):
             compile(block, f"{document.name}, block {number}", "exec")
 
@@ -148,13 +148,13 @@ def test_the_twenty_line_plugin_of_the_readme_rewards() -> None:
 
 @pytest.mark.parametrize("kind, section", [("algorithm grpo", "train"), ("recovery rollback", "methods")])
 def test_the_protocol_reference_names_every_setting(kind: str, section: str) -> None:
-    text = (ROOT / "docs" / "protocol.md").read_text().split(f"### {section}\n")[1].split("\n### ")[0]
+    text = (ROOT / "docs" / "reference" / "protocol.md").read_text().split(f"### {section}\n")[1].split("\n### ")[0]
     found = registry_with().find(*kind.split())
     missing = [name for name in found.config_type().model_fields if f"`{name}`" not in text]
     assert not missing
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", ROOT / "benchmarks" / "README.md", *(ROOT / "docs").glob("*.md")):
+    for document in (ROOT / "README.md", ROOT / "benchmarks" / "README.md", *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
