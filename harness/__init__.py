@@ -30,6 +30,7 @@ from harness.interfaces import (
 )
 from harness.merge_interface import Expert, Merge, MergeContext
 from harness.plugin_config import Config, NoConfig, Unkeyed, missing_package
+from harness.plugin_functions import probe, reward, table_format
 from harness.protocol_path import FolderOrName, looks_local
 from harness.reward_scoring import Scoring, score_rewards, score_together
 from harness.reward_use import RewardUse
@@ -106,6 +107,9 @@ __all__ = [
     "hookimpl",
     "looks_local",
     "missing_package",
+    "probe",
+    "reward",
     "score_rewards",
     "score_together",
+    "table_format",
 ]

@@ -25,6 +25,7 @@ from harness.discovery import DISTRIBUTION, SELECTION_VARIABLE, Source, installe
 from harness.errors import PluginError
 from harness.keyed_source import harness_digest
 from harness.offers import FailedPlugin, Registered, check_specs, describe_failure, modules_of
+from harness.plugin_functions import functions_of
 from harness.reward_use import RewardUse, reward_uses
 from harness.specs import AnySpec, ProtocolSpec
 
@@ -84,8 +85,9 @@ class Registry:
         try:
             with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints must not mix with --json
                 plugin = source.load()
-                manager = _manager_of(plugin)
-                specs = check_specs(_yielded(manager))
+                functions = list(functions_of(plugin))
+                manager = _manager_of(plugin, has_functions=bool(functions))
+                specs = check_specs([*_yielded(manager), *functions])
         except (Exception, SystemExit) as error:
             self._failures.append(describe_failure(source, error))
         else:
@@ -173,8 +175,9 @@ class Registry:
         return _harness_identity()
 
 
-def _manager_of(plugin: object) -> pluggy.PluginManager:
-    """Returns a manager with the one plugin. Raises PluginError where it misspells a hook, marks none, or has none."""
+def _manager_of(plugin: object, *, has_functions: bool) -> pluggy.PluginManager:
+    """Returns a manager with the one plugin. Raises PluginError where it misspells a hook or does not mark one, or,
+    unless it has decorated functions, implements none."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs.RegistrationHooks)
     manager.add_hookspecs(hookspecs.ObserverHooks)
@@ -188,8 +191,11 @@ def _manager_of(plugin: object) -> pluggy.PluginManager:
     for name in sorted(known - implemented):
         if callable(getattr(plugin, name, None)):
             raise PluginError(f"{name} is not marked", hint="put @hookimpl, from harness, above it")
-    if not implemented:
-        raise PluginError("implements no hook", hint="mark functions with @hookimpl; harness.hookspecs lists the hooks")
+    if not implemented and not has_functions:
+        raise PluginError(
+            "implements no hook and has no decorated function",
+            hint="mark functions with @hookimpl (harness.hookspecs lists the hooks) or, say, with @harness.reward",
+        )
     return manager
 
 
