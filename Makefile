@@ -1,5 +1,6 @@
 # make demo    installs into .venv, runs the lab protocol, prints its leaderboard
 # make test    installs into .venv with the development tools, runs linters, type checker, import contracts and tests
+# make docs    installs into .venv with the documentation tools, builds the site into build/site
 # make clean   removes .venv, builds and caches; runs/ stays
 #
 # PYTHON       the interpreter that .venv is made with, 3.11 or newer
@@ -14,7 +15,7 @@ TORCH_INDEX ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test clean
+.PHONY: demo test docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -27,6 +28,11 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+# mkdocs-material prints a notice about its own future at every build, unless told not to.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict
 
 # Plain torch may bring gigabytes of CUDA. Asked for first and alone, it is taken from wherever a CPU build is offered;
 # the installs that follow are content with it, because ==2.13.0 is met by 2.13.0+cpu.
@@ -45,6 +51,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --constraint constraints.txt --editable '.[dev,monty]'
 	@touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find harness plugins tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find harness plugins tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +

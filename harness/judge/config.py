@@ -48,7 +48,7 @@ class JudgeConfig(Config):
     )
     rubric: str = Field(default=RUBRIC, description="what the judge is asked, with {prompt} and {completion} in it")
     strip_thinking: bool = Field(default=True, description="judge only what comes after </think>")
-    temperature: float = Field(default=0.0, ge=0)
+    temperature: float = Field(default=0.0, ge=0, description="of the judge's answers; 0 takes the likeliest token")
     max_tokens: int = Field(default=1024, ge=1, description="the longest answer of the judge, in tokens")
     concurrency: Annotated[int, _PATIENCE] = Field(default=16, ge=1, description="questions under way at once")
     timeout_s: Annotated[float, _PATIENCE] = Field(

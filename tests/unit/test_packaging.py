@@ -21,10 +21,8 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PLUGIN_PACKAGES = sorted(folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "__init__.py").exists())
-REQUIREMENTS = [
-    Requirement(line)
-    for line in PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"]
-]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+REQUIREMENTS = [Requirement(line) for line in (*PROJECT["project"]["dependencies"], *EXTRAS["dev"], *EXTRAS["docs"])]
 DECLARED = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
 MOST_LINES = 400
 HEAVY = {"torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables", "sklearn", "evaluate"}
@@ -198,7 +196,7 @@ def test_no_file_links_to_a_host_that_is_not_a_source() -> None:
     assert not found
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "clean"])
+@pytest.mark.parametrize("target", ["demo", "test", "docs", "clean"])
 def test_the_makefile_knows_the_target(target: str) -> None:
     known = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert known.returncode == 0, known.stderr

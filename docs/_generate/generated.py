@@ -1,0 +1,137 @@
+"""The pages of the reference that are made of the program itself: commands, plugins and their configs, Python API."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness.registry import Registered, Registry
+from repository import ROOT, mounted
+from schema_tables import key_table, keys_of, table
+
+API = {
+    "harness": "What a plugin author imports",
+    "harness.training": "What algorithm plugins share",
+    "harness.weights": "Arithmetic over checkpoints on disk",
+    "harness.data": "Where a domain's rows come from",
+    "harness.judge": "A language model as judge",
+    "harness.sandbox": "Running code that a model wrote",
+    "harness.testing": "Contract tests for plugin authors",
+}
+"""The public modules, each with an `__all__`, in the order of the navigation."""
+HOOKS = "harness.hookspecs"
+"""The module that declares the hooks."""
+
+KINDS = {
+    "model": "Base models",
+    "domain": "Domains",
+    "reward": "Rewards",
+    "algorithm": "Algorithms",
+    "recovery": "Recoveries",
+    "merge": "Merges",
+    "probe": "Probes",
+    "engine": "Engines",
+    "table-format": "Table formats",
+    "protocol": "Packaged protocols",
+}
+
+
+def pages() -> dict[str, str]:
+    """Returns the Markdown of each generated page by its place in the site."""
+    made = {"reference/commands.md": commands(), "reference/hooks.md": hooks()}
+    made |= {f"reference/plugins/{kind}.md": plugins(kind) for kind in KINDS}
+    return made | {f"reference/api/{module}.md": api(module) for module in API}
+
+
+def commands() -> str:
+    """Returns the reference of the command line, by Typer's own generator."""
+    command = [
+        sys.executable,
+        "-m",
+        "typer",
+        "harness.cli",
+        "utils",
+        "docs",
+        "--name",
+        "harness",
+        "--title",
+        "Commands",
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def hooks() -> str:
+    """Returns the reference of the hooks, which mkdocstrings fills in."""
+    return (
+        "# Hooks\n\nA plugin is a module with functions of these names, marked `@hookimpl`. "
+        f"[Write a plugin](../plugins.md) shows how.\n\n::: {HOOKS}\n"
+        "    options: {members: [RegistrationHooks, ObserverHooks], show_bases: false}\n"
+    )
+
+
+def api(name: str) -> str:
+    """Returns the reference of a public module: every name in its `__all__`, which mkdocstrings fills in."""
+    members = json.dumps(sorted(importlib.import_module(name).__all__))
+    return f"# {name}\n\n::: {name}\n    options: {{members: {members}}}\n"
+
+
+@cache
+def registry() -> Registry:
+    """Returns the plugins of this distribution."""
+    return Registry.discover(only=["mdrl-harness"])
+
+
+def plugins(kind: str) -> str:
+    """Returns the page of a kind: what each plugin does, what it needs, and the keys of its config."""
+    offers = registry().all(kind)
+    overview = table(
+        ("name", "", "needs"),
+        [(f"[`{one.name}`](#{one.name})", one.spec.summary, ", ".join(sorted(_needs(one)))) for one in offers],
+    )
+    return f"# {KINDS[kind]}\n\n{overview}\n" + "\n".join(_plugin(one) for one in offers)
+
+
+def config_schema(kind: str, name: str) -> dict[str, Any]:
+    """Returns the JSON Schema of a plugin's config."""
+    return registry().find(kind, name).config_schema()
+
+
+def _plugin(offer: Registered) -> str:
+    spec = offer.spec
+    lines = [f"## `{offer.name}` {{ #{offer.name} }}", "", f"{spec.summary}."]
+    if spec.cite:
+        lines.append(f"After {spec.cite}.")
+    if reward := getattr(spec, "reward", None):
+        lines.append(f"Trained with the reward [`{reward}`](reward.md#{reward}) unless the protocol names another.")
+    if note := _note(offer):
+        lines.append(f"More in [its notes](../notes/{note}).")
+    if offer.kind == "protocol":
+        return "\n".join([*lines, "", "```yaml", spec.path.read_text().rstrip(), "```", ""])
+    return "\n".join([*lines, "", key_table(keys_of(offer.config_schema()))])
+
+
+def _needs(offer: Registered) -> frozenset[str]:
+    return getattr(offer.spec, "needs", frozenset())
+
+
+def _note(offer: Registered) -> str | None:
+    """Returns the page of the README nearest to a plugin's code, if its package has one."""
+    module = str(getattr(offer.spec, "load", "")).partition(":")[0]
+    found = importlib.util.find_spec(module.partition(".")[0]) if module else None
+    if found is None or found.origin is None:
+        return None
+    top = Path(found.origin).parent
+    folder = top.joinpath(*module.split(".")[1:])
+    places = {ROOT / path: place for path, place in mounted().items()}
+    for candidate in (folder, *folder.parents):
+        if not candidate.is_relative_to(top):
+            return None
+        if place := places.get(candidate / "README.md"):
+            return place.rpartition("/")[2]
+    return None
