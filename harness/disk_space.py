@@ -46,9 +46,9 @@ def disk_full(where: object, *, needed: int | None = None, kept: str = "") -> Di
 
 
 def told_size(count: int) -> str:
-    """Returns a number of bytes as a person reads it, such as 8,192 MiB."""
-    for size, unit in ((2**20, "MiB"), (2**10, "KiB")):
+    """Returns a number of bytes as a person reads it, such as 7.5 GiB: the only unit of bytes in what is printed."""
+    for size, unit in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if count >= size:
             value = count / size
-            return f"{value:,.0f} {unit}" if value >= 10 else f"{value:.2g} {unit}"
+            return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
     return f"{count} bytes"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.nodes import BaseNode, EvaluateNode, Node, Plan
+from harness.titles import title_of
 
 if TYPE_CHECKING:
     from harness.store import Store
@@ -44,7 +45,7 @@ class Reason:
             told.append(f"because its parent {', '.join(self.parents)} is to do")
         elif self.nearest is None:
             told.append("no earlier result to compare it with is stored")
-        return f"{self.kind} {self.label} (seed {self.seed}): {'; '.join(told) or 'its stored result is damaged'}"
+        return f"{title_of(self.kind, self.label, self.seed)}: {'; '.join(told) or 'its stored result is damaged'}"
 
 
 @dataclass(frozen=True, kw_only=True)

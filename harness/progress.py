@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from harness.errors import HarnessError
 from harness.interfaces import NEVER_VARIED, WAITING_FOR
 from harness.nodes import Node
+from harness.titles import title_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,8 +55,7 @@ def never_varied(name: str, rounds: float) -> str:
 
 def node_title(node: Node) -> str:
     """Returns what a person calls the node: its label and its seed."""
-    verb = "" if node.label.startswith(f"{node.kind} ") else f"{node.kind} "
-    return f"{verb}{node.label} (seed {node.seed})"
+    return title_of(node.kind, node.label, node.seed)
 
 
 class PlainReporter:

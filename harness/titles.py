@@ -1,4 +1,4 @@
-"""Titles of a plan's nodes for progress lines: recoveries with equal labels also show the settings that differ."""
+"""What a person calls a plan's nodes. Recoveries with equal labels also show the settings that differ."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from harness.nodes import EvaluateNode, Node, Plan, RecoverNode
+
+
+def title_of(kind: str, label: str, seed: int) -> str:
+    """Returns what a node is called: its kind, where the label does not begin with it, its label and its seed."""
+    return f"{label if label.startswith(f'{kind} ') else f'{kind} {label}'} (seed {seed})"
 
 
 def titled(plan: Plan) -> dict[str, Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import traceback
 from collections.abc import Sequence
@@ -82,6 +83,19 @@ for command in (
     exec_node,
 ):
     command.register(app)
+
+
+def _unwrap(commands: typer.Typer) -> None:
+    """Joins the lines of each paragraph of the help texts: typer breaks the lines where the docstring does."""
+    for command in commands.registered_commands:
+        paragraphs = inspect.cleandoc(getattr(command.callback, "__doc__", None) or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _unwrap(group.typer_instance)
+
+
+_unwrap(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from harness.cli.console import terminal
 from harness.cli.session import runs_folder, session_of
+from harness.disk_space import told_size
 
 if TYPE_CHECKING:
     from harness.registry import Registry
@@ -174,4 +175,4 @@ def _print(findings: dict[str, Any]) -> None:
     line("offline", ", ".join(findings["offline"]) or "no")
     runs = findings["runs"]
     state = "" if runs["writable"] else ", not writable"
-    line("runs", f"{runs['folder']}: {runs['free_bytes'] / 1e9:.1f} GB free{state}")
+    line("runs", f"{runs['folder']}: {told_size(runs['free_bytes'])} free{state}")

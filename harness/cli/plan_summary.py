@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from harness.disk_space import told_size
+
 if TYPE_CHECKING:
     from harness.model_shape import ModelShape
     from harness.plan_cost import PlanCost
     from harness.plan_estimate import Assumptions, Estimate
     from harness.plan_needs import NeedOf
 
-SIZES = ((1e12, "trillion", "TB"), (1e9, "billion", "GB"), (1e6, "million", "MB"), (1e3, "thousand", "kB"))
+COUNTS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand"))
 EXECUTES_CODE = "executes-code"
 
 
@@ -61,18 +63,18 @@ def estimate_lines(
         yield f"  {assumed.training_utilization:.3g} in training (--training-utilization); an order of magnitude only"
         yield f"model: {_shape_line(shape)}"
         if total.training_memory and assumed.processor == "cpu":
-            here = f", of {_bytes(memory)} here" if memory is not None else ""
-            yield f"memory to train all parameters: at least {_bytes(total.training_memory)}{here},"
+            here = f", of {told_size(memory)} here" if memory is not None else ""
+            yield f"memory to train all parameters: at least {told_size(total.training_memory)}{here},"
             yield "  for weights, gradients and AdamW's moments; activations need more"
     if total.disk is not None and left.disk is not None:
         disk = left.disk
         yield (
-            f"disk to do: at most about {_bytes(disk.total_bytes)}: {_bytes(disk.checkpoint_bytes)} for"
-            f" {disk.checkpoints} checkpoints, all whole, {_bytes(disk.gradient_bytes)} for gradients;"
+            f"disk to do: at most about {told_size(disk.total_bytes)}: {told_size(disk.checkpoint_bytes)} for"
+            f" {disk.checkpoints} checkpoints, all whole, {told_size(disk.gradient_bytes)} for gradients;"
         )
         yield (
-            f"  at one time {_bytes(disk.scratch_bytes)} to resume from,"
-            f" {_bytes(disk.restored_bytes)} for deltas beside restored models"
+            f"  at one time {told_size(disk.scratch_bytes)} to resume from,"
+            f" {told_size(disk.restored_bytes)} for deltas beside restored models"
         )
     for what, labels in total.not_counted.items():
         yield f"tokens not counted: {what}, {len(labels)} of them"
@@ -109,20 +111,13 @@ def _shape_line(shape: ModelShape) -> str:
 
 
 def _short(count: int) -> str:
-    for size, word, _ in SIZES:
+    for size, word in COUNTS:
         if count >= size:
             return f"{count / size:.3g} {word}"
     return str(count)
 
 
-def _bytes(count: int) -> str:
-    for size, _, unit in SIZES:
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} bytes"
-
-
 def _hours(hours: float) -> str:
     if 0 < hours < 0.01:
         return "0.01 or less"
-    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+    return f"{float(f'{hours:.2g}'):,g}" if hours < 1e6 else _short(round(hours))

@@ -29,6 +29,7 @@ from harness.errors import HarnessError, StepFailed
 from harness.interruption import told_to_a_person
 
 if TYPE_CHECKING:
+    from harness.engine_interface import Engine
     from harness.nodes import Plan
     from harness.protocol import Protocol
     from harness.runner import RunOutcome
@@ -58,6 +59,7 @@ def run(
 
     session = session_of(context)
     registry = session.registry
+    offer = registry.find("engine", engine)
     path = find_protocol(protocol, registry)
     read = load_protocol(path, registry, seeds=seeds_from(seeds), methods=methods_from(methods))
     if not dry_run:
@@ -65,12 +67,12 @@ def run(
     plan = make_plan(read, registry)
     root = runs_folder(runs)
     if dry_run:
-        registry.find("engine", engine)
         show_dry_run(plan, root, as_json=as_json)
         return
     chosen = [part for name, text in (("--seeds", seeds), ("--methods", methods)) if text for part in (name, text)]
     with told_to_a_person():
-        outcome = _run(session, read, plan, root=root, engine=engine, chosen=chosen, deltas=deltas, verify=verify)
+        runs_on = offer.build(offer.config_type()())
+        outcome = _run(session, read, plan, root=root, engine=runs_on, chosen=chosen, deltas=deltas, verify=verify)
     if as_json:
         typer.echo(json.dumps(outcome_to_json(outcome), indent=2))
     else:
@@ -90,7 +92,7 @@ def _run(
     plan: Plan,
     *,
     root: Path,
-    engine: str,
+    engine: Engine,
     chosen: Sequence[str],
     deltas: Deltas,
     verify: bool,
@@ -110,13 +112,12 @@ def _run(
     def waiting(key: str) -> None:
         reporter.note(f"waiting: another process is making {plan.nodes[key].label} ({key[:12]})")
 
-    offer = session.registry.find("engine", engine)
     runner = Runner(
         protocol=protocol,
         plan=plan,
         registry=session.registry,
         store=Store(root / "store", waiting=waiting, verify=verify),
-        engine=offer.build(offer.config_type()()),
+        engine=engine,
         run_root=root,
         reporter=reporter,
         command=["harness", *told_command(sys.argv[1:], Path.cwd())],
@@ -138,9 +139,10 @@ def show_dry_run(plan: Plan, root: Path, *, as_json: bool) -> None:
     from harness.run_folder import run_folder_of
     from harness.runner import walk_order
     from harness.store import Store
+    from harness.titles import title_of
 
     store = Store(root / "store")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"key": node.key, "kind": node.kind, "label": node.label, "seed": node.seed, "done": store.has(node.key)}
         for node in walk_order(plan)
     ]
@@ -150,7 +152,8 @@ def show_dry_run(plan: Plan, root: Path, *, as_json: bool) -> None:
         return
     typer.echo(f"run: {folder}")
     for row in rows:
-        typer.echo(f"{'done ' if row['done'] else 'to do'}  {row['kind']:<8}  {row['label']} (seed {row['seed']})")
+        title = title_of(row["kind"], row["label"], row["seed"])
+        typer.echo(f"{'done ' if row['done'] else 'to do'}  {title}")
     done = sum(bool(row["done"]) for row in rows)
     typer.echo(f"{len(rows)} results: {done} in the store, {len(rows) - done} to make; nothing was made")
 

@@ -48,6 +48,8 @@ def list_results(runs: RunsArgument = None, *, as_json: JsonOption = False) -> N
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2))
         return
+    if results:
+        typer.echo(f"{'key':<12}  {'kind':<10}  {'size':>10}  label  [runs]")
     for result in results:
         typer.echo(_line(result))
     typer.echo(_total(results))

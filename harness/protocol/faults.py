@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
@@ -64,6 +64,9 @@ class Faults:
         raise raised(self._source.name, [*self._problems, *self._unmet])
 
 
+_LISTS = frozenset({"list_type", "tuple_type", "set_type", "frozen_set_type"})
+
+
 def near_match(name: str, known: Iterable[str], *, called: str = "there are") -> str:
     """Returns a hint: the names that `name` is close to, else all of them."""
     names = sorted(set(known))
@@ -87,11 +90,16 @@ def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def describe(model: type[BaseModel], error: ValidationError) -> Iterable[tuple[KeyPath, str, str]]:
-    """Yields the path below the model, the message and the hint of each fault that pydantic found."""
+def describe(
+    model: type[BaseModel], error: ValidationError, *, beside: Collection[str] = ()
+) -> Iterable[tuple[KeyPath, str, str]]:
+    """Yields the path below the model, the message and the hint of each fault that pydantic found.
+
+    beside: further keys that may stand beside the model's own, such as `use`.
+    """
     for detail in error.errors(include_url=False):
         path = tuple(part for part in detail["loc"] if part != "[key]")
-        yield path, _message(detail), _hint(model, path, detail)
+        yield path, _message(detail), _hint(model, path, detail, beside)
 
 
 def _message(detail: ErrorDetails) -> str:
@@ -113,11 +121,14 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _hint(model: type[BaseModel], path: KeyPath, detail: ErrorDetails) -> str:
+def _hint(model: type[BaseModel], path: KeyPath, detail: ErrorDetails, beside: Collection[str]) -> str:
     holder = _model_at(model, path[:-1])
     fields = fields_of(holder) if holder is not None else {}
-    if detail["type"] == "extra_forbidden" and fields:
-        return near_match(str(path[-1]), fields, called="the keys here are")
+    if detail["type"] == "extra_forbidden" and (fields or beside):
+        keys = {*fields, *(beside if len(path) == 1 else ())}
+        return near_match(str(path[-1]), keys, called="the keys here are")
+    if detail["type"] in _LISTS and isinstance(detail["input"], str | int | float):
+        return f"write a list: [{_shown(detail['input']).strip(chr(34))}]"
     if detail["type"] == "literal_error" and isinstance(detail["input"], str):
         options = str(detail.get("ctx", {}).get("expected", "")).replace(" or ", ", ").split(", ")
         near = difflib.get_close_matches(detail["input"], [option.strip("'") for option in options], n=1)

@@ -19,7 +19,7 @@ from harness.protocol.faults import Faults, describe, near_match, validate
 from harness.protocol.launch import read_launch
 from harness.protocol.merging import reading_order
 from harness.protocol.plugin_uses import PluginUses
-from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, ProtocolFile
+from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, ProtocolFile, form_of
 from harness.protocol.source import KeyPath, read_source
 from harness.protocol.steps import MethodReader, TrainDefaults
 from harness.registry import Registry
@@ -63,7 +63,7 @@ def load_protocol(
         validate(ProtocolFile, source.data)
     except ValidationError as error:
         for at, message, hint in describe(ProtocolFile, error):
-            faults.add(at, message, hint)
+            faults.add(at, message, form_of(at, source.data) or hint)
         if any(detail["type"] == "too_long" for detail in error.errors()):
             faults.check()  # without reading what there is far too much of
     sections = _Sections(source.data, registry, faults, path.absolute().parent)
@@ -146,8 +146,11 @@ class _Sections:
             known = sorted({found.name for found in self._registry.all(kind)})
             self._faults.add((*at, "use"), "is missing", f"there are: {', '.join(known) or 'none'}")
             return None
-        config = {key: value for key, value in section.items() if key not in ("use", *reserved)}
-        return self._uses.use(kind, section["use"], config, at=(*at, "use"), place=lambda key: (*at, key))
+        beside = ("use", *reserved)
+        config = {key: value for key, value in section.items() if key not in beside}
+        return self._uses.use(
+            kind, section["use"], config, at=(*at, "use"), place=lambda key: (*at, key), beside=beside
+        )
 
     def model(self) -> PluginUse | None:
         """Returns the base model, or None with a fault."""
@@ -158,7 +161,9 @@ class _Sections:
             return None
         config = {key: value for key, value in section.items() if key != "use"}
         name = section.get("use", DEFAULT_MODEL)
-        use = self._uses.use("model", name, config, at=("model", "use"), place=lambda key: ("model", key))
+        use = self._uses.use(
+            "model", name, config, at=("model", "use"), place=lambda key: ("model", key), beside=["use"]
+        )
         return use if use is not None and self._uses.built(use, ("model", "use")) is not None else None
 
     def domains(self) -> dict[str, DeclaredDomain]:

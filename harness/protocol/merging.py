@@ -90,7 +90,9 @@ class MergeReader:
             self._faults.add((*at, "with"), "is missing", f"name a way to merge; there are: {names}")
             return None
         config = {key: value for key, value in step.items() if key not in ("merge", "with")}
-        return self._uses.use("merge", step["with"], config, at=(*at, "with"), place=lambda key: (*at, key))
+        return self._uses.use(
+            "merge", step["with"], config, at=(*at, "with"), place=lambda key: (*at, key), beside=["merge", "with"]
+        )
 
     def _weights(self, value: Any, at: KeyPath) -> dict[str, float] | None:
         """Returns the weights of the methods that a merge names, in the order written, or None with a fault."""

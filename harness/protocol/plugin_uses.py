@@ -63,8 +63,10 @@ class PluginUses:
         *,
         at: KeyPath,
         place: Callable[[str], KeyPath],
+        beside: Collection[str] = (),
     ) -> PluginUse | None:
-        """Returns the plugin in use. at: the key that names it. place: the path of each of its config's keys.
+        """Returns the plugin in use. at: the key that names it. place: the path of each of its config's keys. beside:
+        the other keys that may stand there, for hints.
 
         Notes every fault; returns None where there was one that leaves nothing to use.
         """
@@ -83,7 +85,7 @@ class PluginUses:
             read = validate(model, config)
             filled = dumped(read)
         except ValidationError as error:
-            for path, message, hint in describe(model, error):
+            for path, message, hint in describe(model, error, beside=beside):
                 self._faults.add((*place(str(path[0])), *path[1:]) if path else at, message, hint)
             return None
         except ValueError as error:
@@ -157,7 +159,7 @@ class PluginUses:
     def _with_rewards(self, value: Any, data: Any, at: KeyPath, needs: set[str]) -> tuple[Any, list[KeyPath]]:
         """Returns as `_resolved` does, of a value of any kind at the key `at` of the protocol."""
         if isinstance(value, RewardUse):
-            inner = self.use("reward", value.use, value.config, at=at, place=lambda key: (*at, key))
+            inner = self.use("reward", value.use, value.config, at=at, place=lambda key: (*at, key), beside=["use"])
             if inner is None:
                 return data, []
             needs.update(inner.needs)

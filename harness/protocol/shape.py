@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -87,3 +88,34 @@ class ProtocolFile(Config):
         default_factory=list, max_length=100, description="Measurements of every method's checkpoints."
     )
     allow: list[Need] = Field(default_factory=list, description="Needs of plugins that the reader agrees to.")
+
+
+_FORMS: Mapping[tuple[str, ...], tuple[type, str]] = {
+    ("model",): (dict, "model: {{use: {0}}}, or model: {{pretrained: {0}}} for a model folder or a name of the hub"),
+    ("domains",): (dict, "domains: {{{0}: {{use: {0}}}}}"),
+    ("domains", "*"): (dict, "{{use: {0}}}"),
+    ("train",): (dict, "train: {{with: {0}}}"),
+    ("launch",): (dict, "launch: {{accelerate: {0}}}"),
+    ("methods",): (dict, "methods: {{my-method: [{0}]}}"),
+    ("methods", "*"): (list, "[{0}]"),
+    ("probes",): (list, "probes: [{{use: {0}}}]"),
+    ("probes", "*"): (dict, "{{use: {0}}}"),
+}
+"""What a section is, and how a person writes it who wrote something else in its place."""
+
+
+def form_of(at: tuple[str | int, ...], data: Mapping[str, Any]) -> str:
+    """Returns a hint how the section at `at` is written, where `data` has there what is neither mapping nor list as it
+    should be; else an empty text."""
+    wanted, form = _FORMS.get(tuple(str(part) if index == 0 else "*" for index, part in enumerate(at)), (None, ""))
+    if wanted is None or at[0] not in data:
+        return ""
+    found: Any = data
+    for part in at:
+        found = found[part]
+    if isinstance(found, wanted):
+        return ""
+    if isinstance(found, list) and at[0] == "methods":
+        found = ", ".join(map(str, found))
+    usable = isinstance(found, str) and re.fullmatch(r"[\w./+, -]+" if at[0] == "methods" else r"[\w./+-]+", found)
+    return f"write {form.format(found if usable else 'NAME')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel as PydanticModel
@@ -30,8 +30,10 @@ class TrainDefaults:
         self._uses = uses
         self._found = uses.find("algorithm", self.name, ("train", "with"))
 
-    def resolve(self, name: object, own: Mapping[str, Any], *, at: KeyPath, step: KeyPath) -> PluginUse | None:
-        """Returns the algorithm `name` with a step's `own` keys over the defaults.
+    def resolve(
+        self, name: object, own: Mapping[str, Any], *, at: KeyPath, step: KeyPath, beside: Collection[str]
+    ) -> PluginUse | None:
+        """Returns the algorithm `name` with a step's `own` keys over the defaults. beside: the step's other keys.
 
         A key replaces the default's whole value. The defaults are written for one algorithm: for another one, those
         that it does not know are left out. A step's own keys are always its own to get right.
@@ -52,7 +54,12 @@ class TrainDefaults:
             return ("train", key) if key not in own and (key in defaults or unchanged) else (*step, key)
 
         return self._uses.use(
-            "algorithm", name, {**defaults, **own}, at=("train", "with") if unchanged else at, place=place
+            "algorithm",
+            name,
+            {**defaults, **own},
+            at=("train", "with") if unchanged else at,
+            place=place,
+            beside=["with"] if unchanged else beside,
         )
 
     def check(self, faults: Faults) -> None:
@@ -63,7 +70,7 @@ class TrainDefaults:
         try:
             validate(model, self._config)
         except ValidationError as error:
-            for path, message, hint in describe(model, error):
+            for path, message, hint in describe(model, error, beside=["with"]):
                 if path and path[0] in self._config:
                     faults.add(("train", *path), message, hint)
 
@@ -182,7 +189,8 @@ class MethodReader:
         weights = self._weights(value, domain_at)
         name = step.get("with", self._defaults.name)
         own = {key: item for key, item in step.items() if key not in ("train", "with")}
-        algorithm = self._defaults.resolve(name, own, at=(*at, "with") if "with" in step else at, step=at)
+        name_at = (*at, "with") if "with" in step else at
+        algorithm = self._defaults.resolve(name, own, at=name_at, step=at, beside=["train", "with"])
         if weights is None:
             self._unclear = True
             return None
@@ -229,8 +237,11 @@ class MethodReader:
             algorithm = own.pop("algorithm", self._defaults.name)
             keys = {key: own.pop(key) for key in list(own) if key not in known}
             algorithm_at = (*at, "algorithm") if "algorithm" in step else at
-            training = self._defaults.resolve(algorithm, keys, at=algorithm_at, step=at)
-        recovery = self._uses.use("recovery", name, own, at=name_at, place=lambda key: (*at, key))
+            others = ["recover", "with", "algorithm", *known]
+            training = self._defaults.resolve(algorithm, keys, at=algorithm_at, step=at, beside=others)
+        recovery = self._uses.use(
+            "recovery", name, own, at=name_at, place=lambda key: (*at, key), beside=["recover", "with"]
+        )
         if recovery is None or (found.spec.trains and training is None) or not declared or target not in self._peaks:
             return None
         self._check_place(model, recovery, self._peaks[target], at)

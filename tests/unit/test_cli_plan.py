@@ -121,13 +121,13 @@ def test_a_model_of_unknown_size_is_told_with_what_to_do(harness):
 
 @pytest.mark.parametrize(("kind", "hours"), [("gpu", "GPU hours: about"), ("cpu", "CPU hours: about")])
 def test_hours_are_those_of_the_processor_that_is_here(kind, hours, harness, tmp_path, monkeypatch):
-    here = Processor(kind=kind, cores=2, memory_bytes=8 * 10**9)
+    here = Processor(kind=kind, cores=2, memory_bytes=8 << 30)
     monkeypatch.setattr("harness.processor.processor_here", lambda: here)
     monkeypatch.setattr("small_world.Game.completion_tokens", 7)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     shown = harness("plan", "games.yaml", "--model-config", ".").stdout
     assert hours in shown
-    assert ("memory to train all parameters: at least 18.6 kB, of 8 GB here" in shown) == (kind == "cpu")
+    assert ("memory to train all parameters: at least 18.1 KiB, of 8 GiB here" in shown) == (kind == "cpu")
     assert ("GPU hours" in shown) == (kind == "gpu")
     assumed = told(harness("plan", "games.yaml", "--model-config", ".", "--json"))["estimate"]["assumptions"]
     assert (assumed["processor"], assumed["gpu_teraflops"]) == (kind, 989.0 if kind == "gpu" else 0.1)
@@ -228,3 +228,9 @@ def test_lists_with_commas():
     assert seeds_from("0, 1,2") == (0, 1, 2)
     assert methods_from(None) is None
     assert methods_from(" b,a,b ") == ("b", "a")
+
+
+def test_help_breaks_its_lines_where_the_terminal_does(monkeypatch):
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 300)
+    shown = CliRunner().invoke(app, ["plan", "--help"]).stdout
+    assert "are estimated from the configs and the model's config.json; nothing is fetched." in shown

@@ -260,7 +260,7 @@ def test_doctor_says_which_sandboxes_work(invoke, monkeypatch):
 def test_doctor_for_people_says_what_failed(invoke):
     result = invoke("doctor")
     assert "harness-broken 0" in result.stdout
-    assert "GB free" in result.stdout
+    assert "iB free" in result.stdout
 
 
 def test_listing_imports_no_heavy_library():

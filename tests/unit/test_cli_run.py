@@ -8,7 +8,7 @@ import typer
 from runnable_world import Bench
 from typer.testing import CliRunner
 
-from harness import StepFailed, UsageError
+from harness import PluginError, StepFailed, UsageError
 from harness.cli import exec_node, run
 from harness.cli.session import Session
 from harness.engine_interface import NodeRequest
@@ -57,7 +57,17 @@ def test_run_tells_scripts_what_it_came_to(bench, monkeypatch):
 def test_a_dry_run_makes_nothing(bench, monkeypatch):
     result = invoke(bench, monkeypatch, "run", "--dry-run", "--json")
     assert {row["done"] for row in json.loads(result.stdout)["nodes"]} == {False}
-    assert "0 in the store" in invoke(bench, monkeypatch, "run", "--dry-run").stdout
+    lines = invoke(bench, monkeypatch, "run", "--dry-run").stdout.splitlines()
+    assert {"to do  train a (seed 0)", "to do  recover a (undo) (seed 0)"} <= set(lines)
+    assert "0 in the store" in lines[-1]
+    assert not bench.runs.exists()
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_an_unknown_engine_is_told_before_anything_is_made(bench, monkeypatch, dry):
+    result = invoke(bench, monkeypatch, "run", "--engine", "nope", *dry)
+    assert isinstance(result.exception, PluginError)
+    assert result.output == ""
     assert not bench.runs.exists()
 
 

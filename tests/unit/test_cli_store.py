@@ -55,7 +55,10 @@ def test_list_names_every_result_with_its_runs(bench):
     for key, entry in listed.items():
         assert (entry["kind"], entry["runs"]) == (made[key].kind, [bench.plan_folder])
         assert entry["size"] == sum(p.stat().st_size for p in bench.store.path(key).rglob("*") if p.is_file())
-    assert "recover a (undo) (seed 0)" in store("list", bench.runs)
+    header, *lines = store("list", bench.runs).splitlines()
+    assert header.split() == ["key", "kind", "size", "label", "[runs]"]
+    [undone] = [line for line in lines if "  recover a (undo) (seed 0)" in line]
+    assert undone.index("recover") == header.index("kind")
 
 
 def test_size_adds_up(bench):

@@ -61,10 +61,10 @@ def test_how_it_is_told():
     assert error.exit_code == ExitCode.STEP_FAILED
     assert str(error) == (
         "runs/store: no space is left on its disk\n"
-        "  → free about 3,072 MiB there, then run the same command: what is done is kept"
+        "  → free about 3 GiB there, then run the same command: what is done is kept"
     )
-    assert [told_size(size) for size in (0, 1023, 1536, 40 << 10, 3 << 19)] == [
-        "0 bytes", "1023 bytes", "1.5 KiB", "40 KiB", "1.5 MiB",
+    assert [told_size(size) for size in (0, 1023, 1536, 40 << 10, 3 << 19, 999 << 20, 5 << 29, 3 << 40)] == [
+        "0 bytes", "1023 bytes", "1.5 KiB", "40 KiB", "1.5 MiB", "999 MiB", "2.5 GiB", "3 TiB",
     ]  # fmt: skip
 
 

@@ -95,6 +95,8 @@ def test_what_depends_on_it_is_told_by_its_parent(world):
     reasons = why(planned(PROTOCOL.replace("go: {use: go}", "go: {use: go, items: 9}"))).reasons
     shogi = next(reason for reason in reasons if (reason.kind, reason.label) == ("train", "shogi after go"))
     assert (shogi.differences, shogi.parents) == ((), ("go after chess",))
+    undone = next(reason for reason in reasons if reason.label == "recover go (undo)")
+    assert str(undone).startswith("recover go (undo) (seed 0): data of go: changed")
     assert str(shogi) == "train shogi after go (seed 0): because its parent go after chess is to do"
 
 

@@ -40,8 +40,10 @@ WRONG = [
     ("seeds: [0]", "seeds: [1, 1]", "seeds", "seeds", "1 stands there more than once", ""),
     ("seeds: [0]", "seeds: [-1]", "seeds", "seeds[0]", "greater than or equal to 0", ""),
     ("seeds: [0]", "seeds: [true]", "seeds", "seeds[0]", "integer, not true", ""),
-    ("seeds: [0]", "seeds: 0", "seeds", "seeds", "list", ""),
-    ("model: {use: tiny}", "model: tiny", "model", "model", "should be a mapping", ""),
+    ("seeds: [0]", "seeds: 0", "seeds", "seeds", "list", "write a list: [0]"),
+    ("model: {use: tiny}", "model: tiny", "model", "model", "should be a mapping", "write model: {use: tiny}, or"),
+    ("model: {use: tiny}", "model:", "model", "model", "should be a mapping", "write model: {use: NAME}, or"),
+    ("model: {use: tiny}", "model: {use: tiny, depth: 1}", "model", "model.depth", "unknown key", "size, use"),
     ("model: {use: tiny}", "model: {}", "model", "model", "names no model", "use"),
     ("model: {use: tiny}", "model: {use: tiny, size: 0}", "model", "model.size", "not 0", "at least 1"),
     ("limit: 512", "limit: 0", "evaluate", "evaluate.limit", "not 0", ""),
@@ -50,7 +52,9 @@ WRONG = [
     ("go: {use: go}", "go: {use: go, itmes: 3}", "go", "domains.go.itmes", "unknown key", "items"),
     ("go: {use: go}", "go: {reward: win}", "go", "domains.go.use", "is missing", "chess, draughts, go"),
     ("go: {use: go}", "go: {use: 3}", "go", "domains.go.use", "name of a domain", ""),
-    ("go: {use: go}", "go: go", "go", "domains.go", "should be a mapping", ""),
+    ("go: {use: go}", "go: go", "go", "domains.go", "should be a mapping", "write {use: go}"),
+    ("go: {use: go}", "go: {use: go, rewrd: win}", "go", "domains.go.rewrd", "unknown key", "did you mean reward?"),
+    ("go: {use: go}", "go: {use: go, zzz: 1}", "go", "domains.go.zzz", "unknown key", "reward, topics, use"),
     (
         "go: {use: go}",
         "go: {use: go, reward: {use: win, scale: 0}}",
@@ -66,7 +70,7 @@ WRONG = [
     ("fraction: 0.1", "fraction: 0", "undone", "methods.undone[3].fraction", "not 0", "above 0, at most 1"),
     ("fraction: 0.1", "fraction: 2", "undone", "methods.undone[3].fraction", "not 2", "above 0, at most 1"),
     ("score: fisher", "score: fischer", "undone", "methods.undone[3].score", "'fisher' or 'random'", "fisher"),
-    ("score: fisher", "algorithm: grpo", "undone", "methods.undone[3].algorithm", "unknown key", "fraction, score"),
+    ("score: fisher", "algorithm: grpo", "undone", "methods.undone[3].algorithm", "unknown key", "score, with"),
     ("{recover: go, with: repeat", "{recover: go, wiht: repeat", "again", "methods.again[3].with", "missing", "repeat"),
     ("{recover: go, with: repeat", "{recover: og, with: repeat", "again", "methods.again[3].recover", "declared", "go"),
     ("{recover: go, with: repeat", "{recover: [go], with: repeat", "again", "methods.again[3].recover", "name", ""),
@@ -111,6 +115,25 @@ def test_a_fault_is_told_once_with_its_line_key_and_hint(faults, *, old, new, li
     assert hint in problem.hint
     assert error.exit_code == ExitCode.USAGE
     assert f"games.yaml:{LINE[line]}: {key}: " in str(error)
+
+
+@pytest.mark.parametrize(
+    ("methods", "hint"),
+    [
+        ('"chess, go"', "write methods: {my-method: [chess, go]}"),
+        ("[chess, go]", "write methods: {my-method: [chess, go]}"),
+        ("{both: go}", "write [go]"),
+        ("{both: {go: 1}}", "write [NAME]"),
+    ],
+)
+def test_methods_of_another_shape_get_a_hint_how_they_are_written(faults, methods, hint):
+    text = PROTOCOL[: PROTOCOL.index("methods:")] + f"methods: {methods}\n"
+    assert [problem.hint for problem in faults(text).problems] == [hint]
+
+
+def test_a_step_may_have_the_keys_of_its_verb_too(faults):
+    (problem,) = faults(changed("steps: 180", "zzz: 1")).problems
+    assert {"train", "with", "steps"} <= set(problem.hint.removeprefix("the keys here are: ").split(", "))
 
 
 def test_a_missing_section_has_no_line(faults):
