@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from harness.cli.console import terminal
+from harness.cli.plugin_scaffold import DEFAULT_KIND, kinds, write_scaffold
 from harness.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -106,14 +107,13 @@ def check_plugin(
 @commands.command("new")
 def new_plugin(
     name: str = typer.Argument(metavar="NAME", help="The plugin's name, such as chess; the project is harness-chess."),
+    kind: str = typer.Option(DEFAULT_KIND, "--kind", metavar="KIND", help=f"One of: {', '.join(kinds())}."),
     into: str = typer.Option(".", "--into", metavar="FOLDER", help="Where to put the project's folder."),
 ) -> None:
-    """Write a new plugin project: one reward that works, its entry point, and its test."""
+    """Write a new plugin project: a plugin of that kind that works, its tests, and a protocol that uses it."""
     from pathlib import Path
 
-    from harness.cli.plugin_scaffold import write_scaffold
-
-    folder = write_scaffold(name, Path(into))
+    folder = write_scaffold(name, kind, Path(into))
     typer.echo(f"wrote {folder}; install it with: pip install --editable {folder}")
 
 

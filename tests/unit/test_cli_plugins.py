@@ -203,7 +203,7 @@ def test_new_writes_a_plugin_whose_own_test_passes(invoke, tmp_path):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(project)]
     environment = os.environ | {"PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=project)
-    assert "1 passed" in done.stdout, done.stdout
+    assert "2 passed" in done.stdout, done.stdout
     entry_points = tomllib.loads((project / "pyproject.toml").read_text())["project"]["entry-points"]
     assert entry_points == {"harness.plugins": {"queen-end": "harness_queen_end"}}
 
