@@ -36,6 +36,7 @@ class PluginUse:
     name: as looked up in the registry (may be `distribution/name`). identity: `distribution:name`, version, and
     the digest of its code; it goes into keys. config: JSON data after defaults.
     needs: what the spec says it needs to run. unkeyed: the paths of the config's values that change no result.
+    reward_fingerprints: those of the rewards in its config, by path, which a plan fills in.
     """
 
     kind: str
@@ -44,10 +45,13 @@ class PluginUse:
     config: Mapping[str, Any]
     needs: frozenset[str] = frozenset()
     unkeyed: tuple[tuple[str | int, ...], ...] = ()
+    reward_fingerprints: Mapping[str, str] = field(default_factory=dict)
 
     def definition(self) -> dict[str, Any]:
         """Returns what a key covers of the plugin. The identity stands for the name it was looked up by."""
-        return {"kind": self.kind, "identity": self.identity, "config": _without(self.config, frozenset(self.unkeyed))}
+        config = _without(self.config, frozenset(self.unkeyed))
+        rewards = {"reward_fingerprints": dict(self.reward_fingerprints)} if self.reward_fingerprints else {}
+        return {"kind": self.kind, "identity": self.identity, "config": config, **rewards}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,8 +28,10 @@ from harness.nodes import (
     TrainNode,
     trained_by,
 )
-from harness.protocol import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep, instance_of
+from harness.protocol import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep, config_of, instance_of
+from harness.protocol.source import key_text
 from harness.registry import Registry
+from harness.reward_use import reward_uses
 from harness.specs import AlgorithmSpec, ProbeSpec
 
 AnyNode = TypeVar("AnyNode", bound=Node)
@@ -52,6 +54,7 @@ class _Planner:
         self._harness = registry.harness_identity()
         self._nodes: dict[str, Node] = {}
         self._evaluations: dict[str, dict[str, str]] = {}
+        self._uses: dict[int, PluginUse] = {}
         self._domains = {name: self._domain(domain) for name, domain in protocol.domains.items()}
 
     def plan(self) -> Plan:
@@ -82,11 +85,17 @@ class _Planner:
     def _domain(self, domain: DeclaredDomain) -> DomainUse:
         return DomainUse(
             name=domain.name,
-            plugin=domain.plugin,
-            reward=domain.reward,
+            plugin=self._use(domain.plugin),
+            reward=self._use(domain.reward),
             fingerprint=_fingerprint(domain.plugin, self._registry),
             reward_fingerprint=_fingerprint(domain.reward, self._registry),
         )
+
+    def _use(self, use: PluginUse) -> PluginUse:
+        """Returns a plugin of the protocol with the fingerprints of its rewards, which are asked for once."""
+        if id(use) not in self._uses:
+            self._uses[id(use)] = _with_rewards(use, self._registry)
+        return self._uses[id(use)]
 
     def _keyed(self, node: AnyNode) -> AnyNode:
         """Returns the node with its key."""
@@ -128,7 +137,7 @@ class _Planner:
             label=step.label,
             seed=seed,
             parents=(base.key, *experts),
-            merge=step.merge,
+            merge=self._use(step.merge),
             experts=tuple(expert.name for expert in step.experts),
             weights=weights,
             trained=tuple(sorted({name for lineage in lineages for node in lineage for name in trained_by(node)})),
@@ -138,7 +147,9 @@ class _Planner:
     def _base(self) -> BaseNode:
         model = self._protocol.model
         fingerprint = _fingerprint(model, self._registry)
-        node = self._keyed(BaseNode(key="", kind="base", label="base", seed=0, model=model, fingerprint=fingerprint))
+        node = self._keyed(
+            BaseNode(key="", kind="base", label="base", seed=0, model=self._use(model), fingerprint=fingerprint)
+        )
         self._add(node)
         self._evaluate(node)
         return node
@@ -150,7 +161,7 @@ class _Planner:
             label=step.label,
             seed=seed,
             parents=(lineage[-1].key,),
-            algorithm=step.algorithm,
+            algorithm=self._use(step.algorithm),
             domains=step.domains,
             earlier=self._earlier(step.algorithm, lineage, step.domains),
             launch=self._protocol.launch,
@@ -173,10 +184,10 @@ class _Planner:
             label=step.label,
             seed=seed,
             parents=tuple(node.key for node in lineage),
-            recovery=step.recovery,
+            recovery=self._use(step.recovery),
             target=step.target,
             peak=step.peak,
-            training=step.training,
+            training=None if step.training is None else self._use(step.training),
             earlier=self._earlier(step.training, lineage, [step.target]) if step.training is not None else (),
             launch=self._protocol.launch if step.training is not None else None,
         )
@@ -212,7 +223,7 @@ class _Planner:
             label=f"{probe.name} of {method}",
             seed=seed,
             parents=lineage,
-            probe=probe,
+            probe=self._use(probe),
             scored_with={name: self._settings(name) for name in self._domains} if scores else {},
         )
         return self._keyed(node)
@@ -220,7 +231,24 @@ class _Planner:
 
 def _fingerprint(use: PluginUse, registry: Registry) -> str:
     """Returns the fingerprint of a domain's data, a reward's or a model's weights."""
-    ask: Callable[[], object] = instance_of(use, registry).fingerprint
+    return _asked(instance_of(use, registry).fingerprint, use, registry)
+
+
+def _with_rewards(use: PluginUse, registry: Registry) -> PluginUse:
+    """Returns `use` with the fingerprints of the rewards in its config. Of the rest nothing is built."""
+    config = config_of(use, registry)
+    registry.bind_rewards(config)
+    found = {
+        key_text((*path, *below)): _asked(ask, use, registry)
+        for path, inner in reward_uses(config)
+        for below, ask in inner.fingerprints()
+        if not any(path[: len(unkeyed)] == unkeyed for unkeyed in use.unkeyed)
+    }
+    return replace(use, reward_fingerprints=found)
+
+
+def _asked(ask: Callable[[], object], use: PluginUse, registry: Registry) -> str:
+    """Returns the fingerprint that a plugin, or a reward in its config, answers with."""
     try:
         fingerprint = ask()
     except CheckpointError as error:  # tells of a folder, and not whose it is

@@ -156,6 +156,8 @@ def _differences(before: Leaves, now: Leaves, domain: str | None) -> Iterator[st
             yield _identity(path, old, new)
         elif any(path[: len(place)] == place for place in other):
             continue  # another plugin has other settings
+        elif path[-2:-1] == ("reward_fingerprints",):
+            yield f"files of the reward {'.'.join(path[:-2])}.{path[-1]}: changed"
         elif path[-1] in _DATA:
             owner = domain or (path[1] if path[0] == "domains" else "the model")
             what = "files" if owner == "the model" else _DATA[path[-1]]

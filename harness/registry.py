@@ -134,13 +134,18 @@ class Registry:
 
         Raises PluginError where one cannot be built, pydantic's ValidationError where a reward's keys are not its own.
         """
-        for use in reward_uses(config):
-            use.bind(self._reward)
+        self.bind_rewards(config)
         return offer.build(config)
 
-    def _reward(self, use: RewardUse) -> Any:
+    def bind_rewards(self, config: PydanticModel) -> None:
+        """Builds the rewards in a config. Raises as `build` does."""
+        for _, use in reward_uses(config):
+            use.bind(self._reward)
+
+    def _reward(self, use: RewardUse) -> tuple[Any, PydanticModel]:
         found = self.find("reward", use.use)
-        return self.build(found, found.config_type().model_validate_json(json.dumps(use.config), strict=True))
+        config = found.config_type().model_validate_json(json.dumps(use.config), strict=True)
+        return self.build(found, config), config
 
     def _unknown(self, kind: str, name: str) -> PluginError:
         known = [offer.qualified if "/" in name else offer.name for offer in self.all(kind)]

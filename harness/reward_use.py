@@ -1,13 +1,13 @@
 """A reward inside another plugin's config, written in a protocol as a reward is: by name, or with its own keys.
 
 Reading a protocol finds the inner plugin, checks its config and fills in its defaults: the outer plugin's config
-then says all that the inner one depends on, and the key of what is trained with it covers that. Building the outer one
-builds the inner one first.
+then says what the inner one is, and a plan adds the fingerprint of what it reads: the keys of all that the outer plugin
+makes cover both. Building the outer one builds the inner one first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field, PrivateAttr, model_validator
@@ -15,6 +15,8 @@ from pydantic import BaseModel, Field, PrivateAttr, model_validator
 from harness.errors import PluginError
 from harness.interfaces import Reward
 from harness.plugin_config import Config
+
+KeyPath = tuple[str | int, ...]
 
 
 class RewardUse(Config):
@@ -27,7 +29,7 @@ class RewardUse(Config):
     config: Mapping[str, Any] = Field(default_factory=dict, description="the reward's own keys")
     identity: str = Field(default="", description="filled in when a protocol is read")
 
-    _reward: Reward | None = PrivateAttr(None)
+    _bound: tuple[Reward, BaseModel] | None = PrivateAttr(None)
 
     @model_validator(mode="before")
     @classmethod
@@ -40,26 +42,42 @@ class RewardUse(Config):
 
     def load(self) -> Reward:
         """Returns the reward. Raises PluginError where the config was not built through a registry."""
-        if self._reward is None:
+        return self._built()[0]
+
+    def fingerprints(self) -> Iterator[tuple[KeyPath, Callable[[], object]]]:
+        """Yields the fingerprint functions of this reward, at the empty path, and of the rewards in its own config, at
+        their paths in it. Raises PluginError as `load` does."""
+        reward, config = self._built()
+        yield (), reward.fingerprint
+        for path, inner in reward_uses(config):
+            for below, fingerprint in inner.fingerprints():
+                yield (*path, *below), fingerprint
+
+    def _built(self) -> tuple[Reward, BaseModel]:
+        if self._bound is None:
             raise PluginError(f"the reward {self.use!r} was not built", hint="build plugins with Registry.build")
-        return self._reward
+        return self._bound
 
-    def bind(self, build: Callable[[RewardUse], Reward]) -> None:
-        """Makes `load` return what `build` does, which is asked once."""
-        if self._reward is None:
-            self._reward = build(self)
+    def bind(self, build: Callable[[RewardUse], tuple[Reward, BaseModel]]) -> None:
+        """Makes `load` return the reward that `build` returns with its config. `build` is called once."""
+        if self._bound is None:
+            self._bound = build(self)
 
 
-def reward_uses(value: Any) -> Iterator[RewardUse]:
-    """Yields every reward in use in a config, however deep in its models, lists and mappings."""
+def reward_uses(value: Any, at: KeyPath = ()) -> Iterator[tuple[KeyPath, RewardUse]]:
+    """Yields every reward in use in a config with its path, however deep in its models, lists and mappings."""
     if isinstance(value, RewardUse):
-        yield value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from reward_uses(getattr(value, name))
+        yield at, value
+        return
+    if isinstance(value, BaseModel):
+        parts: Iterable[tuple[str | int, Any]] = (
+            (field.alias or name, getattr(value, name)) for name, field in type(value).model_fields.items()
+        )
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from reward_uses(item)
+        parts = value.items()
     elif isinstance(value, list | tuple):
-        for item in value:
-            yield from reward_uses(item)
+        parts = enumerate(value)
+    else:
+        return
+    for key, part in parts:
+        yield from reward_uses(part, (*at, key))

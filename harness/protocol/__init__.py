@@ -3,7 +3,7 @@
 from harness.protocol.data import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep
 from harness.protocol.faults import ProtocolPluginError
 from harness.protocol.load import find_protocol, load_protocol
-from harness.protocol.plugin_uses import instance_of
+from harness.protocol.plugin_uses import config_of, instance_of
 from harness.protocol.single_plugin import resolve_plugin
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "RecoverStep",
     "Step",
     "TrainStep",
+    "config_of",
     "find_protocol",
     "instance_of",
     "load_protocol",

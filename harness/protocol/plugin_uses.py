@@ -227,14 +227,18 @@ def _ordered(data: Any, original: Any) -> Any:
 
 def instance_of(use: PluginUse, registry: Registry) -> Any:
     """Returns the object that the plugin loads into, built from the config. Raises PluginError where it cannot be."""
+    return registry.build(registry.find(use.kind, use.name), config_of(use, registry))
+
+
+def config_of(use: PluginUse, registry: Registry) -> BaseModel:
+    """Returns the plugin's config. Raises PluginError where it is not one that can be written and read again."""
     found = registry.find(use.kind, use.name)
     model = found.config_type()
     try:
-        config = validate(model, use.config)
+        return validate(model, use.config)
     except ValidationError as error:
         raise PluginError(
             f"the config {dict(use.config)} is refused: {error.errors()[0]['msg']}",
             where=f"{found.distribution} {found.version}: {use.kind} {use.name!r}",
             hint="the config's own defaults have to be of its fields' types: tell the plugin's authors",
         ) from None
-    return registry.build(found, config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -52,10 +51,6 @@ class Composite(Reward):
         self.config = config
         self._parts = {name: part.reward.load() for name, part in config.parts.items()}
         self.tried_at_start = all(part.tried_at_start for part in self._parts.values())
-
-    def fingerprint(self) -> str:
-        """Returns the parts' fingerprints, by name."""
-        return json.dumps({name: part.fingerprint() for name, part in self._parts.items()}, sort_keys=True)
 
     def hub_sources(self) -> Sequence[HubSource]:
         return [source for part in self._parts.values() for source in part.hub_sources()]

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Annotated
+
 import pytest
 from small_world import DISTRIBUTION, PROTOCOL, SmallWorld
 
-from harness import Config, PluginError, Reward, RewardResult, RewardSpec, RewardUse, hookimpl
+from harness import (
+    AlgorithmSpec,
+    Config,
+    PluginError,
+    Reward,
+    RewardResult,
+    RewardSpec,
+    RewardUse,
+    Unkeyed,
+    hookimpl,
+)
 from harness.errors import ProtocolError
-from harness.plan import make_plan
+from harness.plan import make_plan, plan_to_json
+from harness.plan_record import plan_from_json
+from harness.plan_why import explain
 from harness.protocol import instance_of, load_protocol
 from harness.registry import Registry
+from harness.store import Store
 
 
 class ConstantConfig(Config):
@@ -46,6 +63,34 @@ class Panels:
         yield RewardSpec(
             name="runs", summary="Runs it", load=Constant, config=ConstantConfig, needs=frozenset({"executes-code"})
         )
+        yield RewardSpec(name="filed", summary="Reads a file", load=Filed, config=FiledConfig)
+
+    @hookimpl
+    def harness_algorithms(self):
+        yield AlgorithmSpec(name="judged", summary="Judged", load=Judged, config=JudgedConfig)
+
+
+class FiledConfig(Config):
+    path: Annotated[Path, Unkeyed("the fingerprint covers the content")]
+
+
+class Filed(Constant):
+    """A reward that reads a file."""
+
+    def fingerprint(self):
+        return self.config.path.read_text()
+
+
+class JudgedConfig(Config):
+    judge: RewardUse
+    shown: Annotated[RewardUse | None, Unkeyed("printed only")] = None
+
+
+class Judged:
+    """An algorithm with a reward of its own, which no plan builds."""
+
+    def __init__(self, config):
+        raise AssertionError("a plan builds no algorithm")
 
 
 REGISTRY = Registry.of([(DISTRIBUTION, SmallWorld()), ("panels", Panels())])
@@ -85,6 +130,44 @@ def test_an_inner_rewards_keys_are_in_the_key_of_what_it_trains(load):
     one, other = keys(1.0), keys(2.0)
     assert one["go"] != other["go"]
     assert one["chess"] == other["chess"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("go: {use: go}", "go: {use: go, reward: {use: panel, members: {a: FILED}}}", {"go", "shogi", "mixed"}),
+        (
+            "go: {use: go}",
+            "go: {use: go, reward: {use: panel, members: {a: {use: panel, members: {b: FILED}}}}}",
+            {"go", "shogi", "mixed"},
+        ),
+        ("steps: 180", "with: judged, judge: FILED", {"mixed"}),
+        ("steps: 180", "with: judged, judge: {use: panel, members: {}, chair: FILED}", {"mixed"}),
+        ("steps: 180", "with: judged, judge: constant, shown: FILED", set()),
+    ],
+)
+def test_what_an_inner_reward_reads_is_in_the_key_of_what_its_owner_makes(tmp_path, old, new, changed):
+    data, path = tmp_path / "data.txt", tmp_path / "games.yaml"
+    path.write_text(PROTOCOL.replace(old, new.replace("FILED", f"{{use: filed, path: {data}}}")))
+
+    def plan(content):
+        data.write_text(content)
+        return make_plan(load_protocol(path, REGISTRY), REGISTRY)
+
+    before, after = plan("one"), plan("two")
+    assert plan("one").nodes.keys() == before.nodes.keys()
+    keys = [{node.label: node.key for node in plan.nodes.values() if node.kind == "train"} for plan in (before, after)]
+    found = {label.split(" (")[0] for label in keys[0] if keys[0][label] != keys[1][label]}
+    assert found == {"chess+go+shogi" if name == "mixed" else name for name in changed}
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(after)))) == after
+
+    store = Store(tmp_path / "store")
+    for key in before.nodes:
+        with store.writing(key, {"definition": before.definition_of(key)}):
+            pass
+    reasons = explain(after, store, [key for key in after.nodes if store.has(key)]).reasons
+    told = {difference for reason in reasons for difference in reason.differences}
+    assert any(line.startswith("files of the reward ") and line.endswith(": changed") for line in told) == bool(changed)
 
 
 def test_faults_of_an_inner_reward_are_told_at_their_place(load):
