@@ -1,9 +1,9 @@
 """How often do the harness's 95 % intervals hold the true value, and how often do its tests err?
 
 Simulated runs: a seed's number is the true mean plus a normal effect of the seed (SD 1) plus a normal sampling error
-(SD 0, ½, 1 or 5). The intervals are those of `harness.intervals`, by its own functions. Prints the tables and writes
-them into README.md beside this file; ends with 1 where a coverage is outside 93 to 97 %. Takes about two minutes of
-one core.
+(SD 0, ½, 1 or 5). The intervals are those of `harness.results.intervals`, by its own functions. Prints the tables and
+writes them into README.md beside this file; ends with 1 where a coverage is outside 93 to 97 %. Takes about two minutes
+of one core.
 
     python benchmarks/coverage.py
 """
@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.intervals import holm, mean_interval, paired_p_value, ratio_set
-from harness.item_scores import item_score
-from harness.metrics import Score, difference
 from harness.prediction.agreement import agreements, rank_correlation
-from harness.statistics import estimate
+from harness.results.estimates import estimate
+from harness.results.intervals import holm, mean_interval, paired_p_value, ratio_set
+from harness.results.item_scores import item_score
+from harness.results.metrics import Score, difference
 
 SEEDS = (2, 3, 5, 10)
 SAMPLING = (0.0, 0.5, 1.0, 5.0)

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from harness.checkpoint import weight_files
-from harness.checkpoint_forms import BELOW
 from harness.weights.delta import restore, write_delta
+from harness.weights.model_folder import weight_files
+from harness.weights.storage_forms import BELOW
 
 CHANGED = 0.2
 TENSORS = 16
@@ -129,10 +129,10 @@ def digests(folder: Path) -> dict[str, str]:
 def stages(runs: Path) -> list[dict[str, Any]]:
     """Returns the measurement of each stage of the runs in a folder, once however many runs share it."""
     from harness.execution import CheckpointFolders
-    from harness.nodes import StepNode
-    from harness.plan_record import read_plan
-    from harness.registry import Registry
-    from harness.store import Store
+    from harness.execution.store import Store
+    from harness.planning.nodes import StepNode
+    from harness.planning.serialization import read_plan
+    from harness.plugin.registry import Registry
 
     registry, store = Registry.discover(), Store(runs / "store")
     found: dict[str, dict[str, Any]] = {}

@@ -57,7 +57,7 @@ def main() -> None:
         "PYTHONWARNINGS": "ignore",
     }
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.training.trl_run", "harness.execution", "harness.plan"])
+    context.set_forkserver_preload(["harness.training.trl_run", "harness.execution", "harness.planning.planner"])
     moments = random.Random(arguments.seed)
     kills = [arguments.kills // 2 + arguments.kills % 2, arguments.kills // 2]
     settings = [measured(value, count, moments, context) for value, count in zip(SETTINGS, kills, strict=True)]
@@ -112,12 +112,12 @@ def protocol_in(folder: Path, steps_per_generation: int) -> Path:
 
 def make_step(protocol: str) -> None:
     """Makes the protocol's training into the store beside it, in this process."""
-    from harness.checkpoint_forms import Deltas
     from harness.execution import Executor
-    from harness.plan import make_plan
+    from harness.execution.store import Store
+    from harness.planning.planner import make_plan
+    from harness.plugin.registry import Registry
     from harness.protocol import load_protocol
-    from harness.registry import Registry
-    from harness.store import Store
+    from harness.weights.storage_forms import Deltas
 
     registry = Registry.discover()
     path = Path(protocol)

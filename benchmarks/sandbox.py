@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 from rich.table import Table
 
+from harness.domains.sandbox import Job, Outcome, SandboxConfig, open_sandbox
 from harness.errors import UsageError
-from harness.sandbox import Job, Outcome, SandboxConfig, open_sandbox
 
 CODE = """
 def count_primes(most):

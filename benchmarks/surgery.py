@@ -132,7 +132,7 @@ def lab_domains() -> list:
 
 def algorithm(name: str, **settings: object):
     """Returns an algorithm of the installed plugins with its config."""
-    from harness.registry import Registry
+    from harness.plugin.registry import Registry
 
     registry = Registry.discover()
     offer = registry.find("algorithm", name)

@@ -28,8 +28,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from harness.sandbox import SandboxConfig, open_sandbox
-from harness.sandbox.worker import python_program
+from harness.domains.sandbox import SandboxConfig, open_sandbox
+from harness.domains.sandbox.worker import python_program
 from harness_code.judge import judge
 from harness_code.problem import Problem
 from harness_code.problems import humaneval, mbpp

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.store import Store
+from harness.execution.store import Store
 
 KEY = "0" * 64
 

@@ -4,11 +4,14 @@ All that a plugin author needs is here: `hookimpl`, the specs that hooks yield, 
 errors to raise. Importing it imports no torch.
 """
 
-from harness.engine_interface import Engine, NodeRequest
+from harness.domains.scoring import Scoring, score_rewards, score_together
 from harness.errors import CheckpointError, HarnessError, PluginError, Problem, StepFailed, UsageError
-from harness.events import CheckpointScored, RunFinished, RunStarted, StepFinished, StepStarted
-from harness.hookspecs import hookimpl
-from harness.interfaces import (
+from harness.plugin.config import Config, NoConfig, Unkeyed, missing_package
+from harness.plugin.engine_interface import Engine, NodeRequest
+from harness.plugin.events import CheckpointScored, RunFinished, RunStarted, StepFinished, StepStarted
+from harness.plugin.functions import probe, reward, table_format
+from harness.plugin.hookspecs import hookimpl
+from harness.plugin.interfaces import (
     Algorithm,
     BaseModel,
     Cost,
@@ -28,13 +31,10 @@ from harness.interfaces import (
     TrainingContext,
     TrainingDomain,
 )
-from harness.merge_interface import Expert, Merge, MergeContext
-from harness.plugin_config import Config, NoConfig, Unkeyed, missing_package
-from harness.plugin_functions import probe, reward, table_format
-from harness.protocol_path import FolderOrName, looks_local
-from harness.reward_scoring import Scoring, score_rewards, score_together
-from harness.reward_use import RewardUse
-from harness.specs import (
+from harness.plugin.merge_interface import Expert, Merge, MergeContext
+from harness.plugin.nested_reward import RewardUse
+from harness.plugin.paths import FolderOrName, looks_local
+from harness.plugin.specs import (
     AlgorithmSpec,
     DomainSpec,
     EngineSpec,
@@ -46,8 +46,8 @@ from harness.specs import (
     RewardSpec,
     TableFormatSpec,
 )
-from harness.start_check import StartContext
-from harness.workload import Workload
+from harness.plugin.start_check import StartContext
+from harness.plugin.workload import Workload
 
 __version__ = "0.1.0"
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.registry import Registered, Registry
+from harness.plugin.registry import Registered, Registry
 from repository import ROOT, mounted
 from schema_tables import key_table, keys_of, table
 
@@ -19,13 +19,13 @@ API = {
     "harness": "What a plugin author imports",
     "harness.training": "What algorithm plugins share",
     "harness.weights": "Arithmetic over checkpoints on disk",
-    "harness.data": "Where a domain's rows come from",
-    "harness.judge": "A language model as judge",
-    "harness.sandbox": "Running code that a model wrote",
+    "harness.domains.data": "Where a domain's rows come from",
+    "harness.domains.judge": "A language model as judge",
+    "harness.domains.sandbox": "Running code that a model wrote",
     "harness.testing": "Contract tests for plugin authors",
 }
 """The public modules, each with an `__all__`, in the order of the navigation."""
-HOOKS = "harness.hookspecs"
+HOOKS = "harness.plugin.hookspecs"
 """The module that declares the hooks."""
 
 KINDS = {

@@ -12,6 +12,9 @@ import typer
 from typer.core import TyperGroup
 
 from harness import __version__
+from harness._util.environment import prepare_process
+from harness._util.memory import OUT_OF_MEMORY, REMEDY, comes_of_memory
+from harness._util.signals import catch_termination, raise_if_terminated, told_to_a_person
 from harness.cli import (
     doctor,
     exec_node,
@@ -35,9 +38,6 @@ from harness.cli.printable import printable
 from harness.cli.session import Session
 from harness.cli.streams import finish_output, open_streams
 from harness.errors import ExitCode, HarnessError
-from harness.interruption import catch_termination, raise_if_terminated, told_to_a_person
-from harness.memory import OUT_OF_MEMORY, REMEDY, comes_of_memory
-from harness.process_environment import prepare_process
 
 DEBUG = "--debug"
 

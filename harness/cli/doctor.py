@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from harness._util.disk import told_size
 from harness.cli.console import terminal
 from harness.cli.session import runs_folder, session_of
-from harness.disk_space import told_size
 
 if TYPE_CHECKING:
-    from harness.registry import Registry
+    from harness.plugin.registry import Registry
 
 OFFLINE_VARIABLES = ("HARNESS_OFFLINE", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 
@@ -68,7 +68,7 @@ def _libraries() -> list[dict[str, Any]]:
 
     from packaging.requirements import Requirement
 
-    from harness.discovery import DISTRIBUTION
+    from harness.plugin.discovery import DISTRIBUTION
 
     found = []
     for requirement in map(Requirement, importlib.metadata.requires(DISTRIBUTION) or ()):
@@ -109,8 +109,8 @@ def _sandboxes() -> dict[str, str | None]:
     """Returns, for each tier of the sandbox that contains code, why it does not start here, None where it does."""
     from typing import get_args
 
+    from harness.domains.sandbox import SandboxConfig, Tier, open_sandbox
     from harness.errors import UsageError
-    from harness.sandbox import SandboxConfig, Tier, open_sandbox
 
     found: dict[str, str | None] = {}
     for tier in sorted(set(get_args(Tier)) - {"auto", "subprocess"}):

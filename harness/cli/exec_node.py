@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.checkpoint_forms import Deltas
+from harness._util.signals import told_to_a_person
 from harness.cli.console import safe_console
 from harness.cli.selection import (
     DeltasOption,
@@ -20,10 +20,10 @@ from harness.cli.selection import (
 )
 from harness.cli.session import runs_folder, session_of
 from harness.errors import UsageError
-from harness.interruption import told_to_a_person
+from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
-    from harness.nodes import Node, Plan
+    from harness.planning.nodes import Node, Plan
 
 
 def register(app: typer.Typer) -> None:
@@ -46,16 +46,16 @@ def exec_node(
     import os
     import sys
 
+    from harness._util.distributed import rank
     from harness.execution import Executor
     from harness.execution.executor import silent
     from harness.execution.launching import rank_folder
-    from harness.plan import make_plan
-    from harness.preconditions import check_needs, check_writable
-    from harness.progress import PlainReporter
+    from harness.execution.progress import PlainReporter
+    from harness.execution.store import Store
+    from harness.planning.checks import check_needs, check_writable
+    from harness.planning.planner import make_plan
+    from harness.planning.titles import titled
     from harness.protocol import find_protocol, load_protocol
-    from harness.ranks import rank
-    from harness.store import Store
-    from harness.titles import titled
 
     registry = session_of(context).registry
     path = find_protocol(protocol, registry)

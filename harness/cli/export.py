@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness._util.disk import comes_of_full, disk_full
 from harness.cli.session import runs_folder, session_of
-from harness.disk_space import comes_of_full, disk_full
 from harness.errors import HarnessError, UsageError
-from harness.nodes import BaseNode
+from harness.planning.nodes import BaseNode
 
 if TYPE_CHECKING:
     from harness.execution import CheckpointFolders
-    from harness.leaderboard import Row
-    from harness.registry import Registry
+    from harness.plugin.registry import Registry
+    from harness.results.leaderboard import Row
 
 
 def register(app: typer.Typer) -> None:
@@ -39,10 +39,10 @@ def export(
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Copy a checkpoint to a Hugging Face folder, with a model card and its evaluation results."""
-    from harness.checkpoint_forms import form_of
     from harness.cli.run_folder import find_run_folder
-    from harness.leaderboard import Leaderboard
-    from harness.model_card import model_card
+    from harness.report.model_card import model_card
+    from harness.results.leaderboard import Leaderboard
+    from harness.weights.storage_forms import form_of
 
     _refuse_occupied(directory)
     folder = find_run_folder(run, runs_folder(runs))
@@ -79,11 +79,11 @@ def _key(row: Row, seed: int, step: int) -> str:
 
 def _commands(run: Path, key: str, registry: Registry) -> dict[str, list[str]]:
     """Returns the lm-eval commands that score the checkpoint, by domain; without the domains whose plugin is gone."""
+    from harness.evaluation.command import lm_eval_commands
     from harness.execution.parts import Parts
-    from harness.lm_eval_command import lm_eval_commands
-    from harness.nodes import EvaluateNode
-    from harness.plan_record import read_plan
-    from harness.run_folder import PLAN
+    from harness.execution.run_folder import PLAN
+    from harness.planning.nodes import EvaluateNode
+    from harness.planning.serialization import read_plan
 
     if not (run / PLAN).is_file():
         return {}
@@ -100,7 +100,7 @@ def _commands(run: Path, key: str, registry: Registry) -> dict[str, list[str]]:
 def _stored_folder(run: Path, key: str) -> Path:
     """Returns the checkpoint's folder in the store beside the run. Raises UsageError where it is not there,
     DamagedResult where a file has changed."""
-    from harness.store import Store
+    from harness.execution.store import Store
 
     store = Store(run.resolve().parent / "store")
     if not store.has(key):
@@ -118,9 +118,9 @@ def _checkpoints(run: Path, key: str, registry: Registry) -> CheckpointFolders:
     keeps as what its parent lacks. Raises UsageError where the checkpoint `key` stands on another base model by now."""
     from harness.execution import CheckpointFolders
     from harness.execution.parts import Parts
-    from harness.plan_record import read_plan
-    from harness.run_folder import PLAN
-    from harness.store import Store
+    from harness.execution.run_folder import PLAN
+    from harness.execution.store import Store
+    from harness.planning.serialization import read_plan
 
     plan, parts = read_plan(run / PLAN), Parts(registry)
     base = plan.nodes[plan.lineage_of(key)[0]]

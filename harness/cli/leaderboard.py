@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.session import runs_folder, session_of
-from harness.specs import TableFormatSpec
+from harness.plugin.specs import TableFormatSpec
 
 if TYPE_CHECKING:
-    from harness.leaderboard import Leaderboard
-    from harness.registry import Registered, Registry
+    from harness.plugin.registry import Registered, Registry
+    from harness.results.leaderboard import Leaderboard
 
 commands = typer.Typer(no_args_is_help=True, help="Export, compare, check, rebuild and keep leaderboards.")
 
@@ -48,9 +48,9 @@ def export(
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Print the leaderboard of one run, or of several together, in a table format."""
-    from harness.atomic_file import write_text
-    from harness.leaderboard_combine import combine
-    from harness.published import published_folder, read_published_folder
+    from harness._util.files import write_text
+    from harness.results.combine import combine
+    from harness.results.published import published_folder, read_published_folder
 
     renderer = session_of(context).registry.find("table-format", table_format)
     leaderboard = combine(_read(run or [], runs_folder(runs)), allow_mixed=allow_mixed)
@@ -85,7 +85,7 @@ def compare(
 
     from harness.cli.console import terminal
     from harness.cli.leaderboard_view import print_comparisons, print_differences
-    from harness.leaderboard_paired import compared
+    from harness.results.compare import compared
 
     (leaderboard,) = _read([run] if run is not None else [], runs_folder(runs))
     others = _others(leaderboard, method, other)
@@ -121,10 +121,10 @@ def validate(
 ) -> None:
     """Check a record's schema and that its means, intervals, metrics, ranks and footnotes follow from its scores; the
     same for the probes.json beside it. Measures nothing again."""
-    from harness import probe_record
-    from harness.leaderboard import SCHEMA_VERSION as leaderboard_schema
-    from harness.leaderboard import Leaderboard
-    from harness.leaderboard_check import inconsistencies
+    from harness.results import probe_tables as probe_record
+    from harness.results.check import inconsistencies
+    from harness.results.leaderboard import SCHEMA_VERSION as leaderboard_schema
+    from harness.results.leaderboard import Leaderboard
 
     file = file / "leaderboard.json" if file.is_dir() else file
     leaderboard = Leaderboard.read(file, upgrade=False)
@@ -162,15 +162,15 @@ def rebuild(
 ) -> None:
     """Compute intervals, metrics, ranks and rank groups anew from the scores in a record, such as one of an older
     version. Writes the record, and the tables, probes and report that lie beside it."""
-    from harness.atomic_file import write_text, write_together
+    from harness._util.files import write_text, write_together
     from harness.cli.run_probes import read_probes
-    from harness.leaderboard import Leaderboard
-    from harness.leaderboard_rebuild import rebuilt
-    from harness.probe_record import FILE, ProbeRecord, recomputed
+    from harness.execution.run_folder import REPORT
     from harness.report.page import make_report
     from harness.report.reading import read_run
-    from harness.run_folder import REPORT
-    from harness.tables.probes import probe_page
+    from harness.report.tables.probes import probe_page
+    from harness.results.leaderboard import Leaderboard
+    from harness.results.probe_tables import FILE, ProbeRecord, recomputed
+    from harness.results.rebuild import rebuilt
 
     registry = session_of(context).registry
     for folder in folders:
@@ -199,18 +199,18 @@ def add(
 ) -> None:
     """Keep a run's record, score table, provenance, what its probes measured and what was predicted of it, and tables
     and a report generated from them."""
-    from harness.atomic_file import write_text, write_together
+    from harness._util.files import write_text, write_together
+    from harness._util.untrusted_file import read_untrusted, refuse_special_files
     from harness.cli.run_folder import find_run_folder
     from harness.cli.run_probes import read_probes
-    from harness.leaderboard import Leaderboard
-    from harness.probe_record import FILE
+    from harness.execution.run_folder import PREDICTION, REPORT
     from harness.report.kept_steps import FILE as STEPS
     from harness.report.kept_steps import steps_to_json
     from harness.report.page import make_report
     from harness.report.reading import read_run
-    from harness.run_folder import PREDICTION, REPORT
-    from harness.tables.probes import probe_page
-    from harness.untrusted_file import read_untrusted, refuse_special_files
+    from harness.report.tables.probes import probe_page
+    from harness.results.leaderboard import Leaderboard
+    from harness.results.probe_tables import FILE
 
     folder = find_run_folder(run, runs_folder(runs))
     leaderboard = Leaderboard.read(folder / "leaderboard.json")
@@ -304,7 +304,7 @@ def render(offer: Registered, leaderboard: Leaderboard) -> str:
 
 def _read(names: list[str], runs: Path) -> list[Leaderboard]:
     from harness.cli.run_folder import find_run_folder
-    from harness.leaderboard import Leaderboard
+    from harness.results.leaderboard import Leaderboard
 
     folders = [find_run_folder(name, runs) for name in names] or [find_run_folder(None, runs)]
     return [Leaderboard.read(folder / "leaderboard.json") for folder in folders]

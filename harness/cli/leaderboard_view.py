@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.cli.narrow_table import GAP, add_row, column_groups, new_table
-from harness.leaderboard_ranks import FAMILY_WISE_ERROR
-from harness.tables.layout import (
+from harness.report.tables.layout import (
     MISSING,
     decimals,
     group_of,
@@ -20,14 +19,15 @@ from harness.tables.layout import (
     recovery_notes,
     shortest_first,
 )
+from harness.results.ranks import FAMILY_WISE_ERROR
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from harness.leaderboard import Leaderboard, TrajectoryStep
-    from harness.leaderboard_paired import PairedDifferences
-    from harness.statistics import Estimate
+    from harness.results.compare import PairedDifferences
+    from harness.results.estimates import Estimate
+    from harness.results.leaderboard import Leaderboard, TrajectoryStep
 
 WIDE = 100
 

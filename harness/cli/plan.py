@@ -17,10 +17,10 @@ from harness.cli.session import runs_folder, session_of
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from harness.model_shape import ModelShape
-    from harness.nodes import Node, Plan
-    from harness.plan_why import Explanation
-    from harness.registry import Registry
+    from harness.planning.model_shape import ModelShape
+    from harness.planning.nodes import Node, Plan
+    from harness.planning.why import Explanation
+    from harness.plugin.registry import Registry
 
 SHORT_KEY = 12
 
@@ -83,19 +83,19 @@ def plan(
     Tokens, GPU hours (CPU hours, where there is no GPU) and disk are estimated from the configs and the model's
     config.json; nothing is fetched.
     """
+    from harness._util.processor import processor_here
     from harness.cli.plan_summary import cost_lines, estimate_lines, estimate_to_json, need_lines
-    from harness.pinning import unpinned_lines, unpinned_of, uses_of
-    from harness.plan import make_plan, plan_to_json
-    from harness.plan_cost import cost_of
-    from harness.plan_estimate import Assumptions, Estimator
-    from harness.plan_needs import needs_of, sandboxes_here
-    from harness.plan_why import explain
-    from harness.processor import processor_here
+    from harness.execution.provenance import changed_versions
+    from harness.execution.run_folder import RunFolder, run_folder_of
+    from harness.execution.store import Store
+    from harness.execution.undamaged import undamaged_targets
+    from harness.planning.counts import cost_of
+    from harness.planning.estimate import Assumptions, Estimator
+    from harness.planning.planner import make_plan, plan_to_json
+    from harness.planning.requirements import needs_of, sandboxes_here
+    from harness.planning.unpinned import unpinned_lines, unpinned_of, uses_of
+    from harness.planning.why import explain
     from harness.protocol import find_protocol, load_protocol
-    from harness.provenance import changed_versions
-    from harness.run_folder import RunFolder, run_folder_of
-    from harness.store import Store
-    from harness.undamaged import undamaged_targets
 
     registry = session_of(context).registry
     path = find_protocol(protocol, registry)
@@ -175,8 +175,8 @@ def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape |
     Raises UsageError where `file` holds no config.json of a decoder.
     """
     from harness.errors import UsageError
-    from harness.model_shape import shape_of
-    from harness.nodes import BaseNode
+    from harness.planning.model_shape import shape_of
+    from harness.planning.nodes import BaseNode
     from harness.protocol import instance_of
 
     if file is None:
@@ -202,7 +202,7 @@ def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape |
 
 def done_keys(made: Plan, store: Path) -> set[str]:
     """Returns the keys of a plan's nodes that the store holds whole; the base model counts as done, it is not made."""
-    from harness.store import Store
+    from harness.execution.store import Store
 
     held = Store(store)
     return {key for key, node in made.nodes.items() if node.kind == "base" or held.has(key)}

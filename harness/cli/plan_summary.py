@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness.disk_space import told_size
+from harness._util.disk import told_size
 
 if TYPE_CHECKING:
-    from harness.model_shape import ModelShape
-    from harness.plan_cost import PlanCost
-    from harness.plan_estimate import Assumptions, Estimate
-    from harness.plan_needs import NeedOf
+    from harness.planning.counts import PlanCost
+    from harness.planning.estimate import Assumptions, Estimate
+    from harness.planning.model_shape import ModelShape
+    from harness.planning.requirements import NeedOf
 
 COUNTS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand"))
 EXECUTES_CODE = "executes-code"

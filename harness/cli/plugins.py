@@ -16,7 +16,7 @@ from harness.cli.session import session_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.registry import Registered, Registry
+    from harness.plugin.registry import Registered, Registry
 
 commands = typer.Typer(
     no_args_is_help=True, help="List, show and check what the installed plugins offer; start a new one."
@@ -142,7 +142,7 @@ def _known_kind(kind: str | None) -> str | None:
     import difflib
 
     from harness.errors import UsageError
-    from harness.hookspecs import HOOKS_BY_KIND
+    from harness.plugin.hookspecs import HOOKS_BY_KIND
 
     if kind is None or kind in HOOKS_BY_KIND:
         return kind
@@ -184,7 +184,7 @@ def _summary(offer: Registered) -> dict[str, Any]:
 
 def _details(offer: Registered) -> dict[str, Any]:
     """Returns the summary, the identity that goes into keys, the spec's further fields, and the config's schema."""
-    from harness.specs import ProtocolSpec
+    from harness.plugin.specs import ProtocolSpec
 
     details = _summary(offer) | {"identity": offer.identity}
     further = {"path", "reward", "trains", "extension"}

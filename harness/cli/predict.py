@@ -55,7 +55,7 @@ def predict(
     from harness.cli.console import terminal
     from harness.cli.prediction_view import print_prediction
     from harness.cli.run_folder import find_run_folder
-    from harness.plan import make_plan
+    from harness.planning.planner import make_plan
     from harness.prediction.kept import prediction_to_json
     from harness.prediction.order import advised_order
     from harness.prediction.paces import paces_of
@@ -100,8 +100,8 @@ def predict(
 
 def _keep(text: str, run: Path) -> None:
     """Writes the prediction into the run's folder; it was printed already, so a folder of others' is no failure."""
-    from harness.atomic_file import write_text
-    from harness.run_folder import PREDICTION
+    from harness._util.files import write_text
+    from harness.execution.run_folder import PREDICTION
 
     try:
         write_text(run / PREDICTION, text)

@@ -13,7 +13,7 @@ from harness.cli.selection import ProtocolArgument
 from harness.cli.session import session_of
 
 if TYPE_CHECKING:
-    from harness.prefetch import Fetched
+    from harness.execution.prefetch import Fetched
 
 
 def register(app: typer.Typer) -> None:
@@ -31,13 +31,13 @@ def prefetch(
     Also reports the training rows that no reward can judge, and how many test items share 13 words in a row with a
     training problem.
     """
-    from harness.plan import make_plan
-    from harness.process_environment import prepare_process
+    from harness._util.environment import prepare_process
+    from harness.planning.planner import make_plan
     from harness.protocol import find_protocol, load_protocol
 
     session = session_of(context)
     prepare_process(debug=session.debug)
-    from harness.prefetch import prefetch as fetch
+    from harness.execution.prefetch import prefetch as fetch
 
     read = load_protocol(find_protocol(protocol, session.registry), session.registry)
     read.check_here()
@@ -63,7 +63,7 @@ def _pins(part: Fetched) -> Iterator[str]:
 
 def _rows(part: Fetched) -> Iterator[str]:
     """Yields the first training rows that the reward cannot judge, and how many more there are."""
-    from harness.judgeable import SHOWN
+    from harness.domains.judgeable import SHOWN
 
     for row in part.unjudgeable[:SHOWN]:
         yield f"  {row.row}: {row.reason}"

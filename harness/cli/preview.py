@@ -14,7 +14,7 @@ from harness.cli.session import session_of
 from harness.errors import ProtocolError, UsageError
 
 if TYPE_CHECKING:
-    from harness.preview import DomainPreview, Group
+    from harness.execution.preview import DomainPreview, Group
 
 SHOWN_GROUPS = 2
 SHOWN_COMPLETIONS = 3
@@ -42,8 +42,8 @@ def preview(
 
     Exit code 2 where a domain cannot be trained as it is: its data, its prompts or its reward.
     """
-    from harness.plan import make_plan
-    from harness.preview import Previewer
+    from harness.execution.preview import Previewer
+    from harness.planning.planner import make_plan
     from harness.protocol import find_protocol, load_protocol
 
     registry = session_of(context).registry

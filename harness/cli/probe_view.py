@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cli.narrow_table import GAP, NAME_WIDTH, add_row, column_groups, new_table
-from harness.probe_record import ProbeRecord
-from harness.tables.layout import TextTable
-from harness.tables.probes import over_seeds, probe_tables
+from harness.report.tables.layout import TextTable
+from harness.report.tables.probes import over_seeds, probe_tables
+from harness.results.probe_tables import ProbeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

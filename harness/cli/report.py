@@ -10,8 +10,8 @@ import typer
 from harness.cli.session import runs_folder, session_of
 
 if TYPE_CHECKING:
-    from harness.probe_record import ProbeRecord
-    from harness.registry import Registry
+    from harness.plugin.registry import Registry
+    from harness.results.probe_tables import ProbeRecord
 
 
 def register(app: typer.Typer) -> None:
@@ -44,12 +44,12 @@ def report(
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Write a run's report: one HTML file with figures and tables, which opens without a network."""
-    from harness.atomic_file import write_together
+    from harness._util.files import write_together
     from harness.cli.run_folder import find_begun_folder
+    from harness.execution.run_folder import REPORT
     from harness.report.drawing import UndrawnError, rasterize
     from harness.report.page import make_report
     from harness.report.reading import read_run
-    from harness.run_folder import REPORT
 
     folder = find_begun_folder(run, runs_folder(runs))
     record = read_run(folder, prediction)

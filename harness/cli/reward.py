@@ -13,8 +13,8 @@ import typer
 from harness.cli.session import session_of
 
 if TYPE_CHECKING:
-    from harness.interfaces import Reward
-    from harness.registry import Registry
+    from harness.plugin.interfaces import Reward
+    from harness.plugin.registry import Registry
 
 
 def register(app: typer.Typer) -> None:
@@ -51,8 +51,8 @@ def reward(
 
     Exit code 1 where no row could be scored: each is an error or a timeout.
     """
+    from harness.domains.reward_rows import Tally, column_pairs, read_rows, score_rows
     from harness.errors import ExitCode, StepFailed, UsageError
-    from harness.reward_rows import Tally, column_pairs, read_rows, score_rows
 
     session = session_of(context)
     built, label = _build(session.registry, name, config, settings or ())
@@ -81,8 +81,8 @@ def _build(registry: Registry, name: str, config: Path | None, settings: Sequenc
 
     Rewards that execute code need no `allow` here: who names one on the command line wants it to run.
     """
+    from harness.plugin.specs import NEEDS
     from harness.protocol import instance_of, resolve_plugin
-    from harness.specs import NEEDS
 
     use = resolve_plugin(registry, "reward", name, file=config, settings=settings, allow=NEEDS)
     return instance_of(use, registry), f"reward {name!r}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.checkpoint_forms import Deltas
+from harness._util.signals import told_to_a_person
 from harness.cli.console import safe_console, terminal
 from harness.cli.selection import (
     DeltasOption,
@@ -26,13 +26,13 @@ from harness.cli.selection import (
 )
 from harness.cli.session import Session, runs_folder, session_of
 from harness.errors import HarnessError, StepFailed
-from harness.interruption import told_to_a_person
+from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
-    from harness.engine_interface import Engine
-    from harness.nodes import Plan
+    from harness.execution.runner import RunOutcome
+    from harness.planning.nodes import Plan
+    from harness.plugin.engine_interface import Engine
     from harness.protocol import Protocol
-    from harness.runner import RunOutcome
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +54,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to standard error.")] = False,
 ) -> None:
     """Run a protocol: train, recover, score, and print the leaderboard. Run it again to go on after a stop."""
-    from harness.plan import make_plan
+    from harness.planning.planner import make_plan
     from harness.protocol import find_protocol, load_protocol
 
     session = session_of(context)
@@ -97,12 +97,12 @@ def _run(
     deltas: Deltas,
     verify: bool,
 ) -> RunOutcome:
-    from harness.console_log import lasting_stderr
-    from harness.progress import reporter_for
-    from harness.provenance import told_command
-    from harness.run_folder import CONSOLE_LOG, run_folder_of
-    from harness.runner import Runner
-    from harness.store import Store
+    from harness._util.console_log import lasting_stderr
+    from harness.execution.progress import reporter_for
+    from harness.execution.provenance import told_command
+    from harness.execution.run_folder import CONSOLE_LOG, run_folder_of
+    from harness.execution.runner import Runner
+    from harness.execution.store import Store
 
     folder = run_folder_of(root, plan)
     lasting = None if session.debug else lasting_stderr()
@@ -136,10 +136,10 @@ def _without(session: Session) -> list[str]:
 
 def show_dry_run(plan: Plan, root: Path, *, as_json: bool) -> None:
     """Prints where the run would lie and, in the order they would be made, what is done and what is to do."""
-    from harness.run_folder import run_folder_of
-    from harness.runner import walk_order
-    from harness.store import Store
-    from harness.titles import title_of
+    from harness.execution.run_folder import run_folder_of
+    from harness.execution.runner import walk_order
+    from harness.execution.store import Store
+    from harness.planning.titles import title_of
 
     store = Store(root / "store")
     rows: list[dict[str, Any]] = [
@@ -160,7 +160,7 @@ def show_dry_run(plan: Plan, root: Path, *, as_json: bool) -> None:
 
 def outcome_to_json(outcome: RunOutcome) -> dict[str, Any]:
     """Returns what a run came to as JSON data."""
-    from harness.run_folder import LEADERBOARD
+    from harness.execution.run_folder import LEADERBOARD
 
     return {
         "run": str(outcome.folder),

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.run_folder import PLAN
+from harness.execution.run_folder import PLAN
 
 _KEY_SUFFIX = re.compile(r"-[0-9a-f]{12}$")
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from harness.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
-    from harness.probe_record import ProbeRecord
-    from harness.registry import Registry
-    from harness.specs import ProbeSpec
+    from harness.plugin.registry import Registry
+    from harness.plugin.specs import ProbeSpec
+    from harness.results.probe_tables import ProbeRecord
 
 
 def read_probes(folder: Path, registry: Registry) -> ProbeRecord | None:
     """Returns the record, None where no probe has measured anything. Raises UsageError where one cannot be read."""
-    from harness.plan_record import read_plan
-    from harness.probe_record import FILE, ProbeRecord, build_probe_record
-    from harness.probe_rows import stored_probe_rows
-    from harness.run_folder import PLAN
-    from harness.store import Store
+    from harness.execution.probe_rows import stored_probe_rows
+    from harness.execution.run_folder import PLAN
+    from harness.execution.store import Store
+    from harness.planning.serialization import read_plan
+    from harness.results.probe_tables import FILE, ProbeRecord, build_probe_record
 
     if not (folder / PLAN).is_file():
         return ProbeRecord.read(folder / FILE) if (folder / FILE).is_file() else None
@@ -38,7 +38,7 @@ def read_probes(folder: Path, registry: Registry) -> ProbeRecord | None:
 
 
 def _spec(name: str, registry: Registry) -> ProbeSpec | None:
-    from harness.specs import ProbeSpec
+    from harness.plugin.specs import ProbeSpec
 
     try:
         spec = registry.find("probe", name).spec

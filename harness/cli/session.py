@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from harness.registry import Registry
+    from harness.plugin.registry import Registry
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Session:
     @cached_property
     def registry(self) -> Registry:
         """Returns the registry of the installed plugins. Raises PluginError for a failed one if `--strict-plugins`."""
-        from harness.registry import Registry
+        from harness.plugin.registry import Registry
 
         return Registry.discover(without=self.without, strict=self.strict_plugins)
 

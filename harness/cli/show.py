@@ -57,7 +57,7 @@ def show(
         )
     folder = find_run_folder(run, runs_folder(runs))
     if as_json:
-        from harness.leaderboard import Leaderboard
+        from harness.results.leaderboard import Leaderboard
 
         typer.echo(Leaderboard.read(folder / "leaderboard.json").to_json(), nl=False)
         return
@@ -69,7 +69,7 @@ def _show_probes(session: Session, folder: Path, names: tuple[str, ...], *, as_j
     from harness.cli.probe_view import print_probes
     from harness.cli.run_probes import read_probes
     from harness.errors import UsageError
-    from harness.tables.probes import probe_page
+    from harness.report.tables.probes import probe_page
 
     record = read_probes(folder, session.registry)
     if record is None:
@@ -92,7 +92,7 @@ def print_leaderboard(run_folder: Path, console: Console) -> None:
     from rich.text import Text
 
     from harness.cli.leaderboard_view import print_tables
-    from harness.leaderboard import Leaderboard
+    from harness.results.leaderboard import Leaderboard
 
     print_tables(Leaderboard.read(run_folder / "leaderboard.json"), console)
     files = ("leaderboard.json", "scores.parquet", "provenance.json", "events.jsonl")

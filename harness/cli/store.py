@@ -17,10 +17,10 @@ from harness.cli.console import safe_console
 from harness.cli.session import runs_folder
 
 if TYPE_CHECKING:
-    from harness.nodes import Plan
-    from harness.store import Store
-    from harness.store_inventory import StoredResult
-    from harness.store_marker import Fault
+    from harness.execution.store import Store
+    from harness.execution.store_inventory import StoredResult
+    from harness.execution.store_marker import Fault
+    from harness.planning.nodes import Plan
 
 commands = typer.Typer(no_args_is_help=True, help="List, verify, repair and prune stored results.")
 
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 @commands.command("list")
 def list_results(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
     """List the stored results, the largest first: key, kind, size, label, and the runs that refer to it."""
-    from harness.store_inventory import inventory, plans_of
+    from harness.execution.store_inventory import inventory, plans_of
 
     store = _store(runs)
     results = inventory(store, plans_of(store.root.parent)[0])
@@ -58,8 +58,8 @@ def list_results(runs: RunsArgument = None, *, as_json: JsonOption = False) -> N
 @commands.command("size")
 def size(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
     """Print what the results take on the disk, by kind and by run, and what each run alone refers to."""
-    from harness.disk_space import told_size
-    from harness.store_inventory import inventory, plans_of
+    from harness._util.disk import told_size
+    from harness.execution.store_inventory import inventory, plans_of
 
     store = _store(runs)
     plans = plans_of(store.root.parent)[0]
@@ -118,7 +118,7 @@ def repair(runs: RunsArgument = None, *, dry_run: DryRunOption = False) -> None:
 
     A checkpoint that is stored as changes of a removed one can be read again once that is computed.
     """
-    from harness.store_marker import UnknownFormat, read_marker
+    from harness.execution.store_marker import UnknownFormat, read_marker
 
     store = _store(runs)
     damaged, count = _damaged(store)
@@ -156,9 +156,9 @@ def prune(
     yes: YesOption = False,
 ) -> None:
     """Remove every result that no kept run refers to. What running processes use is kept too."""
-    from harness.disk_space import told_size
+    from harness._util.disk import told_size
     from harness.errors import UsageError
-    from harness.store_inventory import UNFINISHED, inventory, keys_in_use, plans_of
+    from harness.execution.store_inventory import UNFINISHED, inventory, keys_in_use, plans_of
 
     store = _store(runs)
     plans, unreadable = plans_of(store.root.parent)
@@ -190,8 +190,8 @@ def prune(
 def _kept(runs: Path, names: Sequence[str], plans: dict[str, Plan], unreadable: Sequence[Path]) -> dict[str, Plan]:
     """Returns the plans of the runs to keep. Raises UsageError where one of them cannot be read."""
     from harness.cli.run_folder import find_begun_folder
-    from harness.plan_record import read_plan
-    from harness.run_folder import PLAN
+    from harness.execution.run_folder import PLAN
+    from harness.planning.serialization import read_plan
 
     if not names:
         for path in unreadable:
@@ -204,7 +204,7 @@ def _kept(runs: Path, names: Sequence[str], plans: dict[str, Plan], unreadable: 
 def _store(runs: Path | None) -> Store:
     """Returns the store in the folder of runs. Raises UsageError where there is none."""
     from harness.errors import UsageError
-    from harness.store import Store
+    from harness.execution.store import Store
 
     root = runs_folder(runs)
     root = root if root.name == "store" and not (root / "store").is_dir() else root / "store"
@@ -216,9 +216,9 @@ def _store(runs: Path | None) -> Store:
 @contextmanager
 def _removing(store: Store) -> Iterator[None]:
     """Keeps runs from starting. Raises UsageError where another process removes results."""
+    from harness._util.locks import alone
     from harness.errors import UsageError
-    from harness.shared_lock import alone
-    from harness.store import REMOVING
+    from harness.execution.store import REMOVING
 
     try:
         with alone(store.lock_file(REMOVING)):
@@ -233,7 +233,7 @@ def _removing(store: Store) -> Iterator[None]:
 
 def _damaged(store: Store) -> tuple[list[tuple[StoredResult, list[Fault]]], int]:
     """Reads all results; returns the damaged ones with what is wrong, and how many there are."""
-    from harness.store_inventory import UNFINISHED, inventory, plans_of
+    from harness.execution.store_inventory import UNFINISHED, inventory, plans_of
 
     results = inventory(store, plans_of(store.root.parent)[0])
     results = [result for result in results if result.kind != UNFINISHED]
@@ -257,8 +257,8 @@ def _shown(results: list[StoredResult]) -> Iterator[StoredResult]:
 
 
 def _line(result: StoredResult) -> str:
-    from harness.disk_space import told_size
-    from harness.store_inventory import UNFINISHED
+    from harness._util.disk import told_size
+    from harness.execution.store_inventory import UNFINISHED
 
     label = result.label or "-"
     damage = "" if result.state == "done" or result.kind == UNFINISHED else "  DAMAGED"
@@ -270,6 +270,6 @@ def _named(result: StoredResult) -> str:
 
 
 def _total(results: Sequence[StoredResult]) -> str:
-    from harness.disk_space import told_size
+    from harness._util.disk import told_size
 
     return f"{len(results)} results, {told_size(sum(result.size for result in results))}"

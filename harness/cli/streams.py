@@ -8,8 +8,8 @@ import os
 import sys
 from contextlib import suppress
 
+from harness._util.console_log import discard
 from harness.cli.printable import printable
-from harness.console_log import discard
 from harness.errors import ExitCode, HarnessError
 
 

@@ -12,8 +12,8 @@ from harness.cli.selection import ProtocolArgument
 from harness.cli.session import session_of
 
 if TYPE_CHECKING:
+    from harness.plugin.registry import Registry
     from harness.protocol import Protocol
-    from harness.registry import Registry
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def validate(
     Neither data nor models are read without --deep; `harness doctor` tries the machine.
     """
     from harness.errors import ProtocolError
-    from harness.pinning import unpinned_lines, unpinned_of
+    from harness.planning.unpinned import unpinned_lines, unpinned_of
     from harness.protocol import find_protocol, load_protocol
 
     registry = session_of(context).registry
@@ -64,9 +64,9 @@ def validate(
 def _check_deeply(protocol: Protocol, registry: Registry) -> None:
     """Raises ProtocolError with what a run would find before its first step; fetches what is not there."""
     from harness.execution.parts import Parts
-    from harness.nodes import BaseNode
-    from harness.plan import make_plan
-    from harness.readiness import faults_before_start, gathered_faults
+    from harness.execution.readiness import faults_before_start, gathered_faults
+    from harness.planning.nodes import BaseNode
+    from harness.planning.planner import make_plan
 
     plan, parts = make_plan(protocol, registry), Parts(registry)
     folder = None

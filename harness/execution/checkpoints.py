@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from harness.checkpoint_forms import CheckpointForm, form_of
 from harness.errors import CheckpointError, HarnessError, StepFailed
 from harness.execution.parts import Parts, described
 from harness.execution.restoring import RestoredModels
-from harness.nodes import BaseNode, MergeNode, Node, Plan, PluginUse, RecoverNode, TrainNode
-from harness.store import StoreForbidden, StoreFull, disk_error
-from harness.store_marker import DamagedResult
+from harness.execution.store import StoreForbidden, StoreFull, disk_error
+from harness.execution.store_marker import DamagedResult
+from harness.planning.nodes import BaseNode, MergeNode, Node, Plan, PluginUse, RecoverNode, TrainNode
+from harness.weights.storage_forms import CheckpointForm, form_of
 
 if TYPE_CHECKING:
-    from harness.registry import Registry
-    from harness.store import Store
+    from harness.execution.store import Store
+    from harness.plugin.registry import Registry
 
 
 class CheckpointFolders:

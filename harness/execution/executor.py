@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.checkpoint_forms import Deltas
+from harness._util.distributed import rank
 from harness.errors import PluginError, StepFailed
 from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.json_data import write_json
@@ -26,17 +26,7 @@ from harness.execution.restoring import RestoredModels, soonest
 from harness.execution.seeds import named_seed
 from harness.execution.shared import SharedResults
 from harness.execution.stored_faults import stored_faults
-from harness.interfaces import (
-    LineageEntry,
-    ProbeContext,
-    Progress,
-    RecoveryContext,
-    StepResult,
-    TaskSet,
-    TrainingContext,
-)
-from harness.merge_interface import Expert, MergeContext
-from harness.nodes import (
+from harness.planning.nodes import (
     BaseNode,
     EvaluateNode,
     EvaluationSettings,
@@ -49,12 +39,22 @@ from harness.nodes import (
     StepNode,
     TrainNode,
 )
-from harness.ranks import rank
-from harness.specs import ProbeSpec
+from harness.plugin.interfaces import (
+    LineageEntry,
+    ProbeContext,
+    Progress,
+    RecoveryContext,
+    StepResult,
+    TaskSet,
+    TrainingContext,
+)
+from harness.plugin.merge_interface import Expert, MergeContext
+from harness.plugin.specs import ProbeSpec
+from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
-    from harness.registry import Registered, Registry
-    from harness.store import Store
+    from harness.execution.store import Store
+    from harness.plugin.registry import Registered, Registry
 
 Evaluator = Callable[[Path, TaskSet, EvaluationSettings, Path], None]
 """What scores a checkpoint: (model folder, tasks, their folder, settings, output folder)."""
@@ -271,7 +271,7 @@ class Executor:
 
     def _evaluator_or_default(self) -> Evaluator:
         if self._evaluator is None:
-            from harness.evaluation import evaluate_checkpoint
+            from harness.evaluation.lm_eval import evaluate_checkpoint
 
             self._evaluator = evaluate_checkpoint
         return self._evaluator

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.checkpoint_forms import BELOW, Deltas, form_of
 from harness.errors import HarnessError
+from harness.weights.storage_forms import BELOW, Deltas, form_of
 
 if TYPE_CHECKING:
     from harness.execution.checkpoints import CheckpointFolders

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.child_process import run_child
+from harness._util.child_process import run_child
 from harness.execution.parent_process import end_with
 
 FOLDER_VARIABLE = "HARNESS_RANK_FOLDER"

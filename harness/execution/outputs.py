@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.checkpoint import check_checkpoint
-from harness.checkpoint_forms import check_kept, form_of
 from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution.parts import described
+from harness.weights.model_folder import check_checkpoint
+from harness.weights.storage_forms import check_kept, form_of
 
 if TYPE_CHECKING:
-    from harness.registry import Registered
+    from harness.plugin.registry import Registered
 
 
 def check_output(model: Path, registered: Registered) -> None:

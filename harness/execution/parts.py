@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from harness.checkpoint import check_checkpoint
+from harness._util.content_key import content_key
+from harness._util.memory import REMEDY, comes_of_memory
 from harness.errors import CheckpointError, HarnessError, StepFailed
-from harness.interfaces import Algorithm, BaseModel, Domain, Probe, Recovery, Reward, TrainingDomain
-from harness.keys import content_key
-from harness.memory import REMEDY, comes_of_memory
-from harness.merge_interface import Merge
-from harness.nodes import BaseNode, DomainUse, Node, PluginUse, trained_by, training_of
+from harness.execution.store import disk_error
+from harness.planning.nodes import BaseNode, DomainUse, Node, PluginUse, trained_by, training_of
+from harness.plugin.interfaces import Algorithm, BaseModel, Domain, Probe, Recovery, Reward, TrainingDomain
+from harness.plugin.merge_interface import Merge
+from harness.plugin.sampling import Sampling
 from harness.protocol import instance_of
-from harness.sampling import Sampling
-from harness.store import disk_error
+from harness.weights.model_folder import check_checkpoint
 
 if TYPE_CHECKING:
-    from harness.registry import Registered, Registry
+    from harness.plugin.registry import Registered, Registry
 
 
 class Parts:

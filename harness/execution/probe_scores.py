@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.interfaces import TaskSet
-from harness.nodes import EvaluationSettings, Plan
+from harness.planning.nodes import EvaluationSettings, Plan
+from harness.plugin.interfaces import TaskSet
 
 if TYPE_CHECKING:
     from harness.execution.parts import Parts
@@ -31,7 +31,7 @@ class ProbeScores:
 
     def __call__(self, folder: Path) -> Mapping[str, float]:
         """Returns each domain's score of the model in `folder`, in percent where the domain says so."""
-        from harness.scores import scores_in
+        from harness.execution.score_table import scores_in
 
         try:
             files = {name: self._rows(name, folder) for name in self._plan.domains}

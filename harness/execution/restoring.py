@@ -13,16 +13,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.atomic_file import sync
-from harness.checkpoint import check_checkpoint
-from harness.checkpoint_forms import KEPT, CheckpointForm
+from harness._util.files import sync
+from harness._util.locks import alone, hold_shared, release
+from harness._util.permissions import make_shared
 from harness.errors import CheckpointError
-from harness.nodes import Node
-from harness.shared_access import make_shared
-from harness.shared_lock import alone, hold_shared, release
+from harness.planning.nodes import Node
+from harness.weights.model_folder import check_checkpoint
+from harness.weights.storage_forms import KEPT, CheckpointForm
 
 if TYPE_CHECKING:
-    from harness.store import Store
+    from harness.execution.store import Store
 
 PLACE = ".restored"
 

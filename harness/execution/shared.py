@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.keys import content_key
-from harness.nodes import Node, Plan
+from harness._util.content_key import content_key
+from harness.planning.nodes import Node, Plan
 
 if TYPE_CHECKING:
-    from harness.interfaces import LineageEntry
-    from harness.registry import Registered, Registry
-    from harness.store import Store
+    from harness.execution.store import Store
+    from harness.plugin.interfaces import LineageEntry
+    from harness.plugin.registry import Registered, Registry
 
 
 class SharedResults:

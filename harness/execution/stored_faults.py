@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from harness.errors import CheckpointError, DiskFull, HarnessError, StepFailed
 from harness.execution.restoring import PLACE
-from harness.nodes import Node, Plan, StepNode
-from harness.store_marker import DamagedResult
+from harness.execution.store_marker import DamagedResult
+from harness.planning.nodes import Node, Plan, StepNode
 
 if TYPE_CHECKING:
-    from harness.store import Store
+    from harness.execution.store import Store
 
 
 @contextmanager

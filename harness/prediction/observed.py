@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.run_folder import PLAN, SCORES
-from harness.scores import domain_scores, read_scores
+from harness.execution.run_folder import PLAN, SCORES
+from harness.execution.score_table import domain_scores, read_scores
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import UsageError
-from harness.nodes import Node, Plan, TrainNode
+from harness.planning.nodes import Node, Plan, TrainNode
 from harness.prediction.matrix import TrainingPace
 
 _ON_POLICY = ("learning_rate", "steps", "prompts_per_step", "generations")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.nodes import BaseNode, Plan, TrainNode
+from harness.planning.nodes import BaseNode, Plan, TrainNode
 from harness.prediction.observed import ObservedPair
 
 BASE = "base"

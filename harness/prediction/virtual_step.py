@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from harness.execution.seeds import named_seed
-from harness.interfaces import TrainingDomain
+from harness.plugin.interfaces import TrainingDomain
 from harness.prediction.matrix import PairPrediction, Prediction, TrainingPace
 from harness.prediction.vectors import Vectors
 from harness.training.policy_gradients import handed_over, rewards_of, sample_policy

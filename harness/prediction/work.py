@@ -7,12 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.checkpoint import check_checkpoint, hash_checkpoint
 from harness.errors import UsageError
 from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.parts import LazyDomains, Parts
-from harness.nodes import BaseNode, Plan
-from harness.plan_record import read_plan
+from harness.execution.run_folder import PLAN
+from harness.execution.store import Store
+from harness.planning.nodes import BaseNode, Plan
+from harness.planning.serialization import read_plan
 from harness.prediction.agreement import Agreement
 from harness.prediction.check import CheckedPair, check
 from harness.prediction.matrix import Prediction
@@ -20,11 +21,10 @@ from harness.prediction.observed import ObservedPair, observed_pairs
 from harness.prediction.paces import first_trainings, paces_of
 from harness.prediction.starts import BASE, Start, starts_along
 from harness.prediction.virtual_step import HORIZON, kl_on, predict
-from harness.run_folder import PLAN
-from harness.store import Store
+from harness.weights.model_folder import check_checkpoint, hash_checkpoint
 
 if TYPE_CHECKING:
-    from harness.registry import Registry
+    from harness.plugin.registry import Registry
     from harness.training.sampling import Sample
 
 

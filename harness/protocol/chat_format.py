@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.interfaces import Domain
+from harness.plugin.interfaces import Domain
 from harness.protocol.faults import Faults
 
 KEY = ("evaluate", "chat_template")

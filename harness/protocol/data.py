@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Problem, ProtocolError
-from harness.nodes import EvaluationSettings, PluginUse
+from harness.planning.nodes import EvaluationSettings, PluginUse
 from harness.protocol.source import KeyPath, key_text
 
 

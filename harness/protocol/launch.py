@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.declared_fields import declared_fields, package_folder
+from harness._util.dataclass_fields import declared_fields, package_folder
 from harness.errors import ProtocolError
-from harness.plugin_config import missing_package
+from harness.plugin.config import missing_package
 from harness.protocol.faults import Faults, near_match
 from harness.protocol.source import KeyPath, read_source
 

@@ -12,7 +12,9 @@ from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
 from harness.errors import UsageError
-from harness.nodes import EvaluationSettings, PluginUse
+from harness.planning.nodes import EvaluationSettings, PluginUse
+from harness.plugin.registry import Registry
+from harness.plugin.specs import DomainSpec, ProtocolSpec
 from harness.protocol.chat_format import chat_template_of
 from harness.protocol.data import DeclaredDomain, Protocol, Step
 from harness.protocol.faults import Faults, describe, near_match, validate
@@ -22,8 +24,6 @@ from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, ProtocolFile, form_of
 from harness.protocol.source import KeyPath, read_source
 from harness.protocol.steps import MethodReader, TrainDefaults
-from harness.registry import Registry
-from harness.specs import DomainSpec, ProtocolSpec
 
 
 def find_protocol(name_or_path: str | os.PathLike[str], registry: Registry) -> Path:

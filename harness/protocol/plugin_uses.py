@@ -11,14 +11,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from harness.errors import HarnessError, PluginError
-from harness.nodes import PluginUse
-from harness.plugin_config import Unkeyed, faults_in
+from harness.planning.nodes import PluginUse
+from harness.plugin.config import Unkeyed, faults_in
+from harness.plugin.nested_reward import RewardUse
+from harness.plugin.paths import marked_paths, seen_from
+from harness.plugin.registry import Registered, Registry
+from harness.plugin.specs import Spec
 from harness.protocol.faults import Faults, describe, validate
 from harness.protocol.source import KeyPath
-from harness.protocol_path import marked_paths, seen_from
-from harness.registry import Registered, Registry
-from harness.reward_use import RewardUse
-from harness.specs import Spec
 
 AGREED_NEEDS = {"executes-code": "executes code that a model wrote"}
 """Needs that a protocol has to agree to under `allow`; the others are the machine's, checked when a run starts."""

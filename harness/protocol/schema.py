@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.plugin.registry import Registry
 from harness.protocol.shape import DEFAULT_ALGORITHM, DEFAULT_MODEL, NAME_PATTERN, ProtocolFile
-from harness.registry import Registry
 
 
 def protocol_schema(registry: Registry) -> dict[str, Any]:

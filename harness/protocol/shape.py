@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from harness.plugin_config import Config
-from harness.specs import Need
+from harness.plugin.config import Config
+from harness.plugin.specs import Need
 
 DEFAULT_MODEL = "pretrained"
 DEFAULT_ALGORITHM = "grpo"

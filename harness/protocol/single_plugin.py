@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.nodes import PluginUse
+from harness.planning.nodes import PluginUse
+from harness.plugin.registry import Registry
 from harness.protocol.faults import Faults
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.source import Source, read_source
-from harness.registry import Registry
 
 
 def resolve_plugin(

@@ -8,15 +8,15 @@ from typing import Any
 from pydantic import BaseModel as PydanticModel
 from pydantic import ValidationError
 
-from harness.nodes import PluginUse
-from harness.plugin_config import Config
+from harness.planning.nodes import PluginUse
+from harness.plugin.config import Config
+from harness.plugin.specs import RecoverySpec
 from harness.protocol.data import MergeStep, RecoverStep, Step, TrainStep
 from harness.protocol.faults import Faults, describe, fields_of, near_match, validate
 from harness.protocol.merging import MergeReader
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import DEFAULT_ALGORITHM
 from harness.protocol.source import KeyPath
-from harness.specs import RecoverySpec
 
 VERBS = {"train": "trains", "recover": "recovers", "merge": "merges"}
 

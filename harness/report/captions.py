@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.leaderboard import Leaderboard
-from harness.statistics import Estimate
-from harness.tables.layout import interval, number
+from harness.report.tables.layout import interval, number
+from harness.results.estimates import Estimate
+from harness.results.leaderboard import Leaderboard
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

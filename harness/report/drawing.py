@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 
 import altair
 
+from harness.domains.sandbox import LineWorker
 from harness.report.figure import Layout, Row
 from harness.report.theme import VARIABLES, config
-from harness.sandbox import LineWorker
 
 SVG = "http://www.w3.org/2000/svg"
 SECONDS = 120.0

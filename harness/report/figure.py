@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.tables.layout import TextTable
+from harness.report.tables.layout import TextTable
 
 if TYPE_CHECKING:
     import altair

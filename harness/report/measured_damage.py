@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.report.record import RunRecord
-from harness.tables.layout import shortest_first
+from harness.report.tables.layout import shortest_first
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,6 @@ import jinja2
 import markupsafe
 
 from harness import __version__
-from harness.probe_record import ProbeRecord
 from harness.report.drawing import UndrawnError, draw, inline, printable
 from harness.report.figure import Absent, Figure, Layout
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
@@ -27,8 +26,9 @@ from harness.report.figures.rollback_curve import rollback_curve
 from harness.report.figures.scores_by_step import scores_by_step
 from harness.report.provenance_tables import measurement_table, provenance_tables
 from harness.report.record import RunRecord
-from harness.tables.layout import TextTable, leaderboard_table, published_table
-from harness.tables.probes import over_seeds, probe_tables
+from harness.report.tables.layout import TextTable, leaderboard_table, published_table
+from harness.report.tables.probes import over_seeds, probe_tables
+from harness.results.probe_tables import ProbeRecord
 
 FIGURES: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
     scores_by_step,

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from harness.leaderboard import Leaderboard
-from harness.tables.layout import MISSING, TextTable, header
+from harness.report.tables.layout import MISSING, TextTable, header
+from harness.results.leaderboard import Leaderboard
 
 
 def measurement_table(leaderboard: Leaderboard) -> TextTable:

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.leaderboard import Leaderboard
-from harness.nodes import BaseNode, Plan
-from harness.plan_record import read_plan
+from harness.execution.probe_rows import stored_probe_rows
+from harness.execution.run_folder import LEADERBOARD, PLAN, PREDICTION, PROTOCOL, RunFolder
+from harness.execution.store import Store
+from harness.execution.store_marker import DamagedResult
+from harness.planning.nodes import BaseNode, Plan
+from harness.planning.serialization import read_plan
 from harness.prediction.kept import KeptPrediction, read_prediction
-from harness.probe_record import FILE as PROBES
-from harness.probe_record import ProbeRecord
-from harness.probe_rows import stored_probe_rows
 from harness.report.kept_steps import FILE as STEPS
 from harness.report.kept_steps import read_steps
 from harness.report.record import RunRecord, RunState, StepReport
-from harness.run_folder import LEADERBOARD, PLAN, PREDICTION, PROTOCOL, RunFolder
-from harness.store import Store
-from harness.store_marker import DamagedResult
+from harness.results.leaderboard import Leaderboard
+from harness.results.probe_tables import FILE as PROBES
+from harness.results.probe_tables import ProbeRecord
 
 
 def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
@@ -80,8 +80,8 @@ def _prediction(folder: Path, file: Path | None) -> tuple[KeptPrediction | None,
 
 
 def _built(plan: Plan, store: Store, run: RunFolder) -> Leaderboard:
-    from harness.leaderboard_build import build_leaderboard
-    from harness.scores import collect_scores
+    from harness.execution.leaderboard import build_leaderboard
+    from harness.execution.score_table import collect_scores
 
     return build_leaderboard(collect_scores(plan, store), plan, store, run.provenance())
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.probe_rows import is_finite_number
+from harness.execution.probe_rows import is_finite_number
 from harness.report.record import RunRecord
 
 REFERENCES = ("peak", "damaged")

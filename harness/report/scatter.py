@@ -12,8 +12,8 @@ from harness.prediction.agreement import agreements
 from harness.report.captions import listed
 from harness.report.drawing import data
 from harness.report.figure import Figure, Layout, Row
+from harness.report.tables.layout import TextTable, number
 from harness.report.theme import SERIES, colours
-from harness.tables.layout import TextTable, number
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left")
 INTERVALS = "In brackets: 95 % intervals by bootstrap of seeds and of pairs of step and domain."

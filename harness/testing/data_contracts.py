@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.domains.scoring import score_rewards
 from harness.errors import CheckpointError
-from harness.interfaces import BaseModel, Domain, EvaluationTask, Reward, RewardBatch, RewardResult
-from harness.reward_scoring import score_rewards
+from harness.plugin.interfaces import BaseModel, Domain, EvaluationTask, Reward, RewardBatch, RewardResult
 from harness.testing.requirement import require
 
 if TYPE_CHECKING:
-    from harness.registry import Registry
+    from harness.plugin.registry import Registry
 
 ODD_COMPLETIONS = ("", " ", "0", "a dog sat.", "1" * 400, "\x00", "Ünïcödé ☃", "(" * 60, "2**9**9")
 SAME = 1e-4
@@ -25,7 +25,7 @@ def check_model(model: BaseModel) -> None:
 
     Raises PluginError naming what is broken, CheckpointError where the folder cannot be had.
     """
-    from harness.checkpoint import check_checkpoint
+    from harness.weights.model_folder import check_checkpoint
 
     _check_fingerprint(model.fingerprint, "model")
     folder = model.folder()

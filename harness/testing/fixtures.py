@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 from harness.testing.offer_contracts import check_offer
 
 CheckPlugin = Callable[..., None]

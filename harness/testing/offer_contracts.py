@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, PluginError, UsageError
-from harness.interfaces import Reward
-from harness.registry import Registered, Registry
-from harness.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, RecoverySpec
+from harness.plugin.interfaces import Reward
+from harness.plugin.registry import Registered, Registry
+from harness.plugin.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, RecoverySpec
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
 from harness.testing.rendering_contracts import check_engine, check_table_format
 from harness.testing.requirement import require

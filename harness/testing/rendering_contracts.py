@@ -8,20 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.engine_interface import Engine, NodeRequest
 from harness.errors import HarnessError, StepFailed
-from harness.interfaces import TableFormat
+from harness.plugin.engine_interface import Engine, NodeRequest
+from harness.plugin.interfaces import TableFormat
 from harness.testing.requirement import require
 
 if TYPE_CHECKING:
-    from harness.leaderboard import Leaderboard
+    from harness.results.leaderboard import Leaderboard
 
 _MARK = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir(parents=True); (p / 'made').write_text('made')"
 
 
 def sample_leaderboard() -> Leaderboard:
     """Returns a leaderboard of `sequential` and `recovered` over `code` and `math`; one score is missing."""
-    from harness.leaderboard import Leaderboard
+    from harness.results.leaderboard import Leaderboard
 
     def estimate(value: float | None, n: int = 64) -> dict[str, Any]:
         if value is None:

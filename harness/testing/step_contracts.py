@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.interfaces import (
+from harness.plugin.interfaces import (
     Algorithm,
     Probe,
     ProbeContext,
@@ -17,7 +17,7 @@ from harness.interfaces import (
     TrainingContext,
     TrainingDomain,
 )
-from harness.merge_interface import Expert, Merge, MergeContext
+from harness.plugin.merge_interface import Expert, Merge, MergeContext
 from harness.testing.requirement import require
 from harness.testing.tiny_world import nudged_checkpoint, tiny_checkpoint, tiny_domains, tiny_lineage, tiny_training
 
@@ -88,7 +88,7 @@ def check_recovery(recovery: Recovery, folder: Path, *, trains: bool = False) ->
 def check_merge(merge: Merge, folder: Path) -> None:
     """Merges two tiny experts of one base twice, in subfolders of the empty `folder`; the same checks as for an
     algorithm, and the experts stay as they were. Raises PluginError naming what is broken."""
-    from harness.checkpoint import hash_checkpoint
+    from harness.weights.model_folder import hash_checkpoint
 
     base = tiny_checkpoint(folder / "base")
     experts = [
@@ -149,7 +149,7 @@ def check_probe(probe: Probe, folder: Path, *, scores: bool = False, keys: Colle
 
 def _score_by_bytes(model: Path) -> Mapping[str, float]:
     """Stands for an evaluation: a number from 0 to 100 for each domain that depends on every weight."""
-    from harness.checkpoint import hash_checkpoint
+    from harness.weights.model_folder import hash_checkpoint
 
     digest = hash_checkpoint(model)
     return {name: int(digest[8 * index : 8 * index + 8], 16) % 101 for index, name in enumerate(tiny_domains())}
@@ -171,7 +171,7 @@ class _Places:
 
 def _check_twice(once: Callable[[_Places], StepResult], folder: Path, start: Path) -> StepResult:
     """Runs a step twice from `start` and returns its first result."""
-    from harness.checkpoint import hash_checkpoint
+    from harness.weights.model_folder import hash_checkpoint
 
     before = hash_checkpoint(start)
     first, second = _Places.under(folder / "first"), _Places.under(folder / "second")
@@ -195,8 +195,8 @@ def _check_twice(once: Callable[[_Places], StepResult], folder: Path, start: Pat
 
 
 def _check_model_folder(output: Path, start: Path) -> None:
-    from harness.checkpoint import check_checkpoint
     from harness.weights import WeightFolder, check_same_tensors
+    from harness.weights.model_folder import check_checkpoint
 
     check_checkpoint(output)
     check_same_tensors(WeightFolder(output), WeightFolder(start))

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import ascii_letters, digits, punctuation
 from typing import TYPE_CHECKING
 
-from harness.interfaces import (
+from harness.plugin.interfaces import (
     Cost,
     Domain,
     EvaluationTask,

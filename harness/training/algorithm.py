@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.errors import Problem
-from harness.interfaces import Algorithm
-from harness.start_check import StartContext
+from harness.plugin.interfaces import Algorithm
+from harness.plugin.start_check import StartContext
 from harness.training.config import OnPolicyConfig
 
 

@@ -9,14 +9,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from harness.errors import Problem
-from harness.plugin_config import Config, Unkeyed, missing_package
-from harness.protocol_path import PathEntries
+from harness.plugin.config import Config, Unkeyed, missing_package
+from harness.plugin.paths import PathEntries
+from harness.plugin.workload import Workload
 from harness.training.lora import LoRASettings
 from harness.training.packages import missing_packages
 from harness.training.trl_fields import config_fields
 from harness.training.trl_unkeyed import LOGGING, MACHINE, SAVING
 from harness.training.workload import policy_gradient_workload
-from harness.workload import Workload
 
 # What the harness sets itself, and the key of the protocol that sets it.
 _OURS = {

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from harness.completions import THINK_START, whole_completion
+from harness.domains.completions import THINK_START, whole_completion
 
 
 def generation_settings(passed: Mapping[str, Any], stop: Sequence[str]) -> dict[str, Any]:

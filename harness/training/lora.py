@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from harness.plugin_config import Config
+from harness.plugin.config import Config
 
 
 class LoRASettings(Config):

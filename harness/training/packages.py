@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.errors import Problem
-from harness.plugin_config import missing_package
+from harness.plugin.config import missing_package
 
 _SWITCHES = {
     "use_vllm": "vllm",

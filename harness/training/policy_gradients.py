@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
+from harness.domains.judgeable import judgeable_rows
+from harness.domains.scoring import score_rewards
 from harness.errors import StepFailed
-from harness.interfaces import RewardBatch, TrainingDomain
-from harness.judgeable import judgeable_rows
-from harness.reward_scoring import score_rewards
+from harness.plugin.interfaces import RewardBatch, TrainingDomain
 from harness.training.sampling import Sample, Sampler
 from harness.training.workload import GROUP
 from harness.weights.loading import loaded_model, loaded_tokenizer

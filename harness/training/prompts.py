@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.interfaces import TrainingDomain
-from harness.judgeable import Unjudgeable, judgeable_rows, refuse
+from harness.domains.judgeable import Unjudgeable, judgeable_rows, refuse
+from harness.plugin.interfaces import TrainingDomain
 from harness.training.rewards import DOMAIN_COLUMN
 
 if TYPE_CHECKING:

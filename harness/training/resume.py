@@ -12,8 +12,8 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from harness.atomic_file import sync
-from harness.ranks import rank
+from harness._util.distributed import rank
+from harness._util.files import sync
 from harness.training.processes import gathered
 from harness.training.rewards import RewardRouter
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Self
 
-from harness.interfaces import RewardResult
+from harness.plugin.interfaces import RewardResult
 
 FIRST_ROUNDS = 5
 """Rounds of generation after which a reward that never varied is warned of."""

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.domains.reward_limits import NO_LIMITS, CallLimits
+from harness.domains.scoring import Scoring, finished, score_together, timed_rewards
 from harness.errors import StepFailed
-from harness.interfaces import NEVER_VARIED, RewardBatch, TrainingDomain
-from harness.reward_limits import NO_LIMITS, CallLimits
-from harness.reward_scoring import Scoring, finished, score_together, timed_rewards
+from harness.plugin.interfaces import NEVER_VARIED, RewardBatch, TrainingDomain
 from harness.training.endings import Endings, text_for_reward
 from harness.training.reward_record import RewardRecord, mean_of_parts
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from harness.completions import opens_thinking
-from harness.sampling import Sampling
+from harness.domains.completions import opens_thinking
+from harness.plugin.sampling import Sampling
 from harness.training.endings import Endings, generation_settings, text_for_reward
 
 

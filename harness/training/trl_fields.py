@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.declared_fields import declared_fields, package_folder
+from harness._util.dataclass_fields import declared_fields, package_folder
 
 
 def config_fields(name: str) -> frozenset[str]:

@@ -14,10 +14,10 @@ import trl
 from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import GRPOTrainer
 
+from harness._util.distributed import rank, world_size
+from harness.domains.reward_limits import CallLimits
 from harness.errors import StepFailed
-from harness.interfaces import WAITING_FOR, Cost, Progress, StepResult, TrainingContext, TrainingDomain
-from harness.ranks import rank, world_size
-from harness.reward_limits import CallLimits
+from harness.plugin.interfaces import WAITING_FOR, Cost, Progress, StepResult, TrainingContext, TrainingDomain
 from harness.training.config import OnPolicyConfig
 from harness.training.endings import Endings, generation_settings
 from harness.training.processes import gathered

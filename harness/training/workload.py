@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from harness.workload import Workload
+from harness.plugin.workload import Workload
 
 if TYPE_CHECKING:
     from harness.training.config import OnPolicyConfig

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from harness.checkpoint import ADAPTER_CONFIG, check_safetensors
 from harness.errors import CheckpointError
+from harness.weights.model_folder import ADAPTER_CONFIG, check_safetensors
 
 WEIGHTS = "adapter_model.safetensors"
 _RESTORED = "restored.json"

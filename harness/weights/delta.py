@@ -24,10 +24,10 @@ from typing import IO, Any, TypeVar
 import numpy as np
 import torch
 
-from harness.atomic_file import sync
-from harness.checkpoint import DELTA
+from harness._util.files import sync
 from harness.errors import CheckpointError
 from harness.weights.folder import DTYPES, TensorPlace, WeightFolder, read_into
+from harness.weights.model_folder import DELTA
 from harness.weights.packing import Bits, exactly, packed, read_body, unpacked
 
 _CHANGES = "delta.bin"

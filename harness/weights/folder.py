@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from harness.checkpoint import CONFIG, INDEX, check_checkpoint, weight_files
 from harness.errors import CheckpointError
+from harness.weights.model_folder import CONFIG, INDEX, check_checkpoint, weight_files
 
 HEAD = "lm_head.weight"
 EMBEDDINGS = "embed_tokens.weight"

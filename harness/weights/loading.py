@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from harness.checkpoint import CONFIG
 from harness.errors import CheckpointError
 from harness.weights.folder import WeightFolder
+from harness.weights.model_folder import CONFIG
 from harness.weights.scores import all_finite, refuse_not_finite
 from harness.weights.stream import Stream
 

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.checkpoint import CONFIG
 from harness.errors import CheckpointError
 from harness.weights.folder import EMBEDDINGS, HEAD, WeightFolder, is_tied
+from harness.weights.model_folder import CONFIG
 
 _SAME_BASE = "both must come from the same base model"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.judge import JudgeConfig
-from harness.judge.open_ended import OpenEndedConfig
+from harness.domains.judge import JudgeConfig
+from harness.domains.judge.open_ended import OpenEndedConfig
 
 TEST_RUBRIC = """\
 Below are what a person asked an assistant, and the assistant's reply. How well does the reply serve the person?

@@ -23,7 +23,7 @@ def harness_rewards() -> Iterator[RewardSpec]:
     yield RewardSpec(
         name="creative-writing-judge",
         summary="0, 0.5 or 1 from an LLM behind an OpenAI-compatible server, by a rubric for creative writing",
-        load="harness.judge:JudgeReward",
+        load="harness.domains.judge:JudgeReward",
         config="harness_cw.config:WritingJudgeConfig",
         needs=frozenset({"network"}),
     )

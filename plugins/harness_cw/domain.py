@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.judge.open_ended import OpenEndedDomain
+from harness.domains.judge.open_ended import OpenEndedDomain
 
 
 class CreativeWriting(OpenEndedDomain):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
-from harness.data import HubSource
+from harness.domains.data import HubSource
 from harness_ifollow.config import HeldOutTable, InstructionFollowingConfig
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class InstructionFollowing(Domain):
         seed."""
         from datasets import Dataset
 
-        from harness.data import SOURCE_ROW, nested_subset
+        from harness.domains.data import SOURCE_ROW, nested_subset
         from harness_ifollow.checkers import as_json
         from harness_ifollow.rows import load_rows
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
-from harness.data import HubSource, as_messages
+from harness.domains.data import HubSource, as_messages
 from harness_jsonl.config import JsonlConfig
 
 if TYPE_CHECKING:

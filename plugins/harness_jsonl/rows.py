@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.data import SOURCE_ROW, SOURCE_TEXT, DataSource, load_table, nested_subset
+from harness.domains.data import SOURCE_ROW, SOURCE_TEXT, DataSource, load_table, nested_subset
 from harness_jsonl.config import JsonlConfig, template_columns
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def training_rows(config: JsonlConfig) -> Dataset:
     """Returns the rows to train on: `prompt`, `answer` as text or list of texts, the columns to keep, and those of
-    `harness.data`: `source_row` and `source_text`.
+    `harness.domains.data`: `source_row` and `source_text`.
 
     A row whose prompt is a test item's is left out. Raises UsageError where the data are not as the config says.
     """

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from harness import BaseModel, CheckpointError, Config, FolderOrName, Problem, Unkeyed, UsageError, looks_local
-from harness.checkpoint import CONFIG, check_checkpoint, fingerprint_folder
-from harness.data import HubSource, fetch_model
+from harness.domains.data import HubSource, fetch_model
+from harness.weights.model_folder import CONFIG, check_checkpoint, fingerprint_folder
 from harness_pretrained.published import PUBLISHED
 
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import Domain, EvaluationTask
-from harness.data import HubSource, as_messages
+from harness.domains.data import HubSource, as_messages
 from harness_qa.config import QAConfig, SuperGPQAConfig
 
 if TYPE_CHECKING:

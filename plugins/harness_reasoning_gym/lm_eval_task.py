@@ -12,8 +12,8 @@ from typing import Any
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
-from harness.completions import ReadsThinking
-from harness.data import SOURCE_TEXT
+from harness.domains.completions import ReadsThinking
+from harness.domains.data import SOURCE_TEXT
 from harness_reasoning_gym.config import ReasoningGymConfig
 from harness_reasoning_gym.problems import ENTRY_COLUMN, test_problems
 from harness_reasoning_gym.verifier import judge

@@ -18,8 +18,8 @@ def harness_rewards() -> Iterator[RewardSpec]:
     yield RewardSpec(
         name="judge",
         summary="0, 0.5 or 1 from an LLM behind an OpenAI-compatible server, by a rubric",
-        load="harness.judge:JudgeReward",
-        config="harness.judge:JudgeConfig",
+        load="harness.domains.judge:JudgeReward",
+        config="harness.domains.judge:JudgeConfig",
         needs=frozenset({"network"}),
     )
     yield RewardSpec(

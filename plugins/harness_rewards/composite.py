@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from harness import Config, Problem, Reward, RewardBatch, RewardResult, RewardUse, Scoring, StartContext, score_together
-from harness.data import HubSource
+from harness.domains.data import HubSource
 
 PartName = Annotated[str, StringConstraints(pattern=r"^[^/\s]+$")]
 

@@ -25,9 +25,9 @@ from harness import (
     UsageError,
     looks_local,
 )
-from harness.checkpoint import check_checkpoint, fingerprint_folder
-from harness.data import HubSource, fetch_model
-from harness.judge import without_thinking
+from harness.domains.data import HubSource, fetch_model
+from harness.domains.judge import without_thinking
+from harness.weights.model_folder import check_checkpoint, fingerprint_folder
 from harness_rewards.classifier_rows import Encoded, Form, RowEncoder, longest_row
 
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")

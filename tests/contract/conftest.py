@@ -6,7 +6,7 @@ import pytest
 from shipped_offers import SHIPPED, plugin_with
 
 import harness_lab
-from harness.registry import Registered, Registry
+from harness.plugin.registry import Registered, Registry
 from harness.testing import check_offer, tiny_checkpoint
 
 SMALL_SETTINGS = {"steps": 1, "prompts_per_step": 2, "generations": 2, "completions": 4, "prompts": 48}

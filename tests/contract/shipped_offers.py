@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from harness import hookimpl
-from harness.hookspecs import HOOKS_BY_KIND
-from harness.registry import Registry
+from harness.plugin.hookspecs import HOOKS_BY_KIND
+from harness.plugin.registry import Registry
 
 SHIPPED = Registry.discover(only=["mdrl-harness"])
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from shipped_offers import SHIPPED
 
-from harness.hookspecs import HOOKS_BY_KIND
+from harness.plugin.hookspecs import HOOKS_BY_KIND
 
 LIGHT = """
 import json, sys
 from pydantic import ValidationError
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 
 registry = Registry.discover(only=["mdrl-harness"])
 for offer in registry.all():

@@ -8,7 +8,7 @@ from datasets import Dataset
 from shipped_offers import SHIPPED, offers, plugin_with
 
 from harness import Domain, DomainSpec, EvaluationTask, NoConfig, PluginError, RewardSpec
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 from harness.testing import check_offer
 from harness.testing.tiny_world import CharacterReward
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from harness import CheckpointScored, RunFinished, RunStarted, StepFinished, StepStarted, hookimpl
-from harness.hookspecs import ObserverHooks
-from harness.registry import Registry
+from harness.plugin.hookspecs import ObserverHooks
+from harness.plugin.registry import Registry
 
 STEP = {"run": Path("runs/x"), "key": "0" * 64, "kind": "train", "label": "math", "seed": 0}
 EVENTS = {

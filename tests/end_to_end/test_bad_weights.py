@@ -10,7 +10,7 @@ from faulty_plugin import NAME, spoil
 from safetensors.torch import load_file, save_file
 from warm_command import WarmCommand, installed
 
-from harness.store import Store
+from harness.execution.store import Store
 from harness.testing.tiny_world import tiny_checkpoint
 
 HEAD = """\

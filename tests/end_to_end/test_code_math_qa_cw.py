@@ -17,7 +17,7 @@ from thinking_model import thinking_model
 
 import harness_papers
 from harness import UsageError
-from harness.sandbox import SandboxConfig, open_sandbox
+from harness.domains.sandbox import SandboxConfig, open_sandbox
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PACKAGED = Path(harness_papers.__file__).parent / "code-math-qa-cw.yaml"

@@ -9,7 +9,7 @@ import pytest
 from small_disk import SmallDisk
 from warm_command import installed
 
-from harness.store import Store
+from harness.execution.store import Store
 from harness.testing.tiny_world import tiny_checkpoint
 
 PROTOCOL = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.store import MARKER, Store
+from harness.execution.store import MARKER, Store
 
 KILLS = 5
 PROTOCOL = """\

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
-from harness.evaluation import evaluate_checkpoint
-from harness.interfaces import TaskSet
-from harness.lm_eval_command import lm_eval_commands
-from harness.nodes import EvaluationSettings
+from harness.evaluation.command import lm_eval_commands
+from harness.evaluation.lm_eval import evaluate_checkpoint
+from harness.planning.nodes import EvaluationSettings
+from harness.plugin.interfaces import TaskSet
 from harness_lab.domains import CWDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
 

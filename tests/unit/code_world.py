@@ -3,7 +3,7 @@
 import shutil
 
 from harness import RewardBatch
-from harness.sandbox import Limits, SandboxConfig
+from harness.domains.sandbox import Limits, SandboxConfig
 from harness_code.config import CodeRewardConfig
 from harness_code.problem import Problem
 from harness_code.reward import CodeTestsReward

@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 from unittest.mock import patch
 
-from harness.leaderboard_build import build_leaderboard
-from harness.nodes import (
+from harness.execution.leaderboard import build_leaderboard
+from harness.execution.score_table import collect_scores
+from harness.execution.store import Store
+from harness.planning.nodes import (
     BaseNode,
     DomainUse,
     EvaluateNode,
@@ -17,8 +19,6 @@ from harness.nodes import (
     RecoverNode,
     TrainNode,
 )
-from harness.scores import collect_scores
-from harness.store import Store
 
 DOMAINS = ("code", "math", "qa")
 BASE = {"code": 0.50, "math": 0.60, "qa": 0.30}

@@ -5,20 +5,20 @@ from dataclasses import replace
 
 from fake_run import fill, make_plan, put
 
-from harness.leaderboard import Leaderboard
-from harness.leaderboard_build import build_leaderboard
-from harness.plan import plan_to_json
+from harness.execution.leaderboard import build_leaderboard
+from harness.execution.probe_rows import ProbeRows
+from harness.execution.run_folder import RunFolder
+from harness.execution.score_table import collect_scores, write_scores
+from harness.execution.store import Store
+from harness.planning.planner import plan_to_json
 from harness.prediction.check import CheckedPair, before_training
 from harness.prediction.kept import KeptPrediction
 from harness.prediction.matrix import PairPrediction, Prediction
 from harness.prediction.observed import ObservedPair
-from harness.probe_rows import ProbeRows
 from harness.report.figure import Figure
 from harness.report.record import RunRecord, RunState, StepReport
-from harness.run_folder import RunFolder
-from harness.scores import collect_scores, write_scores
-from harness.store import Store
-from harness.tables.layout import shortest_first
+from harness.report.tables.layout import shortest_first
+from harness.results.leaderboard import Leaderboard
 
 SCRIPT = "</script><script>document.title='broken'</script>"
 IMAGE = "<img src=x onerror=\"document.title='broken'\">&amp;'`{{ 7*7 }}`"

@@ -30,11 +30,11 @@ from harness import (
     hookimpl,
 )
 from harness.execution import Executor
-from harness.plan import make_plan
+from harness.execution.runner import Runner
+from harness.execution.store import Store
+from harness.planning.planner import make_plan
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
-from harness.runner import Runner
-from harness.store import Store
 
 DISTRIBUTION = "runnable-world"
 PROTOCOL = """\
@@ -238,9 +238,9 @@ def registry_of(world: World, **needs: frozenset[str]) -> Registry:
         def harness_step_finished(self, event):
             world.observed.append(event)
 
-    import harness.engines
+    import harness.execution.engines
 
-    registry = Registry.of([(DISTRIBUTION, Plugin()), ("engines", harness.engines)])
+    registry = Registry.of([(DISTRIBUTION, Plugin()), ("engines", harness.execution.engines)])
     assert not registry.failures
     return registry
 

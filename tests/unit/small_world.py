@@ -26,7 +26,7 @@ from harness import (
     Workload,
     hookimpl,
 )
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 
 DISTRIBUTION = "small-world"
 

@@ -27,14 +27,14 @@ from harness import (
     StepResult,
     hookimpl,
 )
-from harness.checkpoint import hash_checkpoint, weight_files
-from harness.checkpoint_forms import Deltas
 from harness.execution import Executor
-from harness.plan import make_plan
+from harness.execution.runner import Runner
+from harness.execution.store import Store
+from harness.planning.planner import make_plan
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
-from harness.runner import Runner
-from harness.store import Store
+from harness.weights.model_folder import hash_checkpoint, weight_files
+from harness.weights.storage_forms import Deltas
 
 PROTOCOL = """\
 schema: 1
@@ -184,9 +184,9 @@ def registry_of(world: World) -> Registry:
         def harness_probes(self):
             yield ProbeSpec(name="digest", summary="-", load=Digest)
 
-    import harness.engines
+    import harness.execution.engines
 
-    registry = Registry.of([("tensor-world", Plugin()), ("engines", harness.engines)])
+    registry = Registry.of([("tensor-world", Plugin()), ("engines", harness.execution.engines)])
     assert not registry.failures
     return registry
 

@@ -7,11 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from harness import CheckpointError, TrainingContext
-from harness.checkpoint import check_checkpoint
-from harness.checkpoint_forms import check_kept, form_of
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import tiny_domains
 from harness.training import PolicyGradientConfig
+from harness.weights.model_folder import check_checkpoint
+from harness.weights.storage_forms import check_kept, form_of
 from harness_grpo.algorithm import GRPO
 
 

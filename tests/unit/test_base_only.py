@@ -2,7 +2,7 @@
 
 from runnable_world import PROTOCOL, Bench
 
-from harness.leaderboard import Leaderboard
+from harness.results.leaderboard import Leaderboard
 
 BASE_ONLY = PROTOCOL.partition("methods:")[0]
 

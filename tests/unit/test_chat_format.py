@@ -7,10 +7,10 @@ from small_world import DISTRIBUTION, SmallWorld
 
 from harness import Domain, DomainSpec, hookimpl
 from harness.errors import ProtocolError
-from harness.nodes import EvaluateNode
-from harness.plan import make_plan
+from harness.planning.nodes import EvaluateNode
+from harness.planning.planner import make_plan
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
 
 
 class Stated(Domain):

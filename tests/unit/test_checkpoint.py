@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from harness import CheckpointError
-from harness.checkpoint import check_checkpoint, fingerprint_folder, hash_checkpoint, weight_files
+from harness.weights.model_folder import check_checkpoint, fingerprint_folder, hash_checkpoint, weight_files
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from harness.cli import export as export_command
 from harness.cli.session import Session
 from harness.errors import DiskFull, HarnessError, UsageError
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 
 
 @pytest.fixture

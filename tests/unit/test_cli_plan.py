@@ -9,12 +9,12 @@ import pytest
 from small_world import PROTOCOL, small_world
 from typer.testing import CliRunner
 
+from harness._util.processor import Processor, processor_here
 from harness.cli import app
 from harness.cli.selection import methods_from, seeds_from
 from harness.errors import UsageError
-from harness.processor import Processor, processor_here
-from harness.registry import Registry
-from harness.store import Store
+from harness.execution.store import Store
+from harness.plugin.registry import Registry
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_model_of_unknown_size_is_told_with_what_to_do(harness):
 @pytest.mark.parametrize(("kind", "hours"), [("gpu", "GPU hours: about"), ("cpu", "CPU hours: about")])
 def test_hours_are_those_of_the_processor_that_is_here(kind, hours, harness, tmp_path, monkeypatch):
     here = Processor(kind=kind, cores=2, memory_bytes=8 << 30)
-    monkeypatch.setattr("harness.processor.processor_here", lambda: here)
+    monkeypatch.setattr("harness._util.processor.processor_here", lambda: here)
     monkeypatch.setattr("small_world.Game.completion_tokens", 7)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     shown = harness("plan", "games.yaml", "--model-config", ".").stdout

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from harness import Config, Domain, DomainSpec, PluginError, Reward, RewardResult, RewardSpec, UsageError, hookimpl
 from harness.cli import app, doctor, plugins
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 
 
 class BoardConfig(Config):
@@ -250,7 +250,7 @@ def test_doctor_says_whether_the_installed_vllm_is_one_that_trl_takes(invoke, mo
 
 
 def test_doctor_says_which_sandboxes_work(invoke, monkeypatch):
-    monkeypatch.setattr("harness.sandbox.bubblewrap.shutil.which", lambda program: None)
+    monkeypatch.setattr("harness.domains.sandbox.bubblewrap.shutil.which", lambda program: None)
     found = json.loads(invoke("doctor", "--json").stdout)["sandboxes"]
     assert set(found) == {"bubblewrap", "monty"}
     assert "bwrap" in found["bubblewrap"]

@@ -9,13 +9,13 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import UsageError
-from harness.plan import make_plan, plan_to_json
+from harness.execution.run_folder import LEADERBOARD, PLAN, SCORES
+from harness.execution.score_table import SCHEMA, write_scores
+from harness.execution.store import Store
+from harness.planning.planner import make_plan, plan_to_json
+from harness.plugin.registry import Registry
 from harness.prediction.order import advised_order
 from harness.protocol import find_protocol, load_protocol
-from harness.registry import Registry
-from harness.run_folder import LEADERBOARD, PLAN, SCORES
-from harness.scores import SCHEMA, write_scores
-from harness.store import Store
 from harness.testing.tiny_world import nudged_checkpoint
 
 
@@ -140,6 +140,6 @@ def test_along_needs_a_run():
 
 def load_base(plan, registry):
     from harness.execution.parts import Parts
-    from harness.nodes import BaseNode
+    from harness.planning.nodes import BaseNode
 
     return Parts(registry).base_folder(next(node for node in plan.nodes.values() if isinstance(node, BaseNode)))

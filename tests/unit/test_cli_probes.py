@@ -11,22 +11,22 @@ from fake_run import fill, key_of, make_plan, put, use
 from report_world import curve
 from rich.console import Console
 
-import harness.tables
+import harness.report.tables
 import harness_rollback
 from harness.cli import leaderboard as leaderboard_command
 from harness.cli import show as show_command
 from harness.cli.probe_view import print_probes
 from harness.cli.session import Session
 from harness.errors import UsageError
-from harness.leaderboard_build import build_leaderboard
-from harness.nodes import ProbeNode
-from harness.plan import plan_to_json
-from harness.probe_record import ProbeRecord
-from harness.registry import Registry
+from harness.execution.leaderboard import build_leaderboard
+from harness.execution.score_table import collect_scores
+from harness.execution.store import Store
+from harness.planning.nodes import ProbeNode
+from harness.planning.planner import plan_to_json
+from harness.plugin.registry import Registry
 from harness.report.reading import read_run
 from harness.report.rollback_rows import curve_points
-from harness.scores import collect_scores
-from harness.store import Store
+from harness.results.probe_tables import ProbeRecord
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def invoke(tmp_path, monkeypatch):
     @small.callback()
     def options(context: typer.Context) -> None:
         context.obj = Session()
-        plugins = [("mdrl-harness", harness.tables), ("mdrl-harness", harness_rollback)]
+        plugins = [("mdrl-harness", harness.report.tables), ("mdrl-harness", harness_rollback)]
         context.obj.__dict__["registry"] = Registry.of(plugins)
 
     show_command.register(small)

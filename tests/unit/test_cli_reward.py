@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from harness import Config, Reward, RewardResult, RewardSpec, UsageError, hookimpl
 from harness.cli import app
 from harness.errors import ExitCode, PluginError, ProtocolError, StepFailed
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 
 
 class CountConfig(Config):

@@ -9,12 +9,12 @@ from runnable_world import Bench
 from typer.testing import CliRunner
 
 from harness import PluginError, StepFailed, UsageError
+from harness._util.environment import prepare_process
 from harness.cli import exec_node, run
 from harness.cli.session import Session
-from harness.engine_interface import NodeRequest
-from harness.engines.child_process import ChildProcess
-from harness.plugin_config import NoConfig
-from harness.process_environment import prepare_process
+from harness.execution.engines.child_process import ChildProcess
+from harness.plugin.config import NoConfig
+from harness.plugin.engine_interface import NodeRequest
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def bench(tmp_path):
 
 def invoke(bench, monkeypatch, *arguments):
     """Runs a command on the plugins of the bench, scored as it scores."""
-    monkeypatch.setattr("harness.evaluation.evaluate_checkpoint", bench.evaluate)
-    monkeypatch.setattr("harness.runner.faults_before_start", lambda *_: [])
+    monkeypatch.setattr("harness.evaluation.lm_eval.evaluate_checkpoint", bench.evaluate)
+    monkeypatch.setattr("harness.execution.runner.faults_before_start", lambda *_: [])
     session = Session()
     session.__dict__["registry"] = bench.registry
     app = typer.Typer()
@@ -185,7 +185,7 @@ def test_idle_openmp_threads_sleep_unless_the_user_chose_how_they_wait(chosen, m
 
 
 def test_torch_is_loaded_after_the_environment_is_set():
-    code = "import sys, harness.cli, harness.process_environment; print('torch' in sys.modules)"
+    code = "import sys, harness.cli, harness._util.environment; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

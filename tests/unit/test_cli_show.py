@@ -13,7 +13,7 @@ from cli_output import cli_output
 from fake_run import make_leaderboard
 from rich.console import Console
 
-import harness.tables
+import harness.report.tables
 from harness import TableFormat, TableFormatSpec, hookimpl
 from harness.cli import leaderboard as leaderboard_command
 from harness.cli import show as show_command
@@ -22,9 +22,9 @@ from harness.cli.run_folder import find_run_folder
 from harness.cli.session import Session
 from harness.cli.show import print_leaderboard
 from harness.errors import PluginError, UsageError
-from harness.leaderboard import Leaderboard
-from harness.registry import Registry
-from harness.statistics import Estimate
+from harness.plugin.registry import Registry
+from harness.results.estimates import Estimate
+from harness.results.leaderboard import Leaderboard
 
 
 class BrokenTables(TableFormat):
@@ -51,7 +51,7 @@ def invoke(runs, monkeypatch):
     """Returns a function that runs a command and gives its output; a HarnessError is raised as it is."""
     monkeypatch.setenv("HARNESS_RUNS", str(runs))
     small = typer.Typer()
-    plugins = [("mdrl-harness", harness.tables)]
+    plugins = [("mdrl-harness", harness.report.tables)]
 
     @small.callback()
     def options(context: typer.Context) -> None:

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from harness import StepFailed, UsageError
 from harness.cli.store import commands
+from harness.execution.store import Store
+from harness.execution.store_marker import MARKER, DamagedResult
 from harness.report.reading import read_run
-from harness.store import Store
-from harness.store_marker import MARKER, DamagedResult
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from runnable_world import Bench
 
 from harness import StepFailed
-from harness.cache_folder import ensure_caches
-from harness.child_process import run_child
+from harness._util.cache_folder import ensure_caches
+from harness._util.child_process import run_child
+from harness._util.memory import REMEDY, comes_of_memory
 from harness.cli.console import safe_console
 from harness.cli.printable import printable
-from harness.memory import REMEDY, comes_of_memory
 
 VERSION = f"{sys.executable} -m harness --version"
 
@@ -47,7 +47,7 @@ def test_a_hangup_ends_a_command_as_sigterm_does_unless_it_is_ignored(ignored):
     code = (
         "import os, signal\n"
         f"signal.signal(signal.SIGHUP, {'signal.SIG_IGN' if ignored else 'signal.SIG_DFL'})\n"
-        "from harness.interruption import catch_termination, told_to_a_person\n"
+        "from harness._util.signals import catch_termination, told_to_a_person\n"
         "from harness.errors import HarnessError\n"
         "catch_termination()\n"
         "try:\n"

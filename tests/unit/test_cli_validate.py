@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import ExitCode, ProtocolError
+from harness.plugin.registry import Registry
 from harness.protocol import find_protocol, load_protocol
 from harness.protocol.schema import protocol_schema
-from harness.registry import Registry
 
 HEAVY = ("torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables")
 PROBE = f"""

@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from harness import StepFailed, UsageError
+from harness.domains.sandbox import Outcome
 from harness.protocol.faults import validate
 from harness.protocol.plugin_uses import dumped
-from harness.sandbox import Outcome
 from harness_code.config import CodeConfig
 from harness_code.domain import CodeDomain
 from harness_code.problem import Problem

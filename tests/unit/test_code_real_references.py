@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.sandbox import Limits, SandboxConfig, open_sandbox
+from harness.domains.sandbox import Limits, SandboxConfig, open_sandbox
 from harness_code.judge import judge
 from harness_code.problems import humaneval, mbpp
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness import RewardBatch
-from harness.data import DataSource
-from harness.sandbox import Limits, Outcome, SandboxConfig
+from harness.domains.data import DataSource
+from harness.domains.sandbox import Limits, Outcome, SandboxConfig
 from harness_code import reward as reward_module
 from harness_code.config import CodeConfig, CodeRewardConfig
 from harness_code.domain import CodeDomain

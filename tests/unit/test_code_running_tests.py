@@ -3,7 +3,7 @@
 import pytest
 from code_world import SANDBOX, scored
 
-from harness.sandbox import Limits
+from harness.domains.sandbox import Limits
 from harness_code.problem import Problem
 
 STACK = """

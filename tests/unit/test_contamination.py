@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.contamination import WORDS, overlap
+from harness.domains.contamination import WORDS, overlap
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 WORD = st.sampled_from(["a", "b", "c", "d"])

@@ -11,9 +11,9 @@ from lm_eval.api.model import LM
 from pydantic import ValidationError
 
 from harness import StepFailed, UsageError
-from harness.evaluation import load_tasks
-from harness.interfaces import TaskSet
-from harness.judge import JudgeReward
+from harness.domains.judge import JudgeReward
+from harness.evaluation.lm_eval import load_tasks
+from harness.plugin.interfaces import TaskSet
 from harness_cw.config import REWARD_RUBRIC, TEST_RUBRIC, CreativeWritingConfig, WritingJudgeConfig
 from harness_cw.domain import CreativeWriting
 

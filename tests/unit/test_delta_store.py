@@ -13,15 +13,15 @@ import typer
 from tensor_world import PROTOCOL, TensorBench
 from typer.testing import CliRunner
 
-from harness.checkpoint_forms import KEPT, Deltas
 from harness.cli import exec_node, run
 from harness.cli.session import Session
 from harness.errors import CheckpointError, StepFailed
 from harness.execution import CheckpointFolders
 from harness.execution.restoring import RestoredModels, soonest
-from harness.store import Store, StoreFull
-from harness.store_marker import DamagedResult
+from harness.execution.store import Store, StoreFull
+from harness.execution.store_marker import DamagedResult
 from harness.weights import delta
+from harness.weights.storage_forms import KEPT, Deltas
 
 HEAD = PROTOCOL[: PROTOCOL.index("methods:")]
 
@@ -235,7 +235,7 @@ READER = """
 import sys
 from pathlib import Path
 from harness.execution.restoring import RestoredModels
-from harness.store import Store
+from harness.execution.store import Store
 from pathlib import Path
 models = RestoredModels(Store(Path(sys.argv[1])))
 models.beside(sys.argv[2]).mkdir()
@@ -296,7 +296,7 @@ import random, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tensor_world import TensorBench
-from harness.checkpoint_forms import Deltas
+from harness.weights.storage_forms import Deltas
 from harness.execution.restoring import RestoredModels
 bench = TensorBench(Path(sys.argv[2]), Path(sys.argv[2], "edits.yaml").read_text())
 draw = random.Random(int(sys.argv[3]))
@@ -330,8 +330,8 @@ def test_processes_that_share_a_store_and_drop_what_they_can_make_the_same_resul
 @pytest.mark.parametrize(("chosen", "variable", "kept"), [([], "always", is_delta), (["never"], "always", is_whole)])
 def test_the_switch_reaches_other_processes_and_stands_above_the_variable(bench, monkeypatch, chosen, variable, kept):
     monkeypatch.setenv("HARNESS_DELTA_CHECKPOINTS", variable)
-    monkeypatch.setattr("harness.evaluation.evaluate_checkpoint", bench.evaluate)
-    monkeypatch.setattr("harness.runner.faults_before_start", lambda *_: [])
+    monkeypatch.setattr("harness.evaluation.lm_eval.evaluate_checkpoint", bench.evaluate)
+    monkeypatch.setattr("harness.execution.runner.faults_before_start", lambda *_: [])
     session = Session()
     session.__dict__["registry"] = bench.registry
     app = typer.Typer()
@@ -344,7 +344,7 @@ def test_the_switch_reaches_other_processes_and_stands_above_the_variable(bench,
         words = list(request.arguments[request.arguments.index("exec-node") :])
         assert CliRunner().invoke(app, words, obj=session, catch_exceptions=False).exit_code == 0
 
-    monkeypatch.setattr("harness.engines.local.Local.execute", make)
+    monkeypatch.setattr("harness.execution.engines.local.Local.execute", make)
     switch = ["--delta-checkpoints", *chosen] if chosen else []
     words = ["run", str(bench.path), "-o", str(bench.runs), "--methods", "sequential", *switch]
     assert CliRunner().invoke(app, words, obj=session, catch_exceptions=False).exit_code == 0
@@ -358,7 +358,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tensor_world import TensorBench
-from harness.checkpoint_forms import Deltas
+from harness.weights.storage_forms import Deltas
 bench = TensorBench(Path(sys.argv[2]), Path(sys.argv[2], "edits.yaml").read_text())
 rename, count = Path.rename, 0
 def killing(self, target):

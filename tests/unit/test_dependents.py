@@ -6,7 +6,7 @@ import pytest
 from runnable_world import PROTOCOL, Bench, read_model
 
 from harness import StepFailed
-from harness.undamaged import undamaged_targets
+from harness.execution.undamaged import undamaged_targets
 
 ALONE = PROTOCOL.replace(
     "sequential: [a, b]", "sequential: [a, b]\n  only-b: [b]\n  joined: [{merge: [only-b, sequential], with: join}]"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.atomic_file import replacing, write_together
-from harness.disk_space import comes_of_full, disk_full, shows_full, told_size
+from harness._util.disk import comes_of_full, disk_full, shows_full, told_size
+from harness._util.files import replacing, write_together
 from harness.errors import DiskFull, ExitCode, UsageError
 
 FULL = Path("/dev/full")
@@ -19,7 +19,7 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full
 PRINTING = """
 import sys
 from pathlib import Path
-from harness.console_log import output_to
+from harness._util.console_log import output_to
 with output_to(Path("/dev/full")):
     sys.stdout.write("a library speaks")
 print("told")

@@ -20,8 +20,8 @@ from test_documents import ROOT, blocks, named_files
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
 from harness.testing.tiny_world import tiny_lineage
 
 DOCUMENTS = (

@@ -12,9 +12,9 @@ from types import ModuleType
 import pytest
 
 from harness import RewardBatch
-from harness.plan import make_plan
+from harness.planning.planner import make_plan
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
 from harness.testing import check_offer
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import torch
 from transformers import AutoTokenizer
 
 from harness import CheckpointError, EvaluationTask, StepFailed
-from harness.evaluation import evaluate_checkpoint, measurements
-from harness.interfaces import TaskSet
-from harness.nodes import EvaluationSettings
+from harness.evaluation.lm_eval import evaluate_checkpoint, measurements
+from harness.planning.nodes import EvaluationSettings
+from harness.plugin.interfaces import TaskSet
 from harness_lab.domains import CodeDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
 
@@ -150,7 +150,7 @@ def test_only_what_follows_the_end_of_thinking_is_scored(tmp_path):
 
 
 def test_tasks_that_read_thinking_themselves_are_handed_all_of_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.lm_eval_command.THINK_END", "*")
+    monkeypatch.setattr("harness.evaluation.command.THINK_END", "*")
     whole, _ = answers(FOLDER, tmp_path / "a")
     left, _ = answers(FOLDER, tmp_path / "b", think_end="*", reads_thinking=True)
     other, _ = answers(FOLDER, tmp_path / "c", think_end="-", reads_thinking=True)

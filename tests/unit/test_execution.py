@@ -10,8 +10,8 @@ from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution import CheckpointFolders
 from harness.execution.json_data import plain
 from harness.execution.seeds import named_seed
-from harness.sampling import Sampling
-from harness.store import StoreFull
+from harness.execution.store import StoreFull
+from harness.plugin.sampling import Sampling
 
 
 @pytest.fixture

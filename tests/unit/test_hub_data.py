@@ -23,9 +23,9 @@ NO_COMMIT = "f" * 40
 # Fetches what it is told and prints, for each, the rows that came or the error.
 CLIENT = """\
 import json, os, sys
-from harness.process_environment import prepare_process
+from harness._util.environment import prepare_process
 prepare_process(debug=False)
-from harness.data import DataSource, load_table
+from harness.domains.data import DataSource, load_table
 from harness.errors import HarnessError
 from harness_pretrained.model import Pretrained, PretrainedConfig
 

@@ -9,8 +9,8 @@ from ifollow_world import IFEVAL, meeting
 from lm_eval import evaluate
 from lm_eval.api.model import LM
 
-from harness.evaluation import load_tasks, measurements
-from harness.interfaces import TaskSet
+from harness.evaluation.lm_eval import load_tasks, measurements
+from harness.plugin.interfaces import TaskSet
 from harness_ifollow.checkers import ifeval
 from harness_ifollow.config import InstructionFollowingConfig
 from harness_ifollow.domain import InstructionFollowing

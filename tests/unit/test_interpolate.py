@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harness import CheckpointError, RecoveryContext
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 from harness.testing import tiny_domains, tiny_lineage
 from harness.testing.tiny_world import tiny_checkpoint
 from harness.weights import WeightFolder, write_patched

@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from harness.intervals import combined_interval, holm, mean_interval, paired_p_value, ratio_set, wilson
+from harness.results.intervals import combined_interval, holm, mean_interval, paired_p_value, ratio_set, wilson
 
 NUMBERS = st.floats(-100, 100).map(lambda number: round(number, 3))
 

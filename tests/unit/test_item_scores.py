@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.item_scores import item_score
+from harness.results.item_scores import item_score
 
 
 def of_items(items, *, percent=True):

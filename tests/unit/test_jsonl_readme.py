@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness import RewardBatch
-from harness.leaderboard import Leaderboard
-from harness.plan import make_plan
+from harness.planning.planner import make_plan
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
+from harness.results.leaderboard import Leaderboard
 from harness.testing.data_contracts import check_domain
 from harness_jsonl.config import JsonlConfig
 from harness_jsonl.rules import Contains

@@ -11,8 +11,8 @@ from judge_server import DROP, SILENT, Garbage, Say, Status, judge_server
 from pydantic import ValidationError
 
 from harness import RewardBatch, UsageError
-from harness.judge import JudgeClient, JudgeConfig, JudgeReward, parse_score, without_thinking
-from harness.judge.answers import prompt_text, question
+from harness.domains.judge import JudgeClient, JudgeConfig, JudgeReward, parse_score, without_thinking
+from harness.domains.judge.answers import prompt_text, question
 
 RUBRIC = "{prompt} | {completion}"
 KEY = "sk-very-secret"

@@ -12,10 +12,10 @@ from lm_eval.api.model import LM
 from pydantic import ValidationError
 
 from harness import StepFailed, UsageError
-from harness.evaluation import load_tasks, measurements
-from harness.interfaces import TaskSet
-from harness.judge import JudgeClient, JudgeConfig
-from harness.judge.verdicts import Comparison, pair_question, parse_verdict
+from harness.domains.judge import JudgeClient, JudgeConfig
+from harness.domains.judge.verdicts import Comparison, pair_question, parse_verdict
+from harness.evaluation.lm_eval import load_tasks, measurements
+from harness.plugin.interfaces import TaskSet
 from harness_chat.config import ChatConfig
 from harness_chat.domain import Chat
 from harness_cw.config import PAIR_RUBRIC, CreativeWritingConfig

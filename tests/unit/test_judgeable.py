@@ -8,7 +8,7 @@ import datasets
 import pytest
 
 from harness import Domain, PluginError, Reward, RewardBatch, StepFailed, TrainingDomain
-from harness.judgeable import judgeable_rows, listed
+from harness.domains.judgeable import judgeable_rows, listed
 from harness_code.config import CodeRewardConfig
 from harness_code.reward import CodeTestsReward
 from harness_ifollow.reward import InstructionReward

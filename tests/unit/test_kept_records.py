@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from harness import probe_record
-from harness.leaderboard import Leaderboard
-from harness.leaderboard_check import inconsistencies
-from harness.probe_record import ProbeRecord
-from harness.statistics import Estimate
-from harness.tables.probes import probe_page
+from harness.report.tables.probes import probe_page
+from harness.results import probe_tables as probe_record
+from harness.results.check import inconsistencies
+from harness.results.estimates import Estimate
+from harness.results.leaderboard import Leaderboard
+from harness.results.probe_tables import ProbeRecord
 
 KEPT = Path(__file__).parents[2] / "leaderboards"
 LEADERBOARDS = sorted(path.relative_to(KEPT).as_posix() for path in KEPT.rglob("leaderboard.json"))

@@ -14,19 +14,20 @@ import pytest
 
 import harness
 import harness_math
-from harness import keyed_source
-from harness.keyed_source import UNKEYED_SOURCE, keyed_files
-from harness.source_digest import FOR_PEOPLE
+from harness.plugin import keyed_source
+from harness.plugin.keyed_source import UNKEYED_SOURCE, keyed_files
+from harness.plugin.source_digest import FOR_PEOPLE
 
 HARNESS = Path(harness.__file__).parent
 PLUGINS = Path(harness_math.__file__).parent.parent
 PROBE = """
 import json, sys
 from pathlib import Path
-from harness import keyed_source, registry
-from harness.plan import make_plan
+from harness.plugin import keyed_source
+from harness.plugin import registry
+from harness.planning.planner import make_plan
 from harness.protocol import find_protocol, load_protocol
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 
 tree = Path(sys.argv[1])
 assert Path(registry.__file__).is_relative_to(tree)
@@ -59,7 +60,12 @@ before = keys()
 moved = {name: len(set(before) - set(changes(tree / name, keys))) for name in sys.argv[2:]}
 print(json.dumps([included_in, moved]))
 """
-ON_THE_WAY = ["harness/completions.py", "harness/scores.py", "harness_lab/rewards.py", "harness_grpo/config.py"]
+ON_THE_WAY = [
+    "harness/domains/completions.py",
+    "harness/execution/score_table.py",
+    "harness_lab/rewards.py",
+    "harness_grpo/config.py",
+]
 OFF_THE_WAY = ["harness/cli/plan.py", "harness_math/reward.py", "harness_lab/lab.yaml"]
 
 
@@ -124,7 +130,7 @@ def test_nothing_that_is_in_the_keys_imports_an_exception():
         for module in keyed & graph.modules
         for imported in graph.find_modules_directly_imported_by(module) - keyed
     }
-    assert not imports, "take what is imported off harness.keyed_source.UNKEYED_SOURCE"
+    assert not imports, "take what is imported off harness.plugin.keyed_source.UNKEYED_SOURCE"
 
 
 def test_an_exception_that_does_not_exist_is_an_error(monkeypatch):

@@ -7,10 +7,10 @@ import harness_lab
 import harness_probes
 import harness_refresh
 import harness_rollback
-from harness.nodes import EvaluateNode, TrainNode
-from harness.plan import make_plan
+from harness.planning.nodes import EvaluateNode, TrainNode
+from harness.planning.planner import make_plan
+from harness.plugin.registry import Registry
 from harness.protocol import find_protocol, load_protocol
-from harness.registry import Registry
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from small_world import PROTOCOL, small_world
 
 from harness.errors import ProtocolError
-from harness.plan import make_plan
+from harness.planning.planner import make_plan
 from harness.protocol import load_protocol
 
 

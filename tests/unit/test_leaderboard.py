@@ -6,12 +6,12 @@ import pytest
 from fake_run import BASE, SEQUENTIAL, fill, make_leaderboard, make_plan, put_scores
 
 from harness.errors import UsageError
-from harness.leaderboard import Leaderboard
-from harness.leaderboard_build import build_leaderboard
-from harness.leaderboard_check import inconsistencies
-from harness.leaderboard_ranks import ranked
-from harness.scores import collect_scores
-from harness.store import Store
+from harness.execution.leaderboard import build_leaderboard
+from harness.execution.score_table import collect_scores
+from harness.execution.store import Store
+from harness.results.check import inconsistencies
+from harness.results.leaderboard import Leaderboard
+from harness.results.ranks import ranked
 
 
 @pytest.fixture(scope="module")

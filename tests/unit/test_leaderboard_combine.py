@@ -4,10 +4,10 @@ import pytest
 from fake_run import make_leaderboard
 
 from harness.errors import UsageError
-from harness.leaderboard import MeanCost
-from harness.leaderboard_check import inconsistencies
-from harness.leaderboard_combine import combine
-from harness.nodes import EvaluationSettings
+from harness.planning.nodes import EvaluationSettings
+from harness.results.check import inconsistencies
+from harness.results.combine import combine
+from harness.results.leaderboard import MeanCost
 
 
 def board(tmp_path, name, **settings):

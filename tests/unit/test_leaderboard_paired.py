@@ -10,9 +10,9 @@ from fake_run import RECOVERED, SEQUENTIAL, make_leaderboard
 
 from harness.cli import leaderboard as leaderboard_command
 from harness.errors import UsageError
-from harness.leaderboard_paired import PairedDifferences, paired_differences
-from harness.metrics import Score
-from harness.statistics import estimate
+from harness.results.compare import PairedDifferences, paired_differences
+from harness.results.estimates import estimate
+from harness.results.metrics import Score
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 import scipy.stats
 from fake_run import make_leaderboard
 
-from harness.leaderboard_ranks import ranked
-from harness.metrics import Score
-from harness.statistics import estimate
+from harness.results.estimates import estimate
+from harness.results.metrics import Score
+from harness.results.ranks import ranked
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ import typer
 from cli_output import cli_output
 from fake_run import make_leaderboard
 
-import harness.tables
+import harness.report.tables
 from harness.cli import leaderboard as leaderboard_command
 from harness.cli.session import Session
 from harness.errors import UsageError
-from harness.leaderboard import Leaderboard
-from harness.leaderboard_rebuild import rebuilt
-from harness.registry import Registry
+from harness.plugin.registry import Registry
+from harness.results.leaderboard import Leaderboard
+from harness.results.rebuild import rebuilt
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def invoke(tmp_path, monkeypatch):
     @small.callback()
     def options(context: typer.Context) -> None:
         context.obj = Session()
-        context.obj.__dict__["registry"] = Registry.of([("mdrl-harness", harness.tables)])
+        context.obj.__dict__["registry"] = Registry.of([("mdrl-harness", harness.report.tables)])
 
     leaderboard_command.register(small)
     return lambda *arguments: cli_output(small, *arguments)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from harness.domains.sandbox import LineWorker
 from harness.errors import StepFailed
-from harness.sandbox import LineWorker
 
 WORKER = """
 import json, os, sys

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.judge.answers import parse_score
-from harness.judge.verdicts import parse_verdict
+from harness.domains.judge.answers import parse_score
+from harness.domains.judge.verdicts import parse_verdict
 from harness_jsonl.rules import rule_named
 from harness_math.answers import last_boxed
 from harness_qa.answers import answer_in_words, chosen_letter

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import UsageError
-from harness.data import DataSource, load_table
+from harness.domains.data import DataSource, load_table
 
 TEXT = ("prompt", "answer")
 

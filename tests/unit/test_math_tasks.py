@@ -7,9 +7,9 @@ import pytest
 from lm_eval import evaluate
 from lm_eval.api.model import LM
 
-from harness.evaluation import evaluate_checkpoint, load_tasks, measurements
-from harness.interfaces import TaskSet
-from harness.nodes import EvaluationSettings
+from harness.evaluation.lm_eval import evaluate_checkpoint, load_tasks, measurements
+from harness.planning.nodes import EvaluationSettings
+from harness.plugin.interfaces import TaskSet
 from harness.testing import tiny_checkpoint
 from harness_math.config import MathConfig
 from harness_math.domain import MathDomain

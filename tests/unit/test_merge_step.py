@@ -10,16 +10,16 @@ from runnable_world import PROTOCOL, Bench, read_model
 
 from harness.cli.plan import tree_of
 from harness.errors import ProtocolError
-from harness.leaderboard_build import build_leaderboard, definition
-from harness.nodes import MergeNode, RecoverNode, TrainNode
-from harness.plan import plan_to_json
-from harness.plan_cost import cost_of
-from harness.plan_record import plan_from_json
-from harness.preconditions import plugins_of
+from harness.execution.leaderboard import build_leaderboard, definition
+from harness.execution.runner import walk_order
+from harness.execution.score_table import collect_scores
+from harness.planning.checks import plugins_of
+from harness.planning.counts import cost_of
+from harness.planning.nodes import MergeNode, RecoverNode, TrainNode
+from harness.planning.planner import plan_to_json
+from harness.planning.serialization import plan_from_json
 from harness.protocol import MergeStep, load_protocol
 from harness.protocol.schema import protocol_schema
-from harness.runner import walk_order
-from harness.scores import collect_scores
 
 HEAD = PROTOCOL.split("methods:")[0]
 METHODS = """\

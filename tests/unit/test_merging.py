@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from harness import CheckpointError, Expert, MergeContext
-from harness.checkpoint import hash_checkpoint
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 from harness.testing.tiny_world import nudged_checkpoint, tiny_checkpoint
 from harness.weights import EditMerge, LargestMagnitudes, RandomDrop, WeightFolder, merge_edits, merge_linear
+from harness.weights.model_folder import hash_checkpoint
 
 MERGEKIT = json.loads((Path(__file__).parents[1] / "fixtures" / "merge" / "mergekit.json").read_text())
 SHIPPED = Registry.discover(only=["mdrl-harness"])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import metrics
-from harness.metrics import Score, StepScores
+from harness.results import metrics
+from harness.results.metrics import Score, StepScores
 
 
 def score(value, stderr=0.0, n=100):

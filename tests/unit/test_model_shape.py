@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from harness.model_shape import EXACT, ModelShape, shape_of
+from harness.planning.model_shape import EXACT, ModelShape, shape_of
 from harness_pretrained.model import Pretrained, PretrainedConfig
 from harness_pretrained.published import PUBLISHED
 

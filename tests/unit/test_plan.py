@@ -12,11 +12,11 @@ from ruamel.yaml import YAML
 from small_world import DISTRIBUTION, PROTOCOL, Game, Model, SmallWorld
 
 from harness import DomainSpec, PluginError, hookimpl
-from harness.nodes import EvaluateNode, ProbeNode, RecoverNode, TrainNode
-from harness.plan import make_plan, plan_to_json
-from harness.plan_cost import PlanCost, cost_of
+from harness.planning.counts import PlanCost, cost_of
+from harness.planning.nodes import EvaluateNode, ProbeNode, RecoverNode, TrainNode
+from harness.planning.planner import make_plan, plan_to_json
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
 
 GAMES = ("chess", "go", "shogi", "draughts")
 REGISTRY = Registry.of([(DISTRIBUTION, SmallWorld())])

@@ -8,17 +8,17 @@ import pytest
 from ruamel.yaml import YAML
 from small_world import DISTRIBUTION, PROTOCOL, SmallWorld
 
-from harness.checkpoint_forms import Deltas
-from harness.disk_need import DiskNeed, disk_need, size_of
-from harness.model_shape import shape_of
-from harness.plan import make_plan
-from harness.plan_cost import workloads_of
-from harness.plan_estimate import Assumptions, Estimator, NodeEstimate
-from harness.plan_needs import NeedOf, needs_of
+from harness.planning.counts import workloads_of
+from harness.planning.disk_need import DiskNeed, disk_need, size_of
+from harness.planning.estimate import Assumptions, Estimator, NodeEstimate
+from harness.planning.model_shape import shape_of
+from harness.planning.planner import make_plan
+from harness.planning.requirements import NeedOf, needs_of
+from harness.plugin.registry import Registry
+from harness.plugin.workload import Workload
 from harness.protocol import load_protocol
-from harness.registry import Registry
 from harness.training import PolicyGradientConfig
-from harness.workload import Workload
+from harness.weights.storage_forms import Deltas
 from harness_anchored.config import AnchoredConfig
 from harness_rollback.config import RollbackConfig
 

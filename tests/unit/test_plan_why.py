@@ -9,11 +9,11 @@ from small_world import DISTRIBUTION, PROTOCOL, Game, Model, small_world
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.plan import make_plan
-from harness.plan_why import explain
+from harness.execution.store import Store
+from harness.planning.planner import make_plan
+from harness.planning.why import explain
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
-from harness.store import Store
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from pydantic import Field, ValidationError
 
 import harness
 from harness import PluginError, RewardBatch, RewardResult, RewardSpec, hookimpl, score_rewards
-from harness.discovery import Source
-from harness.registry import Registry
+from harness.plugin.discovery import Source
+from harness.plugin.registry import Registry
 from harness.testing import check_offer, sample_leaderboard
 from harness.testing.tiny_world import tiny_lineage
 

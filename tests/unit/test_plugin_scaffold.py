@@ -14,9 +14,9 @@ import pytest
 
 from harness import UsageError
 from harness.cli.plugin_scaffold import kinds, write_scaffold
-from harness.hookspecs import HOOKS_BY_KIND
+from harness.plugin.hookspecs import HOOKS_BY_KIND
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
 
 pytest_plugins = ["harness.testing.fixtures"]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from harness.interfaces import TrainingDomain
+from harness.plugin.interfaces import TrainingDomain
 from harness.testing.tiny_world import tiny_checkpoint, tiny_domains
 from harness.training.policy_gradients import (
     each_gradient,

@@ -5,13 +5,13 @@ import tempfile
 import pytest
 import torch
 
-from harness.checkpoint import hash_checkpoint
 from harness.errors import StepFailed
-from harness.interfaces import Reward, RewardResult, TrainingDomain
+from harness.plugin.interfaces import Reward, RewardResult, TrainingDomain
 from harness.prediction.matrix import TrainingPace
 from harness.prediction.vectors import Vectors
 from harness.prediction.virtual_step import HORIZON, kl_on, predict
 from harness.testing.tiny_world import CharacterReward, Digits, nudged_checkpoint, tiny_checkpoint, tiny_domains
+from harness.weights.model_folder import hash_checkpoint
 
 
 class Opposite(CharacterReward):

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from harness.errors import UsageError
-from harness.plan import plan_to_json
+from harness.execution.run_folder import PLAN, SCORES
+from harness.execution.score_table import collect_scores, write_scores
+from harness.execution.store import Store
+from harness.planning.planner import plan_to_json
 from harness.prediction.agreement import agreements, rank_correlation
 from harness.prediction.observed import observed_pairs
 from harness.prediction.order import advised_order, order_cost
 from harness.prediction.paces import paces_of
-from harness.run_folder import PLAN, SCORES
-from harness.scores import collect_scores, write_scores
-from harness.store import Store
 
 NAMES = ("code", "math", "qa", "cw")
 PAIRS = list(permutations(NAMES, 2))

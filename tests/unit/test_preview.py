@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from harness import RewardResult, UsageError
 from harness.cli import app
-from harness.contamination import Overlap
+from harness.domains.contamination import Overlap
 from harness.errors import ExitCode, ProtocolError
-from harness.preview import DomainPreview, Group
+from harness.execution.preview import DomainPreview, Group
 from harness.testing.tiny_world import tiny_checkpoint
 
 PROTOCOL = {

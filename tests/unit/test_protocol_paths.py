@@ -10,10 +10,10 @@ from subprocess import run
 import pytest
 
 from harness.errors import ProtocolError
-from harness.plan import make_plan, plan_to_json
-from harness.plan_record import plan_from_json
+from harness.planning.planner import make_plan, plan_to_json
+from harness.planning.serialization import plan_from_json
+from harness.plugin.registry import Registry
 from harness.protocol import instance_of, load_protocol
-from harness.registry import Registry
 from harness.testing.tiny_world import tiny_checkpoint
 
 REGISTRY = Registry.discover()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.metrics import Score, recovery_ratio
-from harness.published import read_published, read_published_folder
+from harness.results.metrics import Score, recovery_ratio
+from harness.results.published import read_published, read_published_folder
 
 FOLDER = Path(__file__).parents[2] / "leaderboards" / "published"
 GOOD = """

@@ -8,10 +8,10 @@ import pytest
 
 from harness.errors import ProtocolError, UsageError
 from harness.execution.parts import Parts
-from harness.plan import make_plan
+from harness.execution.readiness import faults_before_start, gathered_faults
+from harness.planning.planner import make_plan
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.readiness import faults_before_start, gathered_faults
-from harness.registry import Registry
 from harness.testing.tiny_world import tiny_checkpoint
 
 REGISTRY = Registry.discover()

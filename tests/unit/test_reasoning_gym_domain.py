@@ -73,7 +73,7 @@ def test_listing_and_the_offers_themselves_do_not_import_the_package():
     code = (
         "import sys\n"
         "sys.modules['reasoning_gym'] = None\n"  # an import of it raises
-        "from harness.registry import Registry\n"
+        "from harness.plugin.registry import Registry\n"
         "registry = Registry.discover(only=['mdrl-harness'])\n"
         "assert registry.failures == []\n"
         "for kind, name in (('domain', 'reasoning-gym'), ('reward', 'reasoning-gym-verifier')):\n"

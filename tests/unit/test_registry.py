@@ -20,7 +20,7 @@ from harness import (
     UsageError,
     hookimpl,
 )
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 
 
 class Mate(Reward):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from harness import PluginError, UsageError, __version__
-from harness.registry import Registry
+from harness.plugin.registry import Registry
 
 SOUND = """
 from harness import RewardSpec, hookimpl

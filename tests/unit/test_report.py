@@ -17,12 +17,13 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import HarnessError, UsageError
-from harness.leaderboard_build import build_leaderboard
-from harness.plan import plan_to_json
-from harness.plan_record import plan_from_json
+from harness.execution.leaderboard import build_leaderboard
+from harness.execution.probe_rows import ProbeRows
+from harness.execution.score_table import collect_scores
+from harness.execution.store import Store
+from harness.planning.planner import plan_to_json
+from harness.planning.serialization import plan_from_json
 from harness.prediction.kept import prediction_to_json
-from harness.probe_record import build_probe_record
-from harness.probe_rows import ProbeRows
 from harness.report.captions import over_seeds
 from harness.report.drawing import draw, inline, printable
 from harness.report.figure import Absent, Figure
@@ -31,9 +32,8 @@ from harness.report.figures.scores_by_step import scores_by_step
 from harness.report.page import FIGURES, make_report, notices, text_columns, unbroken_range
 from harness.report.reading import read_run
 from harness.report.record import RunState
-from harness.scores import collect_scores
-from harness.store import Store
-from harness.tables.layout import TextTable
+from harness.report.tables.layout import TextTable
+from harness.results.probe_tables import build_probe_record
 
 
 class Page(HTMLParser):
@@ -217,7 +217,7 @@ def test_a_run_that_went_on_since_its_tables_shows_the_newer_scores(tmp_path):
     assert read_run(folder).leaderboard.row("re-math").rank is None
     from fake_run import fill
 
-    from harness.store import Store
+    from harness.execution.store import Store
 
     fill(Store(tmp_path / "store"), make_plan())
     assert read_run(folder).leaderboard.row("re-math").rank == 1

@@ -10,8 +10,8 @@ import pytest
 from fake_run import make_leaderboard
 from report_world import cells, conflicts, curve, predicted, random_control, record_of, write_run
 
+from harness.execution.probe_rows import ProbeRows
 from harness.prediction.agreement import agreements
-from harness.probe_rows import ProbeRows
 from harness.report.drawing import draw
 from harness.report.figure import Absent
 from harness.report.figures.conflicts import conflict_cosine, conflict_share

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from trl import GRPOTrainer
 from typer.testing import CliRunner
 
-import harness.engines
+import harness.execution.engines
 import harness_grpo
 import harness_rewards
 from harness import (
@@ -31,9 +31,9 @@ from harness import (
 )
 from harness.cli import run
 from harness.cli.session import Session
-from harness.judge import JudgeConfig, JudgeReward
-from harness.registry import Registry
-from harness.store import Store
+from harness.domains.judge import JudgeConfig, JudgeReward
+from harness.execution.store import Store
+from harness.plugin.registry import Registry
 from harness.testing import tiny_checkpoint, tiny_domains
 from harness.testing.tiny_world import CharacterReward, Digits
 from harness.training import PolicyGradientConfig
@@ -229,9 +229,16 @@ def evaluate(folder, tasks, settings, output):
     ],
 )
 def test_a_run_names_the_plugin_and_keeps_what_was_made_before(model, tmp_path, monkeypatch, reward, says):
-    monkeypatch.setattr("harness.evaluation.evaluate_checkpoint", evaluate)
-    monkeypatch.setattr("harness.runner.faults_before_start", lambda *_: [])  # what fails here would be found by it
-    plugins = {"broken-places": Places(), "our-rewards": harness_rewards, "grpo": harness_grpo, "e": harness.engines}
+    monkeypatch.setattr("harness.evaluation.lm_eval.evaluate_checkpoint", evaluate)
+    monkeypatch.setattr(
+        "harness.execution.runner.faults_before_start", lambda *_: []
+    )  # what fails here would be found by it
+    plugins = {
+        "broken-places": Places(),
+        "our-rewards": harness_rewards,
+        "grpo": harness_grpo,
+        "e": harness.execution.engines,
+    }
     session = Session()
     session.__dict__["registry"] = Registry.of(plugins.items())
     assert session.registry.failures == []

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from harness import Reward, RewardBatch, RewardResult, StepFailed, TrainingDomain
+from harness.domains.reward_limits import CallLimits
 from harness.errors import PluginError
-from harness.interfaces import WAITING_FOR
-from harness.progress import PlainReporter, shown_metrics
-from harness.reward_limits import CallLimits
+from harness.execution.progress import PlainReporter, shown_metrics
+from harness.plugin.interfaces import WAITING_FOR
 from harness.training import RewardRouter
 
 LONG = 60.0  # never waited for: a test that reaches it has failed
@@ -91,7 +91,7 @@ def test_a_quick_call_is_as_without_a_limit(seconds):
 
 
 def test_a_slow_call_is_named_while_it_runs(monkeypatch):
-    monkeypatch.setattr("harness.reward_limits.SLOW_SECONDS", SHORT)
+    monkeypatch.setattr("harness.domains.reward_limits.SLOW_SECONDS", SHORT)
     reward, told = Blocking(), []
 
     def slow(label, seconds):

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from harness import Reward, RewardResult, TrainingDomain
-from harness.interfaces import NEVER_VARIED
-from harness.progress import shown_metrics
+from harness.execution.progress import shown_metrics
+from harness.plugin.interfaces import NEVER_VARIED
 from harness.testing.tiny_world import Digits
 from harness.training import RewardRouter
 from harness.training.reward_record import FIRST_ROUNDS, RewardRecord

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from harness import PluginError, Reward, RewardBatch, RewardResult, StepFailed, TrainingDomain, score_rewards
-from harness.reward_scoring import Scoring, finished, score_together, timed_rewards
+from harness.domains.scoring import Scoring, finished, score_together, timed_rewards
 from harness.training import RewardRouter
 
 

@@ -21,12 +21,12 @@ from harness import (
     hookimpl,
 )
 from harness.errors import ProtocolError
-from harness.plan import make_plan, plan_to_json
-from harness.plan_record import plan_from_json
-from harness.plan_why import explain
+from harness.execution.store import Store
+from harness.planning.planner import make_plan, plan_to_json
+from harness.planning.serialization import plan_from_json
+from harness.planning.why import explain
+from harness.plugin.registry import Registry
 from harness.protocol import instance_of, load_protocol
-from harness.registry import Registry
-from harness.store import Store
 
 
 class ConstantConfig(Config):

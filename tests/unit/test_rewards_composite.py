@@ -10,10 +10,10 @@ from small_world import DISTRIBUTION, PROTOCOL, SmallWorld
 
 import harness_rewards
 from harness import Config, PluginError, Reward, RewardBatch, RewardResult, RewardSpec, TrainingDomain, hookimpl
-from harness.data import HubSource
+from harness.domains.data import HubSource
 from harness.errors import ProtocolError
+from harness.plugin.registry import Registry
 from harness.protocol import instance_of, load_protocol
-from harness.registry import Registry
 from harness.training import RewardRouter
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import ProtocolError
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
 
 TEXT = """schema: 1
 name: guilty

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from runnable_world import Bench
 
-from harness.console_log import output_to
-from harness.progress import PlainReporter, TerminalReporter
-from harness.provenance import gather_provenance, told_command
-from harness.run_folder import RunFolder
+from harness._util.console_log import output_to
+from harness.execution.progress import PlainReporter, TerminalReporter
+from harness.execution.provenance import gather_provenance, told_command
+from harness.execution.run_folder import RunFolder
 
 
 @settings(max_examples=25)  # every event is synced to the disk
@@ -146,7 +146,7 @@ def test_a_long_title_is_cut_before_the_numbers_are(tmp_path, width):
 PRINTING = """
 import os, subprocess, sys
 from pathlib import Path
-from harness.console_log import lasting_stderr, output_to
+from harness._util.console_log import lasting_stderr, output_to
 terminal = lasting_stderr()
 try:
     with output_to(Path(sys.argv[1])):
@@ -168,9 +168,9 @@ def test_what_libraries_print_goes_to_the_log_and_what_a_person_needs_does_not(t
 
 
 def test_a_log_that_grows_too_large_loses_its_middle(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.console_log.MOST_BYTES", 1000)
-    monkeypatch.setattr("harness.console_log.HEAD_BYTES", 100)
-    monkeypatch.setattr("harness.console_log.TAIL_BYTES", 300)
+    monkeypatch.setattr("harness._util.console_log.MOST_BYTES", 1000)
+    monkeypatch.setattr("harness._util.console_log.HEAD_BYTES", 100)
+    monkeypatch.setattr("harness._util.console_log.TAIL_BYTES", 300)
     log = tmp_path / "console.log"
     with output_to(log):
         for number in range(1000):

@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOTrainer, RLOOTrainer
 
 from harness import Domain, Reward, RewardResult, TrainingContext, TrainingDomain
-from harness.interfaces import EvaluationTask
-from harness.sampling import Sampling
+from harness.plugin.interfaces import EvaluationTask
+from harness.plugin.sampling import Sampling
 from harness.testing import tiny_checkpoint
 from harness.training import PolicyGradientConfig
 from harness.training.policy_gradients import log_probability, mean_policy_gradient, sample_policy

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.domains.sandbox import Job, Limits, Outcome, SandboxConfig, open_sandbox, tiers
+from harness.domains.sandbox.bubblewrap import start_worker, with_user_namespace
+from harness.domains.sandbox.pool import WorkerPool
+from harness.domains.sandbox.worker import Worker, WorkerFailedError
 from harness.errors import UsageError
-from harness.sandbox import Job, Limits, Outcome, SandboxConfig, open_sandbox, tiers
-from harness.sandbox.bubblewrap import start_worker, with_user_namespace
-from harness.sandbox.pool import WorkerPool
-from harness.sandbox.worker import Worker, WorkerFailedError
 
 LIMITS = Limits(seconds=10)
 

@@ -9,12 +9,12 @@ import socket
 
 import pytest
 
+from harness.domains.sandbox import Job, Limits, Sandbox, SandboxConfig, open_sandbox
+from harness.domains.sandbox import bubblewrap as bubblewrap_tier
+from harness.domains.sandbox.bubblewrap import with_user_namespace as USER_NAMESPACE
+from harness.domains.sandbox.pool import WorkerPool
+from harness.domains.sandbox.system_calls import filter_program
 from harness.errors import UsageError
-from harness.sandbox import Job, Limits, Sandbox, SandboxConfig, open_sandbox
-from harness.sandbox import bubblewrap as bubblewrap_tier
-from harness.sandbox.bubblewrap import with_user_namespace as USER_NAMESPACE
-from harness.sandbox.pool import WorkerPool
-from harness.sandbox.system_calls import filter_program
 
 LIMITS = Limits(seconds=30, memory_mebibytes=256, processes=8)
 QUICK = LIMITS.model_copy(update={"seconds": 1})

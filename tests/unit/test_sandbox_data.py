@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.sandbox.plain_data import NAMED, NotPlainDataError, decode, encode
-from harness.sandbox.worker import outcome_from
+from harness.domains.sandbox.plain_data import NAMED, NotPlainDataError, decode, encode
+from harness.domains.sandbox.worker import outcome_from
 
 ATOMS = (
     st.none()

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from harness import UsageError
-from harness.plan import make_plan
-from harness.preconditions import check_needs
+from harness.planning.checks import check_needs
+from harness.planning.planner import make_plan
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "code"
 
@@ -32,7 +32,7 @@ def plan_with(tmp_path, sandbox):
 @pytest.mark.parametrize("tier", ["auto", "bubblewrap"])
 def test_a_sandbox_that_does_not_work_is_told_before_the_first_step(tmp_path, monkeypatch, tier):
     plan = plan_with(tmp_path, {"tier": tier})
-    monkeypatch.setattr("harness.sandbox.bubblewrap.shutil.which", lambda program: None)
+    monkeypatch.setattr("harness.domains.sandbox.bubblewrap.shutil.which", lambda program: None)
     with pytest.raises(UsageError, match="bwrap") as raised:
         check_needs(list(plan.nodes.values()), plan, {})
     assert "code" in raised.value.where
@@ -41,7 +41,7 @@ def test_a_sandbox_that_does_not_work_is_told_before_the_first_step(tmp_path, mo
 
 def test_a_plan_without_code_that_is_left_to_run_needs_no_sandbox(tmp_path, monkeypatch):
     plan = plan_with(tmp_path, {"tier": "bubblewrap"})
-    monkeypatch.setattr("harness.sandbox.bubblewrap.shutil.which", lambda program: None)
+    monkeypatch.setattr("harness.domains.sandbox.bubblewrap.shutil.which", lambda program: None)
     check_needs([], plan, {})
 
 

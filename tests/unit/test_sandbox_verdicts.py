@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.domains.sandbox import Job, SandboxConfig, open_sandbox
 from harness.errors import UsageError
-from harness.sandbox import Job, SandboxConfig, open_sandbox
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures" / "code"

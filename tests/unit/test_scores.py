@@ -7,8 +7,8 @@ import pytest
 from fake_run import BASE, DOMAINS, fill, make_plan, measurement, put, put_scores
 
 from harness.errors import DiskFull, UsageError
-from harness.scores import SCHEMA, collect_scores, domain_scores, read_scores, run_name, write_scores
-from harness.store import Store
+from harness.execution.score_table import SCHEMA, collect_scores, domain_scores, read_scores, run_name, write_scores
+from harness.execution.store import Store
 
 
 @pytest.fixture

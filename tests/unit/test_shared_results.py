@@ -5,10 +5,10 @@ import shutil
 import pytest
 from runnable_world import Bench, write_model
 
+from harness._util.content_key import content_key
 from harness.execution.probe_scores import ProbeScores
 from harness.execution.shared import SharedResults
-from harness.interfaces import LineageEntry
-from harness.keys import content_key
+from harness.plugin.interfaces import LineageEntry
 
 
 @pytest.fixture

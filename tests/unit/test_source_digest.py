@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from harness.registry import Registry
-from harness.source_digest import digest_of
+from harness.plugin.registry import Registry
+from harness.plugin.source_digest import digest_of
 
 PLUGIN = """
 from harness import RewardSpec, hookimpl

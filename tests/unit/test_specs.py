@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import DomainSpec, PluginError, RewardSpec
-from harness.hookspecs import HOOKS_BY_KIND, RegistrationHooks
-from harness.offers import INTERFACES, SPEC_TYPES
+from harness.plugin.hookspecs import HOOKS_BY_KIND, RegistrationHooks
+from harness.plugin.registered import INTERFACES, SPEC_TYPES
 
 
 def reward(name: str = "mate", **fields) -> RewardSpec:

@@ -6,9 +6,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.item_scores import item_score
-from harness.metrics import Score
-from harness.statistics import Estimate, estimate, estimate_damage, estimate_recovery_ratio, recovery_remark
+from harness.results.estimates import Estimate, estimate, estimate_damage, estimate_recovery_ratio, recovery_remark
+from harness.results.item_scores import item_score
+from harness.results.metrics import Score
 
 
 def scores(*values, stderr=1.0, n=512):

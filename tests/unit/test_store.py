@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ExitCode, StepFailed
-from harness.store import MARKER, Store, StoreForbidden, StoreFull, disk_error
+from harness.execution.store import MARKER, Store, StoreForbidden, StoreFull, disk_error
 
 
 def write(store, key="a1", text="weights"):

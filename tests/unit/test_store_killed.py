@@ -4,7 +4,7 @@ import random
 import subprocess
 import sys
 
-from harness.store import Store
+from harness.execution.store import Store
 
 KILLS = 10
 FILES = 4
@@ -12,7 +12,7 @@ KEYS = [f"{number:02d}" for number in range(8)]
 WRITER = f"""
 import sys
 from pathlib import Path
-from harness.store import Store
+from harness.execution.store import Store
 store = Store(Path(sys.argv[1]))
 store.sweep()
 for key in {KEYS!r}:

@@ -11,14 +11,14 @@ import pytest
 from fake_run import make_leaderboard
 from rich.console import Console
 
-import harness.tables
+import harness.report.tables
 from harness.cli.leaderboard_view import print_tables
-from harness.leaderboard import Leaderboard
-from harness.leaderboard_rebuild import rebuilt
-from harness.published import Cell, PublishedRow, PublishedTable
-from harness.registry import Registry
-from harness.tables.layout import number, text_tables
-from harness.tables.markdown import escape
+from harness.plugin.registry import Registry
+from harness.report.tables.layout import number, text_tables
+from harness.report.tables.markdown import escape
+from harness.results.leaderboard import Leaderboard
+from harness.results.published import Cell, PublishedRow, PublishedTable
+from harness.results.rebuild import rebuilt
 
 NASTY = r"a_b & <i>50%</i> | $x$ #1 {z} \q ~^ [link]"
 FORMATS = ("md", "csv", "latex", "html", "json")
@@ -33,7 +33,7 @@ PUBLISHED = PublishedTable(
 
 
 def registry():
-    return Registry.of([("mdrl-harness", harness.tables)])
+    return Registry.of([("mdrl-harness", harness.report.tables)])
 
 
 def render(board, name):

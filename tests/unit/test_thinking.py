@@ -11,11 +11,11 @@ from lm_eval.api.model import LM
 
 import harness_lab
 from harness import RewardBatch, TrainingDomain
-from harness.completions import THINK_END, THINK_START, answer_after_thinking, opens_thinking, whole_completion
-from harness.evaluation import load_tasks
-from harness.interfaces import TaskSet
-from harness.judge import JudgeConfig, JudgeReward
-from harness.sandbox import SandboxConfig
+from harness.domains.completions import THINK_END, THINK_START, answer_after_thinking, opens_thinking, whole_completion
+from harness.domains.judge import JudgeConfig, JudgeReward
+from harness.domains.sandbox import SandboxConfig
+from harness.evaluation.lm_eval import load_tasks
+from harness.plugin.interfaces import TaskSet
 from harness.training import RewardRouter
 from harness.training.endings import Endings
 from harness_code.config import CodeConfig, CodeRewardConfig

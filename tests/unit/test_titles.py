@@ -6,7 +6,7 @@ import pytest
 from runnable_world import PROTOCOL, Bench
 
 from harness.cli import _debug_first
-from harness.titles import titled
+from harness.planning.titles import titled
 
 METHODS = """\
 methods:

@@ -6,10 +6,10 @@ import pytest
 
 from harness import Algorithm, AlgorithmSpec, PluginError, hookimpl
 from harness.errors import ProtocolError
-from harness.load_reference import check_reference
-from harness.plugin_config import faults_in
+from harness.plugin.config import faults_in
+from harness.plugin.load_reference import check_reference
+from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.registry import Registry
 from harness.training import PolicyGradientConfig
 
 PROTOCOL = """\
@@ -33,7 +33,7 @@ def absent(monkeypatch):
     def find_spec(name):
         return None if name in installed else object()
 
-    monkeypatch.setattr("harness.plugin_config.find_spec", find_spec)
+    monkeypatch.setattr("harness.plugin.config.find_spec", find_spec)
 
 
 def read(tmp_path, text):
@@ -139,7 +139,7 @@ def test_a_misspelt_load_is_a_fault_of_the_protocol_that_uses_it(tmp_path, monke
     class Misspelt:
         @hookimpl
         def harness_algorithms(self):
-            yield AlgorithmSpec(name="mine", summary="-", load="harness.interfaces:Algoritm")
+            yield AlgorithmSpec(name="mine", summary="-", load="harness.plugin.interfaces:Algoritm")
             yield AlgorithmSpec(name="whole", summary="-", load=Algorithm)
 
     lab = Registry.discover()

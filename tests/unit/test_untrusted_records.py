@@ -11,9 +11,9 @@ from fake_run import make_leaderboard
 from harness import AlgorithmSpec, UsageError, hookimpl
 from harness.cli import leaderboard
 from harness.cli.session import Session
-from harness.leaderboard import Leaderboard
-from harness.registry import Registry
-from harness.tables.comma_separated import CommaSeparatedTables
+from harness.plugin.registry import Registry
+from harness.report.tables.comma_separated import CommaSeparatedTables
+from harness.results.leaderboard import Leaderboard
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from harness import CheckpointError
-from harness.checkpoint import check_checkpoint
 from harness.weights import delta
+from harness.weights.model_folder import check_checkpoint
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import altair as alt
 
-from harness.metrics import Score
 from harness.report.captions import listed, over_seeds, told
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.heat_map import heat_map
 from harness.report.record import RunRecord
-from harness.statistics import Estimate, estimate
-from harness.tables.layout import TextTable, interval, number
+from harness.report.tables.layout import TextTable, interval, number
+from harness.results.estimates import Estimate, estimate
+from harness.results.metrics import Score
 
 REPORT_KEY = "conflict_by_module"
 """A list of {module, domains: [first, second], cosine_mean, conflict_share, steps}, which a step's report may hold."""

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from harness.leaderboard import MeanCost
-from harness.metrics import Score
 from harness.report.captions import listed
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
+from harness.report.tables.layout import MISSING, TextTable
 from harness.report.theme import INK
-from harness.statistics import estimate
-from harness.tables.layout import MISSING, TextTable
+from harness.results.estimates import estimate
+from harness.results.leaderboard import MeanCost
+from harness.results.metrics import Score
 
 MEASURES = {
     "optimizer_steps": "optimizer steps",

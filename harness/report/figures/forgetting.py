@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import altair as alt
 
-from harness import metrics
-from harness.leaderboard import Leaderboard, TrajectoryStep
 from harness.report.captions import items, listed, over_scored_seeds, told, unit
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.heat_map import heat_map, symmetric
 from harness.report.record import RunRecord
-from harness.statistics import Estimate, estimate
-from harness.tables.layout import MISSING, TextTable, decimals, header, interval, number, shortest_first
+from harness.report.tables.layout import MISSING, TextTable, decimals, header, interval, number, shortest_first
+from harness.results import metrics
+from harness.results.estimates import Estimate, estimate
+from harness.results.leaderboard import Leaderboard, TrajectoryStep
 
 
 def forgetting(record: RunRecord) -> Figure | Absent:

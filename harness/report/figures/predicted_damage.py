@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.probe_rows import is_finite_number
+from harness.execution.probe_rows import is_finite_number
 from harness.report.figure import Absent, Figure
 from harness.report.measured_damage import measured_damages
 from harness.report.record import RunRecord

@@ -8,14 +8,14 @@ from typing import Any
 
 import altair as alt
 
-from harness.leaderboard import Leaderboard, RecoveryResult
 from harness.report.captions import listed, over_scored_seeds, told
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
+from harness.report.tables.layout import decimals, number, recovery_table
 from harness.report.theme import CONTROL, INK, MUTED, SERIES
-from harness.statistics import Estimate
-from harness.tables.layout import decimals, number, recovery_table
+from harness.results.estimates import Estimate
+from harness.results.leaderboard import Leaderboard, RecoveryResult
 
 RANDOM = "random"
 """The value of a recovery's setting that makes it a control of one that differs in this setting alone."""

@@ -8,15 +8,15 @@ from typing import Literal
 
 import altair as alt
 
-from harness.metrics import Score
 from harness.report.captions import listed, told
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
 from harness.report.rollback_rows import NEEDED, REFERENCES, CurvePoint, curve_points
+from harness.report.tables.layout import MISSING, TextTable, interval, number
 from harness.report.theme import CONTROL, colours, dashes
-from harness.statistics import Estimate, estimate
-from harness.tables.layout import MISSING, TextTable, interval, number
+from harness.results.estimates import Estimate, estimate
+from harness.results.metrics import Score
 
 RANDOM = "random"
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import altair as alt
 
-from harness.leaderboard import Leaderboard, TrajectoryStep
 from harness.report.captions import items, listed, over_scored_seeds, told, unit
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
+from harness.report.tables.layout import decimals, header, shortest_first, trajectory_table
 from harness.report.theme import SERIES, colours, dashes
-from harness.statistics import Estimate
-from harness.tables.layout import decimals, header, shortest_first, trajectory_table
+from harness.results.estimates import Estimate
+from harness.results.leaderboard import Leaderboard, TrajectoryStep
 
 AVERAGE = "average"
 TRAINED, RECOVERED, OTHER = "trains the domain", "recovers the domain", "another domain's step"

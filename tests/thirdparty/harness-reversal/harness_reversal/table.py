@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness import NoConfig, TableFormat
 
 if TYPE_CHECKING:
-    from harness.leaderboard import Leaderboard
+    from harness.results.leaderboard import Leaderboard
 
 
 class TabSeparated(TableFormat):

@@ -1,0 +1,75 @@
+"""A child of this program, run to its end: what it prints passed on, and its error told as the child told it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from harness._util.memory import REMEDY
+from harness._util.signals import Terminated
+from harness.errors import ExitCode, PluginError, StepFailed, UsageError
+
+LINES_KEPT = 400
+ERROR = "error: "
+
+
+def run_child(arguments: Sequence[str], *, label: str, environment: Mapping[str, str] | None = None) -> None:
+    """Returns once the child ended well. label: the step's, for errors. environment: over this process's own.
+
+    Raises what the child ended with: KeyboardInterrupt, Terminated, UsageError, PluginError or StepFailed.
+    """
+    last: deque[str] = deque(maxlen=LINES_KEPT)
+    child = subprocess.Popen(
+        list(arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, **(environment or {})},
+    )
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            last.append(line.rstrip())
+            if not line.startswith(ERROR):
+                sys.stderr.write(line)
+        code = child.wait()
+    except BaseException:
+        child.terminate()  # it ends as this process does: what is half-done removed, the rest resumable
+        child.wait()
+        raise
+    if code != ExitCode.DONE:
+        _raise(code, label, list(last))
+
+
+def _raise(code: int, label: str, lines: list[str]) -> None:
+    if code == ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if code == ExitCode.STOPPED:
+        raise Terminated
+    begins = [number for number, line in enumerate(lines) if line.startswith(ERROR)]
+    if not begins:
+        if code in (-signal.SIGKILL, 128 + signal.SIGKILL):  # the kernel's way when memory runs out
+            raise StepFailed("the process of this step was killed, probably out of memory", where=label, hint=REMEDY)
+        how = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        raise StepFailed(
+            f"the process of this step {how}{f': {last}' if last else ''}",
+            where=label,
+            hint="its output is in the run's console.log",
+        )
+    told = lines[begins[-1]].strip().removeprefix(ERROR).removeprefix(f"{label}: ")
+    hint: list[str] = []
+    for line in lines[begins[-1] + 1 :]:
+        if not line.startswith(" "):
+            break
+        hint.append(line.strip().removeprefix("→").strip())
+    kinds: dict[int, type[StepFailed] | type[UsageError] | type[PluginError]] = {
+        ExitCode.USAGE: UsageError,
+        ExitCode.PLUGIN: PluginError,
+    }
+    raise kinds.get(code, StepFailed)(told, where=label, hint=" ".join(hint))

@@ -1,0 +1,1 @@
+"""Toolkits for domains and rewards: data, judges, sandboxes, completions, reward scoring, contamination."""

@@ -1,0 +1,56 @@
+"""Text in and out of a judge: the rubric filled in, the score read from the answer, thinking taken off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.domains.completions import answer_after_thinking
+
+_VALUES = {"0": 0.0, "0.5": 0.5, ".5": 0.5, "1/2": 0.5, "½": 0.5, "1": 1.0}
+_MARKS = " \t*_`\"'()[]"
+_ANNOUNCED = re.compile(rf"\bscore[{re.escape(_MARKS)}]*[:=](.*)", re.IGNORECASE)
+_VALUE = re.compile(r"(1/2|½|\d*\.\d+|\d+)(?![\d/%½]|\.\d)")
+_PLACE = re.compile(r"\{(prompt|completion)\}")
+
+
+def without_thinking(text: str) -> str:
+    """Returns what comes after the last `</think>`; nothing where a `<think>` was never closed, and all of `text` where
+    there is neither."""
+    answer = answer_after_thinking(text) or ""
+    return answer if answer == text else answer.lstrip()
+
+
+def prompt_text(prompt: str | Sequence[Mapping[str, Any]]) -> str:
+    """Returns a prompt as one text: a single message is its content, several are told apart by their roles."""
+    if isinstance(prompt, str):
+        return prompt
+    if len(prompt) == 1:
+        return str(prompt[0]["content"])
+    return "\n\n".join(f"{message['role']}: {message['content']}" for message in prompt)
+
+
+def question(rubric: str, prompt: str, completion: str) -> str:
+    """Returns the rubric with both texts in their places; braces inside of these stay what they are."""
+    texts = {"prompt": prompt, "completion": completion}
+    return _PLACE.sub(lambda place: texts[place[1]], rubric)
+
+
+def parse_score(answer: str) -> float | None:
+    """Returns 0, ½ or 1 from the last `Score:` of a judge's answer, or from an answer that is nothing but a score.
+
+    None where there is none, or where it is any other number: a judge that gives 7 has not understood the rubric.
+    """
+    text = without_thinking(answer).strip()
+    announced = _ANNOUNCED.findall(text)
+    value = _VALUE.match((announced[-1] if announced else text).strip(_MARKS))
+    rest = value.string[value.end() :] if value else ""
+    # Words may follow, as in "Score: 1 (very good)"; another number makes it a range, a list or a scale of its own.
+    if (
+        value is None
+        or any(character.isdigit() for character in rest)
+        or (rest.strip(_MARKS + ".\n") and not announced)
+    ):
+        return None
+    return _VALUES.get(value[1], _VALUES.get(f"{float(value[1]):g}") if "." in value[1] else None)

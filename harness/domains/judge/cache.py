@@ -1,0 +1,75 @@
+"""The judge's answers on disk, so that no question is paid for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.domains.judge.config import JudgeConfig
+from harness.errors import UsageError
+
+
+def answer_key(config: JudgeConfig, prompt: str, *texts: str) -> str:
+    """Returns a hash of all that an answer hangs on: server, judge, rubric, sampling, prompt, and what is judged: a
+    completion, or two texts in their order."""
+    parts = [
+        config.endpoint.rstrip("/"),
+        config.model,
+        config.rubric,
+        config.temperature,
+        config.max_tokens,
+        prompt,
+        *texts,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class AnswerCache:
+    """A table of answers by key. Many threads and processes may use one file; with None, answers live in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._where = path.expanduser() if path else ":memory:"
+        try:
+            if isinstance(self._where, Path):
+                self._where.parent.mkdir(parents=True, exist_ok=True)
+            self._table = sqlite3.connect(self._where, timeout=60, check_same_thread=False, isolation_level=None)
+            self._table.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)")
+        except (sqlite3.Error, OSError) as error:
+            raise self._fault(error) from error
+
+    def known(self, keys: Iterable[str]) -> dict[str, str]:
+        """Returns the answers that are there, by key."""
+        with self._lock:
+            try:
+                found = {}
+                for key in keys:
+                    row = self._table.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
+                    if row is not None:
+                        found[key] = row[0]
+                return found
+            except sqlite3.Error as error:
+                raise self._fault(error) from error
+
+    def keep(self, key: str, answer: str) -> None:
+        """Keeps one answer, at once: a killed run has paid for it too."""
+        with self._lock:
+            try:
+                self._table.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, answer))
+            except sqlite3.Error as error:
+                raise self._fault(error) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._table.close()
+
+    def _fault(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"the judge's answers cannot be kept: {error}",
+            where=str(self._where),
+            hint="name another file in the judge's `cache`, or none: `cache: null`",
+        )

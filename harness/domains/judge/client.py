@@ -1,0 +1,255 @@
+"""Puts questions to a judge: many at once, patiently, each at most once.
+
+The protocol is OpenAI's chat completions, which vLLM, SGLang, llama.cpp and the hosted services speak. The key comes
+from an environment variable and goes into the request's header alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from harness.domains.judge.answers import parse_score, prompt_text, question, without_thinking
+from harness.domains.judge.cache import AnswerCache, answer_key
+from harness.domains.judge.config import JudgeConfig
+from harness.domains.judge.verdicts import Comparison, Verdict, pair_question, parse_verdict
+from harness.errors import Problem
+from harness.plugin.interfaces import RewardResult
+
+if TYPE_CHECKING:
+    import httpx2
+
+_PASSING_STATUS = frozenset({408, 409, 425, 429})
+_EXCERPT = 120
+_NO_CONTENT = "the judge's server sent a chat completion without content"
+_TRIAL_S = 20.0
+"""The longest wait for the judge's answer to the one question that is put before a run starts."""
+UNREADABLE = "the judge's answer ends in no score"
+NO_VERDICT = "the judge's answer ends in no verdict"
+
+
+@dataclass
+class _Failure(Exception):
+    """One try that brought no answer. `again` says whether another may; `wait_s` is what the server asked for."""
+
+    detail: str
+    again: bool = True
+    late: bool = False
+    wait_s: float = 0.0
+
+
+class JudgeClient:
+    """A judge with its cache. `sleep` and `now` stand in for the clock in tests."""
+
+    def __init__(
+        self,
+        config: JudgeConfig,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self._sleep, self._now = sleep, now
+        self._cache: AnswerCache | None = None
+        self._lock = threading.Lock()
+        self._given_up = 0
+
+    def scores(self, prompts: Sequence[Any], completions: Sequence[str]) -> list[RewardResult]:
+        """Returns one result a row, in order: the score, an error, or a time-out where the judge was silent to the end.
+
+        The same question is put once, however often it comes, and never where its answer is on disk.
+        Raises UsageError where the cache cannot be used.
+        """
+        pairs = [
+            (prompt_text(prompt), self._judged(completion))
+            for prompt, completion in zip(prompts, completions, strict=True)
+        ]
+        keys = [answer_key(self.config, *pair) for pair in pairs]
+        questions = {key: question(self.config.rubric, *pair) for key, pair in zip(keys, pairs, strict=True)}
+        answers = self._answers(questions)
+        return [_score(answers[key]) for key in keys]
+
+    def comparisons(
+        self, prompts: Sequence[Any], texts: Sequence[str], references: Sequence[str]
+    ) -> list[Comparison | RewardResult]:
+        """Returns for each row what the judge says of its text and its reference in both orders, or the error or
+        time-out of the order that has no verdict; `config.rubric` is that of a comparison.
+
+        As with `scores`, no question is put twice. Raises UsageError where the cache cannot be used.
+        """
+        keys: list[tuple[str, str]] = []
+        questions: dict[str, str] = {}
+        for prompt, text, reference in zip(prompts, texts, references, strict=True):
+            asked, texts_judged = prompt_text(prompt), (self._judged(text), self._judged(reference))
+            orders = (texts_judged, texts_judged[::-1])
+            keys.append((answer_key(self.config, asked, *orders[0]), answer_key(self.config, asked, *orders[1])))
+            questions |= {
+                key: pair_question(self.config.rubric, asked, *order)
+                for key, order in zip(keys[-1], orders, strict=True)
+            }
+        answers = self._answers(questions)
+        return [_comparison(answers[one], answers[other]) for one, other in keys]
+
+    def faults(self) -> Iterator[Problem]:
+        """Yields why the judge gives no answer, having asked it once, and nothing where it gives one."""
+        import httpx2
+
+        config = self.config.model_copy(update={"timeout_s": min(self.config.timeout_s, _TRIAL_S), "max_tokens": 1})
+        try:
+            headers = _headers(config.api_key_variable)
+            with httpx2.Client(headers=headers, timeout=config.timeout_s) as http:
+                JudgeClient(config)._answer(http, "Say yes.")
+        except ValueError as error:
+            yield self._problem(str(error))
+        except _Failure as failure:
+            if failure.detail != _NO_CONTENT:  # one token may be no content yet
+                yield self._problem(failure.detail)
+
+    def _problem(self, detail: str) -> Problem:
+        where = f"{self.config.model} at {self.config.endpoint}"
+        return Problem(key="judge", message=f"{where}: {detail}", hint="is the judge's server up, and the name right?")
+
+    def _judged(self, text: str) -> str:
+        return without_thinking(text) if self.config.strip_thinking else text
+
+    def _answers(self, questions: Mapping[str, str]) -> dict[str, str | RewardResult]:
+        """Returns by key the judge's answer to each question, from disk where it is there, or why there is none."""
+        if self._cache is None:
+            self._cache = AnswerCache(self.config.cache)
+        answers: dict[str, str | RewardResult] = dict(self._cache.known(questions))
+        missing = [key for key in questions if key not in answers]
+        if missing:
+            answers |= zip(missing, self._put(missing, questions, self._cache), strict=True)
+        return answers
+
+    def _put(
+        self, keys: Sequence[str], questions: Mapping[str, str], cache: AnswerCache
+    ) -> Sequence[str | RewardResult]:
+        import httpx2
+
+        self._given_up = 0
+        try:
+            headers = _headers(self.config.api_key_variable)
+        except ValueError as error:
+            return [RewardResult.error(str(error))] * len(keys)
+        with (
+            httpx2.Client(headers=headers, timeout=self.config.timeout_s) as http,
+            ThreadPoolExecutor(self.config.concurrency, thread_name_prefix="judge") as threads,
+        ):
+            return list(threads.map(lambda key: self._patiently(http, key, questions[key], cache), keys))
+
+    def _patiently(self, http: httpx2.Client, key: str, text: str, cache: AnswerCache) -> str | RewardResult:
+        if self._given_up >= self.config.give_up_after:
+            return RewardResult.error(f"not put to the judge, as {self._given_up} questions in a row had no answer")
+        failure = _Failure("not tried")
+        for attempt in range(self.config.attempts):
+            if attempt:
+                self._sleep(max(failure.wait_s, self._backoff(key, attempt)))
+            try:
+                answer = self._answer(http, text)
+            except _Failure as failed:
+                failure = failed
+                if not failed.again:
+                    break
+            else:
+                self._given_up = 0
+                cache.keep(key, answer)
+                return answer
+        with self._lock:
+            self._given_up += 1
+        return (RewardResult.timeout if failure.late else RewardResult.error)(failure.detail)
+
+    def _answer(self, http: httpx2.Client, text: str) -> str:
+        """Returns the judge's answer. Raises _Failure where this try brought none."""
+        import httpx2
+
+        body = {
+            "model": self.config.model,
+            "messages": [{"role": "user", "content": text}],
+            "temperature": self.config.temperature,
+            "max_tokens": self.config.max_tokens,
+        }
+        url = f"{self.config.endpoint.rstrip('/')}/chat/completions"
+        try:
+            response = http.post(url, content=json.dumps(body), headers={"Content-Type": "application/json"})
+        except httpx2.TimeoutException as error:
+            raise _Failure(f"the judge was silent for {self.config.timeout_s:g} s", late=True) from error
+        except httpx2.InvalidURL as error:
+            raise _Failure(f"the judge's endpoint is no URL: {error}", again=False) from error
+        except httpx2.RequestError as error:
+            raise _Failure(f"the judge cannot be reached: {type(error).__name__}") from error
+        if not response.is_success:
+            raise self._refusal(response)
+        try:
+            answer = response.json()["choices"][0]["message"]["content"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise _Failure("the judge's server sent no chat completion") from error
+        if not isinstance(answer, str):
+            raise _Failure(_NO_CONTENT)
+        return answer
+
+    def _refusal(self, response: httpx2.Response) -> _Failure:
+        status = response.status_code
+        wait_s = self._wished(response.headers.get("Retry-After", ""))
+        detail = f"the judge's server answered {status} {response.reason_phrase}"
+        if wait_s > self.config.longest_wait_s:
+            return _Failure(f"{detail} and asks for {wait_s:g} s, more than longest_wait_s", again=False)
+        return _Failure(detail, again=status in _PASSING_STATUS or status >= 500, wait_s=wait_s)
+
+    def _wished(self, header: str) -> float:
+        """Returns the seconds that a Retry-After asks for: a number, or a date (RFC 9110, section 10.2.3)."""
+        try:
+            return max(0.0, float(header))
+        except ValueError:
+            pass
+        try:
+            return max(0.0, parsedate_to_datetime(header).timestamp() - self._now())
+        except ValueError:
+            return 0.0
+
+    def _backoff(self, key: str, attempt: int) -> float:
+        """Returns seconds to wait before a try: doubling, less a share of up to a half that the question fixes, so that
+        questions that failed together do not come back together, and no global random generator is touched."""
+        share = hashlib.sha256(f"{key}/{attempt}".encode()).digest()[0] / 255
+        return min(self.config.longest_wait_s, self.config.backoff_s * 2.0 ** (attempt - 1)) * (1 - share / 2)
+
+
+def _comparison(one: str | RewardResult, other: str | RewardResult) -> Comparison | RewardResult:
+    verdicts: list[Verdict] = []
+    for answer in (one, other):
+        if isinstance(answer, RewardResult):
+            return answer
+        verdict = parse_verdict(answer)
+        if verdict is None:
+            return RewardResult.error(f"{NO_VERDICT}: …{answer[-_EXCERPT:]!r}")
+        verdicts.append(verdict)
+    return Comparison(text_first=verdicts[0], reference_first=verdicts[1])
+
+
+def _score(answer: str | RewardResult) -> RewardResult:
+    if isinstance(answer, RewardResult):
+        return answer
+    score = parse_score(answer)
+    if score is None:
+        return RewardResult.error(f"{UNREADABLE}: …{answer[-_EXCERPT:]!r}")
+    return RewardResult.ok(score)
+
+
+def _headers(variable: str | None) -> dict[str, str]:
+    """Returns the header with the key. Raises ValueError, which names the variable and never its value."""
+    if variable is None:
+        return {}
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise ValueError(f"the environment variable {variable}, which holds the judge's key, is not set")
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(f"the key in the environment variable {variable} has characters that no header can carry")
+    return {"Authorization": f"Bearer {key}"}

@@ -1,0 +1,56 @@
+"""The `lm-eval` command that gives a task's number as the leaderboard has it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shlex
+from pathlib import Path
+
+from harness.domains.completions import THINK_END
+from harness.planning.nodes import EvaluationSettings
+from harness.plugin.interfaces import Domain, TaskSet
+
+
+def lm_eval_commands(domain: Domain, settings: EvaluationSettings, *, model: str = ".") -> list[str]:
+    """Returns the shell command of each task of the domain, scored alone, for the model in the folder `model`.
+
+    Tasks in a Python package are named by the package, so that the command works wherever it is installed.
+    """
+    tasks = TaskSet.of(domain)
+    arguments = {"pretrained": model}
+    mark = think_end(tasks, settings)
+    if mark is not None:
+        arguments["think_end_token"] = mark
+    words = ["lm-eval", "run", "--model", "hf", "--model_args", json.dumps(arguments)]
+    words += ["--seed", str(settings.seed), "--batch_size", str(settings.batch_size)]
+    words += ["--limit", str(settings.limit)] if settings.limit is not None else []
+    if settings.chat_template:
+        words += ["--apply_chat_template"]
+        words += ["--system_instruction", tasks.system_prompt] if tasks.system_prompt else []
+    words += ["--metadata", json.dumps(dict(tasks.metadata))] if tasks.metadata else []
+    command = shlex.join(words)
+    if tasks.folder is not None:
+        command += f" --include_path {_installed(tasks.folder, type(domain).__module__.partition('.')[0])}"
+    names = dict.fromkeys(task.task for task in tasks.tasks)
+    return [f"{command} --tasks {shlex.quote(name)}" for name in names]
+
+
+def think_end(tasks: TaskSet, settings: EvaluationSettings) -> str | None:
+    """Returns the mark up to which lm-eval takes the thinking off, None where that is left to the tasks.
+
+    lm-eval scores all of a text without the mark, a thought that was cut short too.
+    """
+    left_to_tasks = tasks.reads_thinking and settings.think_end == THINK_END
+    return None if left_to_tasks else settings.think_end
+
+
+def _installed(folder: Path, package: str) -> str:
+    """Returns the folder as a shell word: by the place of the package that holds it, else by its path."""
+    spec = importlib.util.find_spec(package)
+    for root in (spec.submodule_search_locations or ()) if spec is not None else ():
+        if folder.resolve().is_relative_to(Path(root).resolve()):
+            place = folder.resolve().relative_to(Path(root).resolve())
+            code = f"import {package}; print({package}.__path__[0])"
+            return f'"$(python -c {shlex.quote(code)})"/{shlex.quote(str(place))}'
+    return shlex.quote(str(folder))

@@ -1,0 +1,222 @@
+"""Scores a checkpoint through lm-eval, in memory, and leaves no trace in the process.
+
+lm-eval seeds every global generator; here they are put back as they were, so that a training going on in the same
+process never notices. The number is lm-eval's own: its command line prints the same one for the exported checkpoint
+with the same task, seed, limit and batch size.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StepFailed
+from harness.evaluation.command import think_end
+from harness.planning.nodes import EvaluationSettings
+from harness.plugin.interfaces import EvaluationTask, TaskSet
+from harness.weights.model_folder import weight_files
+
+
+def evaluate_checkpoint(
+    folder: Path,
+    tasks: TaskSet,
+    settings: EvaluationSettings,
+    output: Path,
+) -> None:
+    """Runs lm-eval's `tasks` on the model in `folder`.
+
+    Writes to `output`: `rows.json`, a row a metric of each task, with lm-eval's value and standard error as they are;
+    `lm_eval.json`, lm-eval's results; `samples_<task>.jsonl`, each item with its answer. Raises StepFailed where a task
+    is unknown or gives no such metric, CheckpointError where the model cannot be loaded as it was saved.
+    """
+    with _untouched_generators():
+        results = _evaluate(folder, tasks, settings)
+    samples: Mapping[str, Sequence[Any]] = results.pop("samples")
+    rows = [row for task in tasks.tasks for row in measurements(task, results)]
+    (output / "rows.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    (output / "lm_eval.json").write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
+    for task, items in samples.items():
+        lines = (json.dumps(item, default=str) + "\n" for item in items)
+        (output / f"samples_{task}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def measurements(task: EvaluationTask, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the rows of one task: every metric lm-eval gives for it, the one that counts marked `primary`.
+
+    Raises StepFailed where that one is not among them.
+    """
+    values: Mapping[str, Any] = results["results"].get(task.task, {})
+    directions = results.get("higher_is_better", {}).get(task.task, {})
+    rows = []
+    for key, value in values.items():
+        metric, _, name = key.partition(",")
+        if not name or metric.endswith("_stderr") or not isinstance(value, (int, float)):
+            continue
+        primary = (metric, name) == (task.metric, task.filter)
+        stderr = values.get(f"{metric}_stderr,{name}")
+        rows.append(
+            {
+                "task": task.task,
+                "metric": metric,
+                "filter": name,
+                "value": float(value),
+                "stderr": float(stderr) if isinstance(stderr, (int, float)) else None,
+                "n": results["n-samples"][task.task]["effective"],
+                "higher_is_better": task.higher_is_better if primary else directions.get(metric, True),
+                "percent": task.percent if primary else False,
+                "primary": primary,
+                "task_hash": results.get("task_hashes", {}).get(task.task, ""),
+            }
+        )
+    if not any(row["primary"] for row in rows):
+        found = ", ".join(f"{row['metric']},{row['filter']}" for row in rows) or "none"
+        raise StepFailed(
+            f"lm-eval gave no metric {task.metric},{task.filter} for the task {task.task}", hint=f"it gave {found}"
+        )
+    return rows
+
+
+def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dict[str, Any]:
+    # Not `simple_evaluate`: it lists the installed packages at every call, half a second that adds up over the domains
+    # of every checkpoint. What it does to seeds and tasks before it calls `evaluate` is done here in the same order.
+    from lm_eval import evaluate
+
+    mark = think_end(tasks, settings)
+    language_model = _language_model(folder, settings, mark)
+    manager = _task_manager(tasks)
+    results: dict[str, Any] = {}
+    # Each task alone, from the same seed: its number depends on no other task, and `lm-eval --tasks NAME` prints it.
+    for name in _known_names(tasks, manager):
+        _seed_generators(settings.seed)
+        _merge(
+            results,
+            evaluate(
+                lm=language_model,
+                task_dict=_loaded_tasks(manager, [name], settings.seed),
+                limit=settings.limit,
+                apply_chat_template=bool(settings.chat_template),
+                system_instruction=tasks.system_prompt if settings.chat_template else None,
+            ),
+        )
+    results["task_hashes"] = {task: _task_hash(items) for task, items in results["samples"].items()}
+    results["config"] = asdict(settings) | {"think_end": mark, "device": str(language_model.device)}
+    results["lm_eval_version"] = version("lm_eval")
+    return results
+
+
+def _merge(results: dict[str, Any], further: Mapping[str, Any]) -> None:
+    """Adds the results of one task to those of others."""
+    for name, value in further.items():
+        if isinstance(value, Mapping):
+            results[name] = {**results.get(name, {}), **value}
+        else:
+            results.setdefault(name, value)
+
+
+def _task_hash(samples: Sequence[Mapping[str, Any]]) -> str:
+    """Returns lm-eval's digest of a task's items, prompts and targets, which it makes itself only where it saves."""
+    from lm_eval.utils import hash_string
+
+    return str(hash_string("".join(item["doc_hash"] + item["prompt_hash"] + item["target_hash"] for item in samples)))
+
+
+def load_tasks(tasks: TaskSet, seed: int) -> Any:
+    """Returns lm-eval's loaded tasks, `["tasks"]` by name, their items fetched and their few-shot draws seeded.
+
+    Raises StepFailed for a task that lm-eval does not know.
+    """
+    manager = _task_manager(tasks)
+    return _loaded_tasks(manager, _known_names(tasks, manager), seed)
+
+
+def _known_names(tasks: TaskSet, manager: Any) -> list[str]:
+    """Returns the names of the tasks, each once. Raises StepFailed for one that lm-eval does not know."""
+    names = list(dict.fromkeys(task.task for task in tasks.tasks))
+    unknown = sorted(set(names) - set(manager.all_tasks))
+    if unknown:
+        raise StepFailed(
+            f"lm-eval knows no task {', '.join(unknown)}", where=str(tasks.folder or "lm-eval's own tasks")
+        )
+    return names
+
+
+def _loaded_tasks(manager: Any, names: Sequence[str], seed: int) -> Any:
+    loaded = manager.load(names)
+    for task in loaded["tasks"].values():
+        if task.get_config("num_fewshot") is None:
+            task.set_config(key="num_fewshot", value=0)
+        task.set_fewshot_seed(seed=seed)
+    return loaded
+
+
+_loaded: dict[tuple[Any, ...], Any] = {}
+"""The checkpoint that was scored last, by its files' state: its domains are scored one after another."""
+
+
+def _language_model(folder: Path, settings: EvaluationSettings, mark: str | None) -> Any:
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    from harness.weights.loading import loaded_model, loaded_tokenizer
+
+    state = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in weight_files(folder))
+    if state not in _loaded:
+        _loaded.clear()
+        model, tokenizer = loaded_model(folder, dtype="auto"), loaded_tokenizer(folder)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        _loaded[state] = (model.to(device), tokenizer, device)
+    model, tokenizer, device = _loaded[state]
+    if settings.chat_template and tokenizer.chat_template is None:
+        raise StepFailed(
+            "the tokenizer has no chat template",
+            where=str(folder),
+            hint="choose a model that has one, or `format: plain` for the domain",
+        )
+    return HFLM(
+        pretrained=model,
+        tokenizer=tokenizer,
+        batch_size=settings.batch_size,
+        device=device,
+        think_end_token=mark,
+    )
+
+
+def _task_manager(tasks: TaskSet) -> Any:
+    from lm_eval.tasks import TaskManager
+
+    metadata = dict(tasks.metadata) or None
+    if tasks.folder is None:
+        return TaskManager(metadata=metadata)
+    # lm-eval's own thousands of tasks take seconds to index, and a domain's names could meet theirs.
+    return TaskManager(include_path=str(tasks.folder), include_defaults=False, metadata=metadata)
+
+
+def _seed_generators(seed: int) -> None:
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def _untouched_generators() -> Iterator[None]:
+    """Puts every global random generator back as it was."""
+    import numpy
+    import torch
+
+    python_state, numpy_state = random.getstate(), numpy.random.get_state()
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            numpy.random.set_state(numpy_state)

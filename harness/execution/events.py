@@ -1,0 +1,92 @@
+"""Tells of nodes: to the run's log, and to the observers among the plugins."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError
+from harness.execution.progress import Reporter, never_varied
+from harness.execution.run_folder import RunFolder
+from harness.execution.store import Store
+from harness.execution.undamaged import Undamaged, undamaged_target
+from harness.planning.nodes import EvaluateNode, Node, Plan, StepNode
+from harness.plugin.events import CheckpointScored, StepFinished, StepStarted
+
+if TYPE_CHECKING:
+    from harness.plugin.registry import Registry
+
+
+class NodeEvents:
+    """The events of one run."""
+
+    def __init__(self, folder: RunFolder, plan: Plan, registry: Registry, store: Store, reporter: Reporter) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._registry = registry
+        self._store = store
+        self._reporter = reporter
+        self._undamaged: dict[str, Undamaged] = {}
+
+    def tell(self, hook: str, event: object) -> None:
+        """Tells the observers; what one of them raises is a warning."""
+        for message in self._registry.notify(hook, event):
+            self._reporter.note(f"warning: an observer failed: {message}")
+
+    def started(self, node: Node) -> None:
+        """Tells that the node begins to be made."""
+        named = {"key": node.key, "kind": node.kind, "label": node.label}
+        self._folder.append("step_started", **named, seed=node.seed)
+        self.tell("harness_step_started", StepStarted(run=self._folder.path, **named, seed=node.seed))
+
+    def warn_if_undamaged(self, node: Node) -> None:
+        """Warns of a recovery whose target is not damaged."""
+        undamaged = undamaged_target(node, self._plan, self._store)
+        if undamaged is None:
+            return
+        self._undamaged[node.key] = undamaged
+        self._reporter.note(f"warning: {undamaged}")
+        self._folder.append("undamaged_target", key=node.key, **asdict(undamaged))
+
+    def finished(self, node: Node, seconds: float, error: HarnessError | None) -> None:
+        """Tells that the node was made, or why not; and the scores, where it is an evaluation."""
+        report = {}
+        if error is None and isinstance(node, StepNode):
+            report = self._store.read_json(node.key, "result.json")["report"]
+            for name, rounds in (report.get("reward_never_varied") or {}).items():
+                self._reporter.note(f"{node.label}: {never_varied(name, rounds)}: nothing was learned from them")
+            if node.key in self._undamaged:
+                report |= {"undamaged_target": asdict(self._undamaged[node.key])}
+            self._warn_of_unjudgeable(report.get("unjudgeable"))
+        told = "" if error is None else str(error)
+        named = {"key": node.key, "kind": node.kind, "label": node.label}
+        self._folder.append("step_finished", **named, seed=node.seed, seconds=round(seconds, 3), error=told)
+        self.tell(
+            "harness_step_finished",
+            StepFinished(run=self._folder.path, **named, seed=node.seed, seconds=seconds, error=told, report=report),
+        )
+        if error is None and isinstance(node, EvaluateNode):
+            self._scored(node)
+
+    def _warn_of_unjudgeable(self, domains: Any) -> None:
+        """Warns of training rows that were left out because their reward cannot judge them, as a report has them."""
+        for name, found in domains.items() if isinstance(domains, dict) else ():
+            if found["left_out"]:
+                first = found["first"][0]
+                self._reporter.note(
+                    f"warning: {found['left_out']:,} of the {found['rows']:,} training rows of {name} cannot be judged"
+                    f" and were left out, first {first['row']}: {first['reason']}"
+                )
+
+    def _scored(self, node: EvaluateNode) -> None:
+        rows = self._store.read_json(node.key, "rows.json")
+        # Where filters share a metric's name, the one that counts is told last and so stays.
+        scores = {f"{row['task']}/{row['metric']}": row["value"] for row in sorted(rows, key=lambda r: r["primary"])}
+        checkpoint = node.parents[0]
+        self._folder.append("checkpoint_scored", key=node.key, checkpoint=checkpoint, domain=node.domain, scores=scores)
+        self.tell(
+            "harness_checkpoint_scored",
+            CheckpointScored(
+                run=self._folder.path, key=node.key, checkpoint=checkpoint, domain=node.domain, scores=scores
+            ),
+        )

@@ -1,0 +1,241 @@
+"""From a score table, a plan and the store's records of cost to a leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from harness._util.content_key import content_key
+from harness._util.json_reading import parse_json
+from harness.errors import UsageError
+from harness.execution.score_table import ReadableStore, domain_scores
+from harness.planning.nodes import BaseNode, MergeNode, MethodPlan, Plan, RecoverNode, TrainNode
+from harness.results.estimates import Estimate
+from harness.results.leaderboard import (
+    Leaderboard,
+    MeanCost,
+    MeasuredTask,
+    Measurement,
+    RecoveryResult,
+    Row,
+    TrajectoryStep,
+)
+from harness.results.metrics import Score, StepScores
+from harness.results.numbers import recovery_numbers, step_numbers, with_numbers
+from harness.results.ranks import ranked
+
+ScoresByPlace = Mapping[tuple[str, int, int], Mapping[str, Score]]
+BASE_ROW = "base"
+_OF_ONE_RUN = frozenset({"harness", "seed", "parent", "lineage", "base", "experts"})
+"""Parts of a definition that differ between the seeds and the versions that one method was run with."""
+_NO_NUMBERS: Any = {
+    "scores": {},
+    "average": Estimate(per_seed=(None,), stderr=(None,)),
+    "forgetting": Estimate(per_seed=(None,), stderr=(None,)),
+    "forgetting_by_domain": {},
+    "backward_transfer": Estimate(per_seed=(None,), stderr=(None,)),
+}
+"""A row's numbers before `with_numbers` has computed them from its trajectory."""
+
+
+def build_leaderboard(
+    scores: pl.DataFrame, plan: Plan, store: ReadableStore, provenance: Mapping[str, Any]
+) -> Leaderboard:
+    """Returns the leaderboard of a run, whole or partial: a row a method, and the base model as an unranked reference.
+
+    A method that lacks a score in any column or seed has no rank. Costs are read from the steps' `result.json` and are
+    null where one is missing. Raises UsageError where a `result.json` cannot be read, DamagedResult where it has
+    changed in the store.
+    """
+    columns = tuple(plan.domains)
+    measurement, notes = _measurement(scores, columns)
+    averaged = tuple(c for c in columns if c not in measurement or measurement[c].higher_is_better)
+    builder = _Builder(plan, store, domain_scores(scores), columns, averaged)
+    names = list(dict.fromkeys(method.name for method in plan.methods))
+    rows = [builder.row(name) for name in names]
+    if rows:
+        rows.append(builder.base(taken=names))
+    return Leaderboard(
+        protocol=plan.protocol,
+        model=plan.model,
+        seeds=tuple(plan.seeds),
+        columns=columns,
+        measurement=measurement,
+        rows=ranked(rows, columns),
+        notes=tuple(notes),
+        provenance=dict(provenance),
+    )
+
+
+def _measurement(scores: pl.DataFrame, columns: Sequence[str]) -> tuple[dict[str, Measurement], list[str]]:
+    measurement: dict[str, Measurement] = {}
+    notes: list[str] = []
+    for column in columns:
+        rows = scores.filter(pl.col("primary") & (pl.col("domain") == column))
+        if rows.is_empty():
+            continue
+        tasks = rows.select("task", "metric", "filter", "task_hash").unique(maintain_order=True).to_dicts()
+        if len({(task["task"], task["metric"], task["filter"]) for task in tasks}) < len(tasks):
+            notes.append(f"{column} was measured with more than one version of its tasks")
+        settings = rows.row(0, named=True)
+        measurement[column] = Measurement(
+            tasks=tuple(MeasuredTask(**task) for task in tasks),
+            higher_is_better=settings["higher_is_better"],
+            percent=settings["percent"],
+            limit=settings["limit"],
+            batch_size=settings["batch_size"],
+            seed=settings["eval_seed"],
+        )
+    return measurement, notes
+
+
+class _Builder:
+    """Makes rows; holds what every row is made from."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: ReadableStore,
+        scores: ScoresByPlace,
+        columns: Sequence[str],
+        averaged: Sequence[str],
+    ) -> None:
+        self.plan = plan
+        self.store = store
+        self.scores = scores
+        self.columns = columns
+        self.averaged = averaged
+
+    def row(self, name: str) -> Row:
+        """Returns the method's row, without a rank."""
+        methods = [method for method in self.plan.methods if method.name == name]
+        lineages = [self._steps(method) for method in methods]
+        recoveries = {
+            step: self._recovery(methods, lineages, step)
+            for step, key in enumerate(methods[0].lineage)
+            if isinstance(self.plan.nodes[key], RecoverNode)
+        }
+        costs = self._costs([self.plan.steps_behind(method.lineage[-1]) for method in methods])
+        last = max(recoveries, default=None)
+        row = Row(
+            method=name,
+            definition=definition(self.plan, methods[0]),
+            seeds=tuple(method.seed for method in methods),
+            **_NO_NUMBERS,
+            recovery=None if last is None else recoveries[last],
+            earlier_recoveries=tuple(one for step, one in recoveries.items() if step != last),
+            cost=MeanCost.of(costs),
+            seed_costs=costs,
+            trajectory=tuple(self._trajectory_step(methods, lineages, k) for k in range(len(methods[0].lineage))),
+        )
+        peaks = {step: one.peak.scores() for step, one in recoveries.items()}
+        return with_numbers(row, self.columns, self.averaged, peaks)
+
+    def base(self, taken: Sequence[str]) -> Row:
+        """Returns the reference row of the untrained base model: one checkpoint, so one number, whatever the seeds."""
+        method = self.plan.methods[0]
+        row = Row(
+            method=BASE_ROW if BASE_ROW not in taken else f"{BASE_ROW} model",
+            reference=True,
+            definition=definition(self.plan, MethodPlan(name=BASE_ROW, seed=method.seed, lineage=method.lineage[:1])),
+            seeds=(),
+            **_NO_NUMBERS,
+            cost=MeanCost(optimizer_steps=0.0, completions=0.0, generated_tokens=0.0, train_seconds=0.0),
+            trajectory=(self._trajectory_step([method], [self._steps(method)], 0),),
+        )
+        return with_numbers(row, self.columns, self.averaged, {})
+
+    def _steps(self, method: MethodPlan) -> list[StepScores]:
+        steps = []
+        for step, key in enumerate(method.lineage):
+            node = self.plan.nodes[key]
+            steps.append(
+                StepScores(
+                    scores=self.scores.get((method.name, method.seed, step), {}),
+                    trained=self.plan.domains_of(key),
+                    recovered=node.target if isinstance(node, RecoverNode) else None,
+                )
+            )
+        return steps
+
+    def _trajectory_step(
+        self, methods: Sequence[MethodPlan], lineages: Sequence[Sequence[StepScores]], step: int
+    ) -> TrajectoryStep:
+        keys = [method.lineage[step] for method in methods]
+        shared = len(set(keys)) == 1
+        steps = [lineage[step] for lineage in lineages][: 1 if shared else None]
+        node = self.plan.nodes[keys[0]]
+        return TrajectoryStep(
+            step=step,
+            label=_label(node) if isinstance(node, BaseNode | TrainNode | RecoverNode) else node.label,
+            trained=steps[0].trained,
+            recovered=steps[0].recovered,
+            checkpoints=tuple(keys[:1] if shared else keys),
+            **step_numbers(steps, self.columns, self.averaged),
+        )
+
+    def _recovery(
+        self, methods: Sequence[MethodPlan], lineages: Sequence[Sequence[StepScores]], step: int
+    ) -> RecoveryResult:
+        node = self.plan.nodes[methods[0].lineage[step]]
+        assert isinstance(node, RecoverNode)
+        peak = [steps[node.peak].scores.get(node.target) for steps in lineages]
+        return RecoveryResult(
+            step=step,
+            plugin=node.recovery.name,
+            config=dict(node.recovery.config),
+            target=node.target,
+            **recovery_numbers(lineages, step, node.target, peak, self.averaged),
+            cost=MeanCost.of(self._costs([method.lineage[step : step + 1] for method in methods])),
+        )
+
+    def _costs(self, lineages: Sequence[Sequence[str]]) -> tuple[MeanCost, ...]:
+        """Returns what the steps of each seed cost together, of none where one of them is not done."""
+        totals = []
+        for keys in lineages:
+            costs = [self._cost_of(key) for key in keys]
+            known = [cost for cost in costs if cost is not None]
+            if len(known) < len(costs):
+                return ()
+            totals.append(MeanCost(**{field: sum(cost[field] for cost in known) for field in MeanCost.model_fields}))
+        return tuple(totals)
+
+    def _cost_of(self, key: str) -> dict[str, float] | None:
+        if not self.store.holds(key):
+            return None
+        content = self.store.read(key, "result.json")
+        try:
+            cost = parse_json(content)["cost"]
+            return {field: float(cost[field]) for field in MeanCost.model_fields}
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"the cost of a step cannot be read: {type(error).__name__}: {error}",
+                where=str(self.store.path(key) / "result.json"),
+                hint="remove that folder of the store and run again",
+            ) from error
+
+
+def _label(node: BaseNode | TrainNode | RecoverNode) -> str:
+    if isinstance(node, BaseNode):
+        return "base"
+    if isinstance(node, RecoverNode):
+        return node.label
+    return f"train {node.label}"
+
+
+def definition(plan: Plan, method: MethodPlan) -> str:
+    """Returns a digest of what the method does apart from its seed: model, plugins with versions, configs and data."""
+    return content_key(steps=_defined(plan, method.lineage))
+
+
+def _defined(plan: Plan, lineage: Sequence[str]) -> list[Any]:
+    steps: list[Any] = []
+    for key in lineage:
+        defined = plan.definition_of(key)
+        steps.append({part: value for part, value in defined.items() if part not in _OF_ONE_RUN})
+        node = plan.nodes[key]
+        if isinstance(node, MergeNode):
+            steps.extend(_defined(plan, plan.lineage_of(expert)) for expert in node.parents[1:])
+    return steps

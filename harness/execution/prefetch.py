@@ -1,0 +1,148 @@
+"""Fetches all that a protocol's run will need, so that the run itself makes no request.
+
+Each part is fetched through the code that the run uses, into the caches that Hugging Face's libraries keep; what is
+there already is not fetched again. The training problems are compared with the test items, and the rows that a
+domain's reward cannot judge are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.domains.contamination import Overlap, overlap
+from harness.domains.data import SOURCE_TEXT, cached_commit
+from harness.domains.judgeable import UnjudgeableRow, judgeable_rows, refuse
+from harness.errors import PluginError
+from harness.evaluation.lm_eval import load_tasks
+from harness.execution.parts import Parts, described, plugin_faults
+from harness.planning.nodes import BaseNode, DomainUse, Plan, PluginUse, RecoverNode, TrainNode
+from harness.plugin.interfaces import BaseModel, Domain, Reward, TaskSet, TrainingDomain
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from harness.plugin.registry import Registry
+
+SEED = 0
+"""Which training rows are looked at: a domain draws them by a seed, from the same data for every seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchedCommit:
+    """A model or data set of the hub, the revision that was asked for, and the commit that it is now."""
+
+    kind: str
+    name: str
+    revision: str | None
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """One part that is there now: what it is, how much of it, for a domain how much of its test is in training, for a
+    reward which training rows it cannot judge, and which commits of the hub the part is made of."""
+
+    part: str
+    detail: str
+    overlap: Overlap | None = None
+    commits: tuple[FetchedCommit, ...] = ()
+    unjudgeable: tuple[UnjudgeableRow, ...] = ()
+
+
+def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) -> Iterator[Fetched]:
+    """Yields each part once it has been fetched; `starting` is told of it before.
+
+    Raises UsageError, CheckpointError or PluginError, as the run would, for what cannot be had.
+    """
+    parts = Parts(registry)
+    for node in plan.nodes.values():
+        if isinstance(node, BaseNode):
+            starting("base model")
+            folder = parts.base_folder(node)
+            yield Fetched(part="base model", detail=folder.name, commits=_commits(parts.model(node.model)))
+    for use in plan.domains.values():
+        starting(f"domain {use.name}")
+        yield _domain(use, parts)
+        starting(f"reward of {use.name}")
+        yield _reward(use, parts, refuses=refuses(plan, use.name))
+
+
+def _reward(use: DomainUse, parts: Parts, *, refuses: bool) -> Fetched:
+    registered = parts.registered(use.reward)
+    with plugin_faults(registered, f"reward of {use.name}"):
+        reward = parts.reward(use.reward)
+        reward.fetch()
+        commits = _commits(reward)
+        domain = parts.domain(use.plugin)
+        training = TrainingDomain(name=use.name, domain=domain, reward=reward, reward_label=described(registered))
+        found = judgeable_rows(training, SEED)
+    if refuses:
+        refuse(use.name, found)
+    return Fetched(part=f"reward of {use.name}", detail=use.reward.name, commits=commits, unjudgeable=found.left_out)
+
+
+def refuses(plan: Plan, domain: str) -> bool:
+    """Returns whether a training of the domain is not to start where rows of it cannot be judged."""
+    for node in plan.nodes.values():
+        if isinstance(node, TrainNode) and domain in (*node.domains, *node.earlier):
+            algorithm: PluginUse | None = node.algorithm
+        elif isinstance(node, RecoverNode):
+            algorithm = node.training
+        else:
+            continue
+        if algorithm is not None and algorithm.config.get("unjudgeable") == "refuse":
+            return True
+    return False
+
+
+def _domain(use: DomainUse, parts: Parts) -> Fetched:
+    registered = parts.registered(use.plugin)
+    with plugin_faults(registered, f"domain {use.name}"):
+        domain = parts.domain(use.plugin)
+        rows = domain.training_data(SEED)
+        if "prompt" not in rows.column_names:
+            raise PluginError("gave training data without a column 'prompt'", where=described(registered))
+        items = _test_items(domain)
+        shared = overlap(_training_texts(rows), items)
+        commits = _commits(domain)
+    detail = f"{len(rows)} training prompts, {len(items)} test items"
+    return Fetched(part=f"domain {use.name}", detail=detail, overlap=shared, commits=commits)
+
+
+def text_overlap(domain: Domain) -> Overlap:
+    """Returns how many of the domain's test items share text with its training rows."""
+    return overlap(_training_texts(domain.training_data(SEED)), _test_items(domain))
+
+
+def _commits(part: BaseModel | Domain | Reward) -> tuple[FetchedCommit, ...]:
+    """Returns the commits in the cache of what a part takes of the hub."""
+    found = {source: cached_commit(source) for source in part.hub_sources()}
+    return tuple(
+        FetchedCommit(kind=source.kind, name=source.name, revision=source.revision, commit=commit)
+        for source, commit in found.items()
+        if commit is not None
+    )
+
+
+def _training_texts(rows: Dataset) -> Iterable[str]:
+    """Returns the text of each training row: the problem's own where the domain gives it, else the whole prompt's."""
+    return rows[SOURCE_TEXT] if SOURCE_TEXT in rows.column_names else map(_text, rows["prompt"])
+
+
+def _test_items(domain: Domain) -> list[str]:
+    """Returns the text of each test item: the problem's own where the item has it, else what lm-eval writes."""
+    tasks = load_tasks(TaskSet.of(domain), SEED)["tasks"]
+    return [
+        item[SOURCE_TEXT] if SOURCE_TEXT in item else _text(task.doc_to_text(item))
+        for task in tasks.values()
+        for item in task.eval_docs
+    ]
+
+
+def _text(prompt: Any) -> str:
+    """Returns a prompt's text; a conversational one is the content of its messages from the user."""
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(str(message["content"]) for message in prompt if message.get("role") == "user")

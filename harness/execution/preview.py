@@ -1,0 +1,239 @@
+"""Looks at a protocol's domains with the base model before anything is trained: prompts, completions, rewards.
+
+Completions are sampled by the code and the settings of the domain's first training, so that what is seen is what the
+training would get.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from harness.domains.contamination import Overlap
+from harness.domains.judgeable import judgeable_rows
+from harness.domains.scoring import score_rewards
+from harness.errors import HarnessError, PluginError, Problem
+from harness.execution.parts import LazyDomains, Parts
+from harness.execution.prefetch import text_overlap
+from harness.execution.readiness.model import BaseModelFacts
+from harness.execution.readiness.prompts import prompt_faults, spread
+from harness.execution.seeds import named_seed
+from harness.planning.nodes import BaseNode, Node, Plan, trained_by, training_of
+from harness.plugin.interfaces import RewardBatch, RewardResult, TrainingDomain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.plugin.registry import Registry
+    from harness.training.sampling import Sample
+
+AT_ONCE = 64
+"""Completions that are generated as one batch at most, but for those of one prompt."""
+MANY_TRUNCATED = 0.25
+FEW_GROUPS = 0.25
+SOME_UNKNOWN = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A prompt as the model sees it, its completions, and what the reward says of each."""
+
+    prompt: str
+    completions: tuple[str, ...]
+    rewards: tuple[RewardResult, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the completions have different rewards: without that, GRPO learns nothing from the prompt."""
+        return len({result.value for result in self.rewards if result.value is not None}) > 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainPreview:
+    """What was seen of a domain. faults: why its prompts or rewards cannot be used, where they cannot."""
+
+    domain: str
+    training_rows: int = 0
+    groups: tuple[Group, ...] = ()
+    prompt_tokens: float = 0.0
+    completion_tokens: float = 0.0
+    longest_completion: int = 0
+    truncated_share: float = 0.0
+    unknown_share: float = 0.0
+    overlap: Overlap | None = None
+    faults: tuple[Problem, ...] = field(default=())
+
+    @property
+    def differing(self) -> int:
+        """How many groups have rewards that differ."""
+        return sum(group.differs for group in self.groups)
+
+    @property
+    def values(self) -> list[float]:
+        """Returns the rewards that there are."""
+        return [result.value for group in self.groups for result in group.rewards if result.value is not None]
+
+    @property
+    def mean_reward(self) -> float | None:
+        return statistics.fmean(self.values) if self.values else None
+
+    def suggestions(self) -> Iterator[str]:
+        """Yields what the numbers suggest to do."""
+        if not self.groups:
+            return
+        count, values = len(self.groups), self.values
+        failed = [r for group in self.groups for r in group.rewards if r.outcome in ("error", "timeout")]
+        total = sum(len(group.rewards) for group in self.groups)
+        if 0 < len(failed) < total:
+            yield f"{len(failed)} of {total} rewards failed, the first with: {failed[0].detail}"
+        if values and not self.differing:
+            yield f"GRPO will learn nothing here: the rewards differ within 0 of {count} groups"
+            if len(set(values)) == 1:
+                yield (
+                    f"every completion gets {values[0]:g}: the task may be too hard or too easy for the base model, or"
+                    " the reward does not read its answers"
+                )
+        elif self.differing < FEW_GROUPS * count:
+            yield (
+                f"the rewards differ within {self.differing} of {count} groups only: raise generations, or choose"
+                " prompts nearer to what the model can do"
+            )
+        if self.truncated_share >= MANY_TRUNCATED:
+            yield (
+                f"raise completion_tokens or max_completion_length: {self.truncated_share:.0%} of the completions are"
+                f" cut off at {self.longest_completion} tokens"
+            )
+        if self.unknown_share > SOME_UNKNOWN:
+            yield f"{self.unknown_share:.0%} of the prompts' tokens are unknown to the tokenizer: choose another model"
+        if self.overlap is not None and self.overlap.overlapping:
+            yield (
+                f"{self.overlap.overlapping} of {self.overlap.items} test items share 13 words with a training prompt:"
+                " the model may have seen them in training when it is scored"
+            )
+
+
+class Previewer:
+    """Previews the domains of one plan with `prompts` prompts, `generations` completions of each."""
+
+    def __init__(self, plan: Plan, registry: Registry, *, prompts: int, generations: int, seed: int) -> None:
+        self._plan = plan
+        self._prompts = prompts
+        self._generations = generations
+        self._seed = seed
+        self._parts = Parts(registry)
+        self._domains = LazyDomains(plan.domains, self._parts, trained=_first_trainings(plan))
+        self._model: Any = None
+
+    def previews(self, names: Sequence[str], starting: Callable[[str], None]) -> Iterator[DomainPreview]:
+        """Yields what is seen of each domain in turn; `starting` is called with its name before.
+
+        Raises CheckpointError where the base model cannot be had. A domain that cannot be looked at is yielded with
+        the fault.
+        """
+        [base] = [node for node in self._plan.nodes.values() if isinstance(node, BaseNode)]
+        folder = self._parts.usable_base_folder(base)
+        for name in names:
+            starting(name)
+            try:
+                yield self._preview(name, folder)
+            except HarnessError as error:
+                told = f"{error.where}: {error.message}" if error.where else error.message
+                fault = Problem(message=told, hint=error.hint)
+                yield DomainPreview(domain=name, faults=(fault,))
+
+    def _preview(self, name: str, folder: Path) -> DomainPreview:
+        domain, facts = self._domains[name], BaseModelFacts(folder)
+        seed = named_seed(self._seed, "preview", name)
+        data = judgeable_rows(domain, seed).rows
+        rows = spread(data, self._prompts)
+        prompts = [row["prompt"] for row in rows]
+        sampling = domain.sampled_as()
+        faults = tuple(
+            prompt_faults(
+                prompts,
+                facts,
+                what="its training prompts",
+                chat=bool(self._plan.settings_of(name).chat_template),
+                completion_tokens=sampling.max_completion_length,
+            )
+        )
+        overlap = text_overlap(domain.domain)
+        if not facts.takes(prompts):
+            return DomainPreview(domain=name, training_rows=len(data), overlap=overlap, faults=faults)
+        ids = facts.ids(prompts)
+        samples = self._samples(folder, domain, prompts, seed)
+        groups = tuple(self._groups(domain, rows, samples, facts))
+        results = [result for group in groups for result in group.rewards]
+        if all(result.outcome in ("error", "timeout") for result in results):
+            told = f"its reward could judge none of {len(results)} completions: {results[0].detail}"
+            faults += (Problem(message=told, hint=f"the rows have the columns {', '.join(rows[0])}"),)
+        return DomainPreview(
+            domain=name,
+            training_rows=len(data),
+            groups=groups,
+            prompt_tokens=statistics.fmean(map(len, ids)),
+            completion_tokens=statistics.fmean(len(sample.ids) - sample.prompt_length for sample in samples),
+            longest_completion=sampling.max_completion_length,
+            truncated_share=statistics.fmean(sample.truncated for sample in samples),
+            unknown_share=facts.unknown_share(ids),
+            overlap=overlap,
+            faults=faults,
+        )
+
+    def _samples(self, folder: Path, domain: TrainingDomain, prompts: Sequence[Any], seed: int) -> list[Sample]:
+        """Returns the completions of each prompt in turn. Leaves torch's global generator as it was."""
+        import torch
+
+        from harness.training.sampling import Sampler
+        from harness.weights.loading import loaded_model, loaded_tokenizer
+
+        if self._model is None:
+            cuda = torch.cuda.is_available()
+            model = loaded_model(folder, dtype="auto" if cuda else torch.float32)
+            self._model = model.to("cuda" if cuda else "cpu")
+        sampler = Sampler(self._model, loaded_tokenizer(folder, padding_side="left"), domain.sampled_as())
+        at_once = max(1, AT_ONCE // self._generations)
+        samples: list[Sample] = []
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            torch.manual_seed(seed)
+            for start in range(0, len(prompts), at_once):
+                samples += sampler.sample(prompts[start : start + at_once], generations=self._generations)
+        return samples
+
+    def _groups(
+        self,
+        domain: TrainingDomain,
+        rows: Sequence[Mapping[str, Any]],
+        samples: Sequence[Sample],
+        facts: BaseModelFacts,
+    ) -> Iterator[Group]:
+        each = [row for row in rows for _ in range(self._generations)]
+        batch = RewardBatch(
+            prompts=[row["prompt"] for row in each],
+            completions=[sample.text for sample in samples],
+            rows=[{key: value for key, value in row.items() if key != "prompt"} for row in each],
+        )
+        try:
+            results = score_rewards(domain.reward, batch, label=domain.reward_label)
+        except PluginError as error:
+            results = [RewardResult.error(error.message)] * len(samples)
+        for start in range(0, len(samples), self._generations):
+            own = slice(start, start + self._generations)
+            first = samples[start]
+            yield Group(
+                prompt=str(facts.tokenizer.decode(first.ids[: first.prompt_length], skip_special_tokens=False)),
+                completions=tuple(sample.text for sample in samples[own]),
+                rewards=tuple(results[own]),
+            )
+
+
+def _first_trainings(plan: Plan) -> dict[str, Node]:
+    """Returns the first step of the plan that trains each domain."""
+    found: dict[str, Node] = {}
+    for node in plan.nodes.values():
+        if training_of(node) is not None:
+            for name in trained_by(node):
+                found.setdefault(name, node)
+    return found

@@ -1,0 +1,161 @@
+"""How a run tells a person how far it is: bars on a terminal, plain lines elsewhere, silence where nobody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from harness.errors import HarnessError
+from harness.planning.nodes import Node
+from harness.planning.titles import title_of
+from harness.plugin.interfaces import NEVER_VARIED, WAITING_FOR
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+
+LINES_A_STEP = 5
+METRICS_SHOWN = 2
+BAR_WIDTH = 16
+NUMBERS_WIDTH = 34
+"""What counts, time left and a reward take beside a bar, `120/240 0:01:30 reward -0.835`, with the gaps between."""
+SHORTEST_TITLE = 12
+
+
+class Reporter(Protocol):
+    """What a runner tells while it works. `index` counts the nodes from 1."""
+
+    def begin(self, nodes: int, done: int) -> None: ...
+
+    def node_started(self, node: Node, index: int) -> None: ...
+
+    def progress(self, done: int, total: int, metrics: Mapping[str, float]) -> None: ...
+
+    def node_finished(self, node: Node, seconds: float, error: HarnessError | None) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def end(self) -> None: ...
+
+
+def shown_metrics(metrics: Mapping[str, float]) -> str:
+    """Returns the reward, where there is one, else the first metrics, as a person reads them."""
+    waiting = [f"{name} for {value:.0f} s" for name, value in metrics.items() if name.startswith(WAITING_FOR)]
+    if waiting:
+        return "  ".join(waiting)
+    chosen = {"reward": metrics["reward"]} if "reward" in metrics else dict(list(metrics.items())[:METRICS_SHOWN])
+    never = [never_varied(name, value) for name, value in metrics.items() if name.startswith(NEVER_VARIED)]
+    return "  ".join([*(f"{name} {value:.3g}" for name, value in chosen.items()), *never])
+
+
+def never_varied(name: str, rounds: float) -> str:
+    """Returns the warning that a domain's reward never varied; `name` may be the metric's."""
+    return f"warning: the rewards of {name.removeprefix(NEVER_VARIED)} never differed in {rounds:.0f} rounds"
+
+
+def node_title(node: Node) -> str:
+    """Returns what a person calls the node: its label and its seed."""
+    return title_of(node.kind, node.label, node.seed)
+
+
+class PlainReporter:
+    """Lines for a log: each node's beginning and end, and a long step's progress at a few fixed shares of it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._nodes = 0
+        self._title = ""
+        self._share = 0
+
+    def begin(self, nodes: int, done: int) -> None:
+        self._nodes = nodes
+        self.note(f"{nodes} results: {done} in the store, {nodes - done} to make")
+
+    def node_started(self, node: Node, index: int) -> None:
+        self.name(f"[{index}/{self._nodes}] {node_title(node)}")
+        self.note(self._title)
+
+    def name(self, title: str) -> None:
+        """Sets what the lines of progress that follow begin with."""
+        self._title = title
+        self._share = 0
+
+    def progress(self, done: int, total: int, metrics: Mapping[str, float]) -> None:
+        share = done * LINES_A_STEP // max(total, 1)
+        if any(name.startswith(WAITING_FOR) for name in metrics):
+            self.note(f"{self._title}: {done}/{total}  {shown_metrics(metrics)}")
+        elif share > self._share and done < total:
+            self._share = share
+            self.note(f"{self._title}: {done}/{total}  {shown_metrics(metrics)}".rstrip())
+
+    def node_finished(self, node: Node, seconds: float, error: HarnessError | None) -> None:
+        self.note(f"{self._title}: {'failed' if error else 'done'} after {seconds:.1f} s")
+        if error is not None:
+            self.note(f"error: {error}")
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def end(self) -> None:
+        """Nothing is open."""
+
+
+class TerminalReporter:
+    """Two bars: the nodes of the run, and the steps of the node that is being made, with reward and time left."""
+
+    def __init__(self, console: Console) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = console
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=BAR_WIDTH),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.fields[metrics]}", markup=False),
+            console=console,
+            transient=True,
+            redirect_stdout=False,  # what libraries print goes where the runner sends it
+            redirect_stderr=False,
+        )
+        self._run: TaskID | None = None
+        self._step: TaskID | None = None
+        self._title = ""
+
+    def begin(self, nodes: int, done: int) -> None:
+        self.note(f"{nodes} results: {done} in the store, {nodes - done} to make")
+        self._run = self._bars.add_task("run", total=nodes, completed=done, metrics="")
+        self._bars.start()
+
+    def node_started(self, node: Node, index: int) -> None:
+        self._title = node_title(node)
+        if self._step is not None:
+            self._bars.remove_task(self._step)
+        self._step = self._bars.add_task(self._shortened(self._title), total=None, metrics="")
+
+    def _shortened(self, title: str) -> str:
+        """Returns as much of the title as leaves the bar its numbers."""
+        room = max(SHORTEST_TITLE, self._console.width - BAR_WIDTH - NUMBERS_WIDTH)
+        return title if len(title) <= room else f"{title[: room - 1]}…"
+
+    def progress(self, done: int, total: int, metrics: Mapping[str, float]) -> None:
+        if self._step is not None:
+            self._bars.update(self._step, completed=done, total=total, metrics=shown_metrics(metrics))
+
+    def node_finished(self, node: Node, seconds: float, error: HarnessError | None) -> None:
+        self.note(f"{'✗' if error else '✓'} {self._title}  {seconds:.1f} s")
+        if error is not None:
+            self.note(f"error: {error}")
+        if self._run is not None:
+            self._bars.advance(self._run)
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def end(self) -> None:
+        self._bars.stop()
+
+
+def reporter_for(console: Console) -> Reporter:
+    """Returns bars where `console` is a terminal, lines where it is not."""
+    return TerminalReporter(console) if console.is_terminal else PlainReporter(console)

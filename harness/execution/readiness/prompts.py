@@ -1,0 +1,53 @@
+"""Whether the base model can read a domain's prompts and has room for the completions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.domains.data.messages import is_chat
+from harness.errors import Problem
+from harness.execution.readiness.model import BaseModelFacts
+
+SAMPLED = 64
+"""How many prompts are looked at, evenly spread over the data."""
+MOSTLY = 0.5
+
+
+def spread(rows: Any, count: int = SAMPLED) -> list[dict[str, Any]]:
+    """Returns up to `count` rows of a data set, evenly spread over it."""
+    step = max(1, len(rows) / count)
+    return [dict(rows[int(index * step)]) for index in range(min(count, len(rows)))]
+
+
+def prompt_faults(
+    prompts: Sequence[Any], model: BaseModelFacts, *, what: str, chat: bool, completion_tokens: int | None
+) -> Iterator[Problem]:
+    """Yields what is wrong with prompts for a model. what: of which they are, for a person. chat: whether the domain
+    says that they are chat messages. completion_tokens: what is generated after them."""
+    messages = any(map(is_chat, prompts))
+    if messages and not chat:
+        yield Problem(
+            message=f"{what} are chat messages, and its test items are scored without the chat template",
+            hint="set evaluate.chat_template to true; the domain's plugin should set `chat`",
+        )
+    if not model.takes(prompts):
+        yield Problem(
+            message=f"{what} are chat messages, and the base model's tokenizer has no chat template",
+            hint="choose a model that has one, or `format: plain` where the domain has that key",
+        )
+        return
+    ids = model.ids(prompts)
+    unknown = model.unknown_share(ids)
+    if unknown > MOSTLY:
+        yield Problem(
+            message=f"{unknown:.0%} of the tokens of {what} are unknown to the base model's tokenizer",
+            hint=f"choose a model that reads them, or other data; a prompt is {prompts[0]!r:.100}",
+        )
+    shortest = min(map(len, ids))
+    if model.longest is not None and completion_tokens is not None and shortest + completion_tokens > model.longest:
+        yield Problem(
+            message=f"{what} have {shortest} tokens or more, and completions up to {completion_tokens}: more than the"
+            f" {model.longest} that the base model takes",
+            hint="lower completion_tokens of the domain or max_completion_length of the training",
+        )

@@ -1,0 +1,155 @@
+"""Runs every check for the steps that are to be made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness.domains.judgeable import judgeable_rows, refuse
+from harness.errors import HarnessError, Problem
+from harness.execution.parts import LazyDomains, Parts, described
+from harness.execution.prefetch import refuses
+from harness.execution.readiness.model import BaseModelFacts
+from harness.execution.readiness.prompts import prompt_faults, spread
+from harness.execution.readiness.rewards import reward_faults
+from harness.execution.readiness.tasks import task_faults
+from harness.planning.nodes import (
+    BaseNode,
+    EvaluateNode,
+    MergeNode,
+    Node,
+    Plan,
+    PluginUse,
+    ProbeNode,
+    RecoverNode,
+    TrainNode,
+    trained_by,
+    training_of,
+)
+from harness.plugin.interfaces import TaskSet
+from harness.plugin.start_check import ChecksStart, StartContext
+from harness.protocol import Protocol
+
+SEED = 0
+"""Of the training rows that are looked at: a domain draws them by a seed, from the same data for every seed."""
+
+
+FaultsBeforeStart = Callable[[Protocol, Plan, Sequence[Node], Parts, Path | None], Sequence[Problem]]
+"""Finds what is known to fail: (protocol, plan, nodes to make, parts, the base model's folder)."""
+
+
+def faults_before_start(
+    protocol: Protocol, plan: Plan, nodes: Sequence[Node], parts: Parts, base: Path | None
+) -> list[Problem]:
+    """Returns all that is known to make one of `nodes` fail, each fault once, with its line and key.
+
+    base: the base model's folder, None where it cannot be had: what depends on it is then not looked at.
+    """
+    return list(dict.fromkeys(_Checks(protocol, plan, nodes, parts, base).faults()))
+
+
+@dataclass
+class _Checks:
+    protocol: Protocol
+    plan: Plan
+    nodes: Sequence[Node]
+    parts: Parts
+    base: Path | None
+    _asked: dict[str, list[Problem]] = field(default_factory=dict)
+
+    def faults(self) -> Iterator[Problem]:
+        domains = LazyDomains(self.plan.domains, self.parts)
+        trained = {name for node in self.nodes for name in (*trained_by(node), *getattr(node, "earlier", ()))}
+        scored = {node.domain for node in self.nodes if isinstance(node, EvaluateNode)}
+        model = BaseModelFacts(self.base) if self.base is not None else None
+        for node in self.plan.nodes.values():
+            if isinstance(node, BaseNode):
+                yield from self._plugin(node.model, (), ("model",))
+        for name in (name for name in domains if name in trained | scored):
+            at: tuple[str, ...] = ("domains", name)
+            yield from self._plugin(self.plan.domains[name].plugin, [name], at)
+            if name in scored:
+                yield from self._told(at, lambda name=name: self._tasks(name))  # type: ignore[misc]
+            if name in trained:
+                yield from self._told(at, lambda name=name: self._data(name, domains, model))  # type: ignore[misc]
+                yield from self._plugin(self.plan.domains[name].reward, [name], (*at, "reward"))
+        for node in self.nodes:
+            yield from self._step(node)
+
+    def _tasks(self, name: str) -> Iterable[Problem]:
+        domain = self.parts.domain(self.plan.domains[name].plugin)
+        return task_faults(TaskSet.of(domain), self.plan.settings.seed)
+
+    def _data(self, name: str, domains: LazyDomains, model: BaseModelFacts | None) -> Iterator[Problem]:
+        domain = domains[name]
+        judged: list[dict[str, Any]] = []
+
+        def judge() -> Iterable[Problem]:
+            found = judgeable_rows(domain, SEED)
+            judged.extend(spread(found.rows))
+            if refuses(self.plan, name):
+                refuse(name, found)
+            return ()
+
+        yield from self._told(("domains", name), judge)
+        rows = judged or spread(domain.domain.training_data(SEED))  # prompts are looked at though none can be judged
+        if model is not None and rows and "prompt" in rows[0]:
+            yield from prompt_faults(
+                [row["prompt"] for row in rows],
+                model,
+                what=f"the training prompts of {name}",
+                chat=bool(self.plan.settings_of(name).chat_template),
+                completion_tokens=domain.domain.completion_tokens,
+            )
+        at = ("domains", name, "reward")
+        yield from self._told(at, lambda: reward_faults(domain, judged))
+
+    def _step(self, node: Node) -> Iterator[Problem]:
+        uses: list[tuple[PluginUse, Sequence[str]]] = []
+        if isinstance(node, RecoverNode):
+            uses.append((node.recovery, [node.target]))
+        elif isinstance(node, MergeNode):
+            uses.append((node.merge, node.trained))
+        elif isinstance(node, ProbeNode):
+            uses.append((node.probe, list(self.plan.domains)))
+        algorithm = training_of(node)
+        if algorithm is not None:
+            earlier = node.earlier if isinstance(node, TrainNode | RecoverNode) else ()
+            uses.append((algorithm, [*trained_by(node), *earlier]))
+        for use, names in uses:
+            asked = json.dumps([use.definition(), sorted(names)], sort_keys=True)
+            if asked not in self._asked:  # seeds and methods share most of their settings
+                self._asked[asked] = list(self._plugin(use, names, ()))
+            for problem in self._asked[asked]:
+                yield replace(problem, message=f"{node.label}: {problem.message}")
+
+    def _plugin(self, use: PluginUse, names: Sequence[str], at: tuple[str, ...]) -> Iterator[Problem]:
+        """Yields what a plugin itself says. Its implementation is imported for it."""
+
+        def ask() -> Iterable[Problem]:
+            plugin: ChecksStart = self.parts.built(use)
+            if self.base is None:
+                return ()
+            domains = LazyDomains({name: self.plan.domains[name] for name in names}, self.parts)
+            processes = int((self.protocol.launch or {}).get("num_processes", 1))
+            return plugin.faults_at_start(StartContext(model=self.base, domains=domains, processes=processes))
+
+        yield from self._told(at, ask, who=described(self.parts.registered(use)))
+
+    def _told(self, at: tuple[str, ...], check: Callable[[], Iterable[Problem]], *, who: str = "") -> Iterator[Problem]:
+        """Yields a check's problems with line and whole key; an error that it raises is one of them."""
+        try:
+            found = list(check())
+        except HarnessError as error:
+            where = f"{error.where}: " if error.where and error.where != who else ""
+            found = [Problem(message=f"{where}{error.message}", hint=error.hint)]
+        except (Exception, SystemExit) as error:
+            lines = str(error).strip().splitlines() or [""]
+            found = [Problem(message=f"{who or 'a check'} failed: {type(error).__name__}: {lines[-1]}")]
+        for problem in found:
+            path = (*at, *(problem.key.split(".") if problem.key else ()))
+            placed = self.protocol.problem(path, problem.message, problem.hint)
+            yield placed if problem.line == 0 else problem

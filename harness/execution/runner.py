@@ -1,0 +1,371 @@
+"""Walks a plan and has an engine make what the store lacks. Knows no library that trains or scores."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness._util.console_log import output_to
+from harness._util.disk import comes_of_full, told_size
+from harness._util.signals import Terminated, raise_if_terminated
+from harness.errors import HarnessError, PluginError, StepFailed
+from harness.execution import Evaluator, Executor
+from harness.execution.events import NodeEvents
+from harness.execution.progress import Reporter
+from harness.execution.provenance import gather_provenance
+from harness.execution.readiness import FaultsBeforeStart, faults_before_start, gathered_faults
+from harness.execution.run_folder import LEADERBOARD, SCORES, RunFolder, run_folder_of
+from harness.execution.store import Store, StoreForbidden, StoreFull
+from harness.planning.checks import check_needs, check_space, check_writable, plugins_of
+from harness.planning.counts import workloads_of
+from harness.planning.dependents import dependent_on_base_score
+from harness.planning.disk_need import disk_need, size_of
+from harness.planning.nodes import BaseNode, EvaluateNode, Node, Plan, StepNode
+from harness.planning.titles import titled
+from harness.plugin.engine_interface import Engine, NodeRequest
+from harness.plugin.events import RunFinished, RunStarted
+from harness.protocol import Protocol
+from harness.weights.storage_forms import Deltas
+
+if TYPE_CHECKING:
+    from harness.plugin.registry import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A node that could not be made."""
+
+    node: Node
+    error: HarnessError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOutcome:
+    """What a run came to. done: nodes that the store held before. left: nodes not made because a parent failed."""
+
+    folder: Path
+    nodes: int
+    done: int
+    executed: int
+    failures: tuple[Failure, ...]
+    left: tuple[Node, ...]
+
+
+@dataclass(kw_only=True)
+class _Walk:
+    """Where a run stands."""
+
+    executed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    left: list[Node] = field(default_factory=list)
+    unavailable: set[str] = field(default_factory=set)
+
+
+def walk_order(plan: Plan) -> list[Node]:
+    """Returns every node but the base, depth first: a checkpoint, its scores, then the next step of its method.
+
+    A merge stands behind its experts, also where their own methods come later."""
+    order: dict[str, None] = {}
+
+    def behind_its_parents(key: str) -> None:
+        for parent in plan.nodes[key].parents:
+            if parent not in order:
+                behind_its_parents(parent)
+        order.setdefault(key)
+
+    for method in plan.methods:
+        for key in method.lineage:
+            behind_its_parents(key)
+            for evaluation in plan.evaluations.get(key, {}).values():
+                order.setdefault(evaluation)
+        for probe in method.probes:
+            order.setdefault(probe)
+    for key in plan.nodes:
+        order.setdefault(key)
+    return [plan.nodes[key] for key in order if not isinstance(plan.nodes[key], BaseNode)]
+
+
+class Runner:
+    """Runs one plan.
+
+    command: the command line, for the record. arguments: those of `harness exec-node` behind protocol and key, and
+    before it the global ones, that plan the same nodes elsewhere. evaluator: in place of lm-eval. deltas: when a step's
+    model is kept as a delta. faults: in place of the checks before anything
+    starts.
+    """
+
+    def __init__(
+        self,
+        *,
+        protocol: Protocol,
+        plan: Plan,
+        registry: Registry,
+        store: Store,
+        engine: Engine,
+        run_root: Path,
+        reporter: Reporter,
+        command: Sequence[str] = (),
+        global_arguments: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+        evaluator: Evaluator | None = None,
+        deltas: Deltas = Deltas.AUTO,
+        faults: FaultsBeforeStart | None = None,
+    ) -> None:
+        self._faults_before_start = faults or faults_before_start
+        self._protocol = protocol
+        self._plan = plan
+        self._titled = titled(plan)
+        self._registry = registry
+        self._store = store
+        self._engine = engine
+        self._run_root = run_root
+        self._reporter = reporter
+        self._command = list(command)
+        self._global_arguments = list(global_arguments)
+        self._arguments = list(arguments)
+        self._deltas = deltas
+        self._executor = Executor(plan, registry, store, evaluator=evaluator, command=self._exec_node, deltas=deltas)
+        self._folder = RunFolder(run_folder_of(run_root, plan))
+        self._events = NodeEvents(self._folder, plan, registry, store, reporter)
+
+    def run(self, log: Path | None = None) -> RunOutcome:
+        """Makes what is missing and writes the tables; a node that fails stops only those that start from it, and one
+        that scores the base model the trainings of its domain too.
+
+        Raises UsageError, or CheckpointError for the base model, before anything starts where it could not end well,
+        StoreFull or StoreForbidden where the disk fails on the way, KeyboardInterrupt where the run is interrupted: the
+        tables then hold what there is. What libraries print while steps run goes to `log`, where it is given.
+        """
+        self._executor.restored.drop()  # what killed runs left
+        try:
+            return self._run(log)
+        finally:
+            self._executor.drop_restored(())
+
+    def _run(self, log: Path | None) -> RunOutcome:
+        order = walk_order(self._plan)
+        states = {node.key: self._store.state(node.key) for node in order}
+        missing = [node for node in order if states[node.key] != "done"]
+        if not missing and self._folder.tables_hold(len(order)):
+            self._folder.begin(self._protocol, self._plan)  # a plan that cannot be read is written again
+            self._reporter.note(f"nothing to make: all {len(order)} results are in the store")
+            return self._outcome(order, missing, _Walk())
+        self._check(missing)
+        self._folder.begin(self._protocol, self._plan)
+        with self._store.in_use(self._plan.key):
+            for node in missing:
+                if states[node.key] == "damaged":
+                    self._reporter.note(f"{node.label}: damaged in the store, computed again ({node.key[:12]})")
+                    self._store.remove(node.key)
+            return self._compute(order, missing, log)
+
+    def _compute(self, order: Sequence[Node], missing: Sequence[Node], log: Path | None) -> RunOutcome:
+        self._store.sweep()
+        walk = _Walk()
+        invocation: dict[str, Any] = {"command": self._command, "started": _now()}
+        self._record(invocation)
+        done = len(order) - len(missing)
+        self._folder.append("run_started", nodes=len(order), done=done)
+        self._events.tell(
+            "harness_run_started",
+            RunStarted(protocol=self._plan.protocol, run=self._folder.path, nodes=len(order), done=done),
+        )
+        self._reporter.begin(len(order), done)
+        try:
+            with output_to(log):
+                self._walk(missing, done, walk)
+        except BaseException as error:
+            self._reporter.end()
+            self._record_stop(invocation, order, walk, _why(error))
+            raise
+        self._reporter.end()
+        self._finish(invocation, walk, stopped="")
+        self._write_tables(order)
+        return self._outcome(order, missing, walk)
+
+    def _outcome(self, order: Sequence[Node], missing: Sequence[Node], walk: _Walk) -> RunOutcome:
+        return RunOutcome(
+            folder=self._folder.path,
+            nodes=len(order),
+            done=len(order) - len(missing),
+            executed=walk.executed,
+            failures=tuple(walk.failures),
+            left=tuple(walk.left),
+        )
+
+    def _check(self, missing: Sequence[Node]) -> None:
+        """Raises all that is known to be in the run's way, at once."""
+        check_writable(self._run_root)
+        if not missing:
+            return
+        [base] = [node for node in self._plan.nodes.values() if isinstance(node, BaseNode)]
+        folders: list[Path] = []
+        self._reporter.note("checking model, data, tasks and rewards")
+        with gathered_faults(str(self._protocol.path)) as faults:
+            with faults.noted():
+                check_needs([base, *missing], self._plan, os.environ)
+            with faults.noted():
+                folders.append(self._executor.parts.usable_base_folder(base))
+                self._check_space(folders[0], missing)
+            faults.problems += self._faults_before_start(
+                self._protocol, self._plan, missing, self._executor.parts, folders[0] if folders else None
+            )
+
+    def _check_space(self, base: Path, missing: Sequence[Node]) -> None:
+        parameters, dtype = size_of(base)
+        done = self._plan.nodes.keys() - {node.key for node in missing}
+        workloads = workloads_of(self._plan, self._registry)
+        need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
+        check_space(self._run_root, need)
+
+    def _walk(self, missing: Sequence[Node], done: int, walk: _Walk) -> None:
+        for index, node in enumerate(missing, start=done + 1):
+            raise_if_terminated()
+            if node.key in walk.unavailable or walk.unavailable.intersection(node.parents):
+                walk.unavailable.add(node.key)
+                walk.left.append(node)
+                continue
+            if self._store.has(node.key):  # another process made it in the meantime
+                continue
+            self._events.started(node)
+            self._reporter.node_started(self._titled[node.key], index)
+            self._events.warn_if_undamaged(node)
+            begin = time.monotonic()
+            error: HarnessError | None = None
+            try:
+                self._make(node)
+            except StoreFull as full:
+                raise self._told_full(full, node) from full
+            except StoreForbidden:
+                raise
+            except HarnessError as failure:
+                error = failure
+            seconds = time.monotonic() - begin
+            if error is None:
+                walk.executed += 1
+            else:
+                walk.failures.append(Failure(node=node, error=error))
+                walk.unavailable |= {node.key, *dependent_on_base_score(node, self._plan)}
+            self._reporter.node_finished(self._titled[node.key], seconds, error)
+            self._events.finished(node, seconds, error)
+            self._tell_dependents(node, error)
+            self._executor.drop_restored(missing[index - done :])
+
+    def _tell_dependents(self, node: Node, error: HarnessError | None) -> None:
+        """Says what is not started because the base model has no score on a domain."""
+        dependent = dependent_on_base_score(node, self._plan) if error is not None else ()
+        steps = sum(isinstance(self._plan.nodes[key], StepNode) for key in dependent)
+        if dependent:
+            assert isinstance(node, EvaluateNode)
+            self._reporter.note(
+                f"{node.domain}: the base model has no score, so {steps} trainings and recoveries of it,"
+                f" {len(dependent) - steps} scorings on it and what starts from them are not started; the rest goes on"
+            )
+
+    def _told_full(self, full: StoreFull, node: Node) -> StoreFull:
+        """Returns the error with the node that was being made, and what those that are not yet made take."""
+        base = next(node for node in self._plan.nodes.values() if isinstance(node, BaseNode))
+        parameters, dtype = size_of(self._executor.parts.base_folder(base))
+        done = [key for key in self._plan.nodes if self._store.has(key)]
+        workloads = workloads_of(self._plan, self._registry)
+        need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
+        left = f"the checkpoints that are left to make take about {told_size(need.total_bytes)}"
+        return StoreFull(
+            f"{full.message}: {node.label} was not finished",
+            where=full.where,
+            hint=f"{full.hint}; {left}" if need.checkpoints else full.hint,
+        )
+
+    def _make(self, node: Node) -> None:
+        request = NodeRequest(
+            key=node.key,
+            label=node.label,
+            needs=frozenset(need for use in plugins_of(node, self._plan) for need in use.needs),
+            protocol=self._protocol.path,
+            store=self._store.root,
+            arguments=self._exec_node(node.key),
+            execute=partial(self._executor.execute, node.key, self._reporter.progress),
+        )
+        try:
+            self._engine.execute(request)
+        except HarnessError:
+            raise
+        except Exception as error:
+            raise StepFailed(
+                f"internal error: {type(error).__name__}: {error}", where=node.label, hint="--debug shows the traceback"
+            ) from error
+        if not self._store.has(node.key):
+            raise PluginError(
+                f"the engine {type(self._engine).__name__} returned, and the store lacks what it was asked for",
+                where=node.label,
+                hint="an engine returns only once the store holds the node",
+            )
+
+    def _exec_node(self, key: str) -> list[str]:
+        place = [str(self._protocol.path.absolute()), key, "-o", str(self._run_root.absolute())]
+        return [sys.executable, "-m", "harness", *self._global_arguments, "exec-node", *place, *self._arguments]
+
+    def _record(self, invocation: dict[str, Any]) -> None:
+        """Writes the provenance, with this invocation as the last of all that worked on this run."""
+        before = self._folder.provenance().get("invocations", [])
+        earlier = [other for other in before if other["started"] != invocation["started"]]
+        gathered = gather_provenance(self._plan, self._registry)
+        self._folder.write_provenance(gathered | {"invocations": [*earlier, invocation]})
+
+    def _record_stop(self, invocation: dict[str, Any], order: Sequence[Node], walk: _Walk, stopped: str) -> None:
+        """Records what can be recorded of a run that stops; what cannot is told, and hides not why it stopped."""
+        try:
+            self._finish(invocation, walk, stopped)
+            self._write_tables(order)
+        except Exception as fault:
+            told = "no space is left on its disk" if comes_of_full(fault) else fault
+            self._reporter.note(f"warning: this stop is not fully recorded: {told}")
+
+    def _finish(self, invocation: dict[str, Any], walk: _Walk, stopped: str) -> None:
+        invocation |= {"ended": _now(), "executed": walk.executed, "failed": len(walk.failures), "stopped": stopped}
+        self._record(invocation)
+        self._folder.append(
+            "run_finished",
+            executed=walk.executed,
+            failed=len(walk.failures),
+            left=[node.label for node in walk.left],
+            stopped=stopped,
+        )
+        finished = RunFinished(
+            protocol=self._plan.protocol,
+            run=self._folder.path,
+            executed=walk.executed,
+            failed=len(walk.failures),
+        )
+        self._events.tell("harness_run_finished", finished)
+
+    def _write_tables(self, order: Sequence[Node]) -> None:
+        from harness._util.files import write_text
+        from harness.execution.leaderboard import build_leaderboard
+        from harness.execution.score_table import collect_scores, write_scores
+
+        done = sum(self._store.has(node.key) for node in order)
+        scores = collect_scores(self._plan, self._store)
+        write_scores(scores, self._folder.path / SCORES)
+        leaderboard = build_leaderboard(scores, self._plan, self._store, self._folder.provenance())
+        write_text(self._folder.path / LEADERBOARD, leaderboard.to_json())
+        self._folder.tables_written(done)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, Terminated):
+        return "stopped by SIGTERM"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) or type(error).__name__
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,185 @@
+"""The score table: one row a measurement, for every checkpoint of every method, as a polars frame.
+
+Never a square matrix: a checkpoint stands once for each (method, seed, step) that holds it, and a domain may be trained
+by more than one step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+from harness._util.files import replacing
+from harness._util.json_reading import parse_json
+from harness.errors import UsageError
+from harness.planning.nodes import EvaluateNode, Plan
+from harness.results.item_scores import item_score
+from harness.results.metrics import Score, mean
+
+SCHEMA: dict[str, pl.DataType] = {
+    "run": pl.String(),
+    "method": pl.String(),
+    "seed": pl.Int64(),
+    "step": pl.Int64(),
+    "checkpoint": pl.String(),
+    "parent": pl.String(),
+    "domain": pl.String(),
+    "task": pl.String(),
+    "metric": pl.String(),
+    "filter": pl.String(),
+    "value": pl.Float64(),
+    "stderr": pl.Float64(),
+    "n": pl.Int64(),
+    "higher_is_better": pl.Boolean(),
+    "task_hash": pl.String(),
+    "primary": pl.Boolean(),
+    "percent": pl.Boolean(),
+    "limit": pl.Int64(),
+    "batch_size": pl.Int64(),
+    "eval_seed": pl.Int64(),
+}
+
+
+class ReadableStore(Protocol):
+    """The part of `harness.execution.store.Store` that scores are read from."""
+
+    def holds(self, key: str) -> bool: ...
+
+    def path(self, key: str) -> Path: ...
+
+    def read(self, key: str, name: str) -> bytes: ...
+
+
+ROWS = "rows.json"
+
+
+def run_name(plan: Plan) -> str:
+    """Returns the name of the plan's run folder, `<protocol>-<first 12 digits of the key>`."""
+    return f"{plan.protocol}-{plan.key[:12]}"
+
+
+def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
+    """Returns the score table (columns of `SCHEMA`) of all that the store holds; a partial run gives a partial table.
+
+    `value` and `stderr` are lm-eval's own numbers; `percent` says that they are shown times 100. A number that is not
+    finite is null. Raises DamagedResult for a result that has changed in the store, UsageError for one that cannot be
+    read.
+    """
+    rows: list[dict[str, Any]] = []
+    for method in plan.methods:
+        for step, key in enumerate(method.lineage):
+            for domain, evaluation in plan.evaluations.get(key, {}).items():
+                node = plan.nodes[evaluation]
+                if not isinstance(node, EvaluateNode) or not store.holds(evaluation):
+                    continue
+                place = {
+                    "run": run_name(plan),
+                    "method": method.name,
+                    "seed": method.seed,
+                    "step": step,
+                    "checkpoint": key,
+                    "parent": method.lineage[step - 1] if step else None,
+                    "domain": domain,
+                    "limit": node.settings.limit,
+                    "batch_size": node.settings.batch_size,
+                    "eval_seed": node.settings.seed,
+                }
+                where = str(store.path(evaluation) / ROWS)
+                rows.extend(place | row for row in _measurements(store.read(evaluation, ROWS), where))
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def scores_in(files: Mapping[str, Path]) -> Mapping[str, Score]:
+    """Returns the scores of the domains of one checkpoint, from an evaluation's `rows.json` of each.
+
+    Raises UsageError as `domain_scores` does; a domain without a score is left out.
+    """
+    place = dict.fromkeys(SCHEMA) | {"method": "", "seed": 0, "step": 0}
+    rows = [
+        place | {"domain": domain} | row
+        for domain, path in files.items()
+        for row in _measurements(path.read_bytes(), str(path))
+    ]
+    return domain_scores(pl.DataFrame(rows, schema=SCHEMA)).get(("", 0, 0), {})
+
+
+def _measurements(content: bytes, where: str) -> list[dict[str, Any]]:
+    try:
+        read = parse_json(content)
+        return [
+            {
+                "task": row["task"],
+                "metric": row["metric"],
+                "filter": row["filter"],
+                "value": _finite(row["value"]),
+                "stderr": _finite(row["stderr"]),
+                "n": row["n"],
+                "higher_is_better": row["higher_is_better"],
+                "task_hash": row["task_hash"],
+                "primary": row["primary"],
+                "percent": row["percent"],
+            }
+            for row in read
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"these measurements cannot be read: {type(error).__name__}: {error}",
+            where=where,
+            hint="remove that folder of the store and run again; only this evaluation is repeated",
+        ) from error
+
+
+def _finite(value: object) -> float | None:
+    number = float(value) if isinstance(value, int | float) else math.nan
+    return number if math.isfinite(number) else None
+
+
+def write_scores(frame: pl.DataFrame, path: Path) -> None:
+    """Writes the table as parquet, atomically. Raises UsageError where `path` cannot be written to."""
+    with replacing(path) as temporary:
+        frame.write_parquet(temporary)
+
+
+def read_scores(path: Path) -> pl.DataFrame:
+    """Returns a table that `write_scores` wrote. Raises UsageError where it is missing or is not a score table."""
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise UsageError(f"this score table cannot be read: {error}", where=str(path)) from error
+    missing = [name for name in SCHEMA if name not in frame.columns]
+    if missing:
+        raise UsageError(f"this is not a score table: it lacks {', '.join(missing)}", where=str(path))
+    return frame
+
+
+def domain_scores(frame: pl.DataFrame) -> Mapping[tuple[str, int, int], Mapping[str, Score]]:
+    """Returns the domains' scores by (method, seed, step).
+
+    A domain's score is the mean of its primary rows, in percent where they say so, with the interval over its items.
+    Its sampling standard error is sqrt(Σ stderr²) / rows, null where one is; n is the sum. A domain one of whose values
+    is null has no score. Raises UsageError where a domain's primary rows disagree on which direction is better, since
+    their mean would mean nothing.
+    """
+    rows: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
+    for row in frame.filter(pl.col("primary")).iter_rows(named=True):
+        rows.setdefault((row["method"], row["seed"], row["step"], row["domain"]), []).append(row)
+    scores: dict[tuple[str, int, int], dict[str, Score]] = {}
+    for (method, seed, step, domain), own in rows.items():
+        if (score := _domain_score(domain, own)) is not None:
+            scores.setdefault((method, seed, step), {})[domain] = score
+    return scores
+
+
+def _domain_score(domain: str, rows: Sequence[Mapping[str, Any]]) -> Score | None:
+    if len({row["higher_is_better"] for row in rows}) > 1:
+        raise UsageError(
+            f"the domain {domain!r} counts tasks where higher is better and tasks where lower is better",
+            hint="their mean would mean nothing: make them two domains",
+        )
+    if any(row["value"] is None for row in rows):
+        return None
+    return mean([item_score(row["value"], row["stderr"], row["n"], percent=row["percent"]) for row in rows])

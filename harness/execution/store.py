@@ -1,0 +1,345 @@
+"""Results by their content keys: a folder is there whole, or it is not there.
+
+A folder is written beside its place, synced file by file, sealed with `DONE.json` (format, size and sha256 of every
+file), and renamed, so a process killed at any moment leaves nothing half-written under a key. A per-key lock prevents
+duplicate computation; a folder without `DONE.json` does not exist.
+
+Files are compared with their sha256 when they are read: `read` does so for the small ones, `check` for a model before
+it is loaded. The digests detect damage and edits, not an edit of `DONE.json` that goes with them.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from harness._util.content_key import canonical_json
+from harness._util.disk import disk_full, shows_full
+from harness._util.files import sync
+from harness._util.json_reading import parse_json
+from harness._util.locks import shared
+from harness._util.permissions import grant, make_shared, writable_by_others
+from harness.errors import DiskFull, HarnessError, UsageError
+from harness.execution.store_marker import (
+    MARKER,
+    DamagedResult,
+    Digests,
+    Fault,
+    faults_of,
+    read_marker,
+    reason,
+    seal,
+    sha256_of,
+)
+from harness.planning.checks import FALSE
+
+DEFINITION = "DEFINITION.json"
+"""The file of a result with what its key was computed from."""
+
+VERIFY = "HARNESS_VERIFY"
+"""Environment variable: 0 skips the digests of models. No result depends on it."""
+
+REMOVING = ".removing"
+"""The lock of those who remove results: no run starts meanwhile."""
+
+FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+_ASK_OWNER = "another user wrote it: its files have to be readable for you"
+
+State = Literal["absent", "done", "damaged"]
+
+
+class StoreFull(DiskFull):
+    """The disk of the store is full: no further node can be made."""
+
+
+class StoreForbidden(UsageError):
+    """The store cannot be written to: no node can be made."""
+
+
+class Store:
+    """A folder of results.
+
+    waiting: called with a key while another process computes that result. verify: whether `check` compares digests;
+    the environment variable HARNESS_VERIFY unless given.
+    """
+
+    def __init__(self, root: Path, *, waiting: Callable[[str], None] | None = None, verify: bool | None = None) -> None:
+        self.root = root
+        self._waiting = waiting
+        self._verify = (os.environ.get(VERIFY) or "1").lower() not in FALSE if verify is None else verify
+        self._locks: dict[str, FileLock] = {}
+        self._digest = Digests()
+
+    def path(self, key: str) -> Path:
+        """Returns where the result `key` is or will be."""
+        if not _is_key(key):
+            raise ValueError(f"{key!r} is no key of a store")
+        return self.root / key
+
+    def has(self, key: str) -> bool:
+        """Returns whether the result is there, whole by its marker and its files' sizes; `verify` also reads them."""
+        return self.state(key) == "done"
+
+    def state(self, key: str) -> State:
+        """Returns `damaged` where the marker is unreadable or a file is missing or of another size than it says."""
+        folder = self.path(key)
+        try:
+            files = read_marker(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return "absent"
+        except PermissionError as error:
+            raise StoreForbidden(f"cannot be read: {error.strerror}", where=str(folder), hint=_ASK_OWNER) from error
+        except ValueError:
+            return "damaged"
+        for name, entry in files.items():
+            try:
+                size = (folder / name).stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                return "damaged"
+            if size != entry["size"]:
+                return "damaged"
+        return "done"
+
+    def verify(self, key: str) -> list[str]:
+        """Reads every file of the result and returns what is wrong with it; empty where nothing is."""
+        if self.state(key) == "absent":
+            return [f"{key} is not in the store"]
+        return [str(fault) for fault in self.faults(key)]
+
+    def faults(self, key: str) -> list[Fault]:
+        """Reads every file of what lies under `key`, also of a folder without a marker, and returns what is wrong."""
+        return list(faults_of(self.path(key), "", sha256_of))
+
+    def results(self) -> list[str]:
+        """Returns the keys of all that lies here under one, whole or not, in order; other files are not the store's."""
+        names = [path.name for path in self.root.iterdir()] if self.root.is_dir() else []
+        return sorted(name for name in names if re.fullmatch(r"[0-9a-f]{64}", name))
+
+    def read(self, key: str, name: str) -> bytes:
+        """Returns the content of a small file of the result. Raises DamagedResult where it is not as it was written."""
+        folder = self.path(key)
+        try:
+            entry = read_marker(folder).get(name)
+            content = (folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise DamagedResult(folder, f"{name} is missing") from None
+        except (OSError, ValueError) as error:
+            raise DamagedResult(folder, f"{MARKER} or {name} cannot be read: {reason(error)}") from error
+        if entry is None or hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            raise DamagedResult(folder, f"{name} has changed since it was written")
+        return content
+
+    def read_json(self, key: str, name: str) -> Any:
+        """Returns the data in a JSON file of the result. Raises DamagedResult as `read` does."""
+        try:
+            return parse_json(self.read(key, name))
+        except ValueError as error:
+            raise DamagedResult(self.path(key), f"{name} is not JSON: {error}") from error
+
+    def holds(self, key: str) -> bool:
+        """Returns whether the result is there. Raises DamagedResult where what is there is damaged by its sizes."""
+        state = self.state(key)
+        if state == "damaged":
+            for fault in faults_of(self.path(key), "", self._digest):
+                raise DamagedResult(self.path(key), str(fault))
+        return state == "done"
+
+    def check(self, key: str, below: str) -> None:
+        """Compares the files in the folder `below` of the result with their digests, each once as long as it stays as
+        it is. Raises DamagedResult. Does nothing where verification is off."""
+        if self._verify:
+            for fault in faults_of(self.path(key), below, self._digest):
+                raise DamagedResult(self.path(key), str(fault))
+
+    def remove(self, key: str) -> bool:
+        """Removes the result and unfinished work on it. Returns False where another process computes it."""
+        lock = self._lock_of(key)
+        with self._disk_errors():
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                return False
+            try:
+                target = self.path(key)
+                if target.exists():
+                    self._discard(key)
+                shutil.rmtree(self.root / ".scratch" / key, ignore_errors=True)
+            finally:
+                lock.release()
+        return True
+
+    def definition(self, key: str) -> dict[str, Any] | None:
+        """Returns what the key of a result was computed from; None where that was not stored or cannot be read."""
+        try:
+            read = parse_json((self.path(key) / DEFINITION).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return read if isinstance(read, dict) else None
+
+    def scratch(self, key: str) -> Path:
+        """Returns a folder for unfinished work on `key`, kept when the process is killed, gone when `key` is done."""
+        folder = self.root / ".scratch" / self.path(key).name
+        with self._disk_errors():
+            self._make(folder)
+        return folder
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Holds the lock of `key`, having waited for any other process that does. May be entered again while held."""
+        lock = self._lock_of(key)
+        with self._disk_errors():
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                if self._waiting is not None:
+                    self._waiting(key)
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def writing(self, key: str, definition: Mapping[str, Any] | None = None) -> Iterator[Path]:
+        """Yields a folder, which becomes the result `key` when the block ends well, and is removed otherwise.
+
+        definition: what the key was computed from, as JSON data; it is stored with the result.
+
+        Raises StoreFull where the disk is full, StoreForbidden where the store cannot be written to, StepFailed where
+        the block left a link. A result that is there already and whole is kept: the same key, the same bytes.
+        """
+        target = self.path(key)
+        with self.lock(key), self._disk_errors():
+            self._sweep(key)
+            temporary = self._temporary(key)
+            self._make(temporary)
+            try:
+                if definition is not None:
+                    (temporary / DEFINITION).write_text(canonical_json(definition) + "\n", encoding="utf-8")
+                yield temporary
+                seal(temporary)
+                for path in [path for path in temporary.rglob("*") if path.is_dir()]:
+                    grant(path, writable_by_others(self.root))
+                if self.state(key) != "done":
+                    if target.exists():
+                        self._discard(key)
+                    temporary.rename(target)
+                    sync(self.root)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)  # gone already where it was renamed
+            shutil.rmtree(self.root / ".scratch" / key, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Removes what killed processes left: temporaries whose key nobody holds, and scratch of finished results."""
+        if not self.root.is_dir():
+            return
+        # What a file manager or a network file system leaves here is not ours, and no key.
+        stale = {name for path in self.root.glob("*.tmp-*") if _is_key(name := path.name.partition(".tmp-")[0])}
+        scratch = self.root / ".scratch"
+        kept = [path.name for path in scratch.iterdir() if _is_key(path.name)] if scratch.is_dir() else []
+        finished = {key for key in kept if self.has(key)}
+        with self._disk_errors():
+            for key in sorted(stale | finished):
+                lock = self._lock_of(key)
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    continue
+                try:
+                    self._sweep(key)
+                    if key in finished:
+                        shutil.rmtree(scratch / key)
+                finally:
+                    lock.release()
+
+    def _discard(self, key: str) -> None:
+        """Removes the folder of `key`, whose lock is held: a kill in the middle leaves no half of a result."""
+        discarded = self._temporary(key)
+        self.path(key).rename(discarded)
+        shutil.rmtree(discarded)
+
+    def _make(self, folder: Path) -> None:
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        make_shared(folder, self.root.parent)
+
+    def _sweep(self, key: str) -> None:
+        """Removes the temporaries of `key`; its lock is held, so whoever wrote them is dead."""
+        for path in self.root.glob(f"{key}.tmp-*"):
+            shutil.rmtree(path)
+
+    def _temporary(self, key: str) -> Path:
+        return self.root / f"{key}.tmp-{uuid.uuid4().hex}"
+
+    def lock_file(self, name: str) -> Path:
+        """Returns where the lock `name` lies, a key or one of a kind of its own, whose folder is made."""
+        folder = self.root / ".locks"
+        with self._disk_errors():
+            self._make(folder)
+        return folder / name
+
+    @contextmanager
+    def in_use(self, run: str) -> Iterator[None]:
+        """Marks the results of a run, by the key of its plan, as used: `harness store` removes none of them."""
+        with ExitStack() as held:
+            with self._disk_errors(), shared(self.lock_file(REMOVING)):  # waits for who removes results
+                held.enter_context(shared(self.lock_file(f"{run}.run")))
+            yield
+
+    def _lock_of(self, key: str) -> FileLock:
+        if key not in self._locks:
+            self._locks[key] = FileLock(self.lock_file(self.path(key).name), mode=0o644 | writable_by_others(self.root))
+        return self._locks[key]
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except HarnessError:
+            raise
+        except Exception as error:  # of native code too, which raises no OSError
+            told = disk_error(error, self.root)
+            if told is None:
+                raise
+            raise told from error
+
+
+def disk_error(error: BaseException, root: Path) -> StoreFull | StoreForbidden | None:
+    """Returns what to tell a person where a full disk or a forbidden folder caused `error`; None where neither did."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if _is_forbidden(seen, root):
+            return StoreForbidden(
+                f"cannot be written to: {getattr(seen, 'strerror', seen)}",
+                where=str(root),
+                hint="choose another folder with -o, or make this one writable; what is done in it is kept",
+            )
+        if shows_full(seen):
+            told = disk_full(root, kept="what is done is kept")
+            return StoreFull(told.message, where=told.where, hint=told.hint)
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _is_forbidden(error: BaseException, root: Path) -> bool:
+    if not isinstance(error, OSError) or error.filename is None:
+        return False
+    path, root = Path(os.fsdecode(error.filename)).absolute(), root.absolute()
+    above = path == root or path in root.parents
+    # A file where the store's folder should be says ENOTDIR of what is below it and EEXIST of itself.
+    in_the_way = error.errno == errno.ENOTDIR or (error.errno == errno.EEXIST and above)
+    return (error.errno in FORBIDDEN or in_the_way) and (above or root in path.parents)
+
+
+def _is_key(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and ".tmp-" not in name and Path(name).name == name

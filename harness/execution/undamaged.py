@@ -1,0 +1,90 @@
+"""Recoveries of a target that is not damaged: what they undo is what other trainings taught since the target's peak."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from harness.planning.nodes import Plan, RecoverNode
+
+if TYPE_CHECKING:
+    from harness.planning.nodes import Node
+
+
+class ReadableStore(Protocol):
+    """The part of `harness.execution.store.Store` that scores are read from."""
+
+    def has(self, key: str) -> bool: ...
+
+    def path(self, key: str) -> Path: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undamaged:
+    """A recovery whose target scores no worse before it than at its peak. Both scores as the tables show them."""
+
+    label: str
+    seed: int
+    target: str
+    peak: float
+    present: float
+    higher_is_better: bool = True
+
+    def __str__(self) -> str:
+        side = "below" if self.higher_is_better else "above"
+        return (
+            f"{self.label} (seed {self.seed}): the score of {self.target} is {self.present:.4g} and not {side} its"
+            f" peak, {self.peak:.4g}: there is nothing to recover, and the recovery may undo what was learned since"
+        )
+
+
+def undamaged_target(node: Node, plan: Plan, store: ReadableStore) -> Undamaged | None:
+    """Returns what to say of a recovery whose target is not damaged; None where it is, where the scores are not known,
+    and for any other step."""
+    if not isinstance(node, RecoverNode):
+        return None
+    peak = _score(node.parents[node.peak], node.target, plan, store)
+    present = _score(node.parents[-1], node.target, plan, store)
+    if peak is None or present is None:
+        return None
+    higher = present[1]
+    if (present[0] < peak[0]) if higher else (present[0] > peak[0]):
+        return None
+    return Undamaged(
+        label=node.label,
+        seed=node.seed,
+        target=node.target,
+        peak=peak[0],
+        present=present[0],
+        higher_is_better=higher,
+    )
+
+
+def undamaged_targets(plan: Plan, store: ReadableStore, *, without: Collection[str] = ()) -> Iterator[Undamaged]:
+    """Yields the recoveries of a plan whose targets are not damaged, as far as the store has their scores.
+
+    without: keys of nodes that are left out.
+    """
+    found = (undamaged_target(node, plan, store) for key, node in plan.nodes.items() if key not in without)
+    return (undamaged for undamaged in found if undamaged is not None)
+
+
+def _score(checkpoint: str, domain: str, plan: Plan, store: ReadableStore) -> tuple[float, bool] | None:
+    """Returns a checkpoint's score on a domain, the mean of its primary measurements, and whether higher is better."""
+    evaluation = plan.evaluations.get(checkpoint, {}).get(domain)
+    if evaluation is None or not store.has(evaluation):
+        return None
+    try:
+        rows = json.loads((store.path(evaluation) / "rows.json").read_bytes())
+        counted = [row for row in rows if row["primary"]]
+        values = [float(row["value"]) * (100 if row["percent"] else 1) for row in counted]
+        directions = {bool(row["higher_is_better"]) for row in counted}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if len(directions) != 1 or not all(map(math.isfinite, values)):
+        return None
+    return sum(values) / len(values), directions.pop()

@@ -1,0 +1,1 @@
+"""From a protocol to nodes with content keys, their costs and their requirements."""

@@ -1,0 +1,181 @@
+"""What a plan takes at most in tokens, about in hours of a GPU or CPU, and on the disk, before anything is fetched.
+
+Every completion is counted at its longest, so the tokens are upper bounds. The hours are those tokens' floating-point
+operations over an assumed speed: right in their order of magnitude, not more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness._util.processor import GPU_TERAFLOPS
+from harness.planning.counts import workloads_of
+from harness.planning.disk_need import DiskNeed, disk_need
+from harness.planning.model_shape import ModelShape
+from harness.planning.nodes import EvaluateNode, MergeNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
+from harness.plugin.interfaces import Domain
+from harness.plugin.registry import Registry
+from harness.plugin.workload import Workload
+from harness.protocol import instance_of
+
+BACKWARD = 2
+"""Operations of the way back for one of the way forward (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
+
+TRAINED_COPIES = 4
+"""Numbers that a training of all parameters holds for each: the weight, its gradient, and AdamW's two moments."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assumptions:
+    """What an estimate takes for granted; every default may be set on the command line.
+
+    prompt_tokens: of each prompt, ours. gpu_teraflops: the peak of the GPU, or of the CPU where `processor` is that.
+    generation_utilization, training_utilization: the shares of the peak that are reached, ours;
+    PaLM's training reached 0.46 (arXiv 2204.02311, table 3), and generation is far below that.
+    """
+
+    prompt_tokens: int = 1024
+    gpu_teraflops: float = GPU_TERAFLOPS
+    processor: Literal["gpu", "cpu"] = "gpu"
+    generation_utilization: float = 0.1
+    training_utilization: float = 0.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeEstimate:
+    """Of one node, None for what is not known. generated_tokens: at most. prompt_tokens: as assumed, each prompt once
+    for every completion. gpu_hours: with every completion at its longest, of the assumed processor."""
+
+    generated_tokens: int | None = None
+    prompt_tokens: int | None = None
+    gpu_hours: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Sums over those of some of a plan's nodes that are known. gpu_hours, disk, training_memory: None without the
+    model's shape. training_memory: bytes of the largest training's weights, gradients and AdamW's moments.
+    not_counted: labels of the nodes whose tokens are not known, by what would have to say so."""
+
+    generated_tokens: int
+    training_generated_tokens: int
+    evaluation_generated_tokens: int
+    prompt_tokens: int
+    gpu_hours: float | None
+    disk: DiskNeed | None
+    not_counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    training_memory: int | None = None
+
+
+class Estimator:
+    """Estimates the nodes of one plan; domains are built, none of their data are read."""
+
+    def __init__(self, plan: Plan, registry: Registry, shape: ModelShape | None, assumed: Assumptions) -> None:
+        self._plan = plan
+        self._shape = shape
+        self._assumed = assumed
+        self._domains: dict[str, Domain] = {
+            name: instance_of(use.plugin, registry) for name, use in plan.domains.items()
+        }
+        self._workloads = workloads_of(plan, registry)
+        self._lengths = {name: domain.completion_tokens for name, domain in self._domains.items()}
+        self.nodes = {key: self._node(node) for key, node in plan.nodes.items() if node.kind != "base"}
+
+    def total(self, without: Collection[str] = ()) -> Estimate:
+        """Returns the estimate of the plan's nodes, less those whose keys are in `without`."""
+        nodes = {key: estimate for key, estimate in self.nodes.items() if key not in without}
+        scored = [one for key, one in nodes.items() if isinstance(self._plan.nodes[key], EvaluateNode)]
+        generated = _sum(one.generated_tokens for one in nodes.values())
+        of_scoring = _sum(one.generated_tokens for one in scored)
+        unknown: dict[str, list[str]] = {}
+        for key, one in nodes.items():
+            if one.generated_tokens is None:
+                unknown.setdefault(self._silent(self._plan.nodes[key]), []).append(self._plan.nodes[key].label)
+        hours = [one.gpu_hours for one in nodes.values() if one.gpu_hours is not None]
+        return Estimate(
+            generated_tokens=generated,
+            training_generated_tokens=generated - of_scoring,
+            evaluation_generated_tokens=of_scoring,
+            prompt_tokens=_sum(one.prompt_tokens for one in nodes.values()),
+            gpu_hours=sum(hours) if self._shape is not None else None,
+            disk=self._disk(without),
+            not_counted={what: tuple(labels) for what, labels in unknown.items()},
+            training_memory=self._training_memory(),
+        )
+
+    def _training_memory(self) -> int | None:
+        if self._shape is None:
+            return None
+        trained = [work for work in self._workloads.values() if work is not None and work.optimizer_steps]
+        dtypes = [work.dtype or self._shape.dtype for work in trained]
+        widths = [2 if dtype in ("bfloat16", "float16") else 4 for dtype in dtypes]
+        return TRAINED_COPIES * self._shape.parameters * max(widths, default=0)
+
+    def _disk(self, without: Collection[str]) -> DiskNeed | None:
+        if self._shape is None:
+            return None
+        dtype = self._shape.dtype or "float32"
+        return disk_need(self._plan, self._workloads, parameters=self._shape.parameters, dtype=dtype, without=without)
+
+    def _node(self, node: Node) -> NodeEstimate:
+        work, names = self._work_of(node)
+        if work is None:
+            return NodeEstimate()
+        if not work.completions:
+            return NodeEstimate(generated_tokens=0, prompt_tokens=0, gpu_hours=0.0)
+        longest = work.completion_tokens
+        if longest is None:
+            known = [length for name in names if (length := self._lengths[name]) is not None]
+            if len(known) < len(names) or not known:
+                return NodeEstimate()
+            longest = max(known)
+        prompt = self._prompt_tokens(longest)
+        return NodeEstimate(
+            generated_tokens=work.completions * longest,
+            prompt_tokens=work.completions * prompt,
+            gpu_hours=self._hours(work, prompt + longest),
+        )
+
+    def _work_of(self, node: Node) -> tuple[Workload | None, tuple[str, ...]]:
+        """Returns what a node does at most, and the domains whose completions it samples."""
+        if isinstance(node, TrainNode):
+            return self._workloads[node.key], (*node.domains, *node.earlier)
+        if isinstance(node, RecoverNode):
+            return self._workloads[node.key], (node.target, *node.earlier)
+        if isinstance(node, MergeNode):
+            return Workload(), ()
+        if isinstance(node, EvaluateNode):
+            count = self._domains[node.domain].scored_completions(node.settings.limit)
+            return None if count is None else Workload(completions=count), (node.domain,)
+        return None, ()
+
+    def _prompt_tokens(self, longest: int) -> int:
+        room = self._shape.positions if self._shape is not None else None
+        return self._assumed.prompt_tokens if room is None else max(0, min(self._assumed.prompt_tokens, room - longest))
+
+    def _hours(self, work: Workload, tokens: int) -> float | None:
+        """Returns the GPU hours of a step whose sequences, prompt and completion, are `tokens` long."""
+        if self._shape is None:
+            return None
+        forward = self._shape.forward_flops(tokens)
+        trained = work.trained_completions * (1 + BACKWARD + int(work.recomputes))
+        generation = work.completions * forward / self._assumed.generation_utilization
+        training = (work.scored_completions + trained) * forward / self._assumed.training_utilization
+        return (generation + training) / (self._assumed.gpu_teraflops * 1e12) / 3600
+
+    def _silent(self, node: Node) -> str:
+        """Returns what would have to tell the tokens of a node that are not known."""
+        if isinstance(node, TrainNode):
+            return f"algorithm {node.algorithm.name}"
+        if isinstance(node, RecoverNode):
+            return f"recovery {node.recovery.name}"
+        if isinstance(node, EvaluateNode):
+            return f"scoring of {node.domain}"
+        assert isinstance(node, ProbeNode)
+        return f"probe {node.probe.name}"
+
+
+def _sum(counts: Iterable[int | None]) -> int:
+    return sum(count for count in counts if count is not None)

@@ -1,0 +1,298 @@
+"""From a protocol to a plan: a tree of nodes with content keys, in which methods with the same beginning share it.
+
+What each key covers is written in `harness.planning.nodes`. Labels, the protocol's text and the versions of torch and
+its like are in none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
+
+from harness._util.content_key import content_key
+from harness.errors import CheckpointError, HarnessError, PluginError
+from harness.planning.nodes import (
+    BaseNode,
+    CheckpointNode,
+    DomainUse,
+    EvaluateNode,
+    EvaluationSettings,
+    MergeNode,
+    MethodPlan,
+    Node,
+    Plan,
+    PluginUse,
+    ProbeNode,
+    RecoverNode,
+    TrainNode,
+    trained_by,
+)
+from harness.plugin.nested_reward import reward_uses
+from harness.plugin.registry import Registry
+from harness.plugin.specs import AlgorithmSpec, ProbeSpec
+from harness.protocol import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep, config_of, instance_of
+from harness.protocol.source import key_text
+
+AnyNode = TypeVar("AnyNode", bound=Node)
+
+
+def make_plan(protocol: Protocol, registry: Registry) -> Plan:
+    """Returns the plan of a protocol; plugins are asked for their data's fingerprints, nothing is trained or fetched.
+
+    Raises PluginError where one cannot be built or has no fingerprint, and what it says to a person itself.
+    """
+    return _Planner(protocol, registry).plan()
+
+
+class _Planner:
+    """Grows one plan."""
+
+    def __init__(self, protocol: Protocol, registry: Registry) -> None:
+        self._protocol = protocol
+        self._registry = registry
+        self._harness = registry.harness_identity()
+        self._nodes: dict[str, Node] = {}
+        self._evaluations: dict[str, dict[str, str]] = {}
+        self._uses: dict[int, PluginUse] = {}
+        self._domains = {name: self._domain(domain) for name, domain in protocol.domains.items()}
+
+    def plan(self) -> Plan:
+        """Returns the whole plan, seed by seed and method by method, each checkpoint's scoring right behind it."""
+        protocol = self._protocol
+        base = self._base()
+        methods = [
+            self._method(name, steps, seed, base) for seed in protocol.seeds for name, steps in protocol.methods.items()
+        ]
+        return Plan(
+            protocol=protocol.name,
+            key=content_key(
+                protocol=protocol.name,
+                domains=sorted(self._domains),
+                nodes=sorted(self._nodes),
+                methods=sorted([method.name, method.seed, *method.lineage] for method in methods),
+            ),
+            model=protocol.model_label,
+            seeds=protocol.seeds,
+            domains=self._domains,
+            settings=protocol.settings,
+            nodes=self._nodes,
+            methods=tuple(methods),
+            evaluations=self._evaluations,
+            harness=self._harness,
+        )
+
+    def _domain(self, domain: DeclaredDomain) -> DomainUse:
+        return DomainUse(
+            name=domain.name,
+            plugin=self._use(domain.plugin),
+            reward=self._use(domain.reward),
+            fingerprint=_fingerprint(domain.plugin, self._registry),
+            reward_fingerprint=_fingerprint(domain.reward, self._registry),
+        )
+
+    def _use(self, use: PluginUse) -> PluginUse:
+        """Returns a plugin of the protocol with the fingerprints of its rewards, which are asked for once."""
+        if id(use) not in self._uses:
+            self._uses[id(use)] = _with_rewards(use, self._registry)
+        return self._uses[id(use)]
+
+    def _keyed(self, node: AnyNode) -> AnyNode:
+        """Returns the node with its key."""
+        return replace(node, key=content_key(**node.definition(self._harness, self._domains)))
+
+    def _add(self, node: AnyNode) -> AnyNode:
+        """Returns the node, known to the plan from now on; one that was there keeps its label."""
+        self._nodes.setdefault(node.key, node)
+        return node
+
+    def _method(self, name: str, steps: Sequence[Step], seed: int, base: BaseNode) -> MethodPlan:
+        keys = tuple(node.key for node in self._lineage(steps, seed, base, scored=True))
+        probes = tuple(self._add(self._probe(probe, name, seed, keys)).key for probe in self._protocol.probes)
+        return MethodPlan(name=name, seed=seed, lineage=keys, probes=probes)
+
+    def _lineage(self, steps: Sequence[Step], seed: int, base: BaseNode, *, scored: bool) -> list[CheckpointNode]:
+        """Returns the checkpoints of some steps, base first. scored: each is scored; an expert's that is only merged
+        need not be."""
+        lineage: list[CheckpointNode] = [base]
+        for step in steps:
+            if isinstance(step, TrainStep):
+                node: CheckpointNode = self._train(step, seed, lineage)
+            elif isinstance(step, MergeStep):
+                node = self._merge(step, seed, base)
+            else:
+                node = self._recover(step, seed, lineage)
+            lineage.append(self._add(node))
+            if scored:
+                self._evaluate(node)
+        return lineage
+
+    def _merge(self, step: MergeStep, seed: int, base: BaseNode) -> MergeNode:
+        lineages = [self._lineage(expert.steps, seed, base, scored=False) for expert in step.experts]
+        experts = tuple(lineage[-1].key for lineage in lineages)
+        weights = tuple(expert.weight for expert in step.experts)
+        node = MergeNode(
+            key="",
+            kind="merge",
+            label=step.label,
+            seed=seed,
+            parents=(base.key, *experts),
+            merge=self._use(step.merge),
+            experts=tuple(expert.name for expert in step.experts),
+            weights=weights,
+            trained=tuple(sorted({name for lineage in lineages for node in lineage for name in trained_by(node)})),
+        )
+        return self._keyed(node)
+
+    def _base(self) -> BaseNode:
+        model = self._protocol.model
+        fingerprint = _fingerprint(model, self._registry)
+        node = self._keyed(
+            BaseNode(key="", kind="base", label="base", seed=0, model=self._use(model), fingerprint=fingerprint)
+        )
+        self._add(node)
+        self._evaluate(node)
+        return node
+
+    def _train(self, step: TrainStep, seed: int, lineage: Sequence[CheckpointNode]) -> TrainNode:
+        node = TrainNode(
+            key="",
+            kind="train",
+            label=step.label,
+            seed=seed,
+            parents=(lineage[-1].key,),
+            algorithm=self._use(step.algorithm),
+            domains=step.domains,
+            earlier=self._earlier(step.algorithm, lineage, step.domains),
+            launch=self._protocol.launch,
+        )
+        return self._keyed(node)
+
+    def _earlier(
+        self, algorithm: PluginUse, lineage: Sequence[CheckpointNode], trained: Collection[str]
+    ) -> tuple[str, ...]:
+        """Returns the domains that the lineage trained, less those of the step, where the algorithm replays them."""
+        spec = self._registry.find("algorithm", algorithm.name).spec
+        if not (isinstance(spec, AlgorithmSpec) and spec.replays):
+            return ()
+        return tuple(sorted({name for node in lineage for name in trained_by(node)} - set(trained)))
+
+    def _recover(self, step: RecoverStep, seed: int, lineage: Sequence[CheckpointNode]) -> RecoverNode:
+        node = RecoverNode(
+            key="",
+            kind="recover",
+            label=step.label,
+            seed=seed,
+            parents=tuple(node.key for node in lineage),
+            recovery=self._use(step.recovery),
+            target=step.target,
+            peak=step.peak,
+            training=None if step.training is None else self._use(step.training),
+            earlier=self._earlier(step.training, lineage, [step.target]) if step.training is not None else (),
+            launch=self._protocol.launch if step.training is not None else None,
+        )
+        return self._keyed(node)
+
+    def _evaluate(self, checkpoint: CheckpointNode) -> None:
+        if checkpoint.key in self._evaluations:
+            return
+        by_domain = {}
+        for name in self._domains:
+            node = EvaluateNode(
+                key="",
+                kind="evaluate",
+                label=f"{name} after {checkpoint.label}",
+                seed=checkpoint.seed,
+                parents=(checkpoint.key,),
+                domain=name,
+                settings=self._settings(name),
+            )
+            by_domain[name] = self._add(self._keyed(node)).key
+        self._evaluations[checkpoint.key] = by_domain
+
+    def _settings(self, domain: str) -> EvaluationSettings:
+        """Returns the settings that a domain is scored with: the protocol's, with the domain's own chat template."""
+        return replace(self._protocol.settings, chat_template=self._protocol.domains[domain].chat_template)
+
+    def _probe(self, probe: PluginUse, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
+        spec = self._registry.find("probe", probe.name).spec
+        scores = isinstance(spec, ProbeSpec) and spec.scores
+        node = ProbeNode(
+            key="",
+            kind="probe",
+            label=f"{probe.name} of {method}",
+            seed=seed,
+            parents=lineage,
+            probe=self._use(probe),
+            scored_with={name: self._settings(name) for name in self._domains} if scores else {},
+        )
+        return self._keyed(node)
+
+
+def _fingerprint(use: PluginUse, registry: Registry) -> str:
+    """Returns the fingerprint of a domain's data, a reward's or a model's weights."""
+    return _asked(instance_of(use, registry).fingerprint, use, registry)
+
+
+def _with_rewards(use: PluginUse, registry: Registry) -> PluginUse:
+    """Returns `use` with the fingerprints of the rewards in its config. Of the rest nothing is built."""
+    config = config_of(use, registry)
+    registry.bind_rewards(config)
+    found = {
+        key_text((*path, *below)): _asked(ask, use, registry)
+        for path, inner in reward_uses(config)
+        for below, ask in inner.fingerprints()
+        if not any(path[: len(unkeyed)] == unkeyed for unkeyed in use.unkeyed)
+    }
+    return replace(use, reward_fingerprints=found)
+
+
+def _asked(ask: Callable[[], object], use: PluginUse, registry: Registry) -> str:
+    """Returns the fingerprint that a plugin, or a reward in its config, answers with."""
+    try:
+        fingerprint = ask()
+    except CheckpointError as error:  # tells of a folder, and not whose it is
+        offer = registry.find(use.kind, use.name)
+        raise error.met_by(f"{offer.distribution} {offer.version}: {use.kind} {use.name!r}") from error
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"its fingerprint failed: {type(error).__name__}: {error}",
+            where=f"{use.identity}: {use.kind} {use.name!r}",
+            hint="this is a fault of the plugin or of its files: tell its authors",
+        ) from error
+    if not isinstance(fingerprint, str) or not fingerprint:
+        raise PluginError(
+            f"its fingerprint is {fingerprint!r}, not a text",
+            where=f"{use.identity}: {use.kind} {use.name!r}",
+            hint="tell its authors",
+        )
+    return fingerprint
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """Returns the plan as JSON data, nodes in the order in which they can be made: what a run folder keeps of it."""
+    return {
+        "schema": 1,
+        "protocol": plan.protocol,
+        "key": plan.key,
+        "model": plan.model,
+        "harness": plan.harness,
+        "seeds": list(plan.seeds),
+        "domains": {name: _jsonable(asdict(domain)) for name, domain in plan.domains.items()},
+        "settings": asdict(plan.settings),
+        "nodes": [_jsonable(asdict(node)) for node in plan.nodes.values()],
+        "methods": [_jsonable(asdict(method)) for method in plan.methods],
+        "evaluations": _jsonable(plan.evaluations),
+    }
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple | list):
+        return [_jsonable(item) for item in value]
+    return value

@@ -1,0 +1,47 @@
+"""What a plan's plugins need of the machine and of the reader: code that is executed, the network, a GPU."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from harness.planning.checks import plugins_of, sandbox_tier
+from harness.planning.nodes import Plan, PluginUse
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeedOf:
+    """A plugin that needs something. plugin: its kind and name. nodes: how many of the plan's nodes run it. sandboxes:
+    the tiers that its config names for code it executes."""
+
+    need: str
+    plugin: str
+    nodes: int
+    sandboxes: tuple[str, ...] = ()
+
+
+def needs_of(plan: Plan, *, without: Collection[str] = ()) -> list[NeedOf]:
+    """Returns what each plugin of a plan needs, by need and plugin, over the nodes whose keys are not in `without`."""
+    found: dict[tuple[str, str], tuple[int, PluginUse]] = {}
+    for node in plan.nodes.values():
+        if node.key in without:
+            continue
+        pairs = {(need, f"{use.kind} {use.name}"): use for use in plugins_of(node, plan) for need in use.needs}
+        for pair, use in pairs.items():
+            found[pair] = (found.get(pair, (0, use))[0] + 1, use)
+    return [
+        NeedOf(need=need, plugin=plugin, nodes=count, sandboxes=_tiers(use) if need == "executes-code" else ())
+        for (need, plugin), (count, use) in sorted(found.items(), key=lambda item: item[0])
+    ]
+
+
+def sandboxes_here() -> dict[str, bool]:
+    """Returns, by tier, whether what it runs on is installed here; none of them is started."""
+    return {"bubblewrap": shutil.which("bwrap") is not None, "monty": find_spec("pydantic_monty") is not None}
+
+
+def _tiers(use: PluginUse) -> tuple[str, ...]:
+    tier = sandbox_tier(use)
+    return () if tier is None else (tier,)

@@ -1,0 +1,53 @@
+"""What a person calls a plan's nodes. Recoveries with equal labels also show the settings that differ."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from harness.planning.nodes import EvaluateNode, Node, Plan, RecoverNode
+
+
+def title_of(kind: str, label: str, seed: int) -> str:
+    """Returns what a node is called: its kind, where the label does not begin with it, its label and its seed."""
+    return f"{label if label.startswith(f'{kind} ') else f'{kind} {label}'} (seed {seed})"
+
+
+def titled(plan: Plan) -> dict[str, Node]:
+    """Returns the plan's nodes by key, with labels for progress lines.
+
+    Where recoveries of the same label differ in settings, each label gets the values of those: `recover math (rollback
+    fisher)`, `recover math (refresh steps=15)`. The scorings of such checkpoints are named after them.
+    """
+    alike: dict[str, list[RecoverNode]] = defaultdict(list)
+    for node in plan.nodes.values():
+        if isinstance(node, RecoverNode):
+            alike[node.label].append(node)
+    labels = {key: label for nodes in alike.values() for key, label in _with_settings(nodes)}
+    return {key: replace(node, label=_label(node, labels, plan)) for key, node in plan.nodes.items()}
+
+
+def _label(node: Node, labels: Mapping[str, str], plan: Plan) -> str:
+    if isinstance(node, EvaluateNode) and node.parents[0] in labels:
+        return node.label.replace(plan.nodes[node.parents[0]].label, labels[node.parents[0]])
+    return labels.get(node.key, node.label)
+
+
+def _with_settings(nodes: Iterable[RecoverNode]) -> Iterable[tuple[str, str]]:
+    settings = {node.key: _settings(node) for node in nodes}
+    names = sorted({name for values in settings.values() for name in values})
+    differing = [name for name in names if len({repr(values.get(name)) for values in settings.values()}) > 1]
+    for node in nodes:
+        shown = [_shown(name, settings[node.key].get(name)) for name in differing]
+        yield node.key, f"{node.label.removesuffix(')')} {' '.join(shown)})" if shown else node.label
+
+
+def _settings(node: RecoverNode) -> dict[str, Any]:
+    training = dict(node.training.config) | {"algorithm": node.training.name} if node.training is not None else {}
+    return training | dict(node.recovery.config)
+
+
+def _shown(name: str, value: Any) -> str:
+    return value if isinstance(value, str) else f"{name}={value}"

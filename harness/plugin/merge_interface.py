@@ -1,0 +1,46 @@
+"""What a `MergeSpec` loads into, and the context it is handed; exported by `harness`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.plugin.interfaces import Progress, StepResult
+from harness.plugin.start_check import ChecksStart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expert:
+    """A checkpoint that is merged: the name of its method, its weight (1.0 unless the protocol gives one), and the
+    domains that the method trained."""
+
+    name: str
+    weight: float
+    domains: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeContext:
+    """What a merge is handed.
+
+    base: the model folder that every expert was trained from. experts: at least two, in the order of the protocol.
+    output: an existing empty folder for the merged one. scratch: a folder that outlives a killed process.
+    """
+
+    base: Path
+    experts: Sequence[Expert]
+    output: Path
+    scratch: Path
+    seed: int
+    progress: Progress
+
+
+class Merge(ChecksStart, ABC):
+    """Makes one checkpoint of several."""
+
+    @abstractmethod
+    def merge(self, context: MergeContext) -> StepResult:
+        """Writes the merged model and its tokenizer to `context.output`. Raises StepFailed with a cause."""

@@ -1,0 +1,236 @@
+"""The registry of plugins: each loaded on its own, what it offers checked, and found again by kind and name.
+
+The only file that touches pluggy's manager. Every plugin has a manager to itself, so that a fault of one reaches no
+other: neither a hook that is misspelt, nor a wrapper around somebody else's specs, nor an observer that raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pluggy
+from packaging.utils import canonicalize_name
+from pydantic import BaseModel as PydanticModel
+
+from harness.errors import PluginError
+from harness.plugin import hookspecs
+from harness.plugin.discovery import (
+    DISTRIBUTION,
+    SELECTION_VARIABLE,
+    Source,
+    installed_sources,
+    select,
+    wanted_distributions,
+)
+from harness.plugin.functions import functions_of
+from harness.plugin.keyed_source import harness_digest
+from harness.plugin.nested_reward import RewardUse, reward_uses
+from harness.plugin.registered import FailedPlugin, Registered, check_specs, describe_failure, modules_of
+from harness.plugin.specs import AnySpec, ProtocolSpec
+
+
+@dataclass(frozen=True)
+class _Plugin:
+    """A plugin that loaded: its source, its manager, and what it offers."""
+
+    source: Source
+    manager: pluggy.PluginManager
+    offers: tuple[Registered, ...]
+
+
+class Registry:
+    """The plugins that were found, those that failed, and what the former offer."""
+
+    def __init__(self, sources: Iterable[Source], *, left_out: Collection[str] = ()) -> None:
+        self._plugins: list[_Plugin] = []
+        self._failures: list[FailedPlugin] = []
+        self._left_out = tuple(left_out)
+        for source in sources:
+            self._admit(source)
+
+    @classmethod
+    def discover(
+        cls, *, without: Collection[str] = (), strict: bool = False, only: Collection[str] | None = None
+    ) -> Registry:
+        """Returns the registry of the installed plugins: those of `only` (else of `HARNESS_PLUGINS`), less `without`.
+
+        Raises UsageError where either names an unknown distribution; with `strict`, PluginError where a plugin failed.
+        """
+        sources = installed_sources()
+        chosen = select(sources, only=wanted_distributions() if only is None else only, without=without)
+        kept = {source.distribution for source in chosen}
+        registry = cls(chosen, left_out=sorted({source.distribution for source in sources} - kept))
+        if strict and registry.failures:
+            failures = registry.failures
+            lines = [f"{failed.label}: {failed.error}\n    → {failed.hint}" for failed in failures]
+            raise PluginError("plugins failed to load:\n  " + "\n  ".join(lines))
+        return registry
+
+    @classmethod
+    def of(cls, plugins: Iterable[tuple[str, object]]) -> Registry:
+        """Returns the registry of the given (distribution, module or object), none of them installed: for tests."""
+        return cls(
+            Source(
+                distribution=distribution,
+                version="0",
+                entry_point=getattr(plugin, "__name__", type(plugin).__name__),
+                load=lambda plugin=plugin: plugin,  # type: ignore[misc]
+            )
+            for distribution, plugin in plugins
+        )
+
+    def _admit(self, source: Source) -> None:
+        """Loads one plugin. Whatever goes wrong in it, an exit included, is a failure of this plugin alone."""
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints must not mix with --json
+                plugin = source.load()
+                functions = list(functions_of(plugin))
+                manager = _manager_of(plugin, has_functions=bool(functions))
+                specs = check_specs([*_yielded(manager), *functions])
+        except (Exception, SystemExit) as error:
+            self._failures.append(describe_failure(source, error))
+        else:
+            source = replace(
+                source,
+                modules=(*source.modules, *modules_of(specs)),
+                protocols=tuple(spec.path for spec in specs if isinstance(spec, ProtocolSpec)),
+            )
+            offers = tuple(Registered(spec=spec, source=source) for spec in specs)
+            self._plugins.append(_Plugin(source, manager, offers))
+
+    @property
+    def failures(self) -> list[FailedPlugin]:
+        """Returns the plugins that failed to load."""
+        return list(self._failures)
+
+    @property
+    def distributions(self) -> dict[str, str]:
+        """Returns the version of every distribution of which a plugin was loaded."""
+        return {plugin.source.distribution: plugin.source.version for plugin in self._plugins}
+
+    def all(self, kind: str | None = None) -> list[Registered]:
+        """Returns what is offered, of one kind or of all, ordered by kind as `HOOKS_BY_KIND` is, name, distribution."""
+        order = list(hookspecs.HOOKS_BY_KIND)
+        offers = [offer for plugin in self._plugins for offer in plugin.offers if kind in (None, offer.kind)]
+        return sorted(offers, key=lambda offer: (order.index(offer.kind), offer.name, offer.distribution))
+
+    def find(self, kind: str, name: str) -> Registered:
+        """Returns the offer called `name`, or `distribution/name`.
+
+        Raises PluginError where nobody offers it, naming near matches and failed plugins, or where more than one do.
+        """
+        distribution, _, short = name.rpartition("/")
+        offers = [offer for offer in self.all(kind) if offer.name == short]
+        if distribution:
+            wanted = canonicalize_name(distribution)
+            offers = [offer for offer in offers if canonicalize_name(offer.distribution) == wanted]
+        if len(offers) == 1:
+            return offers[0]
+        raise self._unknown(kind, name) if not offers else _ambiguous(kind, name, offers)
+
+    def build(self, offer: Registered, config: PydanticModel) -> Any:
+        """Returns the object that an offer loads into, the rewards in its config built before it.
+
+        Raises PluginError where one cannot be built, pydantic's ValidationError where a reward's keys are not its own.
+        """
+        self.bind_rewards(config)
+        return offer.build(config)
+
+    def bind_rewards(self, config: PydanticModel) -> None:
+        """Builds the rewards in a config. Raises as `build` does."""
+        for _, use in reward_uses(config):
+            use.bind(self._reward)
+
+    def _reward(self, use: RewardUse) -> tuple[Any, PydanticModel]:
+        found = self.find("reward", use.use)
+        config = found.config_type().model_validate_json(json.dumps(use.config), strict=True)
+        return self.build(found, config), config
+
+    def _unknown(self, kind: str, name: str) -> PluginError:
+        known = [offer.qualified if "/" in name else offer.name for offer in self.all(kind)]
+        near = difflib.get_close_matches(name, known, n=3)
+        elsewhere = sorted({offer.kind for offer in self.all() if name in (offer.name, offer.qualified)} - {kind})
+        hints = []
+        if near:
+            hints.append(f"did you mean {' or '.join(near)}?")
+        elif elsewhere:
+            hints.append(f"{name} is the name of a {' and of a '.join(elsewhere)}")
+        else:
+            hints.append(f"there are: {', '.join(sorted(set(known))) or 'none'}")
+        if self._failures:
+            failed = ", ".join(failure.label for failure in self._failures)
+            hints.append(f"it may come from a plugin that failed to load: {failed}; see `harness plugins list`")
+        if self._left_out:
+            hints.append(f"{SELECTION_VARIABLE} or --without leave out: {', '.join(self._left_out)}")
+        return PluginError(f"no {kind} is called {name!r}", hint="; ".join(hints))
+
+    def notify(self, hook_name: str, event: object) -> list[str]:
+        """Tells every plugin's observers of `event`; returns the messages of those that raised, and never raises."""
+        messages = []
+        for plugin in self._plugins:
+            try:
+                getattr(plugin.manager.hook, hook_name)(event=event)
+            except (Exception, SystemExit) as error:
+                messages.append(f"{plugin.source.label}: {hook_name}: {type(error).__name__}: {error}")
+        return messages
+
+    def harness_identity(self) -> str:
+        """Returns `mdrl-harness@version+src.<12 hex of the digest of what results depend on>`. Kept for the process."""
+        return _harness_identity()
+
+
+def _manager_of(plugin: object, *, has_functions: bool) -> pluggy.PluginManager:
+    """Returns a manager with the one plugin. Raises PluginError where it misspells a hook or does not mark one, or,
+    unless it has decorated functions, implements none."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs.RegistrationHooks)
+    manager.add_hookspecs(hookspecs.ObserverHooks)
+    known = {name for name in vars(manager.hook) if not name.startswith("_")}
+    manager.register(plugin)
+    implemented = {caller.name for caller in manager.get_hookcallers(plugin) or ()}
+    for name in sorted(implemented - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "harness.plugin.hookspecs lists the hooks"
+        raise PluginError(f"implements {name}, which is no hook", hint=hint)
+    for name in sorted(known - implemented):
+        if callable(getattr(plugin, name, None)):
+            raise PluginError(f"{name} is not marked", hint="put @hookimpl, from harness, above it")
+    if not implemented and not has_functions:
+        raise PluginError(
+            "implements no hook and has no decorated function",
+            hint="mark functions with @hookimpl (harness.plugin.hookspecs lists the hooks) or @harness.reward",
+        )
+    return manager
+
+
+def _yielded(manager: pluggy.PluginManager) -> Iterable[tuple[str, Any]]:
+    """Yields (kind, what one implementation of its hook returned), in the order of the kinds."""
+    for kind, hook_name in hookspecs.HOOKS_BY_KIND.items():
+        for returned in getattr(manager.hook, hook_name)():
+            yield kind, returned
+
+
+def _ambiguous(kind: str, name: str, offers: list[Registered]) -> PluginError:
+    by_distribution = sorted({offer.qualified for offer in offers})
+    if len(by_distribution) > 1:
+        hint = f"choose one by writing {' or '.join(by_distribution)}"
+    else:
+        hint = f"{offers[0].distribution} has to rename one; --without {offers[0].distribution} leaves it out"
+    owners = " and ".join(offer.source.label for offer in offers)
+    return PluginError(f"the {kind} {name!r} is offered by {owners}", hint=hint)
+
+
+@cache
+def _harness_identity() -> str:
+    return f"{DISTRIBUTION}@{importlib.metadata.version(DISTRIBUTION)}+src.{harness_digest()[:12]}"
+
+
+__all__ = ["AnySpec", "FailedPlugin", "Registered", "Registry"]

@@ -1,6 +1,0 @@
-"""Checks before a run's first step: model, data, tasks, rewards and settings. All faults are reported at once."""
-
-from harness.readiness.gathering import gathered_faults
-from harness.readiness.start import FaultsBeforeStart, faults_before_start
-
-__all__ = ["FaultsBeforeStart", "faults_before_start", "gathered_faults"]

@@ -1,0 +1,258 @@
+"""What the tables for people say, format by format alike: titles, columns, cells as text, and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.results.estimates import DAMAGE_NOT_SHOWN, NOT_DAMAGED, Estimate
+from harness.results.leaderboard import Leaderboard, Row
+from harness.results.published import GRADES, PublishedTable
+
+MISSING = "–"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTable:
+    """A table of text. columns: the headers; the first `names` columns name the row, the others are numbers."""
+
+    title: str
+    subtitle: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    names: int = 1
+
+
+def text_tables(leaderboard: Leaderboard) -> list[TextTable]:
+    """Returns the leaderboard, its recoveries where there are any, its trajectories, then published tables, apart."""
+    tables = [leaderboard_table(leaderboard)]
+    if any(row.recoveries for row in leaderboard.rows):
+        tables.append(recovery_table(leaderboard))
+    tables.append(trajectory_table(leaderboard))
+    tables.extend(published_table(table) for table in leaderboard.published)
+    return tables
+
+
+def decimals(leaderboard: Leaderboard, column: str | None = None) -> int:
+    """Returns the digits after the point of a column, or of the average: 1 for percentages, else 3."""
+    columns = leaderboard.averaged if column is None else (column,)
+    return 1 if all(leaderboard.measurement[c].percent for c in columns if c in leaderboard.measurement) else 3
+
+
+def number(value: float | None, digits: int) -> str:
+    """Returns the number with a true minus sign and no negative zero, or a dash where there is none."""
+    if value is None:
+        return MISSING
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def interval(estimate: Estimate | None, digits: int) -> str:
+    """Returns the mean with its interval, `92.4 [91.0, 93.8]` or `0.95 [not bounded]`."""
+    if estimate is None or estimate.mean is None:
+        return MISSING
+    mean = number(estimate.mean, digits)
+    if estimate.interval == "unbounded":
+        return f"{mean} [not bounded]"
+    if estimate.ci95 is None:
+        return mean
+    return f"{mean} [{number(estimate.ci95[0], digits)}, {number(estimate.ci95[1], digits)}]"
+
+
+def header(leaderboard: Leaderboard, column: str) -> str:
+    """Returns the column's name, with an arrow where lower is better."""
+    return column if leaderboard.higher_is_better(column) else f"{column} ↓"
+
+
+def name_of(row: Row) -> str:
+    """Returns the method's name with the marks of its footnotes."""
+    marks = "".join(f" [{footnote}]" for footnote in row.footnotes)
+    return f"{row.method}{' (reference)' if row.reference else ''}{marks}"
+
+
+def group_of(row: Row) -> str:
+    """Returns the rank group as a letter, a for the first; beyond z as a number; a dash where there is none."""
+    if row.rank_group is None:
+        return MISSING
+    return "abcdefghijklmnopqrstuvwxyz"[row.rank_group - 1] if row.rank_group <= 26 else f".{row.rank_group}"
+
+
+def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
+    """Returns a row per method: rank and group, scores, average, forgetting, backward transfer and training cost."""
+    average = decimals(leaderboard)
+    rows = []
+    for row in leaderboard.rows:
+        scores = [interval(row.scores.get(c), decimals(leaderboard, c)) for c in leaderboard.columns]
+        changes = [interval(one, average) for one in (row.forgetting, row.backward_transfer)]
+        steps = MISSING if row.cost is None else number(row.cost.optimizer_steps, 0)
+        rank = MISSING if row.rank is None else str(row.rank)
+        rows.append((name_of(row), rank, group_of(row), *scores, interval(row.average, average), *changes, steps))
+    heads = [header(leaderboard, column) for column in leaderboard.columns]
+    return TextTable(
+        title=f"Leaderboard: {leaderboard.protocol}",
+        subtitle=f"Base model {leaderboard.model}; {_seeds(leaderboard.seeds)}",
+        columns=("Method", "Rank", "Group", *heads, "Average", "Forgetting", "Backward transfer", "Optimizer steps"),
+        rows=tuple(rows),
+        notes=tuple(_notes(leaderboard)),
+    )
+
+
+def recovery_table(leaderboard: Leaderboard) -> TextTable:
+    """Returns a row a recovery: the target's scores, the share of the damage undone, and what it cost the others."""
+    rows = []
+    for row in leaderboard.rows:
+        for one in row.recoveries:
+            digits, average = decimals(leaderboard, one.target), decimals(leaderboard)
+            scores = [number(score.mean, digits) for score in (one.peak, one.damaged, one.recovered)]
+            losses = [interval(loss, average) for loss in (one.collateral, one.net)]
+            steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
+            rows.append(
+                (
+                    name_of(row),
+                    one.plugin,
+                    one.target,
+                    *scores,
+                    interval(one.ratio, 2),
+                    *losses,
+                    steps,
+                    one.remark or MISSING,
+                )
+            )
+    remarks = any(one.remark for row in leaderboard.rows for one in row.recoveries)
+    return TextTable(
+        title="Recoveries",
+        subtitle="A domain that later training harmed, before and after it was brought back",
+        columns=(
+            "Method",
+            "With",
+            "Target",
+            "Peak",
+            "Damaged",
+            "Recovered",
+            "Recovery ratio",
+            "Collateral",
+            "Net change of others",
+            "Optimizer steps",
+            *(["Remark"] if remarks else []),
+        ),
+        rows=tuple(row if remarks else row[:-1] for row in rows),
+        notes=tuple(recovery_notes(leaderboard)),
+    )
+
+
+def recovery_notes(leaderboard: Leaderboard) -> list[str]:
+    """Returns what the columns of recoveries mean, and the remarks that occur."""
+    found = [one for row in leaderboard.rows for one in row.recoveries]
+    remarks, kinds = {one.remark for one in found}, {one.ratio.interval for one in found}
+    notes = ["Recovery ratio: (recovered − damaged) / (peak − damaged), of the means over seeds."]
+    if "fieller" in kinds:
+        notes.append("Brackets of a ratio: Fieller's 95 % interval over seeds.")
+    if "sampling" in kinds:
+        notes.append("Brackets of a ratio with one seed: Fieller's 95 % interval over the test items.")
+    if NOT_DAMAGED in remarks:
+        notes.append(f"{_capital(NOT_DAMAGED)}: it did not fall below its peak, so there is no damage to recover.")
+    if DAMAGE_NOT_SHOWN in remarks:
+        notes.append(
+            f"{_capital(DAMAGE_NOT_SHOWN)}: the target fell below its peak, but no interval excludes a damage of 0. "
+            "Where there are intervals, that of the ratio is then not bounded."
+        )
+    return [*notes, "Collateral: mean over the other domains of max(0, before − after)."]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def shortest_first(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows by the length of their trajectories, so that what a longer method adds stands after it."""
+    return sorted(rows, key=lambda row: len(row.trajectory))
+
+
+def trajectory_table(leaderboard: Leaderboard) -> TextTable:
+    """Returns a row a step of a method; steps that a method shares with one above it are not repeated."""
+    rows = []
+    shown: set[tuple[str, ...]] = set()
+    for row in shortest_first(leaderboard.rows):
+        for step in row.trajectory:
+            if step.checkpoints in shown:
+                continue
+            shown.add(step.checkpoints)
+            scores = [step.scores.get(column) for column in leaderboard.columns]
+            cells = [
+                number(score.mean if score else None, decimals(leaderboard, column))
+                for column, score in zip(leaderboard.columns, scores, strict=True)
+            ]
+            label = f"{row.method}: {step.label}" if step.step else step.label
+            rows.append((label, str(step.step), *cells, number(step.average.mean, decimals(leaderboard))))
+    return TextTable(
+        title="After each step",
+        subtitle="Scores of every checkpoint; beginnings that methods share are shown once",
+        columns=("Checkpoint", "Step", *(header(leaderboard, column) for column in leaderboard.columns), "Average"),
+        rows=tuple(rows),
+    )
+
+
+def published_table(table: PublishedTable) -> TextTable:
+    """Returns a paper's rows with the grade of each number's source in brackets."""
+    rows = []
+    for row in table.rows:
+        cells = [row.cells[column] for column in table.columns]
+        texts = [MISSING if cell is None else f"{number(cell.value, table.decimals)} [{cell.grade}]" for cell in cells]
+        rows.append((row.method, row.model, *texts, row.note))
+    grades = "; ".join(f"[{grade}] {GRADES[grade]}" for grade in table.grades())
+    return TextTable(
+        title=f"Published, not measured by us: {table.title}",
+        subtitle=f"arXiv:{table.arxiv}, {table.url}. {table.source}.",
+        columns=("Method", "Base model", *table.columns, "Note"),
+        rows=tuple(rows),
+        notes=tuple(note for note in (table.note, f"Sources: {grades}.") if note),
+    )
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+
+
+def interval_notes(estimates: Iterable[Estimate]) -> list[str]:
+    """Returns which intervals the brackets of these estimates are."""
+    kinds = {one.interval for one in estimates}
+    notes = []
+    if "seeds" in kinds:
+        notes.append("Brackets: 95 % interval over seeds, by Student's t.")
+    if kinds & {"wilson", "sampling"}:
+        notes.append(
+            f"Brackets of {'a single checkpoint' if 'seeds' in kinds else 'one seed'}: 95 % interval over its test "
+            "items alone, without the spread of seeds: Wilson's for a proportion, Student's t for graded scores, both "
+            "combined for averages and differences."
+        )
+    return notes
+
+
+def group_notes(leaderboard: Leaderboard) -> list[str]:
+    """Returns what rank groups mean, none where no two methods are ranked."""
+    ranked = [row for row in leaderboard.rows if row.rank_group is not None]
+    if len(ranked) < 2:
+        return []
+    if max(len(row.seeds) for row in ranked) < 2:
+        return ["One seed: no difference between methods is shown, so all are in one group; the order may be chance."]
+    return [
+        "Group: methods whose average is not shown to differ from that of the group's best share a group (paired t "
+        "over seeds, Holm's correction over all pairs, family-wise error 5 %). Group a holds the best; what is left is "
+        "grouped again."
+    ]
+
+
+def _notes(leaderboard: Leaderboard) -> list[str]:
+    shown = [one for row in leaderboard.rows for one in (*row.scores.values(), row.average, row.forgetting)]
+    notes = [*interval_notes(shown), *group_notes(leaderboard)]
+    items = sorted({score.n for row in leaderboard.rows for score in row.scores.values()})
+    if items:
+        spread = f"{items[0]}" if len(items) == 1 else f"{items[0]} to {items[-1]}"
+        notes.append(f"n = {spread} test items per domain and seed.")
+    left_out = [column for column in leaderboard.columns if column not in leaderboard.averaged]
+    if left_out:
+        notes.append(f"Lower is better, and not in the average: {', '.join(left_out)}.")
+    if any(row.rank is None and not row.reference for row in leaderboard.rows):
+        notes.append("Methods without a rank lack a score.")
+    return notes + [f"[{index}] {note}." for index, note in enumerate(leaderboard.notes, start=1)]

@@ -1,0 +1,43 @@
+"""The leaderboard as Markdown tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from harness.plugin.config import NoConfig
+from harness.plugin.interfaces import TableFormat
+from harness.report.tables.layout import TextTable, text_tables
+from harness.results.leaderboard import Leaderboard
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#$&])")
+
+
+def escape(text: str) -> str:
+    """Returns text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def markdown_table(table: TextTable) -> str:
+    """Returns a pipe table under a heading of the second level, and its notes."""
+    lines = [f"## {escape(table.title)}", "", escape(table.subtitle), ""]
+    lines.append(_line([escape(column) for column in table.columns]))
+    lines.append(_line([":--" if place < table.names else "--:" for place in range(len(table.columns))]))
+    lines.extend(_line([escape(cell) for cell in row]) for row in table.rows)
+    if table.notes:
+        lines.extend(["", *(f"- {escape(note)}" for note in table.notes)])
+    return "\n".join(lines) + "\n"
+
+
+class MarkdownTables(TableFormat):
+    """Renders pipe tables under headings of the second level."""
+
+    def __init__(self, config: NoConfig) -> None:
+        self.config = config
+
+    def render(self, leaderboard: Leaderboard) -> str:
+        return "\n".join(markdown_table(table) for table in text_tables(leaderboard))

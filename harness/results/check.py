@@ -1,0 +1,94 @@
+"""What contradicts itself in a leaderboard's record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.results.leaderboard import Leaderboard, MeanCost, Row
+from harness.results.ranks import is_complete, ranked
+from harness.results.rebuild import rebuilt
+
+
+def _is_mean(cost: MeanCost | None, costs: Sequence[MeanCost]) -> bool:
+    mean = MeanCost.of(costs)
+    if cost is None or mean is None:
+        return False
+    return all(
+        math.isclose(getattr(cost, field), getattr(mean, field), rel_tol=1e-6) for field in MeanCost.model_fields
+    )
+
+
+def inconsistencies(leaderboard: Leaderboard) -> list[str]:
+    """Returns what contradicts itself in a record, one line each: columns, seeds, averages, ranks and footnotes, and
+    then every interval and metric that does not follow from the scores by seed.
+
+    Nothing is measured again: a record without contradictions may still be wrong.
+    """
+    found = []
+    for row in leaderboard.rows:
+        strangers = sorted(set(row.scores) - set(leaderboard.columns))
+        if strangers:
+            found.append(f"{row.method}: scores on {', '.join(strangers)}, which are no columns")
+        seeds = 1 if row.reference else len(row.seeds)
+        for column, score in row.scores.items():
+            known = [value for value in score.per_seed if value is not None]
+            if len(score.per_seed) != seeds or len(score.stderr) != seeds:
+                found.append(f"{row.method}, {column}: {len(score.per_seed)} numbers for {seeds} seeds")
+            elif score.mean is not None and (not known or abs(sum(known) / len(known) - score.mean) > 1e-6):
+                found.append(f"{row.method}, {column}: the mean {score.mean} is not that of its seeds")
+        means = [row.scores[column].mean for column in leaderboard.averaged if column in row.scores]
+        values = [mean for mean in means if mean is not None]
+        complete = len(values) == len(leaderboard.averaged) and is_complete(row, leaderboard.averaged)
+        if row.average.mean is not None and complete and abs(sum(values) / len(values) - row.average.mean) > 1e-6:
+            found.append(f"{row.method}: the average {row.average.mean} is not that of its columns")
+        if row.seed_costs and (len(row.seed_costs) != len(row.seeds) or not _is_mean(row.cost, row.seed_costs)):
+            found.append(f"{row.method}: the cost is not the mean of its seeds' costs")
+        if any(not 1 <= footnote <= len(leaderboard.notes) for footnote in row.footnotes):
+            found.append(f"{row.method}: a footnote that is not there")
+    expected = {row.method: row.rank for row in ranked(leaderboard.rows, leaderboard.columns)}
+    for row in leaderboard.rows:
+        if row.rank != expected[row.method]:
+            found.append(f"{row.method}: rank {row.rank}, by its average it has {expected[row.method]}")
+    return found or _not_derived(leaderboard)
+
+
+def _not_derived(leaderboard: Leaderboard) -> list[str]:
+    """Returns what differs from the record that is computed anew from its scores."""
+    misplaced = [row.method for row in leaderboard.rows if not _seeds_agree(row)]
+    if misplaced:
+        return [f"{method}: numbers by seed in the trajectory do not match its seeds" for method in misplaced]
+    computed = {row.method: row for row in rebuilt(leaderboard).rows}
+    return [
+        f"{row.method}: {path} is {_told(stored)}, by the scores it is {_told(expected)}"
+        for row in leaderboard.rows
+        for path, stored, expected in _differing(
+            row.model_dump(mode="json"), computed[row.method].model_dump(mode="json"), ""
+        )
+    ]
+
+
+def _seeds_agree(row: Row) -> bool:
+    seeds = 1 if row.reference else len(row.seeds)
+    scored = [(seeds if len(s.checkpoints) > 1 else 1, one) for s in row.trajectory for one in s.scores.values()]
+    scored += [(seeds, one.peak) for one in row.recoveries]
+    return all(len(one.per_seed) == len(one.stderr) == count for count, one in scored)
+
+
+def _differing(stored: Any, expected: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(stored, dict) and isinstance(expected, dict):
+        for key in dict.fromkeys((*stored, *expected)):
+            yield from _differing(stored.get(key), expected.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(stored, list) and isinstance(expected, list) and len(stored) == len(expected):
+        for place, (one, other) in enumerate(zip(stored, expected, strict=True)):
+            yield from _differing(one, other, f"{path}.{place}")
+    elif isinstance(stored, float) and isinstance(expected, float):
+        if not math.isclose(stored, expected, rel_tol=1e-6, abs_tol=1e-9):
+            yield path, stored, expected
+    elif stored != expected:
+        yield path, stored, expected
+
+
+def _told(value: Any) -> str:
+    return "missing" if value is None else str(value)

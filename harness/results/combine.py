@@ -1,0 +1,179 @@
+"""Several runs in one leaderboard: refused where their numbers were not measured alike, unless asked for and marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.errors import UsageError
+from harness.results.estimates import Estimate, estimate
+from harness.results.leaderboard import Leaderboard, MeanCost, Measurement, RecoveryResult, Row, TrajectoryStep
+from harness.results.metrics import Score
+from harness.results.numbers import at_seed, with_numbers
+from harness.results.ranks import ranked
+
+
+def combine(leaderboards: Sequence[Leaderboard], *, allow_mixed: bool = False) -> Leaderboard:
+    """Returns one leaderboard of all rows; the same method with other seeds becomes one row over all of them.
+
+    Raises UsageError where base models, columns, task versions, limits, batch sizes or evaluation seeds differ, unless
+    `allow_mixed`, which marks the rows of each differing run with a footnote; where one name stands for methods of
+    different set-ups (with `allow_mixed` the later one is renamed); and where the same method and seed has two results.
+    """
+    first = leaderboards[0]
+    notes = list(first.notes)
+    rows = list(first.rows)
+    measurement = dict(first.measurement)
+    for number, other in enumerate(leaderboards[1:], start=2):
+        differences = differing(first, other)
+        if differences and not allow_mixed:
+            raise UsageError(
+                f"{_title(first, 1)} and {_title(other, number)} were not measured alike:\n  "
+                + "\n  ".join(differences),
+                hint="show them in tables of their own, or pass --allow-mixed to mark the rows",
+            )
+        shift = len(notes)
+        notes.extend(other.notes)
+        marks: tuple[int, ...] = ()
+        if differences:
+            notes.append(f"{_title(other, number)} was measured otherwise: {'; '.join(differences)}")
+            marks = (len(notes),)
+        measurement = other.measurement | measurement
+        for row in other.rows:
+            marked = row.model_copy(update={"footnotes": (*(mark + shift for mark in row.footnotes), *marks)})
+            _add(rows, marked, _title(other, number), first=first, allow_mixed=allow_mixed)
+    columns = tuple(dict.fromkeys(column for one in leaderboards for column in one.columns))
+    return first.model_copy(
+        update={
+            "protocol": " + ".join(dict.fromkeys(one.protocol for one in leaderboards)),
+            "model": " + ".join(dict.fromkeys(one.model for one in leaderboards)),
+            "seeds": tuple(sorted({seed for one in leaderboards for seed in one.seeds})),
+            "columns": columns,
+            "measurement": measurement,
+            "rows": ranked(rows, columns),
+            "notes": tuple(notes),
+            "provenance": {"runs": [one.provenance for one in leaderboards]}
+            if len(leaderboards) > 1
+            else first.provenance,
+        }
+    )
+
+
+def _title(leaderboard: Leaderboard, number: int) -> str:
+    return f"run {number} ({leaderboard.protocol})"
+
+
+def differing(left: Leaderboard, right: Leaderboard) -> list[str]:
+    """Returns what makes the numbers of two leaderboards incomparable, one line each."""
+    found = []
+    if left.model != right.model:
+        found.append(f"base model: {left.model} against {right.model}")
+    if left.columns != right.columns:
+        found.append(f"columns: {', '.join(left.columns)} against {', '.join(right.columns)}")
+    for column in left.columns:
+        if column in left.measurement and column in right.measurement:
+            found.extend(_differing_column(column, left.measurement[column], right.measurement[column]))
+    return found
+
+
+def _differing_column(column: str, left: Measurement, right: Measurement) -> list[str]:
+    found = [
+        f"{column}: {name} {getattr(left, field)} against {getattr(right, field)}"
+        for field, name in (("limit", "limit"), ("batch_size", "batch size"), ("seed", "evaluation seed"))
+        if getattr(left, field) != getattr(right, field)
+    ]
+    named = [{(t.task, t.metric, t.filter) for t in one.tasks} for one in (left, right)]
+    if named[0] != named[1] or (left.higher_is_better, left.percent) != (right.higher_is_better, right.percent):
+        found.append(f"{column}: other tasks or metrics")
+    elif set(left.tasks) != set(right.tasks):
+        names = {task.task for task in set(left.tasks) ^ set(right.tasks)}
+        found.append(f"{column}: the task version or its prompts ({', '.join(sorted(names))})")
+    return found
+
+
+def _add(rows: list[Row], new: Row, title: str, *, first: Leaderboard, allow_mixed: bool) -> None:
+    """Puts `new` among `rows`, merged with the row of the same method where there is one."""
+    index = next((i for i, row in enumerate(rows) if row.method == new.method), None)
+    if index is None:
+        rows.append(new)
+        return
+    old = rows[index]
+    clash = _clash(old, new, title)
+    if clash and not allow_mixed:
+        raise UsageError(clash, hint="rename it in one of the protocols, leave one run out, or pass --allow-mixed")
+    if clash or old.footnotes != new.footnotes:
+        taken = {row.method for row in rows}
+        name = f"{new.method}, {title}"
+        while name in taken:
+            name += " again"
+        rows.append(new.model_copy(update={"method": name}))
+        return
+    fresh = [i for i, seed in enumerate(new.seeds) if seed not in old.seeds]
+    if fresh:
+        rows[index] = _merge(old, new, fresh, first)
+
+
+def _clash(old: Row, new: Row, title: str) -> str:
+    """Returns why two rows of one name cannot be one row, empty where they can."""
+    if old.definition != new.definition or old.reference != new.reference:
+        return f"the method {new.method!r} is set up differently in {title}: its plugins' versions, settings or data"
+    if old.reference and old.scores != new.scores:
+        return f"the base model has other scores in {title}"
+    for i, seed in enumerate(new.seeds):
+        if seed in old.seeds and _seed_scores(old, old.seeds.index(seed)) != _seed_scores(new, i):
+            return f"the method {new.method!r} with seed {seed} has other scores in {title}"
+    return ""
+
+
+def _seed_scores(row: Row, index: int) -> Mapping[str, float | None]:
+    return {column: score.per_seed[index] for column, score in row.scores.items()}
+
+
+def _merge(old: Row, new: Row, fresh: Sequence[int], board: Leaderboard) -> Row:
+    """Returns the row over the seeds of `old` and those of `new` at the indices `fresh`.
+
+    Where the costs of `new` are known as means over its seeds only, those stand for its fresh seeds.
+    """
+    weights = (len(old.seeds), len(fresh))
+
+    def both(left: Estimate | None, right: Estimate | None) -> list[Score | None]:
+        places = ((left, range(len(old.seeds))), (right, fresh))
+        return [at_seed(one, place) if one else None for one, chosen in places for place in chosen]
+
+    def step(left: TrajectoryStep, right: TrajectoryStep) -> TrajectoryStep:
+        if left.checkpoints == right.checkpoints:
+            return left
+        keys = right.checkpoints
+        chosen = tuple(keys[index if len(keys) > 1 else 0] for index in fresh)
+        names = dict.fromkeys((*left.scores, *right.scores))
+        scores = {name: estimate(both(left.scores.get(name), right.scores.get(name))) for name in names}
+        return left.model_copy(update={"checkpoints": left.checkpoints + chosen, "scores": scores})
+
+    def recovery(left: RecoveryResult, right: RecoveryResult) -> RecoveryResult:
+        return left.model_copy(update={"cost": _mean_cost(left.cost, right.cost, weights)})
+
+    recoveries = tuple(recovery(a, b) for a, b in zip(old.recoveries, new.recoveries, strict=True))
+    peaks = {a.step: both(a.peak, b.peak) for a, b in zip(old.recoveries, new.recoveries, strict=True)}
+    costs = (*old.seed_costs, *(new.seed_costs[index] for index in fresh)) if old.seed_costs and new.seed_costs else ()
+    merged = old.model_copy(
+        update={
+            "seeds": old.seeds + tuple(new.seeds[index] for index in fresh),
+            "recovery": recoveries[-1] if recoveries else None,
+            "earlier_recoveries": recoveries[:-1],
+            "cost": MeanCost.of(costs) or _mean_cost(old.cost, new.cost, weights),
+            "seed_costs": costs,
+            "trajectory": tuple(step(a, b) for a, b in zip(old.trajectory, new.trajectory, strict=True)),
+        }
+    )
+    return with_numbers(merged, board.columns, board.averaged, peaks)
+
+
+def _mean_cost(left: MeanCost | None, right: MeanCost | None, weights: tuple[int, int]) -> MeanCost | None:
+    if left is None or right is None:
+        return None
+    total = sum(weights)
+    return MeanCost(
+        **{
+            field: (getattr(left, field) * weights[0] + getattr(right, field) * weights[1]) / total
+            for field in MeanCost.model_fields
+        }
+    )

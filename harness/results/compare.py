@@ -1,0 +1,101 @@
+"""One method against another on the same seeds: what the intervals of two rows, each over its seeds, do not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.errors import UsageError
+from harness.results.estimates import Estimate, estimate
+from harness.results.intervals import holm, paired_p_value
+from harness.results.leaderboard import Leaderboard, Record, Row
+from harness.results.metrics import Score, difference
+
+
+class PairedDifferences(Record):
+    """`method` − `other`, seed by seed. scores: by column. average: of the rows' averages.
+
+    p_values, average_p_value: of the two-sided paired t test, None with fewer than two seeds. holm_p_values,
+    average_holm_p_value: after Holm's correction over all methods that `method` is compared with, for each column.
+    """
+
+    method: str
+    other: str
+    seeds: tuple[int, ...]
+    scores: dict[str, Estimate]
+    average: Estimate
+    p_values: dict[str, float | None]
+    average_p_value: float | None
+    holm_p_values: dict[str, float | None]
+    average_holm_p_value: float | None
+
+
+def compared(leaderboard: Leaderboard, method: str, others: Sequence[str]) -> list[PairedDifferences]:
+    """Returns the differences of `method` from each of `others`, with p-values corrected over them all."""
+    found = [paired_differences(leaderboard, method, other) for other in others]
+    averages = holm([one.average_p_value for one in found])
+    columns = {column: holm([one.p_values.get(column) for one in found]) for column in leaderboard.columns}
+    return [
+        one.model_copy(
+            update={
+                "holm_p_values": {column: columns[column][place] for column in one.p_values},
+                "average_holm_p_value": averages[place],
+            }
+        )
+        for place, one in enumerate(found)
+    ]
+
+
+def paired_differences(leaderboard: Leaderboard, method: str, other: str) -> PairedDifferences:
+    """Returns the differences over the seeds that both rows have, in the order of the first; all seeds share the base.
+
+    Several seeds: Student's t over their differences. One seed: the two intervals over test items, combined as if they
+    were independent, though the items are the same, so that the result is on the wide side. Raises UsageError for a
+    method that is not there, and where the rows share no seed.
+    """
+    one, two = leaderboard.row(method), leaderboard.row(other)
+    seeds = tuple(seed for seed in (two if one.reference else one).seeds if two.reference or seed in two.seeds)
+    if not seeds:
+        raise UsageError(
+            f"{method} and {other} have no seed in common",
+            hint=f"{_seeds(one)}, {_seeds(two)}: differences are taken seed by seed",
+        )
+    scores = {
+        column: _paired(one, one.scores[column], two, two.scores[column], seeds)
+        for column in leaderboard.columns
+        if column in one.scores and column in two.scores
+    }
+    average = _paired(one, one.average, two, two.average, seeds)
+    p_values = {column: _p_value(score) for column, score in scores.items()}
+    return PairedDifferences(
+        method=method,
+        other=other,
+        seeds=seeds,
+        scores=scores,
+        average=average,
+        p_values=p_values,
+        average_p_value=_p_value(average),
+        holm_p_values=p_values,
+        average_holm_p_value=_p_value(average),
+    )
+
+
+def _p_value(one: Estimate) -> float | None:
+    return paired_p_value([value for value in one.per_seed if value is not None])
+
+
+def _paired(one: Row, left: Estimate, two: Row, right: Estimate, seeds: tuple[int, ...]) -> Estimate:
+    mine, others = by_seed(one, left, seeds), by_seed(two, right, seeds)
+    pairs = [(mine.get(seed), others.get(seed)) for seed in seeds]
+    return estimate([None if a is None or b is None else difference(a, b) for a, b in pairs])
+
+
+def by_seed(row: Row, score: Estimate, seeds: Sequence[int]) -> dict[int, Score | None]:
+    """Returns the score by seed; the reference has one checkpoint, which stands for each of `seeds`."""
+    found = score.scores()
+    if row.reference:
+        return dict.fromkeys(seeds, found[0] if found else None)
+    return dict(zip(row.seeds, found, strict=True))
+
+
+def _seeds(row: Row) -> str:
+    return f"{row.method} has {', '.join(map(str, row.seeds)) or 'none'}"

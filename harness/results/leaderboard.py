@@ -1,0 +1,217 @@
+"""The leaderboard: a versioned record of what a run found, read strictly, ranked by the average."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness._util.json_reading import parse_json
+from harness._util.untrusted_file import read_untrusted
+from harness.errors import UsageError
+from harness.results.estimates import Estimate
+from harness.results.published import PublishedTable
+
+SCHEMA_VERSION = 2
+"""1: intervals by bootstrap, no rank groups; read as 2, with everything that follows from the scores computed anew."""
+
+
+class Record(BaseModel):
+    """Frozen data that refuses unknown keys and wrong types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class MeasuredTask(Record):
+    """One of the lm-eval numbers that make a column; `task_hash` is lm-eval's digest of its prompts and answers."""
+
+    task: str
+    metric: str
+    filter: str
+    task_hash: str | None
+
+
+class Measurement(Record):
+    """How a column was measured. limit: items a task, None for all. seed: of the sampled answers."""
+
+    tasks: tuple[MeasuredTask, ...]
+    higher_is_better: bool
+    percent: bool
+    limit: int | None
+    batch_size: int
+    seed: int
+
+
+class MeanCost(Record):
+    """What a method or a step cost, the mean over seeds, or for one seed."""
+
+    optimizer_steps: float
+    completions: float
+    generated_tokens: float
+    train_seconds: float
+
+    @classmethod
+    def of(cls, costs: Sequence[MeanCost]) -> MeanCost | None:
+        """Returns the mean of several seeds' costs, None of none."""
+        if not costs:
+            return None
+        return cls(**{field: sum(getattr(one, field) for one in costs) / len(costs) for field in cls.model_fields})
+
+
+class RecoveryResult(Record):
+    """A recovery of `target` at `step` by `plugin`.
+
+    peak, damaged, recovered: the target's score right after its own training, before, and after the recovery. damage:
+    what the target lost since its peak. ratio: see `harness.results.estimates.estimate_recovery_ratio`. remark: says so
+    where the target was not damaged, or its damage is not shown. retention_*: shares of the peak. collateral, net: what
+    the other domains lost, and how they changed. cost: of this step alone.
+    """
+
+    step: int
+    plugin: str
+    config: dict[str, Any]
+    target: str
+    peak: Estimate
+    damaged: Estimate
+    recovered: Estimate
+    damage: Estimate = Estimate()
+    ratio: Estimate
+    remark: str = ""
+    retention_damaged: Estimate
+    retention_recovered: Estimate
+    collateral: Estimate
+    net: Estimate
+    cost: MeanCost | None
+
+
+class TrajectoryStep(Record):
+    """A checkpoint of a method: its step's label, what the step trained or recovered, and its scores by column.
+
+    checkpoints: the store's keys in the order of the row's seeds; a single one where all seeds share it (the base).
+    """
+
+    step: int
+    label: str
+    trained: tuple[str, ...]
+    recovered: str | None
+    checkpoints: tuple[str, ...]
+    scores: dict[str, Estimate]
+    average: Estimate
+
+
+class Row(Record):
+    """A method. `reference` rows (the base model) and rows that lack a score have no rank.
+
+    rank: by the average. rank_group: methods whose difference from the best of their group is not shown share it; see
+    `harness.results.ranks`.
+    definition: a digest of what the method does apart from its seed; two rows with the same one are the same method.
+    forgetting, backward_transfer: means over the domains that a later training could have harmed; see
+    harness.results.metrics.
+    recovery: the method's last recovery; `earlier_recoveries` holds those before it. seed_costs: each seed's cost, in
+    the order of `seeds`; empty where one is not known. footnotes: from 1, into `notes`.
+    """
+
+    method: str
+    reference: bool = False
+    definition: str
+    seeds: tuple[int, ...]
+    scores: dict[str, Estimate]
+    average: Estimate
+    rank: int | None = None
+    rank_group: int | None = None
+    recovery: RecoveryResult | None = None
+    earlier_recoveries: tuple[RecoveryResult, ...] = ()
+    forgetting: Estimate
+    forgetting_by_domain: dict[str, Estimate]
+    backward_transfer: Estimate
+    cost: MeanCost | None
+    seed_costs: tuple[MeanCost, ...] = ()
+    trajectory: tuple[TrajectoryStep, ...]
+    footnotes: tuple[int, ...] = ()
+
+    @property
+    def recoveries(self) -> tuple[RecoveryResult, ...]:
+        """All recoveries of the method, in the order of its steps."""
+        return (*self.earlier_recoveries, *([self.recovery] if self.recovery else []))
+
+
+class Leaderboard(Record):
+    """All rows of a run, or of several. columns: the domains. published: rows of papers, shown apart, never ranked."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, alias="schema")
+    protocol: str
+    model: str
+    seeds: tuple[int, ...]
+    columns: tuple[str, ...]
+    measurement: dict[str, Measurement]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    published: tuple[PublishedTable, ...] = ()
+
+    @property
+    def averaged(self) -> tuple[str, ...]:
+        """The columns that the average is over: those where higher is better."""
+        return tuple(column for column in self.columns if self.higher_is_better(column))
+
+    def higher_is_better(self, column: str) -> bool:
+        """Returns the column's direction; a column that was never measured counts as higher is better."""
+        return column not in self.measurement or self.measurement[column].higher_is_better
+
+    def row(self, method: str) -> Row:
+        """Returns the method's row. Raises UsageError naming the methods there are."""
+        for row in self.rows:
+            if row.method == method:
+                return row
+        raise UsageError(
+            f"there is no method {method!r} in {self.protocol}",
+            hint=f"the methods are {', '.join(row.method for row in self.rows)}",
+        )
+
+    def to_json(self) -> str:
+        """Returns the record as indented JSON with a final newline."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+    @classmethod
+    def read(cls, path: Path, *, upgrade: bool = True) -> Leaderboard:
+        """Returns the record in a file. Raises UsageError where it is missing, malformed, or of a newer schema.
+
+        upgrade: a record of an older schema is computed anew from its scores.
+        """
+        try:
+            text = read_untrusted(path).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"this leaderboard cannot be read: {error}", where=str(path)) from error
+        return cls.parse(text, str(path), upgrade=upgrade)
+
+    @classmethod
+    def parse(cls, text: str, where: str, *, upgrade: bool = True) -> Leaderboard:
+        """Returns the record in `text`; `where` names its source in errors. Raises UsageError as `read` does."""
+        try:
+            data = parse_json(text)
+        except ValueError as error:
+            raise UsageError(f"this is not JSON: {error}", where=where) from error
+        version = data.get("schema") if isinstance(data, dict) else None
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise UsageError("this is not a leaderboard: it has no schema number", where=where)
+        if version > SCHEMA_VERSION:
+            raise UsageError(
+                f"this leaderboard has schema {version}, this harness reads up to {SCHEMA_VERSION}",
+                where=where,
+                hint="install a newer mdrl-harness",
+            )
+        try:
+            read = cls.model_validate_json(text)
+        except ValidationError as error:
+            faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+            more = [f"and {len(faults) - 8} more"] if len(faults) > 8 else []
+            raise UsageError(
+                "this leaderboard is malformed:\n  " + "\n  ".join(faults[:8] + more), where=where
+            ) from error
+        if version == SCHEMA_VERSION or not upgrade:
+            return read
+        from harness.results.rebuild import rebuilt
+
+        return rebuilt(read)

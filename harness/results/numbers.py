@@ -1,0 +1,133 @@
+"""The numbers of a row that follow from its checkpoints' scores: of a new run, a combined record, or an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from harness.results import metrics
+from harness.results.estimates import Estimate, estimate, estimate_damage, estimate_recovery_ratio, recovery_remark
+from harness.results.leaderboard import RecoveryResult, Row, TrajectoryStep
+from harness.results.metrics import Score, StepScores
+
+Lineages = Sequence[Sequence[StepScores]]
+"""By seed, the scores after each step."""
+
+
+def scores_of(steps: Sequence[StepScores], columns: Sequence[str]) -> dict[str, Estimate]:
+    """Returns the scores of one step over its seeds, by column; a column without any score is left out."""
+    return {
+        column: estimate([step.scores.get(column) for step in steps])
+        for column in columns
+        if any(column in step.scores for step in steps)
+    }
+
+
+def step_numbers(steps: Sequence[StepScores], columns: Sequence[str], averaged: Sequence[str]) -> dict[str, Any]:
+    """Returns the fields `scores` and `average` of a step or row."""
+    return {
+        "scores": scores_of(steps, columns),
+        "average": estimate([metrics.average(step.scores, averaged) for step in steps]),
+    }
+
+
+def row_numbers(lineages: Lineages, columns: Sequence[str], averaged: Sequence[str]) -> dict[str, Any]:
+    """Returns the fields of a row that its scores determine, apart from its recoveries and trajectory."""
+    end = len(lineages[0]) - 1
+    trained = [column for column in columns if metrics.last_training(lineages[0], column) not in (None, end)]
+    return {
+        **step_numbers([steps[-1] for steps in lineages], columns, averaged),
+        "forgetting": estimate([metrics.mean_forgetting(steps, averaged) for steps in lineages]),
+        "forgetting_by_domain": {
+            column: estimate(
+                [metrics.forgetting(steps, column, higher_is_better=column in averaged) for steps in lineages]
+            )
+            for column in trained
+        },
+        "backward_transfer": estimate([metrics.backward_transfer(steps, averaged) for steps in lineages]),
+    }
+
+
+def recovery_numbers(
+    lineages: Lineages, step: int, target: str, peak: Sequence[Score | None], averaged: Sequence[str]
+) -> dict[str, Any]:
+    """Returns the fields of a recovery at `step` that scores determine. peak: the target's score by seed."""
+    higher = target in averaged
+
+    def of_target(index: int) -> list[Score | None]:
+        return [steps[index].scores.get(target) for steps in lineages]
+
+    def of_others(metric: Callable[..., Score | None]) -> Estimate:
+        return estimate([metric(s[step - 1].scores, s[step].scores, target, averaged) for s in lineages])
+
+    def retained(index: int) -> Estimate:
+        pairs = zip(of_target(index), peak, strict=True)
+        return estimate([metrics.retention(now, best) if higher and now and best else None for now, best in pairs])
+
+    best, damaged, recovered = estimate(peak), estimate(of_target(step - 1)), estimate(of_target(step))
+    damage = estimate_damage(best, damaged, higher_is_better=higher)
+    ratio = estimate_recovery_ratio(best, damaged, recovered, higher_is_better=higher)
+    return {
+        "peak": best,
+        "damaged": damaged,
+        "recovered": recovered,
+        "damage": damage,
+        "ratio": ratio,
+        "remark": recovery_remark(damage, ratio),
+        "retention_damaged": retained(step - 1),
+        "retention_recovered": retained(step),
+        "collateral": of_others(metrics.collateral),
+        "net": of_others(metrics.net_change),
+    }
+
+
+def lineages_of(row: Row) -> list[list[StepScores]]:
+    """Returns the scores after each step that the row's trajectory holds, by seed."""
+    seeds = range(1 if row.reference else len(row.seeds))
+    return [[_step(step, seed) for step in row.trajectory] for seed in seeds]
+
+
+def _step(step: TrajectoryStep, seed: int) -> StepScores:
+    found = {column: at_seed(one, seed) for column, one in step.scores.items()}
+    scores = {column: score for column, score in found.items() if score is not None}
+    return StepScores(scores=scores, trained=step.trained, recovered=step.recovered)
+
+
+def at_seed(one: Estimate, seed: int) -> Score | None:
+    """Returns the score of the seed at this place; a checkpoint that all seeds share has one number."""
+    scores = one.scores()
+    return scores[seed if len(scores) > 1 else 0] if scores else None
+
+
+def with_numbers(
+    row: Row, columns: Sequence[str], averaged: Sequence[str], peaks: Mapping[int, Sequence[Score | None]]
+) -> Row:
+    """Returns the row with all that its trajectory determines computed anew. peaks: by the step of each recovery."""
+    lineages = lineages_of(row)
+    if not lineages or not row.trajectory:
+        return row
+    trajectory = tuple(
+        step.model_copy(
+            update=step_numbers([steps[step.step] for steps in _distinct(step, lineages)], columns, averaged)
+        )
+        for step in row.trajectory
+    )
+    recoveries: tuple[RecoveryResult, ...] = tuple(
+        one.model_copy(update=recovery_numbers(lineages, one.step, one.target, peaks[one.step], averaged))
+        for one in row.recoveries
+    )
+    numbers = row_numbers(lineages, columns, averaged)
+    if row.reference:  # one checkpoint, which no training preceded
+        numbers = step_numbers([steps[-1] for steps in lineages], columns, averaged)
+    return row.model_copy(
+        update={
+            **numbers,
+            "trajectory": trajectory,
+            "recovery": recoveries[-1] if recoveries else None,
+            "earlier_recoveries": recoveries[:-1],
+        }
+    )
+
+
+def _distinct(step: TrajectoryStep, lineages: Lineages) -> Lineages:
+    return lineages[:1] if len(step.checkpoints) == 1 else lineages

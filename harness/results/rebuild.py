@@ -1,0 +1,62 @@
+"""A leaderboard computed anew from the scores in its own record: intervals, metrics, ranks and rank groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.results.estimates import Estimate, estimate
+from harness.results.item_scores import item_score
+from harness.results.leaderboard import SCHEMA_VERSION, Leaderboard, Measurement, Row
+from harness.results.metrics import Score
+from harness.results.numbers import with_numbers
+from harness.results.ranks import ranked
+
+
+def rebuilt(leaderboard: Leaderboard) -> Leaderboard:
+    """Returns the leaderboard with all that its checkpoints' scores determine computed anew, as the present schema.
+
+    The scores by seed, their standard errors and numbers of items are taken as they are. A row without a trajectory
+    keeps its metrics. Records of schema 1 hold no interval of a score that several tasks make: with one seed it is
+    taken as it is there.
+    """
+    rows = [_row(leaderboard, row) for row in leaderboard.rows]
+    return leaderboard.model_copy(update={"schema_version": SCHEMA_VERSION, "rows": ranked(rows, leaderboard.columns)})
+
+
+def _row(leaderboard: Leaderboard, row: Row) -> Row:
+    def again(column: str, one: Estimate) -> Estimate:
+        return estimate(_measured(one, leaderboard.measurement.get(column)))
+
+    trajectory = tuple(
+        step.model_copy(update={"scores": {column: again(column, one) for column, one in step.scores.items()}})
+        for step in row.trajectory
+    )
+    peaks = {one.step: again(one.target, one.peak).scores() for one in row.recoveries}
+    row = row.model_copy(update={"trajectory": trajectory})
+    return with_numbers(row, leaderboard.columns, _averaged(leaderboard, row), peaks)
+
+
+def _averaged(leaderboard: Leaderboard, row: Row) -> Sequence[str]:
+    """Returns the columns that the row's average is over: in a table of mixed runs, those that its run had."""
+    if row.average.mean is None:
+        return leaderboard.averaged
+    return tuple(column for column in leaderboard.averaged if column in row.scores)
+
+
+def _measured(one: Estimate, measurement: Measurement | None) -> list[Score | None]:
+    """Returns each seed's score with its interval over items, which a single task's value and standard error tell."""
+    scores = one.scores()
+    if measurement is None or len(measurement.tasks) > 1:
+        return scores
+    scale = 100.0 if measurement.percent else 1.0
+    return [
+        None
+        if score is None
+        else item_score(
+            score.value / scale,
+            None if score.stderr is None else score.stderr / scale,
+            score.n,
+            percent=measurement.percent,
+        )
+        for score in scores
+    ]
