@@ -37,7 +37,7 @@ def comes_of_full(error: BaseException) -> bool:
 def disk_full(where: object, *, needed: int | None = None, kept: str = "") -> DiskFull:
     """Returns the error for a write below `where`. needed: bytes that the write takes, where that is known. kept: what
     of the work so far is not lost."""
-    room = f"free about {told_size(needed)} there" if needed else "free some"
+    room = f"free about {format_bytes(needed)} there" if needed else "free some"
     return DiskFull(
         "no space is left on its disk",
         where=str(where),
@@ -45,7 +45,7 @@ def disk_full(where: object, *, needed: int | None = None, kept: str = "") -> Di
     )
 
 
-def told_size(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Returns a number of bytes as a person reads it, such as 7.5 GiB: the only unit of bytes in what is printed."""
     for size, unit in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if count >= size:

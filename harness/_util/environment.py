@@ -8,7 +8,8 @@ import sys
 import warnings
 
 from harness._util.cache_folder import ensure_caches
-from harness.planning.checks import FALSE
+from harness._util.flags import OFFLINE as NO_NETWORK
+from harness._util.flags import is_on
 
 PRIVATE = {"HF_HUB_DISABLE_TELEMETRY": "1"}
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
@@ -38,7 +39,7 @@ def prepare_process(*, debug: bool) -> None:
     """
     for name, value in PRIVATE.items():
         os.environ.setdefault(name, value)
-    if os.environ.get("HARNESS_OFFLINE", "").lower() not in FALSE:
+    if is_on(NO_NETWORK, os.environ):
         os.environ.update(OFFLINE)
     if not any(name in os.environ for name in WAITING_SET_BY_USER):
         os.environ.update(WAITING)

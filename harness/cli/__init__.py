@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from harness import __version__
 from harness._util.environment import prepare_process
 from harness._util.memory import OUT_OF_MEMORY, REMEDY, comes_of_memory
 from harness._util.signals import catch_termination, raise_if_terminated, told_to_a_person
+from harness._util.version import VERSION
 from harness.cli import (
     doctor,
     exec_node,
@@ -100,7 +100,7 @@ _unwrap(app)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mdrl-harness {__version__}")
+        typer.echo(f"mdrl-harness {VERSION}")
         raise typer.Exit
 
 

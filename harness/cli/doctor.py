@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from harness._util.disk import told_size
+from harness._util.disk import format_bytes
 from harness.cli.console import terminal
 from harness.cli.session import runs_folder, session_of
 
@@ -175,4 +175,4 @@ def _print(findings: dict[str, Any]) -> None:
     line("offline", ", ".join(findings["offline"]) or "no")
     runs = findings["runs"]
     state = "" if runs["writable"] else ", not writable"
-    line("runs", f"{runs['folder']}: {told_size(runs['free_bytes'])} free{state}")
+    line("runs", f"{runs['folder']}: {format_bytes(runs['free_bytes'])} free{state}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness._util.disk import told_size
+from harness._util.disk import format_bytes
 
 if TYPE_CHECKING:
     from harness.planning.counts import PlanCost
@@ -63,18 +63,18 @@ def estimate_lines(
         yield f"  {assumed.training_utilization:.3g} in training (--training-utilization); an order of magnitude only"
         yield f"model: {_shape_line(shape)}"
         if total.training_memory and assumed.processor == "cpu":
-            here = f", of {told_size(memory)} here" if memory is not None else ""
-            yield f"memory to train all parameters: at least {told_size(total.training_memory)}{here},"
+            here = f", of {format_bytes(memory)} here" if memory is not None else ""
+            yield f"memory to train all parameters: at least {format_bytes(total.training_memory)}{here},"
             yield "  for weights, gradients and AdamW's moments; activations need more"
     if total.disk is not None and left.disk is not None:
         disk = left.disk
         yield (
-            f"disk to do: at most about {told_size(disk.total_bytes)}: {told_size(disk.checkpoint_bytes)} for"
-            f" {disk.checkpoints} checkpoints, all whole, {told_size(disk.gradient_bytes)} for gradients;"
+            f"disk to do: at most about {format_bytes(disk.total_bytes)}: {format_bytes(disk.checkpoint_bytes)} for"
+            f" {disk.checkpoints} checkpoints, all whole, {format_bytes(disk.gradient_bytes)} for gradients;"
         )
         yield (
-            f"  at one time {told_size(disk.scratch_bytes)} to resume from,"
-            f" {told_size(disk.restored_bytes)} for deltas beside restored models"
+            f"  at one time {format_bytes(disk.scratch_bytes)} to resume from,"
+            f" {format_bytes(disk.restored_bytes)} for deltas beside restored models"
         )
     for what, labels in total.not_counted.items():
         yield f"tokens not counted: {what}, {len(labels)} of them"

@@ -54,7 +54,7 @@ def write_scaffold(name: str, kind: str, parent: Path) -> Path:
 
 def _files(name: str, kind: str) -> dict[str, str]:
     """Returns the project's texts by their paths; a kind's own file takes the place of the common one."""
-    from harness import __version__
+    from harness._util.version import VERSION
 
     found: dict[str, str] = {}
     for root in (TEMPLATES / COMMON, TEMPLATES / kind):
@@ -64,7 +64,7 @@ def _files(name: str, kind: str) -> dict[str, str]:
     words = {
         "@RUN@": _RUN.get(kind, "harness run NAME.yaml"),
         "@KIND@": kind,
-        "@VERSION@": __version__,
+        "@VERSION@": VERSION,
         "harness_NAME": f"harness_{name.replace('-', '_')}",
         "NAME": name,
     }

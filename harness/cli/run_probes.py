@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def read_probes(folder: Path, registry: Registry) -> ProbeRecord | None:
     """Returns the record, None where no probe has measured anything. Raises UsageError where one cannot be read."""
-    from harness.execution.probe_rows import stored_probe_rows
     from harness.execution.run_folder import PLAN
     from harness.execution.store import Store
+    from harness.execution.stored_probe_rows import stored_probe_rows
     from harness.planning.serialization import read_plan
     from harness.results.probe_tables import FILE, ProbeRecord, build_probe_record
 

@@ -58,7 +58,7 @@ def list_results(runs: RunsArgument = None, *, as_json: JsonOption = False) -> N
 @commands.command("size")
 def size(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
     """Print what the results take on the disk, by kind and by run, and what each run alone refers to."""
-    from harness._util.disk import told_size
+    from harness._util.disk import format_bytes
     from harness.execution.store_inventory import inventory, plans_of
 
     store = _store(runs)
@@ -80,10 +80,12 @@ def size(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(data, indent=2))
         return
     for kind, taken in kinds.most_common():
-        typer.echo(f"{told_size(taken):>12}  {kind}")
+        typer.echo(f"{format_bytes(taken):>12}  {kind}")
     for name, taken_by in sorted(by_run.items(), key=lambda item: -item[1]["size"]):
-        typer.echo(f"{told_size(taken_by['size']):>12}  run {name}, {told_size(taken_by['only_here'])} of it alone")
-    typer.echo(f"{told_size(unreferenced):>12}  no run refers to")
+        typer.echo(
+            f"{format_bytes(taken_by['size']):>12}  run {name}, {format_bytes(taken_by['only_here'])} of it alone"
+        )
+    typer.echo(f"{format_bytes(unreferenced):>12}  no run refers to")
     typer.echo(_total(results))
 
 
@@ -156,7 +158,7 @@ def prune(
     yes: YesOption = False,
 ) -> None:
     """Remove every result that no kept run refers to. What running processes use is kept too."""
-    from harness._util.disk import told_size
+    from harness._util.disk import format_bytes
     from harness.errors import UsageError
     from harness.execution.store_inventory import UNFINISHED, inventory, keys_in_use, plans_of
 
@@ -183,7 +185,7 @@ def prune(
         removed = [result for result in gone if store.remove(result.key)]
         store.sweep()
     unfinished = sum(result.kind == UNFINISHED for result in removed)
-    freed = told_size(sum(result.size for result in removed))
+    freed = format_bytes(sum(result.size for result in removed))
     typer.echo(f"removed {len(removed) - unfinished} results and {unfinished} unfinished ones: {freed}")
 
 
@@ -257,12 +259,12 @@ def _shown(results: list[StoredResult]) -> Iterator[StoredResult]:
 
 
 def _line(result: StoredResult) -> str:
-    from harness._util.disk import told_size
+    from harness._util.disk import format_bytes
     from harness.execution.store_inventory import UNFINISHED
 
     label = result.label or "-"
     damage = "" if result.state == "done" or result.kind == UNFINISHED else "  DAMAGED"
-    return f"{result.key[:12]}  {result.kind:<10}  {told_size(result.size):>10}  {label}  [{_named(result)}]{damage}"
+    return f"{result.key[:12]}  {result.kind:<10}  {format_bytes(result.size):>10}  {label}  [{_named(result)}]{damage}"
 
 
 def _named(result: StoredResult) -> str:
@@ -270,6 +272,6 @@ def _named(result: StoredResult) -> str:
 
 
 def _total(results: Sequence[StoredResult]) -> str:
-    from harness._util.disk import told_size
+    from harness._util.disk import format_bytes
 
-    return f"{len(results)} results, {told_size(sum(result.size for result in results))}"
+    return f"{len(results)} results, {format_bytes(sum(result.size for result in results))}"

@@ -8,8 +8,8 @@ import shlex
 from pathlib import Path
 
 from harness.domains.completions import THINK_END
-from harness.planning.nodes import EvaluationSettings
 from harness.plugin.interfaces import Domain, TaskSet
+from harness.protocol.evaluation_settings import EvaluationSettings
 
 
 def lm_eval_commands(domain: Domain, settings: EvaluationSettings, *, model: str = ".") -> list[str]:

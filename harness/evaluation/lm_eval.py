@@ -18,8 +18,8 @@ from typing import Any
 
 from harness.errors import StepFailed
 from harness.evaluation.command import think_end
-from harness.planning.nodes import EvaluationSettings
 from harness.plugin.interfaces import EvaluationTask, TaskSet
+from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.weights.model_folder import weight_files
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from harness._util.disk_errors import StoreForbidden, StoreFull, disk_error
 from harness.errors import CheckpointError, HarnessError, StepFailed
 from harness.execution.parts import Parts, described
 from harness.execution.restoring import RestoredModels
-from harness.execution.store import StoreForbidden, StoreFull, disk_error
 from harness.execution.store_marker import DamagedResult
-from harness.planning.nodes import BaseNode, MergeNode, Node, Plan, PluginUse, RecoverNode, TrainNode
+from harness.planning.nodes import BaseNode, MergeNode, Node, Plan, RecoverNode, TrainNode
+from harness.protocol.plugin_ref import PluginRef
 from harness.weights.storage_forms import CheckpointForm, form_of
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class CheckpointFolders:
         return described(self._parts.registered(_plugin_of(node)))
 
 
-def _plugin_of(node: Node) -> PluginUse:
+def _plugin_of(node: Node) -> PluginRef:
     if isinstance(node, TrainNode):
         return node.algorithm
     if isinstance(node, RecoverNode):

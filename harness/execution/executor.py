@@ -29,11 +29,9 @@ from harness.execution.stored_faults import stored_faults
 from harness.planning.nodes import (
     BaseNode,
     EvaluateNode,
-    EvaluationSettings,
     MergeNode,
     Node,
     Plan,
-    PluginUse,
     ProbeNode,
     RecoverNode,
     StepNode,
@@ -50,6 +48,8 @@ from harness.plugin.interfaces import (
 )
 from harness.plugin.merge_interface import Expert, MergeContext
 from harness.plugin.specs import ProbeSpec
+from harness.protocol.evaluation_settings import EvaluationSettings
+from harness.protocol.plugin_ref import PluginRef
 from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class Executor:
         )
         depth = self._depth(node.key)
 
-        def train(use: PluginUse, checkpoint: Path, names: Sequence[str]) -> StepResult:
+        def train(use: PluginRef, checkpoint: Path, names: Sequence[str]) -> StepResult:
             """Runs the recovery's training into the recovery's own output."""
             context = TrainingContext(
                 checkpoint=checkpoint,

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from harness._util.content_key import content_key
+from harness._util.disk_errors import disk_error
 from harness._util.memory import REMEDY, comes_of_memory
 from harness.errors import CheckpointError, HarnessError, StepFailed
-from harness.execution.store import disk_error
-from harness.planning.nodes import BaseNode, DomainUse, Node, PluginUse, trained_by, training_of
+from harness.planning.nodes import BaseNode, DomainUse, Node, trained_by, training_of
 from harness.plugin.interfaces import Algorithm, BaseModel, Domain, Probe, Recovery, Reward, TrainingDomain
 from harness.plugin.merge_interface import Merge
 from harness.plugin.sampling import Sampling
 from harness.protocol import instance_of
+from harness.protocol.plugin_ref import PluginRef
 from harness.weights.model_folder import check_checkpoint
 
 if TYPE_CHECKING:
@@ -30,39 +31,39 @@ class Parts:
         self._built: dict[str, Any] = {}
         self._folders: dict[str, Path] = {}
 
-    def registered(self, use: PluginUse) -> Registered:
+    def registered(self, use: PluginRef) -> Registered:
         """Returns the offer that `use` names. Raises PluginError where there is none."""
         return self._registry.find(use.kind, use.name)
 
-    def _build(self, use: PluginUse) -> Any:
+    def _build(self, use: PluginRef) -> Any:
         name = content_key(kind=use.kind, identity=use.identity, config=dict(use.config))
         if name not in self._built:
             self._built[name] = instance_of(use, self._registry)
         return self._built[name]
 
-    def built(self, use: PluginUse) -> Any:
+    def built(self, use: PluginRef) -> Any:
         """Returns the object of any kind that `use` loads into. Raises PluginError where it cannot be built."""
         return self._build(use)
 
-    def model(self, use: PluginUse) -> BaseModel:
+    def model(self, use: PluginRef) -> BaseModel:
         return cast(BaseModel, self._build(use))
 
-    def domain(self, use: PluginUse) -> Domain:
+    def domain(self, use: PluginRef) -> Domain:
         return cast(Domain, self._build(use))
 
-    def reward(self, use: PluginUse) -> Reward:
+    def reward(self, use: PluginRef) -> Reward:
         return cast(Reward, self._build(use))
 
-    def algorithm(self, use: PluginUse) -> Algorithm:
+    def algorithm(self, use: PluginRef) -> Algorithm:
         return cast(Algorithm, self._build(use))
 
-    def recovery(self, use: PluginUse) -> Recovery:
+    def recovery(self, use: PluginRef) -> Recovery:
         return cast(Recovery, self._build(use))
 
-    def merge(self, use: PluginUse) -> Merge:
+    def merge(self, use: PluginRef) -> Merge:
         return cast(Merge, self._build(use))
 
-    def probe(self, use: PluginUse) -> Probe:
+    def probe(self, use: PluginRef) -> Probe:
         return cast(Probe, self._build(use))
 
     def base_folder(self, node: BaseNode) -> Path:

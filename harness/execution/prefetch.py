@@ -17,8 +17,9 @@ from harness.domains.judgeable import UnjudgeableRow, judgeable_rows, refuse
 from harness.errors import PluginError
 from harness.evaluation.lm_eval import load_tasks
 from harness.execution.parts import Parts, described, plugin_faults
-from harness.planning.nodes import BaseNode, DomainUse, Plan, PluginUse, RecoverNode, TrainNode
+from harness.planning.nodes import BaseNode, DomainUse, Plan, RecoverNode, TrainNode
 from harness.plugin.interfaces import BaseModel, Domain, Reward, TaskSet, TrainingDomain
+from harness.protocol.plugin_ref import PluginRef
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -87,7 +88,7 @@ def refuses(plan: Plan, domain: str) -> bool:
     """Returns whether a training of the domain is not to start where rows of it cannot be judged."""
     for node in plan.nodes.values():
         if isinstance(node, TrainNode) and domain in (*node.domains, *node.earlier):
-            algorithm: PluginUse | None = node.algorithm
+            algorithm: PluginRef | None = node.algorithm
         elif isinstance(node, RecoverNode):
             algorithm = node.training
         else:

@@ -27,10 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.plugin.registry import Registry
+    from harness.training.base_samples import BaseSampler
     from harness.training.sampling import Sample
 
-AT_ONCE = 64
-"""Completions that are generated as one batch at most, but for those of one prompt."""
 MANY_TRUNCATED = 0.25
 FEW_GROUPS = 0.25
 SOME_UNKNOWN = 0.05
@@ -124,7 +123,7 @@ class Previewer:
         self._seed = seed
         self._parts = Parts(registry)
         self._domains = LazyDomains(plan.domains, self._parts, trained=_first_trainings(plan))
-        self._model: Any = None
+        self._sampler: BaseSampler | None = None
 
     def previews(self, names: Sequence[str], starting: Callable[[str], None]) -> Iterator[DomainPreview]:
         """Yields what is seen of each domain in turn; `starting` is called with its name before.
@@ -183,24 +182,11 @@ class Previewer:
         )
 
     def _samples(self, folder: Path, domain: TrainingDomain, prompts: Sequence[Any], seed: int) -> list[Sample]:
-        """Returns the completions of each prompt in turn. Leaves torch's global generator as it was."""
-        import torch
+        from harness.training.base_samples import BaseSampler
 
-        from harness.training.sampling import Sampler
-        from harness.weights.loading import loaded_model, loaded_tokenizer
-
-        if self._model is None:
-            cuda = torch.cuda.is_available()
-            model = loaded_model(folder, dtype="auto" if cuda else torch.float32)
-            self._model = model.to("cuda" if cuda else "cpu")
-        sampler = Sampler(self._model, loaded_tokenizer(folder, padding_side="left"), domain.sampled_as())
-        at_once = max(1, AT_ONCE // self._generations)
-        samples: list[Sample] = []
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            torch.manual_seed(seed)
-            for start in range(0, len(prompts), at_once):
-                samples += sampler.sample(prompts[start : start + at_once], generations=self._generations)
-        return samples
+        if self._sampler is None:
+            self._sampler = BaseSampler(folder)
+        return self._sampler.samples(domain, prompts, generations=self._generations, seed=seed)
 
     def _groups(
         self,

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.planning.nodes import EvaluationSettings, Plan
+from harness.planning.nodes import Plan
 from harness.plugin.interfaces import TaskSet
+from harness.protocol.evaluation_settings import EvaluationSettings
 
 if TYPE_CHECKING:
     from harness.execution.parts import Parts

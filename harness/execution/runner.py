@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness._util.console_log import output_to
-from harness._util.disk import comes_of_full, told_size
+from harness._util.disk import comes_of_full, format_bytes
+from harness._util.disk_errors import StoreForbidden, StoreFull
 from harness._util.signals import Terminated, raise_if_terminated
 from harness.errors import HarnessError, PluginError, StepFailed
 from harness.execution import Evaluator, Executor
@@ -22,7 +23,7 @@ from harness.execution.progress import Reporter
 from harness.execution.provenance import gather_provenance
 from harness.execution.readiness import FaultsBeforeStart, faults_before_start, gathered_faults
 from harness.execution.run_folder import LEADERBOARD, SCORES, RunFolder, run_folder_of
-from harness.execution.store import Store, StoreForbidden, StoreFull
+from harness.execution.store import Store
 from harness.planning.checks import check_needs, check_space, check_writable, plugins_of
 from harness.planning.counts import workloads_of
 from harness.planning.dependents import dependent_on_base_score
@@ -276,7 +277,7 @@ class Runner:
         done = [key for key in self._plan.nodes if self._store.has(key)]
         workloads = workloads_of(self._plan, self._registry)
         need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
-        left = f"the checkpoints that are left to make take about {told_size(need.total_bytes)}"
+        left = f"the checkpoints that are left to make take about {format_bytes(need.total_bytes)}"
         return StoreFull(
             f"{full.message}: {node.label} was not finished",
             where=full.where,

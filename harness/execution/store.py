@@ -10,7 +10,6 @@ it is loaded. The digests detect damage and edits, not an edit of `DONE.json` th
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -24,12 +23,13 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from harness._util.content_key import canonical_json
-from harness._util.disk import disk_full, shows_full
+from harness._util.disk_errors import StoreForbidden, disk_error
 from harness._util.files import sync
+from harness._util.flags import is_on
 from harness._util.json_reading import parse_json
 from harness._util.locks import shared
 from harness._util.permissions import grant, make_shared, writable_by_others
-from harness.errors import DiskFull, HarnessError, UsageError
+from harness.errors import HarnessError
 from harness.execution.store_marker import (
     MARKER,
     DamagedResult,
@@ -41,7 +41,6 @@ from harness.execution.store_marker import (
     seal,
     sha256_of,
 )
-from harness.planning.checks import FALSE
 
 DEFINITION = "DEFINITION.json"
 """The file of a result with what its key was computed from."""
@@ -52,19 +51,9 @@ VERIFY = "HARNESS_VERIFY"
 REMOVING = ".removing"
 """The lock of those who remove results: no run starts meanwhile."""
 
-FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-
 _ASK_OWNER = "another user wrote it: its files have to be readable for you"
 
 State = Literal["absent", "done", "damaged"]
-
-
-class StoreFull(DiskFull):
-    """The disk of the store is full: no further node can be made."""
-
-
-class StoreForbidden(UsageError):
-    """The store cannot be written to: no node can be made."""
 
 
 class Store:
@@ -77,7 +66,7 @@ class Store:
     def __init__(self, root: Path, *, waiting: Callable[[str], None] | None = None, verify: bool | None = None) -> None:
         self.root = root
         self._waiting = waiting
-        self._verify = (os.environ.get(VERIFY) or "1").lower() not in FALSE if verify is None else verify
+        self._verify = is_on(VERIFY, os.environ, default=True) if verify is None else verify
         self._locks: dict[str, FileLock] = {}
         self._digest = Digests()
 
@@ -312,33 +301,6 @@ class Store:
             if told is None:
                 raise
             raise told from error
-
-
-def disk_error(error: BaseException, root: Path) -> StoreFull | StoreForbidden | None:
-    """Returns what to tell a person where a full disk or a forbidden folder caused `error`; None where neither did."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if _is_forbidden(seen, root):
-            return StoreForbidden(
-                f"cannot be written to: {getattr(seen, 'strerror', seen)}",
-                where=str(root),
-                hint="choose another folder with -o, or make this one writable; what is done in it is kept",
-            )
-        if shows_full(seen):
-            told = disk_full(root, kept="what is done is kept")
-            return StoreFull(told.message, where=told.where, hint=told.hint)
-        seen = seen.__cause__ or seen.__context__
-    return None
-
-
-def _is_forbidden(error: BaseException, root: Path) -> bool:
-    if not isinstance(error, OSError) or error.filename is None:
-        return False
-    path, root = Path(os.fsdecode(error.filename)).absolute(), root.absolute()
-    above = path == root or path in root.parents
-    # A file where the store's folder should be says ENOTDIR of what is below it and EEXIST of itself.
-    in_the_way = error.errno == errno.ENOTDIR or (error.errno == errno.EEXIST and above)
-    return (error.errno in FORBIDDEN or in_the_way) and (above or root in path.parents)
 
 
 def _is_key(name: str) -> bool:

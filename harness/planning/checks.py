@@ -9,32 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness._util.disk import comes_of_full, told_size
+from harness._util.disk import comes_of_full, format_bytes
+from harness._util.flags import OFFLINE, is_on
 from harness.errors import UsageError
-from harness.planning.nodes import (
-    BaseNode,
-    EvaluateNode,
-    MergeNode,
-    Node,
-    Plan,
-    PluginUse,
-    ProbeNode,
-    RecoverNode,
-    TrainNode,
-)
+from harness.planning.nodes import BaseNode, EvaluateNode, MergeNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
+from harness.protocol.plugin_ref import PluginRef
 
 if TYPE_CHECKING:
     from harness.planning.disk_need import DiskNeed
 
 SANDBOX = "sandbox"
 """The key of a config that says where code is executed, by `harness.domains.sandbox.SandboxConfig`."""
-OFFLINE = "HARNESS_OFFLINE"
-"""Forbids the network as a whole. Hugging Face's own variables forbid its hub alone: a judge may still be asked."""
-
-FALSE = frozenset({"", "0", "false", "no", "off"})
 
 
-def plugins_of(node: Node, plan: Plan) -> list[PluginUse]:
+def plugins_of(node: Node, plan: Plan) -> list[PluginRef]:
     """Returns the plugins that making `node` runs."""
     if isinstance(node, BaseNode):
         return [node.model]
@@ -52,7 +40,7 @@ def plugins_of(node: Node, plan: Plan) -> list[PluginUse]:
     raise TypeError(f"a {type(node).__name__} runs no plugin")
 
 
-def _training_parts(names: Iterable[str], plan: Plan) -> list[PluginUse]:
+def _training_parts(names: Iterable[str], plan: Plan) -> list[PluginRef]:
     return [use for name in names for use in (plan.domains[name].plugin, plan.domains[name].reward)]
 
 
@@ -63,14 +51,14 @@ def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str
     allows code to be executed was checked with it.
     """
     users: dict[str, dict[str, str]] = {}
-    sandboxes: dict[str, tuple[PluginUse, Node]] = {}
+    sandboxes: dict[str, tuple[PluginRef, Node]] = {}
     for node in nodes:
         for use in plugins_of(node, plan):
             for need in use.needs:
                 users.setdefault(need, {}).setdefault(f"{use.kind} {use.name!r}", node.label)
             if "executes-code" in use.needs and (tier := sandbox_tier(use)) is not None:
                 sandboxes.setdefault(tier, (use, node))
-    if "network" in users and environment.get(OFFLINE, "").lower() not in FALSE:
+    if "network" in users and is_on(OFFLINE, environment):
         raise UsageError(
             f"{_told(users['network'])} the network, and {OFFLINE} forbids it",
             hint=f"unset {OFFLINE}, or choose other methods with --methods",
@@ -84,14 +72,14 @@ def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str
         _check_sandbox(use, node.label)
 
 
-def sandbox_tier(use: PluginUse) -> str | None:
+def sandbox_tier(use: PluginRef) -> str | None:
     """Returns the tier of the sandbox that a plugin's config names, None where it names none."""
     sandbox: Any = use.config.get(SANDBOX)
     tier = sandbox.get("tier") if isinstance(sandbox, dict) else None
     return tier if isinstance(tier, str) else None
 
 
-def _check_sandbox(use: PluginUse, label: str) -> None:
+def _check_sandbox(use: PluginRef, label: str) -> None:
     """Opens the sandbox that a plugin's config names: it may be installed and yet not be allowed to work."""
     from harness.domains.sandbox import SandboxConfig, open_sandbox
 
@@ -135,8 +123,8 @@ def check_space(folder: Path, need: DiskNeed) -> None:
     if free < need.total_bytes:
         enough = need.restored_bytes and free >= need.total_bytes - need.restored_bytes
         raise UsageError(
-            f"has {told_size(free)} free; {need.checkpoints} checkpoints need about"
-            f" {told_size(need.total_bytes)}, with the states that a training resumes from"
+            f"has {format_bytes(free)} free; {need.checkpoints} checkpoints need about"
+            f" {format_bytes(need.total_bytes)}, with the states that a training resumes from"
             + (" and the models restored from deltas" if need.restored_bytes else ""),
             where=str(folder),
             hint="it is enough with --delta-checkpoints never"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from harness.planning.nodes import EvaluateNode, MergeNode, Node, Plan, PluginUse, ProbeNode, RecoverNode, TrainNode
+from harness.planning.nodes import EvaluateNode, MergeNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
 from harness.plugin.config import Config
 from harness.plugin.registry import Registry
 from harness.plugin.workload import Workload
 from harness.protocol.faults import validate
+from harness.protocol.plugin_ref import PluginRef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ def workloads_of(plan: Plan, registry: Registry) -> dict[str, Workload | None]:
     return {key: _workload(use, registry) for key, node in plan.nodes.items() if (use := _worker(node)) is not None}
 
 
-def _worker(node: Node) -> PluginUse | None:
+def _worker(node: Node) -> PluginRef | None:
     """Returns the plugin whose config tells what making the node takes, None where the node trains nothing."""
     if isinstance(node, TrainNode):
         return node.algorithm
@@ -55,7 +56,7 @@ def _worker(node: Node) -> PluginUse | None:
     return None
 
 
-def _workload(use: PluginUse, registry: Registry) -> Workload | None:
+def _workload(use: PluginRef, registry: Registry) -> Workload | None:
     config = validate(registry.find(use.kind, use.name).config_type(), use.config)
     return config.workload() if isinstance(config, Config) else None
 

@@ -64,7 +64,7 @@ def disk_need(
             continue
         count, kept = count + 1, kept + size
         gradient = parameters * BYTES["float32"]
-        gradients += gradient * work.kept_gradients
+        gradients += gradient * work.cached_gradients
         scratch = max(scratch, size * STATE_COPIES * work.resumable_states + gradient * work.scratch_gradients)
     share = {Deltas.AUTO: BELOW, Deltas.NEVER: 0.0, Deltas.ALWAYS: 1.0}[deltas]
     restored = int(share * largest * _restored_at_once(plan, without))

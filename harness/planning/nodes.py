@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from harness.plugin.paths import SeenPath
+from harness.protocol.evaluation_settings import EvaluationSettings
+from harness.protocol.plugin_ref import PluginRef
 
 NodeKind = Literal["base", "train", "recover", "merge", "evaluate", "probe"]
 
@@ -30,37 +31,12 @@ _PLACE_OF_LAUNCH = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class PluginUse:
-    """A plugin as a protocol uses it.
-
-    name: as looked up in the registry (may be `distribution/name`). identity: `distribution:name`, version, and
-    the digest of its code; it goes into keys. config: JSON data after defaults.
-    needs: what the spec says it needs to run. unkeyed: the paths of the config's values that change no result.
-    reward_fingerprints: those of the rewards in its config, by path, which a plan fills in.
-    """
-
-    kind: str
-    name: str
-    identity: str
-    config: Mapping[str, Any]
-    needs: frozenset[str] = frozenset()
-    unkeyed: tuple[tuple[str | int, ...], ...] = ()
-    reward_fingerprints: Mapping[str, str] = field(default_factory=dict)
-
-    def definition(self) -> dict[str, Any]:
-        """Returns what a key covers of the plugin. The identity stands for the name it was looked up by."""
-        config = _without(self.config, frozenset(self.unkeyed))
-        rewards = {"reward_fingerprints": dict(self.reward_fingerprints)} if self.reward_fingerprints else {}
-        return {"kind": self.kind, "identity": self.identity, "config": config, **rewards}
-
-
-@dataclass(frozen=True, kw_only=True)
 class DomainUse:
     """A domain of the protocol: its column's name, its plugin, its reward, and the fingerprints of data and reward."""
 
     name: str
-    plugin: PluginUse
-    reward: PluginUse
+    plugin: PluginRef
+    reward: PluginRef
     fingerprint: str
     reward_fingerprint: str
 
@@ -73,19 +49,6 @@ class DomainUse:
             "fingerprint": self.fingerprint,
             "reward_fingerprint": self.reward_fingerprint,
         }
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationSettings:
-    """How checkpoints are scored. limit: items a task, None for all. seed: of sampled answers; not the run's seed.
-    chat_template: prompts go through the model's chat template. In a protocol's settings it may be None, each domain's
-    own format; in a node's it is never None. think_end: what comes up to this mark is not scored."""
-
-    limit: int | None = None
-    batch_size: int = 16
-    seed: int = 0
-    chat_template: bool | None = None
-    think_end: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +70,7 @@ class Node:
 class BaseNode(Node):
     """The base model. It is not stored: `fingerprint` stands for its weights."""
 
-    model: PluginUse
+    model: PluginRef
     fingerprint: str
 
     def definition(self, harness: str, domains: Mapping[str, DomainUse]) -> dict[str, Any]:
@@ -123,7 +86,7 @@ class TrainNode(Node):
     accelerate's config where the step runs in several processes.
     """
 
-    algorithm: PluginUse
+    algorithm: PluginRef
     domains: Mapping[str, float]
     earlier: tuple[str, ...] = ()
     launch: Mapping[str, Any] | None = None
@@ -151,10 +114,10 @@ class RecoverNode(Node):
     launch: as of a training, where there is that algorithm.
     """
 
-    recovery: PluginUse
+    recovery: PluginRef
     target: str
     peak: int
-    training: PluginUse | None = None
+    training: PluginRef | None = None
     earlier: tuple[str, ...] = ()
     launch: Mapping[str, Any] | None = None
 
@@ -182,7 +145,7 @@ class MergeNode(Node):
     trained, by name, which the merge counts as having trained.
     """
 
-    merge: PluginUse
+    merge: PluginRef
     experts: tuple[str, ...]
     weights: tuple[float, ...]
     trained: tuple[str, ...]
@@ -229,7 +192,7 @@ class ProbeNode(Node):
     scored_with: for a probe that scores models, the settings of each domain.
     """
 
-    probe: PluginUse
+    probe: PluginRef
     scored_with: Mapping[str, EvaluationSettings] = field(default_factory=dict)
 
     def definition(self, harness: str, domains: Mapping[str, DomainUse]) -> dict[str, Any]:
@@ -258,18 +221,6 @@ def _launched(launch: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"launch": {key: value for key, value in launch.items() if key not in _PLACE_OF_LAUNCH}}
 
 
-def _without(value: Any, paths: frozenset[tuple[str | int, ...]], at: tuple[str | int, ...] = ()) -> Any:
-    """Returns JSON data without the values at `paths`, and paths in it as the protocol has them."""
-    if isinstance(value, SeenPath):
-        return value.written
-    if isinstance(value, Mapping):
-        kept = {key: item for key, item in value.items() if (*at, key) not in paths}
-        return {key: _without(item, paths, (*at, key)) for key, item in kept.items()}
-    if isinstance(value, list | tuple):
-        return [_without(item, paths, (*at, index)) for index, item in enumerate(value)]
-    return value
-
-
 def trained_by(node: Node) -> tuple[str, ...]:
     """Returns the domains that a step trained: none for the base and for a training-free recovery."""
     if isinstance(node, TrainNode):
@@ -281,7 +232,7 @@ def trained_by(node: Node) -> tuple[str, ...]:
     return ()
 
 
-def training_of(node: Node) -> PluginUse | None:
+def training_of(node: Node) -> PluginRef | None:
     """Returns the algorithm that a step trains with, None for one that does not train."""
     if isinstance(node, TrainNode):
         return node.algorithm

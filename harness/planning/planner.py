@@ -17,12 +17,10 @@ from harness.planning.nodes import (
     CheckpointNode,
     DomainUse,
     EvaluateNode,
-    EvaluationSettings,
     MergeNode,
     MethodPlan,
     Node,
     Plan,
-    PluginUse,
     ProbeNode,
     RecoverNode,
     TrainNode,
@@ -32,6 +30,8 @@ from harness.plugin.nested_reward import reward_uses
 from harness.plugin.registry import Registry
 from harness.plugin.specs import AlgorithmSpec, ProbeSpec
 from harness.protocol import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep, config_of, instance_of
+from harness.protocol.evaluation_settings import EvaluationSettings
+from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.source import key_text
 
 AnyNode = TypeVar("AnyNode", bound=Node)
@@ -54,7 +54,7 @@ class _Planner:
         self._harness = registry.harness_identity()
         self._nodes: dict[str, Node] = {}
         self._evaluations: dict[str, dict[str, str]] = {}
-        self._uses: dict[int, PluginUse] = {}
+        self._uses: dict[int, PluginRef] = {}
         self._domains = {name: self._domain(domain) for name, domain in protocol.domains.items()}
 
     def plan(self) -> Plan:
@@ -91,7 +91,7 @@ class _Planner:
             reward_fingerprint=_fingerprint(domain.reward, self._registry),
         )
 
-    def _use(self, use: PluginUse) -> PluginUse:
+    def _use(self, use: PluginRef) -> PluginRef:
         """Returns a plugin of the protocol with the fingerprints of its rewards, which are asked for once."""
         if id(use) not in self._uses:
             self._uses[id(use)] = _with_rewards(use, self._registry)
@@ -169,7 +169,7 @@ class _Planner:
         return self._keyed(node)
 
     def _earlier(
-        self, algorithm: PluginUse, lineage: Sequence[CheckpointNode], trained: Collection[str]
+        self, algorithm: PluginRef, lineage: Sequence[CheckpointNode], trained: Collection[str]
     ) -> tuple[str, ...]:
         """Returns the domains that the lineage trained, less those of the step, where the algorithm replays them."""
         spec = self._registry.find("algorithm", algorithm.name).spec
@@ -214,7 +214,7 @@ class _Planner:
         """Returns the settings that a domain is scored with: the protocol's, with the domain's own chat template."""
         return replace(self._protocol.settings, chat_template=self._protocol.domains[domain].chat_template)
 
-    def _probe(self, probe: PluginUse, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
+    def _probe(self, probe: PluginRef, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
         spec = self._registry.find("probe", probe.name).spec
         scores = isinstance(spec, ProbeSpec) and spec.scores
         node = ProbeNode(
@@ -229,12 +229,12 @@ class _Planner:
         return self._keyed(node)
 
 
-def _fingerprint(use: PluginUse, registry: Registry) -> str:
+def _fingerprint(use: PluginRef, registry: Registry) -> str:
     """Returns the fingerprint of a domain's data, a reward's or a model's weights."""
     return _asked(instance_of(use, registry).fingerprint, use, registry)
 
 
-def _with_rewards(use: PluginUse, registry: Registry) -> PluginUse:
+def _with_rewards(use: PluginRef, registry: Registry) -> PluginRef:
     """Returns `use` with the fingerprints of the rewards in its config. Of the rest nothing is built."""
     config = config_of(use, registry)
     registry.bind_rewards(config)
@@ -247,7 +247,7 @@ def _with_rewards(use: PluginUse, registry: Registry) -> PluginUse:
     return replace(use, reward_fingerprints=found)
 
 
-def _asked(ask: Callable[[], object], use: PluginUse, registry: Registry) -> str:
+def _asked(ask: Callable[[], object], use: PluginRef, registry: Registry) -> str:
     """Returns the fingerprint that a plugin, or a reward in its config, answers with."""
     try:
         fingerprint = ask()

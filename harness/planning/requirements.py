@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from harness.planning.checks import plugins_of, sandbox_tier
-from harness.planning.nodes import Plan, PluginUse
+from harness.planning.nodes import Plan
+from harness.protocol.plugin_ref import PluginRef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class NeedOf:
 
 def needs_of(plan: Plan, *, without: Collection[str] = ()) -> list[NeedOf]:
     """Returns what each plugin of a plan needs, by need and plugin, over the nodes whose keys are not in `without`."""
-    found: dict[tuple[str, str], tuple[int, PluginUse]] = {}
+    found: dict[tuple[str, str], tuple[int, PluginRef]] = {}
     for node in plan.nodes.values():
         if node.key in without:
             continue
@@ -42,6 +43,6 @@ def sandboxes_here() -> dict[str, bool]:
     return {"bubblewrap": shutil.which("bwrap") is not None, "monty": find_spec("pydantic_monty") is not None}
 
 
-def _tiers(use: PluginUse) -> tuple[str, ...]:
+def _tiers(use: PluginRef) -> tuple[str, ...]:
     tier = sandbox_tier(use)
     return () if tier is None else (tier,)

@@ -12,16 +12,16 @@ from harness.planning.nodes import (
     BaseNode,
     DomainUse,
     EvaluateNode,
-    EvaluationSettings,
     MergeNode,
     MethodPlan,
     Node,
     Plan,
-    PluginUse,
     ProbeNode,
     RecoverNode,
     TrainNode,
 )
+from harness.protocol.evaluation_settings import EvaluationSettings
+from harness.protocol.plugin_ref import PluginRef
 
 _NODES: dict[str, type[Node]] = {
     "base": BaseNode,
@@ -81,6 +81,6 @@ def _domain(data: Mapping[str, Any]) -> DomainUse:
     return DomainUse(**dict(data) | {name: _plugin(data[name]) for name in ("plugin", "reward")})
 
 
-def _plugin(data: Mapping[str, Any]) -> PluginUse:
+def _plugin(data: Mapping[str, Any]) -> PluginRef:
     unkeyed = tuple(tuple(path) for path in data.get("unkeyed", ()))
-    return PluginUse(**dict(data) | {"needs": frozenset(data["needs"]), "unkeyed": unkeyed})
+    return PluginRef(**dict(data) | {"needs": frozenset(data["needs"]), "unkeyed": unkeyed})

@@ -6,21 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.planning.nodes import BaseNode, Plan, PluginUse
+from harness.planning.nodes import BaseNode, Plan
 from harness.protocol import instance_of
+from harness.protocol.plugin_ref import PluginRef
 
 if TYPE_CHECKING:
     from harness.plugin.hub_source import HubSource
     from harness.plugin.registry import Registry
 
 
-def uses_of(plan: Plan) -> list[PluginUse]:
+def uses_of(plan: Plan) -> list[PluginRef]:
     """Returns the plan's uses of plugins that may take something of the hub: its model, domains and rewards."""
     models = [node.model for node in plan.nodes.values() if isinstance(node, BaseNode)]
     return [*models, *(use for domain in plan.domains.values() for use in (domain.plugin, domain.reward))]
 
 
-def unpinned_of(uses: Iterable[PluginUse], registry: Registry) -> list[HubSource]:
+def unpinned_of(uses: Iterable[PluginRef], registry: Registry) -> list[HubSource]:
     """Returns what the plugins take at a revision that is no commit, each once.
 
     A plugin that cannot be built, or whose file is missing, is passed over: it is told of where it is used.

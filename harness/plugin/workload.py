@@ -13,7 +13,7 @@ class Workload:
     name. scored_completions: passes forward alone, counted in completions, beside the sampling. trained_completions:
     passes forward and backward. recomputes: activations are computed again on the way back. resumable_states: on disk
     at one time. dtype: of the weights that are written; None for the dtype of what the step starts from.
-    kept_gradients, scratch_gradients: fp32 numbers, one for each parameter, that the step leaves in the store for
+    cached_gradients, scratch_gradients: fp32 numbers, one for each parameter, that the step leaves in the store for
     others, and that it keeps until it is done.
     """
 
@@ -25,5 +25,5 @@ class Workload:
     recomputes: bool = False
     resumable_states: int = 0
     dtype: str | None = None
-    kept_gradients: int = 0
+    cached_gradients: int = 0
     scratch_gradients: int = 0

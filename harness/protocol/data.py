@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Problem, ProtocolError
-from harness.planning.nodes import EvaluationSettings, PluginUse
+from harness.protocol.evaluation_settings import EvaluationSettings
+from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.source import KeyPath, key_text
 
 
@@ -20,8 +21,8 @@ class DeclaredDomain:
     """
 
     name: str
-    plugin: PluginUse
-    reward: PluginUse
+    plugin: PluginRef
+    reward: PluginRef
     chat_template: bool = False
 
 
@@ -30,7 +31,7 @@ class TrainStep:
     """A training on one domain or several. domains: weights by name, ordered by name."""
 
     label: str
-    algorithm: PluginUse
+    algorithm: PluginRef
     domains: Mapping[str, float]
 
 
@@ -44,10 +45,10 @@ class RecoverStep:
     """
 
     label: str
-    recovery: PluginUse
+    recovery: PluginRef
     target: str
     peak: int
-    training: PluginUse | None = None
+    training: PluginRef | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ class MergeStep:
     """A merge of other methods' last checkpoints, those of the same seed. experts: in the order written."""
 
     label: str
-    merge: PluginUse
+    merge: PluginRef
     experts: tuple[ExpertMethod, ...]
 
 
@@ -81,13 +82,13 @@ class Protocol:
     summary: str
     path: Path
     text: str
-    model: PluginUse
+    model: PluginRef
     model_label: str
     seeds: tuple[int, ...]
     domains: Mapping[str, DeclaredDomain]
     settings: EvaluationSettings
     methods: Mapping[str, tuple[Step, ...]]
-    probes: tuple[PluginUse, ...]
+    probes: tuple[PluginRef, ...]
     allow: frozenset[str]
     launch: Mapping[str, Any] | None = None
     unmet: tuple[Problem, ...] = ()

@@ -12,14 +12,15 @@ from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
 from harness.errors import UsageError
-from harness.planning.nodes import EvaluationSettings, PluginUse
 from harness.plugin.registry import Registry
 from harness.plugin.specs import DomainSpec, ProtocolSpec
 from harness.protocol.chat_format import chat_template_of
 from harness.protocol.data import DeclaredDomain, Protocol, Step
+from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.faults import Faults, describe, near_match, validate
 from harness.protocol.launch import read_launch
 from harness.protocol.merging import reading_order
+from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, ProtocolFile, form_of
 from harness.protocol.source import KeyPath, read_source
@@ -140,7 +141,7 @@ class _Sections:
 
     def _section(
         self, kind: str, section: Mapping[str, Any], at: KeyPath, *, reserved: Sequence[str] = ()
-    ) -> PluginUse | None:
+    ) -> PluginRef | None:
         """Returns the plugin that a section names under `use`, its config being the keys that are not reserved."""
         if "use" not in section:
             known = sorted({found.name for found in self._registry.all(kind)})
@@ -152,7 +153,7 @@ class _Sections:
             kind, section["use"], config, at=(*at, "use"), place=lambda key: (*at, key), beside=beside
         )
 
-    def model(self) -> PluginUse | None:
+    def model(self) -> PluginRef | None:
         """Returns the base model, or None with a fault."""
         section = self.mapping("model")
         if not section:
@@ -184,7 +185,7 @@ class _Sections:
             read[name] = DeclaredDomain(name=name, plugin=plugin, reward=reward, chat_template=template)
         return read
 
-    def _reward(self, section: Mapping[str, Any], at: KeyPath, *, found: bool) -> PluginUse | None:
+    def _reward(self, section: Mapping[str, Any], at: KeyPath, *, found: bool) -> PluginRef | None:
         """Returns a domain's reward: the one that the protocol names, else the one that its spec does."""
         chosen, reward_at = section.get("reward"), (*at, "reward")
         if isinstance(chosen, dict):
@@ -216,7 +217,7 @@ class _Sections:
         }
         return {name: read[name] for name in section if name in read}
 
-    def probes(self) -> tuple[PluginUse, ...]:
+    def probes(self) -> tuple[PluginRef, ...]:
         """Returns the probes that are right."""
         read = [
             self._section("probe", section, ("probes", index))

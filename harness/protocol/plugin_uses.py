@@ -1,4 +1,4 @@
-"""From a plugin's name and the keys under it to a `PluginUse`: found, config validated, defaults filled in."""
+"""From a plugin's name and the keys under it to a `PluginRef`: found, config validated, defaults filled in."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from harness.errors import HarnessError, PluginError
-from harness.planning.nodes import PluginUse
 from harness.plugin.config import Unkeyed, faults_in
 from harness.plugin.nested_reward import RewardUse
 from harness.plugin.paths import marked_paths, seen_from
 from harness.plugin.registry import Registered, Registry
 from harness.plugin.specs import Spec
 from harness.protocol.faults import Faults, describe, validate
+from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.source import KeyPath
 
 AGREED_NEEDS = {"executes-code": "executes code that a model wrote"}
@@ -64,7 +64,7 @@ class PluginUses:
         at: KeyPath,
         place: Callable[[str], KeyPath],
         beside: Collection[str] = (),
-    ) -> PluginUse | None:
+    ) -> PluginRef | None:
         """Returns the plugin in use. at: the key that names it. place: the path of each of its config's keys. beside:
         the other keys that may stand there, for hints.
 
@@ -99,7 +99,7 @@ class PluginUses:
         needs = set(found.spec.needs)
         whole, unkeyed = self._resolved(read, filled, place, needs)
         self._note_unmet(model, whole, found, at, place)
-        return PluginUse(
+        return PluginRef(
             kind=kind,
             name=str(name),
             identity=found.identity,
@@ -126,7 +126,7 @@ class PluginUses:
             fault = PluginError(f"faults() of its config raised {type(error).__name__}: {error}", where=found.identity)
             self._faults.add_plugin_error(at, fault)
 
-    def built(self, use: PluginUse, at: KeyPath) -> Any | None:
+    def built(self, use: PluginRef, at: KeyPath) -> Any | None:
         """Returns the object that the plugin loads into; notes a fault and returns None where it cannot be built."""
         try:
             return instance_of(use, self.registry)
@@ -225,12 +225,12 @@ def _ordered(data: Any, original: Any) -> Any:
     return data
 
 
-def instance_of(use: PluginUse, registry: Registry) -> Any:
+def instance_of(use: PluginRef, registry: Registry) -> Any:
     """Returns the object that the plugin loads into, built from the config. Raises PluginError where it cannot be."""
     return registry.build(registry.find(use.kind, use.name), config_of(use, registry))
 
 
-def config_of(use: PluginUse, registry: Registry) -> BaseModel:
+def config_of(use: PluginRef, registry: Registry) -> BaseModel:
     """Returns the plugin's config. Raises PluginError where it is not one that can be written and read again."""
     found = registry.find(use.kind, use.name)
     model = found.config_type()

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.planning.nodes import PluginUse
 from harness.plugin.registry import Registry
 from harness.protocol.faults import Faults
+from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.source import Source, read_source
 
@@ -24,7 +24,7 @@ def resolve_plugin(
     file: Path | None = None,
     settings: Sequence[str] = (),
     allow: Collection[str] = (),
-) -> PluginUse:
+) -> PluginRef:
     """Returns the plugin with its config, defaults filled in.
 
     file: YAML or JSON with the config's keys. settings: `key=value`, over the file's; `a.b=value` sets a nested key,

@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import BaseModel as PydanticModel
 from pydantic import ValidationError
 
-from harness.planning.nodes import PluginUse
 from harness.plugin.config import Config
 from harness.plugin.specs import RecoverySpec
 from harness.protocol.data import MergeStep, RecoverStep, Step, TrainStep
 from harness.protocol.faults import Faults, describe, fields_of, near_match, validate
 from harness.protocol.merging import MergeReader
+from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import DEFAULT_ALGORITHM
 from harness.protocol.source import KeyPath
@@ -32,7 +32,7 @@ class TrainDefaults:
 
     def resolve(
         self, name: object, own: Mapping[str, Any], *, at: KeyPath, step: KeyPath, beside: Collection[str]
-    ) -> PluginUse | None:
+    ) -> PluginRef | None:
         """Returns the algorithm `name` with a step's `own` keys over the defaults. beside: the step's other keys.
 
         A key replaces the default's whole value. The defaults are written for one algorithm: for another one, those
@@ -202,7 +202,7 @@ class MethodReader:
             label=label if name == self._defaults.name else f"{label} ({name})", algorithm=algorithm, domains=weights
         )
 
-    def _check_place(self, model: type[PydanticModel], recovery: PluginUse, peak: int, at: KeyPath) -> None:
+    def _check_place(self, model: type[PydanticModel], recovery: PluginRef, peak: int, at: KeyPath) -> None:
         """Notes what a recovery's config says is wrong with it after the steps that were read so far."""
         config = validate(model, recovery.config)
         labels = [label for label in self._labels if label is not None]

@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from harness import __version__
+from harness._util.version import VERSION
 from harness.report.drawing import UndrawnError, draw, inline, printable
 from harness.report.figure import Absent, Figure, Layout
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
@@ -156,7 +156,7 @@ def _page(
         "style": _resource("page.css"),
         "script": script,
         "script_hash": f"sha256-{digest}",
-        "version": __version__,
+        "version": VERSION,
     }
     return environment.from_string(_resource("page.html")).render(values) + "\n"
 

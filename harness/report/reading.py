@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.execution.probe_rows import stored_probe_rows
 from harness.execution.run_folder import LEADERBOARD, PLAN, PREDICTION, PROTOCOL, RunFolder
 from harness.execution.store import Store
 from harness.execution.store_marker import DamagedResult
+from harness.execution.stored_probe_rows import stored_probe_rows
 from harness.planning.nodes import BaseNode, Plan
 from harness.planning.serialization import read_plan
 from harness.prediction.kept import KeptPrediction, read_prediction

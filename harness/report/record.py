@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.execution.probe_rows import ProbeRows
 from harness.prediction.kept import KeptPrediction
 from harness.results.leaderboard import Leaderboard
+from harness.results.probe_rows import ProbeRows
 
 
 @dataclass(frozen=True, kw_only=True)

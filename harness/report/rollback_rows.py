@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.execution.probe_rows import is_finite_number
 from harness.report.record import RunRecord
+from harness.results.probe_rows import is_finite_number
 
 REFERENCES = ("peak", "damaged")
 NEEDED = ("fraction", "score", "target_score")

@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import Field, ValidationError
 
@@ -21,15 +21,24 @@ from harness._util.content_key import canonical_json
 from harness._util.json_reading import parse_json
 from harness._util.untrusted_file import read_untrusted
 from harness.errors import UsageError
-from harness.execution.probe_rows import ProbeRows, is_finite_number
-from harness.plugin.specs import ProbeSpec
 from harness.results.estimates import Estimate, estimate
 from harness.results.leaderboard import Record
 from harness.results.metrics import Score
+from harness.results.probe_rows import ProbeRows, is_finite_number
 
 SCHEMA_VERSION = 2
 """1: intervals by bootstrap; read as 2, with the means computed anew from the measured rows."""
 FILE = "probes.json"
+
+
+class RowsSpec(Protocol):
+    """What a probe's spec says of its rows: the columns that name what a row is of, and the column of repeats."""
+
+    @property
+    def keys(self) -> Sequence[str]: ...
+
+    @property
+    def repeat(self) -> str | None: ...
 
 
 class Measured(Record):
@@ -123,7 +132,7 @@ class ProbeRecord(Record):
 
 
 def build_probe_record(
-    protocol: str, methods: Sequence[str], probes: Iterable[ProbeRows], spec_of: Callable[[str], ProbeSpec | None]
+    protocol: str, methods: Sequence[str], probes: Iterable[ProbeRows], spec_of: Callable[[str], RowsSpec | None]
 ) -> ProbeRecord:
     """Returns the record of `probes`. spec_of: of a probe's name, None where no installed plugin has it."""
     grouped: dict[tuple[str, str], list[ProbeRows]] = {}

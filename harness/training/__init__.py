@@ -1,10 +1,8 @@
-"""What algorithm plugins share: the config of a policy-gradient step, and its run through TRL.
+"""What algorithm plugins share: the configs of policy-gradient steps, their run through TRL, and gradients of a policy.
 
-Importing this package imports no torch and no TRL; `train_with_trl` does, when it is called.
+Names are loaded when they are first used, so that importing this package imports neither torch nor TRL.
 """
 
-from harness.training.algorithm import TRLAlgorithm
-from harness.training.config import OnPolicyConfig, PolicyGradientConfig
-from harness.training.rewards import RewardRouter
+import lazy_loader
 
-__all__ = ["OnPolicyConfig", "PolicyGradientConfig", "RewardRouter", "TRLAlgorithm"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

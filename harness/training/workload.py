@@ -44,9 +44,9 @@ def policy_gradient_workload(config: OnPolicyConfig) -> Workload:
 
 
 def gradient_workload(count: int) -> Workload:
-    """Returns what `kept_gradients` does for `count` completions: whole groups are sampled, one result is kept."""
+    """Returns what `cached_gradients` does for `count` completions: whole groups are sampled, one result is kept."""
     sampled = max(1, count // GROUP) * GROUP
-    return Workload(completions=sampled, trained_completions=min(sampled, count), kept_gradients=1)
+    return Workload(completions=sampled, trained_completions=min(sampled, count), cached_gradients=1)
 
 
 def _count(config: OnPolicyConfig, name: str, default: int) -> int:

@@ -14,9 +14,9 @@ from typing import IO
 
 import torch
 
+from harness._util.disk_errors import disk_error
 from harness._util.files import sync
 from harness.errors import CheckpointError
-from harness.execution.store import disk_error
 from harness.weights.folder import TensorPlace, WeightFolder, write_from
 
 _COPIED_AT_ONCE = 1 << 26

@@ -22,7 +22,7 @@ class Anchored(TRLAlgorithm):
         return PolicyGradientConfig(**self.config.grpo_settings())
 
     def train(self, context: TrainingContext) -> StepResult:
-        from harness.training.trl_run import train_with_trl
+        from harness.training import train_with_trl
 
         grpo = self.trl_settings()
         if self.config.anchor == "kl" or (self.config.anchor == "ewc" and not context.earlier):

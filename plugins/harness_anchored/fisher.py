@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from harness import Cost, TrainingContext
-from harness.training.policy_gradients import mean_squared_gradient
+from harness.training import mean_squared_gradient
 
 _FILE = "fisher.safetensors"
 

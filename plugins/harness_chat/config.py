@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.domains.judge import JudgeConfig
-from harness.domains.judge.open_ended import OpenEndedConfig
+from harness.domains import JudgeConfig, OpenEndedConfig
 
 TEST_RUBRIC = """\
 Below are what a person asked an assistant, and the assistant's reply. How well does the reply serve the person?

@@ -7,8 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from harness import Config
-from harness.domains.data import DataSource
-from harness.domains.sandbox import SandboxConfig
+from harness.domains import DataSource, SandboxConfig
 from harness_code.extraction import CompletionFormat
 
 Preset = Literal["klear", "mbpp", "humaneval"]

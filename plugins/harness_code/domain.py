@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import Domain, EvaluationTask
-from harness.domains.data import SOURCE_ROW, SOURCE_TEXT, DataSource, HubSource, as_messages, nested_subset
+from harness import Domain, EvaluationTask, HubSource
+from harness.domains import SOURCE_ROW, SOURCE_TEXT, DataSource, as_messages, nested_subset
 from harness_code.config import HUMANEVAL, MBPP, CodeConfig, Sampling
 from harness_code.problems import load_questions
 

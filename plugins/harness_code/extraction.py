@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.domains.completions import answer_after_thinking
+from harness.domains import answer_after_thinking
 
 CompletionFormat = Literal["block", "plain"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from harness.domains.sandbox import Job
+from harness.domains import Job
 from harness_code.assertions import AssertCase, read_assertions
 from harness_code.problem import Problem
 from harness_code.program import whole_program

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.domains.data import SOURCE_ROW, DataSource, load_table
+from harness.domains import SOURCE_ROW, DataSource, load_table
 from harness_code.problem import Problem
 
 if TYPE_CHECKING:

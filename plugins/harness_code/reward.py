@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import Reward, RewardBatch, RewardResult
-from harness.domains.sandbox import open_sandbox
+from harness.domains import open_sandbox
 from harness_code.config import CodeRewardConfig
 from harness_code.extraction import program_of
 from harness_code.judge import judge, why_unsupported

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Protocol
 
-from harness.domains.sandbox import Job, Outcome
+from harness.domains import Job, Outcome
 from harness_code.test_source import TestProgram
 from harness_code.verdicts import Tested
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from harness.domains.sandbox import Job, Outcome
+from harness.domains import Job, Outcome
 from harness_code import plain_results
 from harness_code.assertions import VALUE, AssertCase
 from harness_code.literals import literal

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
-    from harness.domains.sandbox import Outcome
+    from harness.domains import Outcome
 
 Verdict = Literal["passed", "wrong-answer", "runtime-error", "compile-error", "timeout", "unsupported", "sandbox-error"]
 MOST_DETAIL = 300

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.domains.judge import JudgeConfig
-from harness.domains.judge.open_ended import OpenEndedConfig
+from harness.domains import JudgeConfig, OpenEndedConfig
 
 REWARD_RUBRIC = """\
 You are the fiction editor of a magazine. Judge the piece below by what was asked for.

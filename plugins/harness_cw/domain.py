@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.domains.judge.open_ended import OpenEndedDomain
+from harness.domains import OpenEndedDomain
 
 
 class CreativeWriting(OpenEndedDomain):

@@ -14,7 +14,7 @@ class GRPO(TRLAlgorithm):
         self.config = config
 
     def train(self, context: TrainingContext) -> StepResult:
-        from harness.training.trl_run import train_with_trl
+        from harness.training import train_with_trl
 
         return train_with_trl(context, self.config)
 
@@ -31,6 +31,6 @@ class RLOO(TRLAlgorithm):
     def train(self, context: TrainingContext) -> StepResult:
         from trl import RLOOTrainer
 
-        from harness.training.trl_run import train_with_trl
+        from harness.training import train_with_trl
 
         return train_with_trl(context, self.config, trainer_class=RLOOTrainer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.domains.completions import answer_after_thinking
+from harness.domains import answer_after_thinking
 
 
 def checked_text(completion: str, *, thinks: bool = False) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import Domain, EvaluationTask
-from harness.domains.data import HubSource
+from harness import Domain, EvaluationTask, HubSource
 from harness_ifollow.config import HeldOutTable, InstructionFollowingConfig
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class InstructionFollowing(Domain):
         seed."""
         from datasets import Dataset
 
-        from harness.domains.data import SOURCE_ROW, nested_subset
+        from harness.domains import SOURCE_ROW, nested_subset
         from harness_ifollow.checkers import as_json
         from harness_ifollow.rows import load_rows
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import UsageError
-from harness.domains.data import SOURCE_ROW, is_a_request, load_table
+from harness.domains import SOURCE_ROW, is_a_request, load_table
 from harness_ifollow.checkers import Constraint, constraints_of, ifeval
 from harness_ifollow.config import InstructionTable
 from harness_ifollow.sentence_data import SPLITTING, fetch_sentence_data

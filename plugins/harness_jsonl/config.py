@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness import Problem, Unkeyed
-from harness.domains.data import DataSource, missing_files
+from harness.domains import DataSource, missing_files
 from harness_jsonl.rules import Rule, rule_named
 
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.domains.data import SOURCE_ROW, SOURCE_TEXT, DataSource, load_table, nested_subset
+from harness.domains import SOURCE_ROW, SOURCE_TEXT, DataSource, load_table, nested_subset
 from harness_jsonl.config import JsonlConfig, template_columns
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from harness import RewardResult
-from harness.domains.completions import answer_after_thinking
+from harness.domains import answer_after_thinking
 from harness_jsonl.answer_text import Normalisation, composed
 from harness_jsonl.whole_words import stands_in
 

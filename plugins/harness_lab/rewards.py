@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from harness import Config, NoConfig, Reward, RewardBatch, RewardResult, Unkeyed
-from harness.weights.model_folder import check_checkpoint, fingerprint_folder
+from harness.weights import check_checkpoint, fingerprint_folder
 from harness_lab.questions import KINDS
 
 REWARD_MODEL = Path(__file__).parent / "models" / "cw-reward"

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import Domain, EvaluationTask
-from harness.domains.data import HubSource
+from harness import Domain, EvaluationTask, HubSource
 from harness_math.config import MathConfig
 from harness_math.tables import ProblemTable
 
@@ -45,7 +44,7 @@ class MathDomain(Domain):
     def training_data(self, seed: int) -> Dataset:
         """Returns `prompt`, `answer`, `thinks`, `source_row` and `source_text`; the same problems for every seed, as a
         data set is."""
-        from harness.domains.data import SOURCE_TEXT, as_messages, nested_subset
+        from harness.domains import SOURCE_TEXT, as_messages, nested_subset
         from harness_math.problems import load_problems
 
         config = self.config

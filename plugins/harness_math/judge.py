@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness import RewardResult
-from harness.domains.sandbox import LineWorker
+from harness.domains import LineWorker
 from harness_math.answers import boxed_answer
 
 

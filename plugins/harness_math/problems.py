@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import UsageError
-from harness.domains.data import SOURCE_ROW, as_text, fetch_file, load_table
+from harness.domains import SOURCE_ROW, as_text, fetch_file, load_table
 from harness_math.answers import last_boxed
 from harness_math.tables import ProblemTable
 

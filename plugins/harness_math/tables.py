@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.domains.data import DataSource
+from harness.domains import DataSource
 
 
 class ProblemTable(DataSource):

@@ -9,9 +9,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from harness import BaseModel, CheckpointError, Config, FolderOrName, Problem, Unkeyed, UsageError, looks_local
-from harness.domains.data import HubSource, fetch_model
-from harness.weights.model_folder import CONFIG, check_checkpoint, fingerprint_folder
+from harness import (
+    BaseModel,
+    CheckpointError,
+    Config,
+    FolderOrName,
+    HubSource,
+    Problem,
+    Unkeyed,
+    UsageError,
+    looks_local,
+)
+from harness.domains import fetch_model
+from harness.weights import CONFIG, check_checkpoint, fingerprint_folder
 from harness_pretrained.published import PUBLISHED
 
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")

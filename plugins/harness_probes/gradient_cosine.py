@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from harness import Probe, ProbeContext
-from harness.training.kept_gradients import kept_gradients
+from harness.training import cached_gradients
 from harness.weights import WeightFolder
 from harness_probes.config import SampledConfig
 from harness_probes.places import entry_at
@@ -33,7 +33,7 @@ class GradientCosine(Probe):
         gradients: dict[str, WeightFolder] = {}
         for done, (name, domain) in enumerate(context.domains.items()):
             context.progress(done, len(context.domains), {})
-            gradients[name], _ = kept_gradients(
+            gradients[name], _ = cached_gradients(
                 "gradient", context, checkpoint=entry, domain=domain, count=self.config.completions
             )
         rows = []

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 
 from harness import Probe, ProbeContext
-from harness.training.policy_gradients import log_probability, sample_policy
-from harness.training.sampling import Sample
-from harness.weights.loading import loaded_model
+from harness.training import Sample, log_probability, sample_policy
+from harness.weights import loaded_model
 from harness_probes.config import DomainsConfig
 from harness_probes.places import chosen_domains
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from harness import StepFailed, TrainingDomain
-from harness.training.policy_gradients import each_gradient, sample_policy
+from harness.training import each_gradient, sample_policy
 from harness_probes.config import RoutesConfig
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from harness import Probe, ProbeContext
-from harness.training.policy_gradients import each_gradient, sample_policy
+from harness.training import each_gradient, sample_policy
 from harness.weights import WeightFolder, check_same_tensors
 from harness_probes.config import DomainsConfig
 from harness_probes.places import chosen_domains

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.domains.completions import answer_after_thinking
+from harness.domains import answer_after_thinking
 
 LETTERS = "ABCDEFGHIJ"
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.domains.data import DataSource
+from harness.domains import DataSource
 
 OPTIONS = "a list of two to ten options"
 

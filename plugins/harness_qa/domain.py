@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness import Domain, EvaluationTask
-from harness.domains.data import HubSource, as_messages
+from harness import Domain, EvaluationTask, HubSource
+from harness.domains import as_messages
 from harness_qa.config import QAConfig, SuperGPQAConfig
 
 if TYPE_CHECKING:

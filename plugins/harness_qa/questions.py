@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.domains.data import SOURCE_ROW, SOURCE_TEXT, load_table
+from harness.domains import SOURCE_ROW, SOURCE_TEXT, load_table
 from harness_qa.answers import LETTERS, options_of, unjudgeable
 from harness_qa.config import QAConfig
 from harness_qa.strata import stratified_order

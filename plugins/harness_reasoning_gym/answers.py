@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.domains.completions import answer_after_thinking
+from harness.domains import answer_after_thinking
 
 AnswerForm = Literal["tags", "boxed", "last-line"]
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask
-from harness.domains.data import SOURCE_TEXT
+from harness.domains import SOURCE_TEXT
 from harness_reasoning_gym.catalogue import package_version
 from harness_reasoning_gym.config import ReasoningGymConfig
 from harness_reasoning_gym.task_file import task_name, write_task_file

@@ -12,8 +12,7 @@ from typing import Any
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
-from harness.domains.completions import ReadsThinking
-from harness.domains.data import SOURCE_TEXT
+from harness.domains import SOURCE_TEXT, ReadsThinking
 from harness_reasoning_gym.config import ReasoningGymConfig
 from harness_reasoning_gym.problems import ENTRY_COLUMN, test_problems
 from harness_reasoning_gym.verifier import judge

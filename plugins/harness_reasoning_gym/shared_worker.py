@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from harness.domains.sandbox import LineWorker
+from harness.domains import LineWorker
 from harness_reasoning_gym.catalogue import INSTALL
 
 

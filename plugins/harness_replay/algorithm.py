@@ -17,6 +17,6 @@ class Replay(TRLAlgorithm):
         self.config = config
 
     def train(self, context: TrainingContext) -> StepResult:
-        from harness.training.trl_run import train_with_trl
+        from harness.training import train_with_trl
 
         return train_with_trl(context, self.config, replay_share=self.config.share)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.domains.judge.answers import prompt_text
+from harness.domains import prompt_text
 
 Form = Literal["joined", "pair", "completion"]
 _NO_LIMIT = 10**9

@@ -9,8 +9,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from harness import Config, Problem, Reward, RewardBatch, RewardResult, RewardUse, Scoring, StartContext, score_together
-from harness.domains.data import HubSource
+from harness import (
+    Config,
+    HubSource,
+    Problem,
+    Reward,
+    RewardBatch,
+    RewardResult,
+    RewardUse,
+    Scoring,
+    StartContext,
+    score_together,
+)
 
 PartName = Annotated[str, StringConstraints(pattern=r"^[^/\s]+$")]
 

@@ -16,6 +16,7 @@ from harness import (
     CheckpointError,
     Config,
     FolderOrName,
+    HubSource,
     Problem,
     Reward,
     RewardBatch,
@@ -25,9 +26,8 @@ from harness import (
     UsageError,
     looks_local,
 )
-from harness.domains.data import HubSource, fetch_model
-from harness.domains.judge import without_thinking
-from harness.weights.model_folder import check_checkpoint, fingerprint_folder
+from harness.domains import fetch_model, without_thinking
+from harness.weights import check_checkpoint, fingerprint_folder
 from harness_rewards.classifier_rows import Encoded, Form, RowEncoder, longest_row
 
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")

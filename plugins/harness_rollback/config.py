@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from harness import Config, Workload
-from harness.training.workload import gradient_workload
+from harness.training import gradient_workload
 
 ScoreName = Literal["fisher", "gradient", "magnitude", "sign-conflict", "random"]
 Granularity = Literal["coordinate", "neuron", "module"]

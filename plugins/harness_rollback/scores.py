@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 
 from harness import Cost, LineageEntry, ProbeContext, RecoveryContext, StepFailed
-from harness.training.kept_gradients import Kind, kept_gradients
+from harness.training import Kind, cached_gradients
 from harness.weights import Chunk, Formula, Scores, WeightFolder, check_same_tensors
 from harness_rollback.edit import Edit
 
@@ -87,7 +87,7 @@ def _gradient(case: Case) -> Blame:
 
 
 def _by_gradients(case: Case, kind: Kind, step: int, combine: Combine) -> Blame:
-    gradients, cost = kept_gradients(
+    gradients, cost = cached_gradients(
         kind,
         case.context,
         checkpoint=case.lineage[step],

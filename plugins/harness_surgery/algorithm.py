@@ -32,7 +32,7 @@ class ModularGradientSurgery(TRLAlgorithm):
 
 
 def _train(context: TrainingContext, config: SurgeryConfig, granularity: Granularity) -> StepResult:
-    from harness.training.trl_run import train_with_trl
+    from harness.training import train_with_trl
     from harness_surgery.record import ConflictRecord
     from harness_surgery.trainer import Surgery, SurgeryTrainer
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from harness.training.resume import keep_metrics_until
+from harness.training import keep_metrics_until
 
 
 class ConflictRecord:

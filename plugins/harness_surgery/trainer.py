@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from trl import GRPOTrainer
 
 from harness import StepFailed
-from harness.training.rewards import DOMAIN_COLUMN
+from harness.training import DOMAIN_COLUMN
 from harness_surgery.config import LOSSES
 from harness_surgery.conflicts import conflict_metrics, cosines
 from harness_surgery.gradients import DomainGradients

@@ -11,8 +11,8 @@ from transformers import AutoTokenizer
 
 from harness.evaluation.command import lm_eval_commands
 from harness.evaluation.lm_eval import evaluate_checkpoint
-from harness.planning.nodes import EvaluationSettings
 from harness.plugin.interfaces import TaskSet
+from harness.protocol.evaluation_settings import EvaluationSettings
 from harness_lab.domains import CWDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
 

@@ -8,17 +8,9 @@ from unittest.mock import patch
 from harness.execution.leaderboard import build_leaderboard
 from harness.execution.score_table import collect_scores
 from harness.execution.store import Store
-from harness.planning.nodes import (
-    BaseNode,
-    DomainUse,
-    EvaluateNode,
-    EvaluationSettings,
-    MethodPlan,
-    Plan,
-    PluginUse,
-    RecoverNode,
-    TrainNode,
-)
+from harness.planning.nodes import BaseNode, DomainUse, EvaluateNode, MethodPlan, Plan, RecoverNode, TrainNode
+from harness.protocol.evaluation_settings import EvaluationSettings
+from harness.protocol.plugin_ref import PluginRef
 
 DOMAINS = ("code", "math", "qa")
 BASE = {"code": 0.50, "math": 0.60, "qa": 0.30}
@@ -36,7 +28,7 @@ def key_of(*parts):
 
 
 def use(kind, name, **config):
-    return PluginUse(kind=kind, name=name, identity=f"harness-fake:{name}@1", config=config)
+    return PluginRef(kind=kind, name=name, identity=f"harness-fake:{name}@1", config=config)
 
 
 def make_plan(*, seeds=(0,), settings=None, steps=60, protocol="fake", sequential="sequential"):

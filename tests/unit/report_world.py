@@ -6,7 +6,6 @@ from dataclasses import replace
 from fake_run import fill, make_plan, put
 
 from harness.execution.leaderboard import build_leaderboard
-from harness.execution.probe_rows import ProbeRows
 from harness.execution.run_folder import RunFolder
 from harness.execution.score_table import collect_scores, write_scores
 from harness.execution.store import Store
@@ -19,6 +18,7 @@ from harness.report.figure import Figure
 from harness.report.record import RunRecord, RunState, StepReport
 from harness.report.tables.layout import shortest_first
 from harness.results.leaderboard import Leaderboard
+from harness.results.probe_rows import ProbeRows
 
 SCRIPT = "</script><script>document.title='broken'</script>"
 IMAGE = "<img src=x onerror=\"document.title='broken'\">&amp;'`{{ 7*7 }}`"

@@ -13,12 +13,13 @@ import typer
 from tensor_world import PROTOCOL, TensorBench
 from typer.testing import CliRunner
 
+from harness._util.disk_errors import StoreFull
 from harness.cli import exec_node, run
 from harness.cli.session import Session
 from harness.errors import CheckpointError, StepFailed
 from harness.execution import CheckpointFolders
 from harness.execution.restoring import RestoredModels, soonest
-from harness.execution.store import Store, StoreFull
+from harness.execution.store import Store
 from harness.execution.store_marker import DamagedResult
 from harness.weights import delta
 from harness.weights.storage_forms import KEPT, Deltas

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness._util.disk import comes_of_full, disk_full, shows_full, told_size
+from harness._util.disk import comes_of_full, disk_full, format_bytes, shows_full
 from harness._util.files import replacing, write_together
 from harness.errors import DiskFull, ExitCode, UsageError
 
@@ -63,7 +63,7 @@ def test_how_it_is_told():
         "runs/store: no space is left on its disk\n"
         "  → free about 3 GiB there, then run the same command: what is done is kept"
     )
-    assert [told_size(size) for size in (0, 1023, 1536, 40 << 10, 3 << 19, 999 << 20, 5 << 29, 3 << 40)] == [
+    assert [format_bytes(size) for size in (0, 1023, 1536, 40 << 10, 3 << 19, 999 << 20, 5 << 29, 3 << 40)] == [
         "0 bytes", "1023 bytes", "1.5 KiB", "40 KiB", "1.5 MiB", "999 MiB", "2.5 GiB", "3 TiB",
     ]  # fmt: skip
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runnable_world import DISTRIBUTION, PROTOCOL, Bench, read_model
 
+from harness._util.disk_errors import StoreFull
 from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution import CheckpointFolders
 from harness.execution.json_data import plain
 from harness.execution.seeds import named_seed
-from harness.execution.store import StoreFull
 from harness.plugin.sampling import Sampling
 
 

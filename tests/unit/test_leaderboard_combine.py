@@ -4,7 +4,7 @@ import pytest
 from fake_run import make_leaderboard
 
 from harness.errors import UsageError
-from harness.planning.nodes import EvaluationSettings
+from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.results.check import inconsistencies
 from harness.results.combine import combine
 from harness.results.leaderboard import MeanCost

@@ -8,8 +8,8 @@ from lm_eval import evaluate
 from lm_eval.api.model import LM
 
 from harness.evaluation.lm_eval import evaluate_checkpoint, load_tasks, measurements
-from harness.planning.nodes import EvaluationSettings
 from harness.plugin.interfaces import TaskSet
+from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.testing import tiny_checkpoint
 from harness_math.config import MathConfig
 from harness_math.domain import MathDomain

@@ -137,7 +137,7 @@ def test_deltas_take_the_disk_of_the_longest_lineage_and_two_more(plan_of):
 
 
 def test_gradients_that_are_kept_take_disk_whatever_the_dtype(plan_of, monkeypatch):
-    work = Workload(dtype="bfloat16", resumable_states=1, kept_gradients=1, scratch_gradients=1)
+    work = Workload(dtype="bfloat16", resumable_states=1, cached_gradients=1, scratch_gradients=1)
     monkeypatch.setattr("small_world.TrainingConfig.workload", lambda config: work)
     plan = plan_of(methods={"two": ["chess", "go"]})
     need = disk_need(plan, workloads_of(plan, REGISTRY), parameters=1000, dtype="float32", deltas=Deltas.NEVER)
@@ -146,8 +146,8 @@ def test_gradients_that_are_kept_take_disk_whatever_the_dtype(plan_of, monkeypat
     assert need.total_bytes == 22_000
     assert AnchoredConfig(anchor="ewc").workload().scratch_gradients == 1
     assert AnchoredConfig(anchor="l2").workload().scratch_gradients == 0
-    assert RollbackConfig(score="fisher").workload().kept_gradients == 1
-    assert RollbackConfig(score="magnitude").workload().kept_gradients == 0
+    assert RollbackConfig(score="fisher").workload().cached_gradients == 1
+    assert RollbackConfig(score="magnitude").workload().cached_gradients == 0
 
 
 def test_without_a_shape_tokens_are_told_and_hours_and_disk_are_not(plan_of):

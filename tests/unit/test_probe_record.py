@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from harness import ProbeSpec
 from harness.errors import UsageError
-from harness.execution.probe_rows import ProbeRows
 from harness.report.tables.probes import probe_page, probe_tables
 from harness.results.estimates import estimate
 from harness.results.metrics import Score
+from harness.results.probe_rows import ProbeRows
 from harness.results.probe_tables import ProbeRecord, build_probe_record, inconsistencies
 
 KEYED = ProbeSpec(name="keyed", summary="", load="a:b", keys=("step", "score", "fraction"), repeat="draw")

@@ -7,9 +7,9 @@ from small_world import DISTRIBUTION, PROTOCOL, SmallWorld, small_world
 
 from harness import PluginError, RewardSpec, UsageError, hookimpl
 from harness.errors import ProtocolError
-from harness.planning.nodes import EvaluationSettings
 from harness.plugin.registry import Registry
 from harness.protocol import RecoverStep, TrainStep, find_protocol, load_protocol
+from harness.protocol.evaluation_settings import EvaluationSettings
 
 
 @pytest.fixture

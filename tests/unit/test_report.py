@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 from harness.cli import app
 from harness.errors import HarnessError, UsageError
 from harness.execution.leaderboard import build_leaderboard
-from harness.execution.probe_rows import ProbeRows
 from harness.execution.score_table import collect_scores
 from harness.execution.store import Store
 from harness.planning.planner import plan_to_json
@@ -33,6 +32,7 @@ from harness.report.page import FIGURES, make_report, notices, text_columns, unb
 from harness.report.reading import read_run
 from harness.report.record import RunState
 from harness.report.tables.layout import TextTable
+from harness.results.probe_rows import ProbeRows
 from harness.results.probe_tables import build_probe_record
 
 

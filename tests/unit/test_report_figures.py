@@ -10,7 +10,6 @@ import pytest
 from fake_run import make_leaderboard
 from report_world import cells, conflicts, curve, predicted, random_control, record_of, write_run
 
-from harness.execution.probe_rows import ProbeRows
 from harness.prediction.agreement import agreements
 from harness.report.drawing import draw
 from harness.report.figure import Absent
@@ -24,6 +23,7 @@ from harness.report.figures.scores_by_step import scores_by_step
 from harness.report.reading import read_run
 from harness.report.record import StepReport
 from harness.report.scatter import Point, correlations, scatter
+from harness.results.probe_rows import ProbeRows
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 

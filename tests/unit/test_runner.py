@@ -6,13 +6,13 @@ from runnable_world import PROTOCOL, Bench
 
 from harness import Engine, StepFailed
 from harness._util.content_key import content_key
+from harness._util.disk_errors import StoreFull
 from harness._util.signals import Terminated
 from harness.errors import UsageError
 from harness.execution.run_folder import RunFolder
 from harness.execution.runner import walk_order
 from harness.execution.score_table import read_scores
 from harness.execution.seeds import named_seed
-from harness.execution.store import StoreFull
 from harness.planning.checks import check_space
 from harness.planning.disk_need import DiskNeed
 from harness.results.leaderboard import Leaderboard

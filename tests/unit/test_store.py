@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness._util.disk_errors import StoreForbidden, StoreFull, disk_error
 from harness.errors import ExitCode, StepFailed
-from harness.execution.store import MARKER, Store, StoreForbidden, StoreFull, disk_error
+from harness.execution.store import MARKER, Store
 
 
 def write(store, key="a1", text="weights"):

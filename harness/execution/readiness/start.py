@@ -22,7 +22,6 @@ from harness.planning.nodes import (
     MergeNode,
     Node,
     Plan,
-    PluginUse,
     ProbeNode,
     RecoverNode,
     TrainNode,
@@ -32,6 +31,7 @@ from harness.planning.nodes import (
 from harness.plugin.interfaces import TaskSet
 from harness.plugin.start_check import ChecksStart, StartContext
 from harness.protocol import Protocol
+from harness.protocol.plugin_ref import PluginRef
 
 SEED = 0
 """Of the training rows that are looked at: a domain draws them by a seed, from the same data for every seed."""
@@ -108,7 +108,7 @@ class _Checks:
         yield from self._told(at, lambda: reward_faults(domain, judged))
 
     def _step(self, node: Node) -> Iterator[Problem]:
-        uses: list[tuple[PluginUse, Sequence[str]]] = []
+        uses: list[tuple[PluginRef, Sequence[str]]] = []
         if isinstance(node, RecoverNode):
             uses.append((node.recovery, [node.target]))
         elif isinstance(node, MergeNode):
@@ -126,7 +126,7 @@ class _Checks:
             for problem in self._asked[asked]:
                 yield replace(problem, message=f"{node.label}: {problem.message}")
 
-    def _plugin(self, use: PluginUse, names: Sequence[str], at: tuple[str, ...]) -> Iterator[Problem]:
+    def _plugin(self, use: PluginRef, names: Sequence[str], at: tuple[str, ...]) -> Iterator[Problem]:
         """Yields what a plugin itself says. Its implementation is imported for it."""
 
         def ask() -> Iterable[Problem]:

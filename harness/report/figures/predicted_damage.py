@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.execution.probe_rows import is_finite_number
 from harness.report.figure import Absent, Figure
 from harness.report.measured_damage import measured_damages
 from harness.report.record import RunRecord
 from harness.report.scatter import Point, scatter_figure
+from harness.results.probe_rows import is_finite_number
 
 PREFIX, SUFFIX = "predicted_", "_damage"
 """Columns of a probe's rows that begin with the one or end with the other hold predictions of what a step costs."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness import TableFormatSpec, hookimpl
+from harness.plugin.hookspecs import hookimpl
+from harness.plugin.specs import TableFormatSpec
 
 
 @hookimpl

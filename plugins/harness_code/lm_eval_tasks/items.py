@@ -5,7 +5,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from harness.domains.data import SOURCE_TEXT, DataSource
+from harness.domains import SOURCE_TEXT, DataSource
 from harness_code.config import CodeConfig
 from harness_code.problems import load_questions
 

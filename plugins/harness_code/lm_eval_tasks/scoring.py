@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 from harness import StepFailed
-from harness.domains.completions import answer_after_thinking
-from harness.domains.sandbox import SandboxConfig, open_sandbox
+from harness.domains import SandboxConfig, answer_after_thinking, open_sandbox
 from harness_code.extraction import program_of
 from harness_code.judge import judge
 from harness_code.pass_at_k import pass_at_k

@@ -4,7 +4,7 @@ from typing import Any
 
 from lm_eval.api.task import ConfigurableTask
 
-from harness.domains.completions import ReadsThinking
+from harness.domains import ReadsThinking
 from harness_code.config import Sampling
 
 

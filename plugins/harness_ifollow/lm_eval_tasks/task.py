@@ -11,7 +11,7 @@ from typing import Any
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
-from harness.domains.completions import ReadsThinking
+from harness.domains import ReadsThinking
 from harness_ifollow.answers import checked_text
 from harness_ifollow.checkers import as_json, constraints_of, ifeval, ifeval_scores
 from harness_ifollow.config import InstructionFollowingConfig

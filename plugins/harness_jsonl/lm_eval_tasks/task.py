@@ -13,7 +13,7 @@ from typing import Any
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
-from harness.domains.completions import ReadsThinking
+from harness.domains import ReadsThinking
 from harness_jsonl.config import JsonlConfig
 from harness_jsonl.rows import test_items
 from harness_jsonl.rules import rule_named

@@ -6,8 +6,7 @@ import tempfile
 from pathlib import Path
 
 from harness import TrainingContext, TrainingDomain
-from harness.training import PolicyGradientConfig
-from harness.training.trl_run import train_with_trl
+from harness.training import PolicyGradientConfig, train_with_trl
 from harness_lab.domains import CWDomain, LabDomainConfig
 from harness_lab.rewards import LearnedReward, LearnedRewardConfig
 

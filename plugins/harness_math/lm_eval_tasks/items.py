@@ -4,7 +4,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from harness.domains.data import SOURCE_TEXT
+from harness.domains import SOURCE_TEXT
 from harness_math.config import MathConfig, TaskName
 from harness_math.problems import load_problems, with_answers
 

@@ -12,7 +12,7 @@ from typing import Any
 from datasets import Dataset
 from lm_eval.api.task import ConfigurableTask
 
-from harness.domains.completions import ReadsThinking
+from harness.domains import ReadsThinking
 from harness_qa.answers import RULES, unjudgeable
 from harness_qa.config import config_from
 from harness_qa.questions import held_out_questions

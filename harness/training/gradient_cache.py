@@ -21,7 +21,7 @@ _FILE = "gradients.safetensors"
 _SAMPLED = "sampled.json"
 
 
-def kept_gradients(
+def cached_gradients(
     kind: Kind, context: RecoveryContext | ProbeContext, *, checkpoint: LineageEntry, domain: TrainingDomain, count: int
 ) -> tuple[WeightFolder, Cost]:
     """Returns the diagonal Fisher or the policy gradient of a checkpoint on a domain, fp32, by parameter name, and what
