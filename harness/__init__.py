@@ -6,7 +6,10 @@ errors to raise. Names are loaded when they are first used, so that importing th
 
 import lazy_loader
 
+from harness._util.moved import explain_moved_imports
 from harness._util.version import VERSION as __version__
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]
+
+explain_moved_imports()

@@ -1,0 +1,53 @@
+"""Imports of the old layout: each raises an ImportError that names the new place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+MOVED = {
+    "harness.checkpoint": "harness.weights",
+    "harness.completions": "harness.domains",
+    "harness.contamination": "harness.domains",
+    "harness.data": "harness.domains (HubSource is in harness)",
+    "harness.engine_interface": "harness",
+    "harness.events": "harness",
+    "harness.hookspecs": "harness",
+    "harness.hub_source": "harness",
+    "harness.interfaces": "harness",
+    "harness.judge": "harness.domains",
+    "harness.leaderboard": "harness.results",
+    "harness.merge_interface": "harness",
+    "harness.metrics": "harness.results",
+    "harness.plugin_config": "harness",
+    "harness.probe_record": "harness.results",
+    "harness.published": "harness.results",
+    "harness.reward_scoring": "harness",
+    "harness.reward_use": "harness",
+    "harness.sandbox": "harness.domains",
+    "harness.specs": "harness",
+    "harness.statistics": "harness.results",
+    "harness.training.kept_gradients": "harness.training, as cached_gradients",
+    "harness.workload": "harness",
+}
+"""Modules that plugins imported, by the public package that exports their names now."""
+
+
+class _Finder(MetaPathFinder):
+    """Stands last among the finders, so that it is asked only for modules that do not exist."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        place = MOVED.get(fullname)
+        if place is not None:
+            raise ImportError(f"{fullname} has moved: import its names from {place}", name=fullname)
+        return None
+
+
+def explain_moved_imports() -> None:
+    """Makes imports of modules that have moved raise an ImportError with the new place."""
+    sys.meta_path.append(_Finder())
