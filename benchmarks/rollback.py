@@ -250,8 +250,8 @@ def kept(folder: Path) -> dict[str, Any]:
 def rollback(folder: Path, *, keep: bool = False) -> float:
     """Runs the plugin; the Fisher diagonal is taken from the third checkpoint. Returns the seconds."""
     from harness import LineageEntry, RecoveryContext
-    from harness_rollback.config import RollbackConfig
-    from harness_rollback.recovery import Rollback
+    from harness_recoveries.rollback.config import RollbackConfig
+    from harness_recoveries.rollback.recovery import Rollback
 
     output = folder / "out"
     (folder / "fisher" / "sampled.json").write_text('{"completions": 128, "tokens": 0}')

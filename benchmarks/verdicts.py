@@ -30,9 +30,9 @@ from rich.table import Table
 
 from harness.domains.sandbox import SandboxConfig, open_sandbox
 from harness.domains.sandbox.worker import python_program
-from harness_code.judge import judge
-from harness_code.problem import Problem
-from harness_code.problems import humaneval, mbpp
+from harness_domains.code.judge import judge
+from harness_domains.code.problem import Problem
+from harness_domains.code.problems import humaneval, mbpp
 
 MOST_TESTS = 1000
 SWAPPED: dict[type[ast.AST], type[Any]] = {

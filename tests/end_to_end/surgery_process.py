@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from trl import GRPOConfig
 
-from harness_surgery.trainer import Surgery, SurgeryTrainer
+from harness_algorithms.surgery.trainer import Surgery, SurgeryTrainer
 
 DOMAINS = ("code", "math", "qa")
 ROWS, LENGTH = 8, 6

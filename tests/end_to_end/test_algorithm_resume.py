@@ -11,14 +11,14 @@ from harness_lab.model import FOLDER
 from harness_lab.rewards import CodeReward, MathReward
 
 ALGORITHMS = {
-    "rloo": ("harness_grpo", {}),
-    "replay": ("harness_replay", {"share": 0.25}),
-    "rloo-lora": ("harness_grpo", {"lora": {"rank": 4, "dropout": 0.1}}),
-    "replay-lora": ("harness_replay", {"share": 0.25, "lora": {"rank": 4}}),
-    "anchored-kl-lora": ("harness_anchored", {"anchor": "kl", "lora": {"rank": 4}}),
-    "anchored-kl": ("harness_anchored", {"anchor": "kl"}),
-    "anchored-l2": ("harness_anchored", {"anchor": "l2", "strength": 1.0}),
-    "anchored-ewc": ("harness_anchored", {"anchor": "ewc", "strength": 10.0, "fisher_completions": 8}),
+    "rloo": ("harness_algorithms.grpo", {}),
+    "replay": ("harness_algorithms.replay", {"share": 0.25}),
+    "rloo-lora": ("harness_algorithms.grpo", {"lora": {"rank": 4, "dropout": 0.1}}),
+    "replay-lora": ("harness_algorithms.replay", {"share": 0.25, "lora": {"rank": 4}}),
+    "anchored-kl-lora": ("harness_algorithms.anchored", {"anchor": "kl", "lora": {"rank": 4}}),
+    "anchored-kl": ("harness_algorithms.anchored", {"anchor": "kl"}),
+    "anchored-l2": ("harness_algorithms.anchored", {"anchor": "l2", "strength": 1.0}),
+    "anchored-ewc": ("harness_algorithms.anchored", {"anchor": "ewc", "strength": 10.0, "fisher_completions": 8}),
 }
 
 
@@ -88,7 +88,7 @@ def test_replay_takes_its_share_of_prompts_from_earlier_domains_and_adds_none(tm
 
 def test_replay_without_earlier_domains_is_grpo(tmp_path):
     from harness.training import PolicyGradientConfig
-    from harness_grpo.algorithm import GRPO
+    from harness_algorithms.grpo.algorithm import GRPO
 
     _, weights = train(tmp_path / "replay", "replay", earlier=False)
     small = {"steps": 3, "learning_rate": 1e-3, "prompts_per_step": 4, "generations": 4, "save_every": 2}

@@ -7,12 +7,12 @@ from safetensors.torch import load_file
 
 from harness import NoConfig, TrainingContext, TrainingDomain
 from harness.training import PolicyGradientConfig
-from harness_grpo.algorithm import GRPO
+from harness_algorithms.grpo.algorithm import GRPO
+from harness_algorithms.surgery.algorithm import ModularGradientSurgery, PCGrad
+from harness_algorithms.surgery.config import ModularSurgeryConfig, SurgeryConfig
 from harness_lab.domains import CodeDomain, CWDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
 from harness_lab.rewards import CodeReward, MathReward, RubricReward
-from harness_surgery.algorithm import ModularGradientSurgery, PCGrad
-from harness_surgery.config import ModularSurgeryConfig, SurgeryConfig
 
 DOMAINS = {"code": (CodeDomain, CodeReward), "math": (MathDomain, MathReward), "cw": (CWDomain, RubricReward)}
 

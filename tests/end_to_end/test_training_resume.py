@@ -5,7 +5,7 @@ from safetensors.torch import load_file
 
 from harness import NoConfig, TrainingContext, TrainingDomain
 from harness.training import PolicyGradientConfig
-from harness_grpo.algorithm import GRPO
+from harness_algorithms.grpo.algorithm import GRPO
 from harness_lab.domains import CodeDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
 from harness_lab.rewards import CodeReward, MathReward

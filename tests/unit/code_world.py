@@ -4,9 +4,9 @@ import shutil
 
 from harness import RewardBatch
 from harness.domains.sandbox import Limits, SandboxConfig
-from harness_code.config import CodeRewardConfig
-from harness_code.problem import Problem
-from harness_code.reward import CodeTestsReward
+from harness_domains.code.config import CodeRewardConfig
+from harness_domains.code.problem import Problem
+from harness_domains.code.reward import CodeTestsReward
 
 TIER = "bubblewrap" if shutil.which("bwrap") else "subprocess"
 SANDBOX = SandboxConfig(tier=TIER, allow_unsafe=True, limits=Limits(seconds=10))

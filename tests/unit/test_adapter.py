@@ -12,7 +12,7 @@ from harness.testing.tiny_world import tiny_domains
 from harness.training import PolicyGradientConfig
 from harness.weights.model_folder import check_checkpoint
 from harness.weights.storage_forms import check_kept, form_of
-from harness_grpo.algorithm import GRPO
+from harness_algorithms.grpo.algorithm import GRPO
 
 
 def trained(folder, start, **lora):

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from harness import TrainingContext
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import tiny_domains
-from harness_anchored.algorithm import Anchored
-from harness_anchored.config import AnchoredConfig
-from harness_anchored.fisher import fisher_of_earlier
+from harness_algorithms.anchored.algorithm import Anchored
+from harness_algorithms.anchored.config import AnchoredConfig
+from harness_algorithms.anchored.fisher import fisher_of_earlier
 
 
 def context_in(folder, *, earlier=True, kill_at=None, start=None):
@@ -46,7 +46,7 @@ def moved(weights, folder):
 
 
 def test_the_gradient_of_the_penalty_is_that_of_its_formula(tmp_path):
-    from harness_anchored.trainer import AnchoredTrainer
+    from harness_algorithms.anchored.trainer import AnchoredTrainer
 
     start = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3.0])}
     now = {name: torch.nn.Parameter(value + 0.5) for name, value in start.items()}

@@ -7,9 +7,9 @@ import pytest
 
 import harness_lab
 from harness import RewardBatch
-from harness_chat import harness_domains
-from harness_chat.config import ChatConfig
-from harness_chat.domain import Chat
+from harness_domains.chat import harness_domains
+from harness_domains.chat.config import ChatConfig
+from harness_domains.chat.domain import Chat
 from harness_rewards.reward_model import RewardModel, RewardModelConfig
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "chat" / "wildchat_if.jsonl"

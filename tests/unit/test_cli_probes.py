@@ -12,7 +12,7 @@ from report_world import curve
 from rich.console import Console
 
 import harness.report.tables
-import harness_rollback
+import harness_recoveries.rollback
 from harness.cli import leaderboard as leaderboard_command
 from harness.cli import show as show_command
 from harness.cli.probe_view import print_probes
@@ -38,7 +38,7 @@ def invoke(tmp_path, monkeypatch):
     @small.callback()
     def options(context: typer.Context) -> None:
         context.obj = Session()
-        plugins = [("mdrl-harness", harness.report.tables), ("mdrl-harness", harness_rollback)]
+        plugins = [("mdrl-harness", harness.report.tables), ("mdrl-harness", harness_recoveries.rollback)]
         context.obj.__dict__["registry"] = Registry.of(plugins)
 
     show_command.register(small)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness_code.assertions import read_assertions
+from harness_domains.code.assertions import read_assertions
 
 
 def forms(source, entry_point=None):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness_code.extraction import program_of
-from harness_code.pass_at_k import pass_at_k
-from harness_code.problem import Problem
-from harness_code.program import whole_program
-from harness_code.standard_streams import same_output
+from harness_domains.code.extraction import program_of
+from harness_domains.code.pass_at_k import pass_at_k
+from harness_domains.code.problem import Problem
+from harness_domains.code.program import whole_program
+from harness_domains.code.standard_streams import same_output
 
 INNER = 'def f():\n    """F.\n\n    ```\n    f()\n    ```\n    """\n    a\n'
 INNER_MARKED = INNER.replace("```\n    f()", "```python\n    f()")

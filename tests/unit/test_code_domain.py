@@ -11,9 +11,9 @@ from harness import StepFailed, UsageError
 from harness.domains.sandbox import Outcome
 from harness.protocol.faults import validate
 from harness.protocol.plugin_uses import dumped
-from harness_code.config import CodeConfig
-from harness_code.domain import CodeDomain
-from harness_code.problem import Problem
+from harness_domains.code.config import CodeConfig
+from harness_domains.code.domain import CodeDomain
+from harness_domains.code.problem import Problem
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "code"
 BARE = {"tier": "subprocess", "allow_unsafe": True}

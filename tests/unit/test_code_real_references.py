@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.domains.sandbox import Limits, SandboxConfig, open_sandbox
-from harness_code.judge import judge
-from harness_code.problems import humaneval, mbpp
+from harness_domains.code.judge import judge
+from harness_domains.code.problems import humaneval, mbpp
 
 DATA = Path(os.environ.get("HARNESS_TEST_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
 TIER = "bubblewrap" if shutil.which("bwrap") else "subprocess"

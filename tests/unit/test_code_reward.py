@@ -8,11 +8,11 @@ import pytest
 from harness import RewardBatch
 from harness.domains.data import DataSource
 from harness.domains.sandbox import Limits, Outcome, SandboxConfig
-from harness_code import reward as reward_module
-from harness_code.config import CodeConfig, CodeRewardConfig
-from harness_code.domain import CodeDomain
-from harness_code.problem import Problem
-from harness_code.reward import CodeTestsReward
+from harness_domains.code import reward as reward_module
+from harness_domains.code.config import CodeConfig, CodeRewardConfig
+from harness_domains.code.domain import CodeDomain
+from harness_domains.code.problem import Problem
+from harness_domains.code.reward import CodeTestsReward
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "code"
 BARE = SandboxConfig(tier="subprocess", allow_unsafe=True)
@@ -277,7 +277,7 @@ def test_the_source_of_the_plain_format_goes_on_from_the_signature():
 
 
 def test_sanitized_mbpp_is_read_too():
-    from harness_code.problems import load_questions
+    from harness_domains.code.problems import load_questions
 
     source = DataSource(data_files=FIXTURES / "mbpp_sanitized.jsonl")
     _, [asked] = load_questions(source, "mbpp")

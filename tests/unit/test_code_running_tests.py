@@ -4,7 +4,7 @@ import pytest
 from code_world import SANDBOX, scored
 
 from harness.domains.sandbox import Limits
-from harness_code.problem import Problem
+from harness_domains.code.problem import Problem
 
 STACK = """
 class Stack:
@@ -232,7 +232,7 @@ def test_each_assertion_counts_and_those_behind_a_failure_fail():
 
 FORGING = """
 import base64, sys, zlib
-side = sys.modules['harness_code.in_sandbox.program_side']
+side = sys.modules['harness_domains.code.in_sandbox.program_side']
 pack = side.pack
 def f(n): return n
 side.pack = lambda answers: """

@@ -14,8 +14,13 @@ from harness import StepFailed, UsageError
 from harness.domains.judge import JudgeReward
 from harness.evaluation.lm_eval import load_tasks
 from harness.plugin.interfaces import TaskSet
-from harness_cw.config import REWARD_RUBRIC, TEST_RUBRIC, CreativeWritingConfig, WritingJudgeConfig
-from harness_cw.domain import CreativeWriting
+from harness_domains.creative_writing.config import (
+    REWARD_RUBRIC,
+    TEST_RUBRIC,
+    CreativeWritingConfig,
+    WritingJudgeConfig,
+)
+from harness_domains.creative_writing.domain import CreativeWriting
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "cw" / "creative_writing.jsonl"
 PROMPTS = [json.loads(line)["prompt"] for line in FIXTURE.read_text().splitlines()]

@@ -19,7 +19,14 @@ from harness.testing import check_offer
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = (ROOT / "docs" / "plugins.md").read_text()
-SHIPPED = ("harness_lab", "harness_grpo", "harness_refresh", "harness_rollback", "harness_pretrained", "harness_probes")
+SHIPPED = (
+    "harness_lab",
+    "harness_algorithms.grpo",
+    "harness_recoveries.refresh",
+    "harness_recoveries.rollback",
+    "harness_models.pretrained",
+    "harness_probes",
+)
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -27,7 +27,7 @@ from harness._util.environment import prepare_process
 prepare_process(debug=False)
 from harness.domains.data import DataSource, load_table
 from harness.errors import HarnessError
-from harness_pretrained.model import Pretrained, PretrainedConfig
+from harness_models.pretrained.model import Pretrained, PretrainedConfig
 
 def had(asked):
     try:

@@ -12,10 +12,17 @@ from hypothesis import strategies as st
 from ifollow_world import SAMPLES, write_sentence_data
 
 from harness import NoConfig, RewardBatch, UsageError
-from harness_ifollow import checkers, sentence_data
-from harness_ifollow.answers import checked_text
-from harness_ifollow.checkers import Constraint, constraints_of, ifeval, ifeval_scores, known_identifiers, met
-from harness_ifollow.reward import InstructionReward
+from harness_domains.instruction_following import checkers, sentence_data
+from harness_domains.instruction_following.answers import checked_text
+from harness_domains.instruction_following.checkers import (
+    Constraint,
+    constraints_of,
+    ifeval,
+    ifeval_scores,
+    known_identifiers,
+    met,
+)
+from harness_domains.instruction_following.reward import InstructionReward
 
 nltk = import_module("nltk")
 SPLITTING = [sample for sample in SAMPLES if sample.identifier in sentence_data.SPLITTING]
@@ -228,7 +235,7 @@ def test_loading_the_checkers_asks_nothing_of_the_network_and_leaves_nltk_as_it_
         "import nltk\n"
         "def download(*a, **k): raise SystemExit('a download')\n"
         "nltk.download, nltk.data.path, find = download, [], nltk.data.find\n"
-        "from harness_ifollow.checkers import known_identifiers\n"
+        "from harness_domains.instruction_following.checkers import known_identifiers\n"
         "print(len(known_identifiers()), nltk.data.find is find)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

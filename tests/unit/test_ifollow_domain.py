@@ -8,10 +8,10 @@ from ifollow_world import IFEVAL, IFEVAL_COLUMNS, MEETS_NONE, NEMOTRON, SAMPLES,
 from pydantic import ValidationError
 
 from harness import NoConfig, RewardBatch, UsageError
-from harness_ifollow.config import HeldOutTable, InstructionFollowingConfig, InstructionTable
-from harness_ifollow.domain import InstructionFollowing
-from harness_ifollow.reward import InstructionReward
-from harness_ifollow.rows import load_rows
+from harness_domains.instruction_following.config import HeldOutTable, InstructionFollowingConfig, InstructionTable
+from harness_domains.instruction_following.domain import InstructionFollowing
+from harness_domains.instruction_following.reward import InstructionReward
+from harness_domains.instruction_following.rows import load_rows
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ from lm_eval.api.model import LM
 
 from harness.evaluation.lm_eval import load_tasks, measurements
 from harness.plugin.interfaces import TaskSet
-from harness_ifollow.checkers import ifeval
-from harness_ifollow.config import InstructionFollowingConfig
-from harness_ifollow.domain import InstructionFollowing
+from harness_domains.instruction_following.checkers import ifeval
+from harness_domains.instruction_following.config import InstructionFollowingConfig
+from harness_domains.instruction_following.domain import InstructionFollowing
 
 ITEMS = [json.loads(line) for line in IFEVAL.read_text().splitlines()]
 METRICS = ("prompt_level_strict_acc", "inst_level_strict_acc", "prompt_level_loose_acc", "inst_level_loose_acc")

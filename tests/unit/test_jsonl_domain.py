@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from harness import UsageError
-from harness_jsonl.config import JsonlConfig
-from harness_jsonl.domain import JsonlDomain
-from harness_jsonl.rows import _held_out, test_items, training_rows
+from harness_domains.jsonl.config import JsonlConfig
+from harness_domains.jsonl.domain import JsonlDomain
+from harness_domains.jsonl.rows import _held_out, test_items, training_rows
 
 test_items.__test__ = False
 SUMS = [{"prompt": f"{a}+{b}", "answer": a + b} for a in range(10) for b in range(10)]

@@ -14,8 +14,8 @@ from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
 from harness.results.leaderboard import Leaderboard
 from harness.testing.data_contracts import check_domain
-from harness_jsonl.config import JsonlConfig
-from harness_jsonl.rules import Contains
+from harness_domains.jsonl.config import JsonlConfig
+from harness_domains.jsonl.rules import Contains
 from harness_lab.tokenizer import build_tokenizer
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from harness import RewardBatch
-from harness_jsonl.rewards import RuleReward
-from harness_jsonl.rules import ChoiceLetter, Contains, ExactMatch, Pattern, rule_named
+from harness_domains.jsonl.rewards import RuleReward
+from harness_domains.jsonl.rules import ChoiceLetter, Contains, ExactMatch, Pattern, rule_named
 
 
 def value(rule, completion, answer):

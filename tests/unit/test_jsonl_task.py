@@ -7,8 +7,8 @@ from lm_eval import evaluate
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
-from harness_jsonl.config import JsonlConfig
-from harness_jsonl.domain import JsonlDomain
+from harness_domains.jsonl.config import JsonlConfig
+from harness_domains.jsonl.domain import JsonlDomain
 
 
 class Saying(LM):

@@ -16,10 +16,10 @@ from harness.domains.judge import JudgeClient, JudgeConfig
 from harness.domains.judge.verdicts import Comparison, pair_question, parse_verdict
 from harness.evaluation.lm_eval import load_tasks, measurements
 from harness.plugin.interfaces import TaskSet
-from harness_chat.config import ChatConfig
-from harness_chat.domain import Chat
-from harness_cw.config import PAIR_RUBRIC, CreativeWritingConfig
-from harness_cw.domain import CreativeWriting
+from harness_domains.chat.config import ChatConfig
+from harness_domains.chat.domain import Chat
+from harness_domains.creative_writing.config import PAIR_RUBRIC, CreativeWritingConfig
+from harness_domains.creative_writing.domain import CreativeWriting
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 FIXTURE = FIXTURES / "cw" / "creative_writing.jsonl"

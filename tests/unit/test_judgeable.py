@@ -9,15 +9,15 @@ import pytest
 
 from harness import Domain, PluginError, Reward, RewardBatch, StepFailed, TrainingDomain
 from harness.domains.judgeable import judgeable_rows, listed
-from harness_code.config import CodeRewardConfig
-from harness_code.reward import CodeTestsReward
-from harness_ifollow.reward import InstructionReward
-from harness_jsonl.rewards import RuleReward
-from harness_jsonl.rules import ChoiceLetter, Contains, ExactMatch
-from harness_math.reward import _SIMPLE, MathVerify, MathVerifyConfig
-from harness_qa.rewards import LetterReward, ShortAnswerReward
-from harness_reasoning_gym.problems import ENTRY_COLUMN
-from harness_reasoning_gym.reward import ReasoningGymReward, ReasoningGymRewardConfig
+from harness_domains.code.config import CodeRewardConfig
+from harness_domains.code.reward import CodeTestsReward
+from harness_domains.instruction_following.reward import InstructionReward
+from harness_domains.jsonl.rewards import RuleReward
+from harness_domains.jsonl.rules import ChoiceLetter, Contains, ExactMatch
+from harness_domains.math.reward import _SIMPLE, MathVerify, MathVerifyConfig
+from harness_domains.qa.rewards import LetterReward, ShortAnswerReward
+from harness_domains.reasoning_gym.problems import ENTRY_COLUMN
+from harness_domains.reasoning_gym.reward import ReasoningGymReward, ReasoningGymRewardConfig
 from harness_rewards.composite import Composite, CompositeConfig
 
 OPTIONS = {"options": ["yes", "no"], "letter": "A"}
@@ -102,7 +102,7 @@ def test_instructions_want_constraints_that_lm_eval_knows():
 
 
 def test_constraints_are_not_faulty_because_this_machine_lacks_data(monkeypatch):
-    monkeypatch.setattr("harness_ifollow.sentence_data.has_sentence_data", lambda: False)
+    monkeypatch.setattr("harness_domains.instruction_following.sentence_data.has_sentence_data", lambda: False)
     arguments = json.dumps([{"num_sentences": 3, "relation": "at least"}])
     row = {"instruction_id_list": ["length_constraints:number_sentences"], "kwargs": arguments}
     assert InstructionReward(None).unjudgeable(["?"], [row]) == [None]

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 import harness
-import harness_math
+import harness_lab
 from harness.plugin import keyed_source
 from harness.plugin.keyed_source import UNKEYED_SOURCE, keyed_files
 from harness.plugin.source_digest import FOR_PEOPLE
 
 HARNESS = Path(harness.__file__).parent
-PLUGINS = Path(harness_math.__file__).parent.parent
+PLUGINS = Path(harness_lab.__file__).parent.parent
 PROBE = """
 import json, sys
 from pathlib import Path
@@ -64,9 +64,9 @@ ON_THE_WAY = [
     "harness/domains/completions.py",
     "harness/execution/score_table.py",
     "harness_lab/rewards.py",
-    "harness_grpo/config.py",
+    "harness_algorithms/grpo/config.py",
 ]
-OFF_THE_WAY = ["harness/cli/plan.py", "harness_math/reward.py", "harness_lab/lab.yaml"]
+OFF_THE_WAY = ["harness/cli/plan.py", "harness_domains/math/reward.py", "harness_lab/lab.yaml"]
 
 
 @pytest.fixture(scope="module")

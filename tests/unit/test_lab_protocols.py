@@ -2,11 +2,11 @@
 
 import pytest
 
-import harness_grpo
+import harness_algorithms.grpo
 import harness_lab
 import harness_probes
-import harness_refresh
-import harness_rollback
+import harness_recoveries.refresh
+import harness_recoveries.rollback
 from harness.planning.nodes import EvaluateNode, TrainNode
 from harness.planning.planner import make_plan
 from harness.plugin.registry import Registry
@@ -16,7 +16,13 @@ from harness.protocol import find_protocol, load_protocol
 @pytest.fixture(scope="module")
 def keys_of():
     """Returns a function that gives the keys of a protocol's trainings and scorings, by method, for seed 0."""
-    plugins = (harness_lab, harness_grpo, harness_probes, harness_refresh, harness_rollback)
+    plugins = (
+        harness_lab,
+        harness_algorithms.grpo,
+        harness_probes,
+        harness_recoveries.refresh,
+        harness_recoveries.rollback,
+    )
     registry = Registry.of([("mdrl-harness", plugin) for plugin in plugins])
 
     def keys(name):

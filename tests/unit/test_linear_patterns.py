@@ -4,10 +4,10 @@ import pytest
 
 from harness.domains.judge.answers import parse_score
 from harness.domains.judge.verdicts import parse_verdict
-from harness_jsonl.rules import rule_named
-from harness_math.answers import last_boxed
-from harness_qa.answers import answer_in_words, chosen_letter
-from harness_reasoning_gym.answers import answer_in
+from harness_domains.jsonl.rules import rule_named
+from harness_domains.math.answers import last_boxed
+from harness_domains.qa.answers import answer_in_words, chosen_letter
+from harness_domains.reasoning_gym.answers import answer_in
 
 READERS = {
     "choice-letter": lambda text: rule_named("choice-letter").judge(text, {"answer": "A"}),

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import harness_math
+import harness_domains.math
 from harness import RewardBatch, RewardResult
-from harness_math.answers import last_boxed
-from harness_math.judge import Judge
-from harness_math.prose import is_prose
-from harness_math.reward import MathVerify, MathVerifyConfig
+from harness_domains.math.answers import last_boxed
+from harness_domains.math.judge import Judge
+from harness_domains.math.prose import is_prose
+from harness_domains.math.reward import MathVerify, MathVerifyConfig
 
-FORMS = Path(harness_math.__file__).parent / "answer_forms.md"
+FORMS = Path(harness_domains.math.__file__).parent / "answer_forms.md"
 ROW = re.compile(r"^\| `(.+)` \| `(.+)` \| (right|wrong) \| ?(.*?) ?\|$", re.MULTILINE)
 TABLE = [
     (reference.replace(r"\|", "|"), answer.replace(r"\|", "|"), verdict, deviation)

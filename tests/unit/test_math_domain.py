@@ -7,12 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from harness import RewardBatch, UsageError
-from harness_math.config import BOXED, MathConfig
-from harness_math.domain import MathDomain
-from harness_math.lm_eval_tasks.items import gsm8k
-from harness_math.problems import load_problems, with_answers
-from harness_math.reward import MathVerify, MathVerifyConfig
-from harness_math.tables import TESTS, TRAINING, ProblemTable
+from harness_domains.math.config import BOXED, MathConfig
+from harness_domains.math.domain import MathDomain
+from harness_domains.math.lm_eval_tasks.items import gsm8k
+from harness_domains.math.problems import load_problems, with_answers
+from harness_domains.math.reward import MathVerify, MathVerifyConfig
+from harness_domains.math.tables import TESTS, TRAINING, ProblemTable
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "math"
 TRAIN_FILES = {

@@ -11,8 +11,8 @@ from harness.evaluation.lm_eval import evaluate_checkpoint, load_tasks, measurem
 from harness.plugin.interfaces import TaskSet
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.testing import tiny_checkpoint
-from harness_math.config import MathConfig
-from harness_math.domain import MathDomain
+from harness_domains.math.config import MathConfig
+from harness_domains.math.domain import MathDomain
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "math"
 TASKS = ("gsm8k", "math500", "aime25")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from harness.planning.model_shape import EXACT, ModelShape, shape_of
-from harness_pretrained.model import Pretrained, PretrainedConfig
-from harness_pretrained.published import PUBLISHED
+from harness_models.pretrained.model import Pretrained, PretrainedConfig
+from harness_models.pretrained.published import PUBLISHED
 
 TINY = {
     "model_type": "llama",

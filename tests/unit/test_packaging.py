@@ -20,7 +20,13 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PLUGIN_PACKAGES = sorted(folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "__init__.py").exists())
+PLUGIN_GROUPS = sorted(folder.name for folder in (ROOT / "plugins").iterdir() if any(folder.rglob("*.py")))
+PLUGINS = sorted(
+    ".".join(path.parent.relative_to(ROOT / "plugins").parts)
+    for pattern in ("*/__init__.py", "*/*/__init__.py")
+    for path in (ROOT / "plugins").glob(pattern)
+    if not (path.parents[1] / "__init__.py").exists()
+)
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 REQUIREMENTS = [Requirement(line) for line in (*PROJECT["project"]["dependencies"], *EXTRAS["dev"], *EXTRAS["docs"])]
 DECLARED = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
@@ -92,16 +98,16 @@ def test_a_declared_plugin_imports_and_implements_a_hook(name: str, module: str)
 
 def test_every_plugin_package_is_in_the_wheel_and_is_an_entry_point() -> None:
     packed = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    assert sorted(packed) == sorted(["harness", *(f"plugins/{name}" for name in PLUGIN_PACKAGES)])
+    assert sorted(packed) == sorted(["harness", *(f"plugins/{name}" for name in PLUGIN_GROUPS)])
     declared = PROJECT["project"]["entry-points"]["harness.plugins"].values()
-    assert set(PLUGIN_PACKAGES) <= set(declared)
+    assert set(PLUGINS) <= set(declared)
 
 
 def test_every_plugin_package_is_under_the_import_contracts() -> None:
     contracts = (ROOT / ".importlinter").read_text().split("[importlinter:contract:")
     for section in contracts:
         if "harness_lab" in section:
-            missing = [name for name in PLUGIN_PACKAGES if not re.search(rf"^    {name}$", section, re.MULTILINE)]
+            missing = [name for name in PLUGINS if not re.search(rf"^    {re.escape(name)}$", section, re.MULTILINE)]
             assert not missing, f"{missing} missing from {section.splitlines()[0]}"
 
 
@@ -122,7 +128,7 @@ def test_constraints_hold_every_requirement_and_meet_its_range() -> None:
 def imports_by_file() -> Iterator[tuple[Path, str, set[str]]]:
     """Yields (file, package it imports, distributions that provide it), third parties only."""
     distributions = packages_distributions()
-    ours = {"harness", *PLUGIN_PACKAGES}
+    ours = {"harness", *PLUGIN_GROUPS}
     templates = ROOT / "harness" / "cli" / "scaffold"  # of other projects, with dependencies of their own
     for folder in ("harness", "plugins"):
         for path in (path for path in (ROOT / folder).rglob("*.py") if not path.is_relative_to(templates)):
@@ -227,5 +233,5 @@ def test_the_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
         if path.relative_to(ROOT).parts[0] in ("harness", "plugins")
     }
     assert wanted - packed == set()
-    assert {name.split("/")[0] for name in packed if ".dist-info/" not in name} == {"harness", *PLUGIN_PACKAGES}
+    assert {name.split("/")[0] for name in packed if ".dist-info/" not in name} == {"harness", *PLUGIN_GROUPS}
     assert "License-File: LICENSE" in metadata and "License-File: NOTICE" in metadata

@@ -19,8 +19,8 @@ from harness.plugin.workload import Workload
 from harness.protocol import load_protocol
 from harness.training import PolicyGradientConfig
 from harness.weights.storage_forms import Deltas
-from harness_anchored.config import AnchoredConfig
-from harness_rollback.config import RollbackConfig
+from harness_algorithms.anchored.config import AnchoredConfig
+from harness_recoveries.rollback.config import RollbackConfig
 
 REGISTRY = Registry.of([(DISTRIBUTION, SmallWorld())])
 CONFIG = {

@@ -56,7 +56,10 @@ def test_the_plugin_keeps_its_contract(project: Path, plugin: ModuleType, check_
 
 
 def test_the_protocol_uses_the_plugin_and_is_valid(project: Path, plugin: ModuleType) -> None:
-    shipped = [(name, importlib.import_module(name)) for name in ("harness_lab", "harness_grpo", "harness_pretrained")]
+    shipped = [
+        (name, importlib.import_module(name))
+        for name in ("harness_lab", "harness_algorithms.grpo", "harness_models.pretrained")
+    ]
     registry = Registry.of([*shipped, ("harness-queen-end", plugin)])
     assert not registry.failures
     protocol = load_protocol(project / "queen-end.yaml", registry)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from harness import NoConfig, RewardBatch
-from harness_qa.answers import LETTERS, answer_in_words, chosen_letter
-from harness_qa.config import MMLUProConfig, SuperGPQAConfig
-from harness_qa.questions import held_out_questions
-from harness_qa.rewards import LetterReward, ShortAnswerReward
+from harness_domains.qa.answers import LETTERS, answer_in_words, chosen_letter
+from harness_domains.qa.config import MMLUProConfig, SuperGPQAConfig
+from harness_domains.qa.questions import held_out_questions
+from harness_domains.qa.rewards import LetterReward, ShortAnswerReward
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "qa"
 CONFIGS = {

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import NoConfig, UsageError
-from harness_qa.config import MMLUProConfig, QAConfig, SuperGPQAConfig
-from harness_qa.domain import MMLUProDomain, QADomain, SuperGPQADomain
-from harness_qa.lm_eval_tasks.task import right
-from harness_qa.questions import held_out_questions, training_questions
-from harness_qa.rewards import LetterReward
-from harness_qa.strata import stratified_order
+from harness_domains.qa.config import MMLUProConfig, QAConfig, SuperGPQAConfig
+from harness_domains.qa.domain import MMLUProDomain, QADomain, SuperGPQADomain
+from harness_domains.qa.lm_eval_tasks.task import right
+from harness_domains.qa.questions import held_out_questions, training_questions
+from harness_domains.qa.rewards import LetterReward
+from harness_domains.qa.strata import stratified_order
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "qa"
 SUPER, PRO = FIXTURES / "super_gpqa.jsonl", FIXTURES / "mmlu_pro.parquet"

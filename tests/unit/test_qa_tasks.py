@@ -7,9 +7,9 @@ from lm_eval import evaluate
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
-from harness_qa.answers import LETTERS
-from harness_qa.config import MMLUProConfig, QAConfig, SuperGPQAConfig
-from harness_qa.domain import MMLUProDomain, QADomain, SuperGPQADomain
+from harness_domains.qa.answers import LETTERS
+from harness_domains.qa.config import MMLUProConfig, QAConfig, SuperGPQAConfig
+from harness_domains.qa.domain import MMLUProDomain, QADomain, SuperGPQADomain
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "qa"
 SUPER, PRO = FIXTURES / "super_gpqa.jsonl", FIXTURES / "mmlu_pro.parquet"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness_reasoning_gym.answers import answer_in, in_form
-from harness_reasoning_gym.plain_json import dumps, loads
+from harness_domains.reasoning_gym.answers import answer_in, in_form
+from harness_domains.reasoning_gym.plain_json import dumps, loads
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from importlib import import_module
 import pytest
 from pydantic import ValidationError
 
-from harness_reasoning_gym import catalogue
-from harness_reasoning_gym.config import ReasoningGymConfig
-from harness_reasoning_gym.domain import ReasoningGymDomain
+from harness_domains.reasoning_gym import catalogue
+from harness_domains.reasoning_gym.config import ReasoningGymConfig
+from harness_domains.reasoning_gym.domain import ReasoningGymDomain
 
 reasoning_gym = pytest.importorskip("reasoning_gym")
 
@@ -20,7 +20,7 @@ def domain(task="leg_counting", **config):
 
 def test_items(made):
     """The test items as lm-eval gets them."""
-    task_module = import_module("harness_reasoning_gym.lm_eval_task")
+    task_module = import_module("harness_domains.reasoning_gym.lm_eval_task")
     return task_module.items(**made.task_metadata())["test"].to_list()
 
 
@@ -98,7 +98,7 @@ def test_the_fingerprint_changes_with_all_that_changes_the_items(monkeypatch):
     same = domain(config={"min_animals": 4, "max_animals": 4}), domain(config={"max_animals": 4, "min_animals": 4})
     assert same[0].fingerprint() == same[1].fingerprint()
     before = made[0].fingerprint()
-    monkeypatch.setattr("harness_reasoning_gym.domain.package_version", lambda: "9.9")
+    monkeypatch.setattr("harness_domains.reasoning_gym.domain.package_version", lambda: "9.9")
     assert made[0].fingerprint() != before
 
 
@@ -150,8 +150,8 @@ def test_an_answer_of_several_lines_cannot_be_asked_for_on_the_last_line():
 def test_items_hang_neither_on_the_order_of_sets_nor_on_global_generators(task):
     code = (
         "import random, sys\n"
-        "from harness_reasoning_gym.config import ReasoningGymConfig\n"
-        "from harness_reasoning_gym.domain import ReasoningGymDomain\n"
+        "from harness_domains.reasoning_gym.config import ReasoningGymConfig\n"
+        "from harness_domains.reasoning_gym.domain import ReasoningGymDomain\n"
         "random.seed(sys.argv[1])\n"
         f"config = ReasoningGymConfig(task={task!r}, prompts=8, test_items=2)\n"
         "before = random.getstate()\n"

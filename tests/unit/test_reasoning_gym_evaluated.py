@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness_reasoning_gym import catalogue
-from harness_reasoning_gym.config import ReasoningGymConfig
-from harness_reasoning_gym.evaluated_answers import (
+from harness_domains.reasoning_gym import catalogue
+from harness_domains.reasoning_gym.config import ReasoningGymConfig
+from harness_domains.reasoning_gym.evaluated_answers import (
     SAFE_ANSWER,
     is_arithmetic,
     is_formula,
@@ -18,8 +18,8 @@ from harness_reasoning_gym.evaluated_answers import (
     is_polynomial,
     is_safe,
 )
-from harness_reasoning_gym.problems import training_problems
-from harness_reasoning_gym.verifier import judge
+from harness_domains.reasoning_gym.problems import training_problems
+from harness_domains.reasoning_gym.verifier import judge
 
 ATTACKS = (
     "__import__('os').system('true')",

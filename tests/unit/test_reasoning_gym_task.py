@@ -9,8 +9,8 @@ from lm_eval import evaluate
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
-from harness_reasoning_gym.config import ReasoningGymConfig
-from harness_reasoning_gym.domain import ReasoningGymDomain
+from harness_domains.reasoning_gym.config import ReasoningGymConfig
+from harness_domains.reasoning_gym.domain import ReasoningGymDomain
 
 pytest.importorskip("reasoning_gym")
 
@@ -79,7 +79,7 @@ def test_a_temperature_samples():
 
 
 def test_the_command_writes_a_task_that_lm_eval_finds_without_metadata(tmp_path):
-    command = [sys.executable, "-m", "harness_reasoning_gym.task_file", "gcd", str(tmp_path)]
+    command = [sys.executable, "-m", "harness_domains.reasoning_gym.task_file", "gcd", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
     task = manager.load(["reasoning_gym_gcd"])["tasks"]["reasoning_gym_gcd"]

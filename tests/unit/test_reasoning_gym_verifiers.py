@@ -5,11 +5,11 @@ import json
 import pytest
 
 from harness import RewardBatch
-from harness_reasoning_gym.catalogue import task_names
-from harness_reasoning_gym.config import ReasoningGymConfig
-from harness_reasoning_gym.plain_json import loads
-from harness_reasoning_gym.problems import ENTRY_COLUMN, training_problems
-from harness_reasoning_gym.reward import ReasoningGymReward, ReasoningGymRewardConfig
+from harness_domains.reasoning_gym.catalogue import task_names
+from harness_domains.reasoning_gym.config import ReasoningGymConfig
+from harness_domains.reasoning_gym.plain_json import loads
+from harness_domains.reasoning_gym.problems import ENTRY_COLUMN, training_problems
+from harness_domains.reasoning_gym.reward import ReasoningGymReward, ReasoningGymRewardConfig
 
 pytest.importorskip("reasoning_gym")
 

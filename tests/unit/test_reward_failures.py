@@ -13,7 +13,7 @@ from trl import GRPOTrainer
 from typer.testing import CliRunner
 
 import harness.execution.engines
-import harness_grpo
+import harness_algorithms.grpo
 import harness_rewards
 from harness import (
     BaseModel,
@@ -236,7 +236,7 @@ def test_a_run_names_the_plugin_and_keeps_what_was_made_before(model, tmp_path, 
     plugins = {
         "broken-places": Places(),
         "our-rewards": harness_rewards,
-        "grpo": harness_grpo,
+        "grpo": harness_algorithms.grpo,
         "e": harness.execution.engines,
     }
     session = Session()

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from harness.training import PolicyGradientConfig
-from harness_grpo.config import RLOOConfig
+from harness_algorithms.grpo.config import RLOOConfig
 
 
 def test_fields_of_rloo_pass():

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from harness import CheckpointError, LineageEntry, RecoveryContext, StepFailed
-from harness_rollback.config import RollbackConfig
-from harness_rollback.recovery import Rollback
+from harness_recoveries.rollback.config import RollbackConfig
+from harness_recoveries.rollback.recovery import Rollback
 
 BASE = {"mlp": torch.zeros(2, 5), "norm": torch.ones(4)}
 PEAK = {"mlp": torch.tensor([[1.0, 1, 1, 1, 1], [-1, -1, -1, -1, -1]]), "norm": torch.ones(4) * 2}

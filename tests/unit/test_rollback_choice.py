@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from harness import LineageEntry, RecoveryContext, StepFailed
 from harness.testing.tiny_world import tiny_domains, tiny_lineage
-from harness_rollback.choice import module_of
-from harness_rollback.config import CurveConfig, RollbackConfig
-from harness_rollback.recovery import Rollback
+from harness_recoveries.rollback.choice import module_of
+from harness_recoveries.rollback.config import CurveConfig, RollbackConfig
+from harness_recoveries.rollback.recovery import Rollback
 
 SHAPES = {
     "model.embed_tokens.weight": (6, 4),

@@ -12,8 +12,8 @@ from harness import LineageEntry, RecoveryContext
 from harness.testing import tiny_world
 from harness.weights import selection
 from harness.weights.bounds import Bounds
-from harness_rollback.config import RollbackConfig
-from harness_rollback.recovery import Rollback
+from harness_recoveries.rollback.config import RollbackConfig
+from harness_recoveries.rollback.recovery import Rollback
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

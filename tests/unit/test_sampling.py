@@ -19,7 +19,7 @@ from harness.training import PolicyGradientConfig
 from harness.training.policy_gradients import log_probability, mean_policy_gradient, sample_policy
 from harness.training.sampling import Sampler
 from harness.training.trl_run import train_with_trl
-from harness_grpo.config import RLOOConfig
+from harness_algorithms.grpo.config import RLOOConfig
 
 BOS = "~"  # an ordinary character of the tiny tokenizer, which nothing else here writes
 TEMPLATE = (

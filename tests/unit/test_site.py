@@ -99,7 +99,7 @@ def test_every_key_of_a_shipped_plugin_is_described():
     assert not bare
 
 
-PAGES = {"README.md": "index.md", "plugins/harness_math/README.md": "reference/notes/math.md"}
+PAGES = {"README.md": "index.md", "plugins/harness_domains/math/README.md": "reference/notes/math.md"}
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,15 @@ PAGES = {"README.md": "index.md", "plugins/harness_math/README.md": "reference/n
         (
             "docs/how-to/store.md",
             "how-to/store.md",
-            "[a](../../plugins/harness_math)",
+            "[a](../../plugins/harness_domains/math)",
             "[a](../reference/notes/math.md)",
         ),
-        ("plugins/harness_math/README.md", PAGES["plugins/harness_math/README.md"], "[a](__init__.py)", "a"),
+        (
+            "plugins/harness_domains/math/README.md",
+            PAGES["plugins/harness_domains/math/README.md"],
+            "[a](__init__.py)",
+            "a",
+        ),
         ("README.md", "index.md", "[`a[0]`](LICENSE), [b](https://arxiv.org)", "`a[0]`, [b](https://arxiv.org)"),
         ("README.md", "index.md", "[a](nowhere.md)", "[a](nowhere.md)"),
         ("README.md", "index.md", "[a](#here)", "[a](#here)"),

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from torch import nn
 
-from harness_surgery.gradients import DomainGradients
-from harness_surgery.projection import projected, shuffled_others, step_generator
+from harness_algorithms.surgery.gradients import DomainGradients
+from harness_algorithms.surgery.projection import projected, shuffled_others, step_generator
 
 
 def gram(vectors):

@@ -7,10 +7,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from harness_surgery.config import LOSSES, ModularSurgeryConfig, SurgeryConfig
-from harness_surgery.conflicts import conflict_metrics, cosines
-from harness_surgery.granularity import group_of
-from harness_surgery.record import ConflictRecord
+from harness_algorithms.surgery.config import LOSSES, ModularSurgeryConfig, SurgeryConfig
+from harness_algorithms.surgery.conflicts import conflict_metrics, cosines
+from harness_algorithms.surgery.granularity import group_of
+from harness_algorithms.surgery.record import ConflictRecord
 
 
 @pytest.mark.parametrize(

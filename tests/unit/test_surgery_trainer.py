@@ -10,9 +10,9 @@ from trl import GRPOConfig, GRPOTrainer
 
 from harness import StepFailed
 from harness.testing.tiny_world import tiny_checkpoint
-from harness_surgery.config import LOSSES
-from harness_surgery.conflicts import cosines
-from harness_surgery.trainer import Surgery, SurgeryTrainer
+from harness_algorithms.surgery.config import LOSSES
+from harness_algorithms.surgery.conflicts import cosines
+from harness_algorithms.surgery.trainer import Surgery, SurgeryTrainer
 
 DOMAINS = ("code", "math", "qa")
 ROWS, PROMPT, COMPLETION = 12, 5, 7

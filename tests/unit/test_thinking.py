@@ -18,20 +18,20 @@ from harness.evaluation.lm_eval import load_tasks
 from harness.plugin.interfaces import TaskSet
 from harness.training import RewardRouter
 from harness.training.endings import Endings
-from harness_code.config import CodeConfig, CodeRewardConfig
-from harness_code.domain import CodeDomain
-from harness_code.problem import Problem
-from harness_code.reward import CodeTestsReward
-from harness_jsonl.config import JsonlConfig
-from harness_jsonl.domain import JsonlDomain
-from harness_jsonl.rewards import RuleReward
-from harness_jsonl.rules import ChoiceLetter, Contains, ExactMatch, Pattern
-from harness_math.config import MathConfig
-from harness_math.domain import MathDomain
-from harness_math.reward import MathVerify, MathVerifyConfig
-from harness_qa.config import SuperGPQAConfig
-from harness_qa.domain import SuperGPQADomain
-from harness_qa.rewards import LetterReward, ShortAnswerReward
+from harness_domains.code.config import CodeConfig, CodeRewardConfig
+from harness_domains.code.domain import CodeDomain
+from harness_domains.code.problem import Problem
+from harness_domains.code.reward import CodeTestsReward
+from harness_domains.jsonl.config import JsonlConfig
+from harness_domains.jsonl.domain import JsonlDomain
+from harness_domains.jsonl.rewards import RuleReward
+from harness_domains.jsonl.rules import ChoiceLetter, Contains, ExactMatch, Pattern
+from harness_domains.math.config import MathConfig
+from harness_domains.math.domain import MathDomain
+from harness_domains.math.reward import MathVerify, MathVerifyConfig
+from harness_domains.qa.config import SuperGPQAConfig
+from harness_domains.qa.domain import SuperGPQADomain
+from harness_domains.qa.rewards import LetterReward, ShortAnswerReward
 from harness_rewards.reward_model import RewardModel, RewardModelConfig
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

@@ -14,7 +14,7 @@ from harness.testing import tiny_checkpoint, tiny_domains
 from harness.training import PolicyGradientConfig
 from harness.training.endings import Endings, generation_settings
 from harness.training.trl_run import train_with_trl
-from harness_grpo.config import RLOOConfig
+from harness_algorithms.grpo.config import RLOOConfig
 
 SPECIAL = re.compile("<eos>|<pad>")  # a random model samples its padding too
 STOP = ("k", "7", "-", "QQ", "tt")

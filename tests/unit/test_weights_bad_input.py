@@ -21,8 +21,8 @@ from harness.weights import (
     patched_copy,
     write_patched,
 )
-from harness_rollback.config import RollbackConfig
-from harness_rollback.recovery import Rollback
+from harness_recoveries.rollback.config import RollbackConfig
+from harness_recoveries.rollback.recovery import Rollback
 
 WEIGHTS = {"a.weight": torch.arange(6.0).view(2, 3), "b.weight": torch.ones(4)}
 

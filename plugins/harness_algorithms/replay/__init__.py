@@ -1,0 +1,17 @@
+"""Replay: GRPO with a share of each batch's prompts from the domains that were trained before."""
+
+from collections.abc import Iterator
+
+from harness import AlgorithmSpec, hookimpl
+
+
+@hookimpl
+def harness_algorithms() -> Iterator[AlgorithmSpec]:
+    yield AlgorithmSpec(
+        name="replay",
+        summary="GRPO with a share of each batch's prompts from the domains trained before, answered anew",
+        load="harness_algorithms.replay.algorithm:Replay",
+        config="harness_algorithms.replay.config:ReplayConfig",
+        cite="On-Policy Replay, arXiv 2605.29495",
+        replays=True,
+    )

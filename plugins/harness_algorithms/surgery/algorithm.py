@@ -1,0 +1,43 @@
+"""PCGrad and Modular Gradient Surgery: GRPO whose optimizer steps take a projected gradient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from harness import StepResult, TrainingContext
+from harness.training import TRLAlgorithm
+from harness_algorithms.surgery.config import ModularSurgeryConfig, SurgeryConfig
+from harness_algorithms.surgery.granularity import Granularity
+
+
+class PCGrad(TRLAlgorithm):
+    """Conflicts are looked for and projected away over the whole parameter vector."""
+
+    def __init__(self, config: SurgeryConfig) -> None:
+        self.config = config
+
+    def train(self, context: TrainingContext) -> StepResult:
+        return _train(context, self.config, "global")
+
+
+class ModularGradientSurgery(TRLAlgorithm):
+    """Conflicts are looked for and projected away in each group of parameters by itself."""
+
+    def __init__(self, config: ModularSurgeryConfig) -> None:
+        self.config = config
+
+    def train(self, context: TrainingContext) -> StepResult:
+        return _train(context, self.config, self.config.granularity)
+
+
+def _train(context: TrainingContext, config: SurgeryConfig, granularity: Granularity) -> StepResult:
+    from harness.training import train_with_trl
+    from harness_algorithms.surgery.record import ConflictRecord
+    from harness_algorithms.surgery.trainer import Surgery, SurgeryTrainer
+
+    domains = tuple(domain.name for domain in context.domains)
+    record = ConflictRecord(context.scratch / "conflicts.jsonl", domains)
+    surgery = Surgery(domains=domains, granularity=granularity, seed=context.seed, record=record)
+    result = train_with_trl(context, config, trainer_class=partial(SurgeryTrainer, surgery=surgery))
+    return replace(result, report={**result.report, "conflict_by_module": record.by_module()})

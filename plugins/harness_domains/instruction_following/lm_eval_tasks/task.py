@@ -1,0 +1,56 @@
+"""IFEval's items, from the hub or from files, scored by lm-eval's own `process_results`.
+
+The domain's config comes as the task's metadata; `lm-eval --metadata '{"instruction_following": {…}}'` does the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset
+from lm_eval.api.task import ConfigurableTask
+
+from harness.domains import ReadsThinking
+from harness_domains.instruction_following.answers import checked_text
+from harness_domains.instruction_following.checkers import as_json, constraints_of, ifeval, ifeval_scores
+from harness_domains.instruction_following.config import InstructionFollowingConfig
+from harness_domains.instruction_following.rows import load_rows
+
+
+def items(instruction_following: Mapping[str, Any] | None = None, **_: Any) -> dict[str, Dataset]:
+    """Returns lm-eval's mapping of splits: all items of the table that the config has as `test`, in its order."""
+    config = InstructionFollowingConfig(**(instruction_following or {}))
+    # A few of IFEval's own items leave an argument to chance, and lm-eval scores them.
+    rows = load_rows(config.test, single=True, chance=True)
+    table = {
+        "prompt": [row.text for row in rows],
+        "instruction_id_list": [[one.identifier for one in row.constraints] for row in rows],
+        "kwargs": [as_json(row.constraints) for row in rows],
+        "thinks": [config.thinks] * len(rows),
+    }
+    return {"test": Dataset.from_dict(table)}
+
+
+def scores(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:
+    """Returns lm-eval's four numbers for an item: two of the whole prompt, and two lists, one entry an instruction."""
+    constraints = constraints_of(item["instruction_id_list"], item["kwargs"])
+    return ifeval_scores(constraints, checked_text(results[0], thinks=item["thinks"]))
+
+
+def share_of_instructions(lists: Sequence[Sequence[bool]]) -> float:
+    """Returns the share of instructions that are followed, over all items."""
+    return float(ifeval().agg_inst_level_acc(lists))
+
+
+class InstructionTask(ReadsThinking, ConfigurableTask):
+    """A generation task whose answers' length, stops and temperature are the domain's, which a YAML file cannot say."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        domain = InstructionFollowingConfig(**config["metadata"].get("instruction_following", {}))
+        sampling = {"do_sample": domain.temperature > 0, "temperature": domain.temperature}
+        if domain.temperature > 0:
+            sampling |= {"top_k": 0, "top_p": 1.0}
+        generation = {"until": list(domain.stop), "max_gen_toks": domain.completion_tokens} | sampling
+        task = {key: value for key, value in config.items() if key != "class"}
+        super().__init__(config=task | {"generation_kwargs": generation})

@@ -1,0 +1,140 @@
+"""The rules that say whether a completion gives a row's answer: the rewards' configs, and the lm-eval task's score."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from harness import RewardResult
+from harness.domains import answer_after_thinking
+from harness_domains.jsonl.answer_text import Normalisation, composed
+from harness_domains.jsonl.whole_words import stands_in
+
+# Possessive where two parts could share what they match: trying all ways to share it takes quadratic time.
+_FINAL_LETTER = r"(?i:answer|option|choice)\s*+(?:is|:)[\s:*$({{\[]*+(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
+_BOXED_LETTER = r"\\boxed\{{\s*+(?:\\(?:text|mathrm)\{{)?\(?([{0}])(?![\w'])"
+_LONE_LETTER = r"(?<![\w'\\])([{0}])(?![\w'])(?!\s+[a-z])"
+
+
+class Rule(Normalisation):
+    """Compares the answer in a completion, after its thinking, with the one or the several in a column of the row."""
+
+    answer_column: str = Field(default="answer", description="the row's column with the answer, or a list of answers")
+
+    @abstractmethod
+    def agrees(self, text: str, answer: str) -> bool:
+        """Returns whether `text`, a completion without its thinking, gives `answer`."""
+
+    def unusable(self, answer: str) -> str | None:
+        """Returns why no completion could give `answer`, or None where one can."""
+        return None if self.normalised(answer) else "the row's answer is empty"
+
+    def unjudgeable(self, row: Mapping[str, Any]) -> str | None:
+        """Returns why no completion can be judged by a row, or None where one can."""
+        answers = self._answers(row)
+        if not answers or any(answer is None for answer in answers):
+            return f"the row has no answer in the column {self.answer_column!r}"
+        return next((fault for answer in answers if (fault := self.unusable(str(answer)))), None)
+
+    def judge(self, completion: str, row: Mapping[str, Any]) -> RewardResult:
+        """Returns 1 where the completion gives one of the row's answers, else 0; an error where the row has none."""
+        if fault := self.unjudgeable(row):
+            return RewardResult.error(fault)
+        answered = (answer_after_thinking(completion) or "").strip()
+        return RewardResult.ok(any(self.agrees(answered, str(answer)) for answer in self._answers(row)))
+
+    def _answers(self, row: Mapping[str, Any]) -> Sequence[Any]:
+        value = row.get(self.answer_column)
+        return value if isinstance(value, list | tuple) else [value]
+
+
+class ExactMatch(Rule):
+    """The whole completion is the answer."""
+
+    last_line: bool = Field(default=False, description="compare the last line that is not empty only")
+
+    def agrees(self, text: str, answer: str) -> bool:
+        if self.last_line:
+            text = text.splitlines()[-1] if text else text
+        return self.normalised(text) == self.normalised(answer)
+
+
+class Contains(Rule):
+    """The answer stands in the completion, not as a part of a longer word or number."""
+
+    def agrees(self, text: str, answer: str) -> bool:
+        return stands_in(self.normalised(answer), self.normalised(text))
+
+
+class Pattern(Rule):
+    """What a regular expression finds last is the answer."""
+
+    pattern: str = Field(description="a Python regular expression; its first group, or all of it, is the answer")
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+    def agrees(self, text: str, answer: str) -> bool:
+        found = list(re.finditer(composed(self.pattern), composed(text), re.MULTILINE))
+        if not found:
+            return False
+        last = found[-1]
+        return self.normalised(last[1 if last.re.groups else 0] or "") == self.normalised(answer)
+
+
+class ChoiceLetter(Rule):
+    """The completion settles on the answer's letter.
+
+    That is the last letter after "answer is", "answer:" or in `\\boxed{}`, else the last that stands alone.
+    """
+
+    letters: str = Field(default="ABCDEFGHIJ", pattern="^[A-Z]{2,26}$", description="the letters of the choices")
+
+    def unusable(self, answer: str) -> str | None:
+        if self._letter_of(answer) is None:
+            return f"the row's answer is {answer!r:.40}, not one of the letters {self.letters}"
+        return None
+
+    def agrees(self, text: str, answer: str) -> bool:
+        final = self._last(_FINAL_LETTER, text)
+        boxed = self._last(_BOXED_LETTER, text)
+        said = max((found for found in (final, boxed) if found), key=lambda found: found.start(1), default=None)
+        said = said or self._last(_LONE_LETTER, text)
+        return said is not None and said[1] == self._letter_of(answer)
+
+    def _letter_of(self, answer: str) -> str | None:
+        letter = answer.strip(" ().").upper()
+        return letter if len(letter) == 1 and letter in self.letters else None
+
+    def _last(self, form: str, text: str) -> re.Match[str] | None:
+        return max(re.finditer(form.format(self.letters), text), key=lambda found: found.start(), default=None)
+
+
+RULES: Mapping[str, type[Rule]] = {
+    "exact-match": ExactMatch,
+    "contains": Contains,
+    "regex": Pattern,
+    "choice-letter": ChoiceLetter,
+}
+
+
+def rule_named(named: str | Mapping[str, Any]) -> Rule:
+    """Returns the rule that `named` is the name of, or that it names under `use` beside the rule's keys.
+
+    Raises ValueError for a name that is none, pydantic's for keys that are wrong.
+    """
+    keys: dict[str, Any] = {"use": named} if isinstance(named, str) else dict(named)
+    name = keys.pop("use", "")
+    if name not in RULES:
+        raise ValueError(f"there is no rule {name!r}; there are {', '.join(RULES)}")
+    return RULES[name](**keys)

@@ -1,0 +1,58 @@
+"""The lm-eval tasks: their items, how long answers are, and the rule that scores them, as the domain's config says.
+
+The harness hands the config over as the tasks' metadata, which
+`lm-eval --metadata '{"super_gpqa": {"data_files": "some.jsonl"}}'` does too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset
+from lm_eval.api.task import ConfigurableTask
+
+from harness.domains import ReadsThinking
+from harness_domains.qa.answers import RULES, unjudgeable
+from harness_domains.qa.config import config_from
+from harness_domains.qa.questions import held_out_questions
+
+
+def qa(**metadata: Any) -> dict[str, Dataset]:
+    """Returns lm-eval's mapping of splits for questions of one's own."""
+    return _items(metadata, "qa")
+
+
+def super_gpqa(**metadata: Any) -> dict[str, Dataset]:
+    """Returns lm-eval's mapping of splits for SuperGPQA."""
+    return _items(metadata, "super_gpqa")
+
+
+def mmlu_pro(**metadata: Any) -> dict[str, Dataset]:
+    """Returns lm-eval's mapping of splits for MMLU-Pro."""
+    return _items(metadata, "mmlu_pro")
+
+
+def right(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Returns `right`, 1.0 where the answer is right, else 0.0; `unjudged` is 1.0 for an item without a letter."""
+    if unjudgeable(item) is not None:
+        return {"right": 0.0, "unjudged": 1.0}
+    return {"right": float(RULES[item["rule"]](results[0], item)), "unjudged": 0.0}
+
+
+class QuestionTask(ReadsThinking, ConfigurableTask):
+    """A generation task whose answers' length, stops and temperature are the domain's, which a YAML file cannot say."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        domain = config_from(config["metadata"], config["task"].removeprefix("harness_"))
+        sampling = {"do_sample": True, "temperature": domain.temperature, "top_k": 0, "top_p": 1.0}
+        generation = {"until": list(domain.stop), "max_gen_toks": domain.completion_tokens}
+        generation |= sampling if domain.temperature else {"do_sample": False}
+        task = {key: value for key, value in config.items() if key != "class"}
+        super().__init__(config=task | {"generation_kwargs": generation})
+
+
+def _items(metadata: Mapping[str, Any], key: str) -> dict[str, Dataset]:
+    config = config_from(dict(metadata), key)
+    questions = held_out_questions(config)
+    return {"test": questions.add_column("rule", [config.answers] * len(questions))}

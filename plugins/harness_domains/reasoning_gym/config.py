@@ -1,0 +1,54 @@
+"""What a protocol says of a domain of reasoning-gym."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from harness import Config
+from harness_domains.reasoning_gym.answers import INSTRUCTIONS, AnswerForm
+from harness_domains.reasoning_gym.catalogue import check_settings, check_task
+
+
+class ReasoningGymConfig(Config):
+    """Which task with which settings, how it is asked, and how many items are trained on and tested."""
+
+    task: str = Field(description="the name of a task of reasoning-gym, such as leg_counting")
+    config: dict[str, Any] = Field(default={}, description="the task's own settings, such as max_animals: 5")
+    format: Literal["chat", "plain"] = Field(default="chat", description="prompts as chat messages, or as text")
+    answer: AnswerForm = Field(default="tags", description="where a completion's answer is")
+    instruction: str | None = Field(
+        default=None, description="what the model is told of that; null for a sentence of ours, '' for nothing"
+    )
+    thinks: bool = Field(default=False, description="an answer counts only after </think>, which has to come")
+    completion_tokens: int = Field(default=1024, ge=1, description="the longest completion, in tokens")
+    prompts: int = Field(default=1024, ge=1, description="training problems, before those of the test are left out")
+    test_items: int = Field(default=256, ge=1, description="test problems, before repeated ones are left out")
+    test_seed: int = Field(default=0, ge=0, description="of the test problems, which are the same for every run")
+    temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 takes the likeliest token")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="the nucleus that scored answers are drawn from")
+
+    @field_validator("task")
+    @classmethod
+    def _is_installed(cls, task: str) -> str:
+        check_task(task)
+        return task
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> ReasoningGymConfig:
+        check_settings(self.task, self.config)
+        return self
+
+    def told(self) -> str:
+        """Returns what the model is told of the answer's form; may be empty."""
+        return INSTRUCTIONS[self.answer] if self.instruction is None else self.instruction
+
+    def prompt(self, question: str) -> str:
+        """Returns a problem as text: with the instruction in a plain prompt, without it where it is the system's."""
+        return f"{question}\n\n{self.told()}" if self.format == "plain" and self.told() else question
+
+    def settings_json(self) -> str:
+        """Returns the task's settings as JSON that does not hang on the order they are written in."""
+        return json.dumps(self.config, sort_keys=True)

@@ -1,0 +1,36 @@
+"""The verifier's word on a completion, for the reward and the lm-eval tasks alike."""
+
+from __future__ import annotations
+
+from harness import RewardResult
+from harness_domains.reasoning_gym.answers import answer_in
+from harness_domains.reasoning_gym.problems import verifier_request
+from harness_domains.reasoning_gym.shared_worker import shared_worker
+
+
+def judge(completion: str, row: str, seconds: float) -> RewardResult:
+    """Returns what the verifier gives the answer in `completion`: its own number, and for no answer what it gives None.
+
+    It is an error where the row cannot be read or the verifier raises, a timeout where it takes more than `seconds`.
+    """
+    try:
+        request = verifier_request(row)
+    except ValueError as error:
+        return RewardResult.error(f"the row cannot be read: {error}")
+    answer = answer_in(completion, request["form"], thinks=request["thinks"])
+    asked = {
+        "do": "score",
+        "task": request["task"],
+        "settings_json": request["settings"],
+        "entry": request["entry"],
+        "answer": answer,
+    }
+    try:
+        reply = shared_worker().ask(asked, seconds)
+    except TimeoutError:
+        return RewardResult.timeout(f"{request['task']}: verifying {answer!r:.80} took more than {seconds:g} s")
+    except ConnectionError:
+        return RewardResult.error(f"{request['task']}: the verifier died on {answer!r:.80}")
+    if "score" not in reply:
+        return RewardResult.error(f"{request['task']}: {reply['error']}, on {answer!r:.80}")
+    return RewardResult.ok(reply["score"])

@@ -1,0 +1,43 @@
+"""Merges: one checkpoint of several experts of a base."""
+
+from collections.abc import Iterator
+
+from harness import MergeSpec, hookimpl
+
+
+@hookimpl
+def harness_merges() -> Iterator[MergeSpec]:
+    yield MergeSpec(
+        name="linear",
+        summary="The weighted mean of the experts",
+        load="harness_merges.merges:Linear",
+        cite="Wortsman et al. 2022, Model soups, arXiv 2203.05482",
+    )
+    yield MergeSpec(
+        name="task-arithmetic",
+        summary="The base with the sum of the experts' edits",
+        load="harness_merges.merges:TaskArithmetic",
+        config="harness_merges.config:TaskArithmeticConfig",
+        cite="Ilharco et al. 2023, Editing Models with Task Arithmetic, arXiv 2212.04089",
+    )
+    yield MergeSpec(
+        name="ties",
+        summary="Edits trimmed to their largest changes, and merged where their signs agree",
+        load="harness_merges.merges:Ties",
+        config="harness_merges.config:TiesConfig",
+        cite="Yadav et al. 2023, TIES-Merging, arXiv 2306.01708",
+    )
+    yield MergeSpec(
+        name="dare",
+        summary="Edits dropped at random and rescaled, then summed",
+        load="harness_merges.merges:Dare",
+        config="harness_merges.config:DareConfig",
+        cite="Yu et al. 2024, Language Models are Super Mario, arXiv 2311.03099",
+    )
+    yield MergeSpec(
+        name="dare-ties",
+        summary="Edits dropped at random and rescaled, then merged where their signs agree",
+        load="harness_merges.merges:DareTies",
+        config="harness_merges.config:DareTiesConfig",
+        cite="Yu et al. 2024, Language Models are Super Mario, arXiv 2311.03099",
+    )

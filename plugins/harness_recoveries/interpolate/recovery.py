@@ -1,0 +1,26 @@
+"""WiSE-FT as a recovery: the damaged checkpoint averaged with the target's peak, without any training."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from harness import Recovery, RecoveryContext, StepResult
+from harness.weights import WeightFolder, edit_summary, merge_linear
+from harness_recoveries.interpolate.config import InterpolateConfig
+
+
+class Interpolate(Recovery):
+    """θ = (1 − α)·θ + α·θ_peak, over all weights (arXiv 2109.01903, equation 1)."""
+
+    def __init__(self, config: InterpolateConfig) -> None:
+        self.config = config
+
+    def recover(self, context: RecoveryContext) -> StepResult:
+        alpha = self.config.alpha
+        now, peak = WeightFolder(context.checkpoint), WeightFolder(context.peak_checkpoint)
+        models = [(1 - alpha, now), (alpha, peak)]
+        merge_linear(models, context.output, told=lambda done, total: context.progress(done, total, {}))
+        edit = edit_summary(now, WeightFolder(context.output))
+        return StepResult(
+            report={"alpha": alpha, "coordinates": edit.differing, "norm": edit.norm, "edit": asdict(edit)}
+        )

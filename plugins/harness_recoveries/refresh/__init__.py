@@ -1,0 +1,16 @@
+"""Refresh: a short training on the harmed domain."""
+
+from collections.abc import Iterator
+
+from harness import RecoverySpec, hookimpl
+
+
+@hookimpl
+def harness_recoveries() -> Iterator[RecoverySpec]:
+    yield RecoverySpec(
+        name="refresh",
+        summary="A short training on the harmed domain, with any algorithm",
+        load="harness_recoveries.refresh.recovery:Refresh",
+        trains=True,
+        cite="Yang, Ding and Xiong 2026, A Local Perturbation Theory, arXiv 2606.02398",
+    )
