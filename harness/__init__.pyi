@@ -19,6 +19,7 @@ from .plugin.events import RunFinished as RunFinished
 from .plugin.events import RunStarted as RunStarted
 from .plugin.events import StepFinished as StepFinished
 from .plugin.events import StepStarted as StepStarted
+from .plugin.functions import metric as metric
 from .plugin.functions import probe as probe
 from .plugin.functions import reward as reward
 from .plugin.functions import table_format as table_format
@@ -46,6 +47,8 @@ from .plugin.interfaces import TrainingDomain as TrainingDomain
 from .plugin.merge_interface import Expert as Expert
 from .plugin.merge_interface import Merge as Merge
 from .plugin.merge_interface import MergeContext as MergeContext
+from .plugin.metric_interface import Metric as Metric
+from .plugin.metric_interface import ScoreMatrix as ScoreMatrix
 from .plugin.nested_reward import RewardUse as RewardUse
 from .plugin.paths import FolderOrName as FolderOrName
 from .plugin.paths import looks_local as looks_local
@@ -53,6 +56,7 @@ from .plugin.specs import AlgorithmSpec as AlgorithmSpec
 from .plugin.specs import DomainSpec as DomainSpec
 from .plugin.specs import EngineSpec as EngineSpec
 from .plugin.specs import MergeSpec as MergeSpec
+from .plugin.specs import MetricSpec as MetricSpec
 from .plugin.specs import ModelSpec as ModelSpec
 from .plugin.specs import ProbeSpec as ProbeSpec
 from .plugin.specs import ProtocolSpec as ProtocolSpec

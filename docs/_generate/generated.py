@@ -36,6 +36,7 @@ KINDS = {
     "recovery": "Recoveries",
     "merge": "Merges",
     "probe": "Probes",
+    "metric": "Metrics",
     "engine": "Engines",
     "table-format": "Table formats",
     "protocol": "Packaged protocols",

@@ -14,6 +14,7 @@ from harness.report.tables.layout import (
     interval,
     interval_notes,
     leaderboard_table,
+    metric_headers,
     name_of,
     number,
     recovery_notes,
@@ -159,7 +160,8 @@ def _ranking(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
 
 
 def _training(leaderboard: Leaderboard) -> Table:
-    table = new_table("method", ["forgetting", "backward transfer", "steps", "completions", "training"])
+    heads = ["forgetting", "backward transfer", *metric_headers(leaderboard), "steps", "completions", "training"]
+    table = new_table("method", heads)
     digits = decimals(leaderboard)
     for row in leaderboard.rows:
         if row.reference:
@@ -170,7 +172,9 @@ def _training(leaderboard: Leaderboard) -> Table:
             if cost
             else [MISSING] * 3
         )
-        add_row(table, [name_of(row), _spread(row.forgetting, digits), _spread(row.backward_transfer, digits), *spent])
+        changes = [_spread(row.forgetting, digits), _spread(row.backward_transfer, digits)]
+        further = [_spread(row.metrics.get(name), one.decimals) for name, one in leaderboard.metrics.items()]
+        add_row(table, [name_of(row), *changes, *further, *spent])
     return table
 
 

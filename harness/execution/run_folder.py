@@ -112,14 +112,22 @@ class RunFolder:
         """Replaces what is recorded. Raises UsageError where it cannot be written."""
         write_text(self.path / PROVENANCE, json.dumps(provenance, indent=1) + "\n")
 
-    def tables_written(self, done: int) -> None:
-        """Notes that score table and leaderboard, as they are, are of `done` nodes. Raises UsageError as `append`."""
-        self.append("tables_written", done=done, sha256=self._digests())
+    def tables_written(self, done: int, metrics: Mapping[str, Any] | None = None) -> None:
+        """Notes that score table and leaderboard, as they are, are of `done` nodes and have the columns of `metrics`.
 
-    def tables_hold(self, done: int) -> bool:
-        """Returns whether score table and leaderboard were made of `done` nodes and are as they were written."""
+        Raises UsageError as `append`.
+        """
+        self.append("tables_written", done=done, metrics=metrics or {}, sha256=self._digests())
+
+    def tables_hold(self, done: int, metrics: Mapping[str, Any] | None = None) -> bool:
+        """Returns whether score table and leaderboard were made of `done` nodes and are as they were written.
+
+        metrics: what `tables_written` has to have been given; None where that does not matter.
+        """
         made = [event for event in self.events() if event.get("event") == "tables_written"]
         if not made or made[-1].get("done") != done:
+            return False
+        if metrics is not None and made[-1].get("metrics", {}) != metrics:
             return False
         try:
             return bool(made[-1].get("sha256") == self._digests())

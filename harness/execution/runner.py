@@ -123,6 +123,7 @@ class Runner:
         self._protocol = protocol
         self._plan = plan
         self._titled = titled(plan)
+        self._metrics = {name: use.definition() for name, use in protocol.metrics.items()}
         self._registry = registry
         self._store = store
         self._engine = engine
@@ -154,7 +155,7 @@ class Runner:
         order = walk_order(self._plan)
         states = {node.key: self._store.state(node.key) for node in order}
         missing = [node for node in order if states[node.key] != "done"]
-        if not missing and self._folder.tables_hold(len(order)):
+        if not missing and self._folder.tables_hold(len(order), self._metrics):
             self._folder.begin(self._protocol, self._plan)  # a plan that cannot be read is written again
             self._reporter.note(f"nothing to make: all {len(order)} results are in the store")
             return self._outcome(order, missing, _Walk())
@@ -350,14 +351,16 @@ class Runner:
     def _write_tables(self, order: Sequence[Node]) -> None:
         from harness._util.files import write_text
         from harness.execution.leaderboard import build_leaderboard
+        from harness.execution.metric_columns import with_metrics
         from harness.execution.score_table import collect_scores, write_scores
 
         done = sum(self._store.has(node.key) for node in order)
         scores = collect_scores(self._plan, self._store)
         write_scores(scores, self._folder.path / SCORES)
-        leaderboard = build_leaderboard(scores, self._plan, self._store, self._folder.provenance())
+        built = build_leaderboard(scores, self._plan, self._store, self._folder.provenance())
+        leaderboard = with_metrics(built, self._protocol.metrics, self._registry)
         write_text(self._folder.path / LEADERBOARD, leaderboard.to_json())
-        self._folder.tables_written(done)
+        self._folder.tables_written(done, self._metrics)
 
 
 def _why(error: BaseException) -> str:

@@ -22,9 +22,10 @@ from pydantic.errors import PydanticUserError
 
 from harness.plugin.config import Config
 from harness.plugin.interfaces import Probe, ProbeContext, TableFormat
+from harness.plugin.metric_interface import Metric, ScoreMatrix
 from harness.plugin.reward_function import FunctionReward, broken, check_columns
 from harness.plugin.source_digest import source_package
-from harness.plugin.specs import NO_CONFIG, AnySpec, ProbeSpec, RewardSpec, TableFormatSpec
+from harness.plugin.specs import NO_CONFIG, AnySpec, MetricSpec, ProbeSpec, RewardSpec, TableFormatSpec
 
 if TYPE_CHECKING:
     from harness.results.leaderboard import Leaderboard
@@ -94,6 +95,25 @@ def probe(
     return mark
 
 
+def metric(
+    *, name: str, higher_is_better: bool = True, decimals: int = 1, summary: str = "", cite: str | None = None
+) -> Callable[[Function], Function]:
+    """Makes a function a metric: `function(scores, *, key=default)` returns a number for one method and seed, or None.
+
+    scores: a `ScoreMatrix`. higher_is_better, decimals: see `MetricSpec`. Raises PluginError for a function with other
+    parameters.
+    """
+
+    def mark(function: Function) -> Function:
+        _check_single_argument(function, "score matrix")
+        load = _loader(function, lambda keys: _FunctionMetric(function, keys))
+        described = _described(function, name, summary, (), cite)
+        spec = MetricSpec(load=load, higher_is_better=higher_is_better, decimals=decimals, **described)
+        return _marked(function, spec)
+
+    return mark
+
+
 class _FunctionTable(TableFormat):
     def __init__(self, function: Callable[..., str], keys: Mapping[str, Any]) -> None:
         self._function, self._keys = function, keys
@@ -108,6 +128,14 @@ class _FunctionProbe(Probe):
 
     def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
         return list(self._function(context, **self._keys))
+
+
+class _FunctionMetric(Metric):
+    def __init__(self, function: Callable[..., float | None], keys: Mapping[str, Any]) -> None:
+        self._function, self._keys = function, keys
+
+    def compute(self, scores: ScoreMatrix) -> float | None:
+        return self._function(scores, **self._keys)
 
 
 def functions_of(plugin: object) -> Iterator[tuple[str, list[AnySpec]]]:

@@ -25,6 +25,7 @@ from harness.plugin.specs import (
     DomainSpec,
     EngineSpec,
     MergeSpec,
+    MetricSpec,
     ModelSpec,
     ProbeSpec,
     ProtocolSpec,
@@ -68,6 +69,10 @@ class RegistrationHooks:
     @hookspec
     def harness_probes(self) -> Iterable[ProbeSpec]:  # type: ignore[empty-body]
         """Probes: `yield ProbeSpec(name="edit-norm", summary="…", load="mine.probe:EditNorm")`."""
+
+    @hookspec
+    def harness_metrics(self) -> Iterable[MetricSpec]:  # type: ignore[empty-body]
+        """Metrics: `yield MetricSpec(name="worst", summary="…", load="mine.metric:Worst")`."""
 
     @hookspec
     def harness_table_formats(self) -> Iterable[TableFormatSpec]:  # type: ignore[empty-body]
@@ -114,6 +119,7 @@ HOOKS_BY_KIND = {
     "recovery": "harness_recoveries",
     "merge": "harness_merges",
     "probe": "harness_probes",
+    "metric": "harness_metrics",
     "table-format": "harness_table_formats",
     "engine": "harness_engines",
     "protocol": "harness_protocols",

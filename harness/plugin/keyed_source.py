@@ -40,6 +40,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
     ),
     "reads stored results and shows them": (
         "execution/leaderboard.py",
+        "execution/metric_columns.py",
         "execution/provenance.py",
         "execution/run_folder.py",
         "execution/store_inventory.py",

@@ -13,7 +13,7 @@ from pydantic import BaseModel as PydanticModel
 from pydantic import PydanticUserError
 
 from harness.errors import HarnessError, PluginError
-from harness.plugin import engine_interface, interfaces, merge_interface, specs
+from harness.plugin import engine_interface, interfaces, merge_interface, metric_interface, specs
 from harness.plugin.discovery import Source
 from harness.plugin.hookspecs import HOOKS_BY_KIND
 from harness.plugin.load_reference import check_reference
@@ -28,6 +28,7 @@ SPEC_TYPES: dict[str, type[specs.AnySpec]] = {
         specs.RecoverySpec,
         specs.MergeSpec,
         specs.ProbeSpec,
+        specs.MetricSpec,
         specs.TableFormatSpec,
         specs.EngineSpec,
         specs.ProtocolSpec,
@@ -41,6 +42,7 @@ INTERFACES: dict[str, type[Any]] = {
     "recovery": interfaces.Recovery,
     "merge": merge_interface.Merge,
     "probe": interfaces.Probe,
+    "metric": metric_interface.Metric,
     "table-format": interfaces.TableFormat,
     "engine": engine_interface.Engine,
 }

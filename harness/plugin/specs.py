@@ -125,6 +125,19 @@ class ProbeSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricSpec(Spec):
+    """A metric of a method's scores, a column of the leaderboard; loads into `Metric`.
+
+    decimals: digits after the point in tables for people.
+    """
+
+    kind: ClassVar[str] = "metric"
+
+    higher_is_better: bool = True
+    decimals: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableFormatSpec(Spec):
     """A format of the leaderboard; loads into `TableFormat`."""
 

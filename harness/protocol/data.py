@@ -91,6 +91,7 @@ class Protocol:
     probes: tuple[PluginRef, ...]
     allow: frozenset[str]
     launch: Mapping[str, Any] | None = None
+    metrics: Mapping[str, PluginRef] = field(default_factory=dict)
     unmet: tuple[Problem, ...] = ()
     lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
 

@@ -73,6 +73,7 @@ def load_protocol(
     domains = sections.domains()
     every_method = sections.methods(tuple(sections.mapping("domains")))
     probes = sections.probes()
+    metrics = sections.metrics()
     if not every_method:
         every_method = {BASE_METHOD: ()}
     launch = read_launch(source.data.get("launch"), path, faults)
@@ -92,6 +93,7 @@ def load_protocol(
         settings=EvaluationSettings(**file.evaluate.model_dump()),
         methods=every_method if methods is None else _chosen_methods(methods, every_method),
         probes=probes,
+        metrics=metrics,
         allow=frozenset(file.allow),
         launch=launch,
         unmet=faults.unmet,
@@ -225,6 +227,19 @@ class _Sections:
             if isinstance(section, dict)
         ]
         return tuple(probe for probe in read if probe is not None)
+
+    def metrics(self) -> dict[str, PluginRef]:
+        """Returns the metrics that are right, by the names of their columns."""
+        read = {}
+        for name, section in self.mapping("metrics").items():
+            at = ("metrics", name)
+            if name in self.mapping("domains"):
+                self._faults.add(at, "is the name of a domain too", "both are columns: give the metric another name")
+            elif isinstance(section, dict):
+                use = self._section("metric", section, at)
+                if use is not None and self._uses.built(use, (*at, "use")) is not None:
+                    read[name] = use
+        return read
 
 
 def _chosen_seeds(seeds: Sequence[int]) -> tuple[int, ...]:

@@ -33,6 +33,10 @@ def protocol_schema(registry: Registry) -> dict[str, Any]:
         "additionalProperties": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Step"}},
     }
     properties["probes"] |= {"items": _using(_names(registry, "probe"))}
+    properties["metrics"] |= {
+        "propertyNames": {"pattern": NAME_PATTERN},
+        "additionalProperties": _using(_names(registry, "metric")),
+    }
     schema["$defs"] |= {"Step": _step(algorithm, _names(registry, "recovery"), _names(registry, "merge"))}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Protocol"}
 

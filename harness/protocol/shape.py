@@ -87,6 +87,9 @@ class ProtocolFile(Config):
     probes: list[dict[str, Any]] = Field(
         default_factory=list, max_length=100, description="Measurements of every method's checkpoints."
     )
+    metrics: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict, max_length=100, description="Further columns of the leaderboard, by name."
+    )
     allow: list[Need] = Field(default_factory=list, description="Needs of plugins that the reader agrees to.")
 
 

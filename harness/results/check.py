@@ -38,6 +38,9 @@ def inconsistencies(leaderboard: Leaderboard) -> list[str]:
                 found.append(f"{row.method}, {column}: {len(score.per_seed)} numbers for {seeds} seeds")
             elif score.mean is not None and (not known or abs(sum(known) / len(known) - score.mean) > 1e-6):
                 found.append(f"{row.method}, {column}: the mean {score.mean} is not that of its seeds")
+        for name, one in row.metrics.items():
+            if name not in leaderboard.metrics or len(one.per_seed) not in (0, seeds):
+                found.append(f"{row.method}: {name} is no metric of the leaderboard, or not one number for each seed")
         means = [row.scores[column].mean for column in leaderboard.averaged if column in row.scores]
         values = [mean for mean in means if mean is not None]
         complete = len(values) == len(leaderboard.averaged) and is_complete(row, leaderboard.averaged)

@@ -49,6 +49,7 @@ def combine(leaderboards: Sequence[Leaderboard], *, allow_mixed: bool = False) -
             "seeds": tuple(sorted({seed for one in leaderboards for seed in one.seeds})),
             "columns": columns,
             "measurement": measurement,
+            "metrics": {name: column for one in reversed(leaderboards) for name, column in one.metrics.items()},
             "rows": ranked(rows, columns),
             "notes": tuple(notes),
             "provenance": {"runs": [one.provenance for one in leaderboards]}
@@ -72,6 +73,11 @@ def differing(left: Leaderboard, right: Leaderboard) -> list[str]:
     for column in left.columns:
         if column in left.measurement and column in right.measurement:
             found.extend(_differing_column(column, left.measurement[column], right.measurement[column]))
+    found += [
+        f"metric {name}: {left.metrics[name].plugin} against {right.metrics[name].plugin}, or other settings"
+        for name in left.metrics
+        if name in right.metrics and left.metrics[name] != right.metrics[name]
+    ]
     return found
 
 
@@ -161,6 +167,10 @@ def _merge(old: Row, new: Row, fresh: Sequence[int], board: Leaderboard) -> Row:
             "earlier_recoveries": recoveries[:-1],
             "cost": MeanCost.of(costs) or _mean_cost(old.cost, new.cost, weights),
             "seed_costs": costs,
+            "metrics": {
+                name: estimate(both(old.metrics.get(name), new.metrics.get(name)))
+                for name in dict.fromkeys((*old.metrics, *new.metrics))
+            },
             "trajectory": tuple(step(a, b) for a, b in zip(old.trajectory, new.trajectory, strict=True)),
         }
     )

@@ -44,6 +44,15 @@ class Measurement(Record):
     seed: int
 
 
+class MetricColumn(Record):
+    """A column of a metric plugin: the plugin's identity and config. decimals: in tables for people."""
+
+    plugin: str
+    config: dict[str, Any] = Field(default_factory=dict)
+    higher_is_better: bool
+    decimals: int
+
+
 class MeanCost(Record):
     """What a method or a step cost, the mean over seeds, or for one seed."""
 
@@ -109,6 +118,7 @@ class Row(Record):
     definition: a digest of what the method does apart from its seed; two rows with the same one are the same method.
     forgetting, backward_transfer: means over the domains that a later training could have harmed; see
     harness.results.metrics.
+    metrics: those of the leaderboard's `metrics`, by name.
     recovery: the method's last recovery; `earlier_recoveries` holds those before it. seed_costs: each seed's cost, in
     the order of `seeds`; empty where one is not known. footnotes: from 1, into `notes`.
     """
@@ -126,6 +136,7 @@ class Row(Record):
     forgetting: Estimate
     forgetting_by_domain: dict[str, Estimate]
     backward_transfer: Estimate
+    metrics: dict[str, Estimate] = Field(default_factory=dict)
     cost: MeanCost | None
     seed_costs: tuple[MeanCost, ...] = ()
     trajectory: tuple[TrajectoryStep, ...]
@@ -146,6 +157,7 @@ class Leaderboard(Record):
     seeds: tuple[int, ...]
     columns: tuple[str, ...]
     measurement: dict[str, Measurement]
+    metrics: dict[str, MetricColumn] = Field(default_factory=dict)
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = Field(default_factory=dict)

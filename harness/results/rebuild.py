@@ -32,7 +32,8 @@ def _row(leaderboard: Leaderboard, row: Row) -> Row:
         for step in row.trajectory
     )
     peaks = {one.step: again(one.target, one.peak).scores() for one in row.recoveries}
-    row = row.model_copy(update={"trajectory": trajectory})
+    metrics = {name: estimate(one.scores()) for name, one in row.metrics.items()}
+    row = row.model_copy(update={"trajectory": trajectory, "metrics": metrics})
     return with_numbers(row, leaderboard.columns, _averaged(leaderboard, row), peaks)
 
 

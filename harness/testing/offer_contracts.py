@@ -13,7 +13,7 @@ from harness.plugin.interfaces import Reward
 from harness.plugin.registry import Registered, Registry
 from harness.plugin.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, RecoverySpec
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
-from harness.testing.rendering_contracts import check_engine, check_table_format
+from harness.testing.rendering_contracts import check_engine, check_metric, check_table_format
 from harness.testing.requirement import require
 from harness.testing.step_contracts import check_algorithm, check_merge, check_probe, check_recovery
 from harness.testing.tiny_world import Digits
@@ -78,6 +78,8 @@ def check_offer(
         assert isinstance(offer.spec, ProbeSpec)
         named = (*offer.spec.keys, *filter(None, [offer.spec.repeat]))
         check_probe(built, folder, scores=offer.spec.scores, keys=named)
+    elif offer.kind == "metric":
+        check_metric(built)
     elif offer.kind == "table-format":
         check_table_format(built)
     else:

@@ -1,8 +1,9 @@
-"""Contracts of what is neither data nor a step: table formats, engines."""
+"""Contracts of what is neither data nor a step: metrics, table formats, engines."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError, StepFailed
 from harness.plugin.engine_interface import Engine, NodeRequest
 from harness.plugin.interfaces import TableFormat
+from harness.plugin.metric_interface import Metric, ScoreMatrix
 from harness.testing.requirement import require
 
 if TYPE_CHECKING:
@@ -71,6 +73,41 @@ def check_table_format(table_format: TableFormat, leaderboard: Leaderboard | Non
     for word in (*shown.columns, *(row.method for row in shown.rows)):
         require(word in text, f"{word!r} is not in the rendered table")
     require(text == table_format.render(shown), "two renderings of one leaderboard differ")
+
+
+def check_metric(metric: Metric) -> None:
+    """Checks that a metric gives a finite number or None, the same twice, for methods of several shapes: the base
+    alone, one domain, several, a recovery, and scores of 0. Raises PluginError."""
+    for matrix in _matrices():
+        shape = f"{len(matrix.scores) - 1} steps over {len(matrix.domains)} domains"
+        value = metric.compute(matrix)
+        require(
+            value is None or (isinstance(value, int | float) and math.isfinite(value)),
+            f"compute gave {value!r:.80} for {shape}",
+            "return a finite number, or None where the metric is not defined",
+        )
+        require(value == metric.compute(matrix), f"compute gave two numbers for the same {shape}")
+
+
+def _matrices() -> list[ScoreMatrix]:
+    def matrix(steps: list[tuple[tuple[float, ...], tuple[str, ...], str | None]]) -> ScoreMatrix:
+        domains = ("code", "math")[: len(steps[0][0])]
+        return ScoreMatrix(
+            domains=domains,
+            scores=tuple(dict(zip(domains, values, strict=True)) for values, _, _ in steps),
+            trained=tuple(trained for _, trained, _ in steps),
+            recovered=tuple(recovered for _, _, recovered in steps),
+        )
+
+    code, math_, recovery = ((60.0, 30.0), ("code",), None), ((45.0, 70.0), ("math",), None), ((58.0, 66.0), (), "code")
+    base = ((40.0, 30.0), (), None)
+    return [
+        matrix([base]),
+        matrix([((0.0,), (), None), ((0.0,), ("code",), None)]),
+        matrix([base, code, math_]),
+        matrix([base, code, math_, recovery]),
+        matrix([base, ((50.0, 50.0), ("code", "math"), None)]),
+    ]
 
 
 def check_engine(engine: Engine, folder: Path) -> None:

@@ -1,8 +1,11 @@
-"""Probes: what a method did to the weights and the policy."""
+"""Probes: what a method did to the weights and the policy. Metrics: what its scores say beside their average."""
 
 from collections.abc import Iterator
 
 from harness import ProbeSpec, hookimpl
+from harness_probes.metrics import learning_accuracy, worst_domain
+
+__all__ = ["harness_probes", "learning_accuracy", "worst_domain"]  # the registry finds decorated functions here
 
 _PAPER = "Yang, Ding and Xiong 2026, A Local Perturbation Theory, arXiv 2606.02398"
 _STEP = ("step", "label")

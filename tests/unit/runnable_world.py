@@ -131,8 +131,8 @@ class World:
     observed: list = field(default_factory=list)
 
 
-def registry_of(world: World, **needs: frozenset[str]) -> Registry:
-    """Returns a registry of this module's plugins, all of which tell `world`."""
+def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Registry:
+    """Returns a registry of this module's plugins, all of which tell `world`, and of further `plugins`."""
 
     class Add(Algorithm):
         def __init__(self, config):
@@ -240,7 +240,8 @@ def registry_of(world: World, **needs: frozenset[str]) -> Registry:
 
     import harness.execution.engines
 
-    registry = Registry.of([(DISTRIBUTION, Plugin()), ("engines", harness.execution.engines)])
+    further = [(f"further-{index}", plugin) for index, plugin in enumerate(plugins)]
+    registry = Registry.of([(DISTRIBUTION, Plugin()), ("engines", harness.execution.engines), *further])
     assert not registry.failures
     return registry
 
@@ -273,10 +274,10 @@ class Recorder:
 class Bench:
     """A protocol in `folder`, planned, and ready to be run."""
 
-    def __init__(self, folder: Path, text: str = PROTOCOL, methods=None, **needs) -> None:
+    def __init__(self, folder: Path, text: str = PROTOCOL, methods=None, plugins=(), **needs) -> None:
         self.world = World()
         self.folder = folder
-        self.registry = registry_of(self.world, **needs)
+        self.registry = registry_of(self.world, *plugins, **needs)
         self.path = folder / "small.yaml"
         self.path.write_text(text.replace("FOLDER", str(folder / "base")))
         self.protocol = load_protocol(self.path, self.registry, methods=methods)

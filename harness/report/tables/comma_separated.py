@@ -62,6 +62,8 @@ def _cells(leaderboard: Leaderboard, row: Row) -> dict[str, Any]:
     cells |= _estimate("average", row.average)
     cells |= _estimate("forgetting", row.forgetting)
     cells |= _estimate("backward_transfer", row.backward_transfer)
+    for name in leaderboard.metrics:
+        cells |= _estimate(f"metric_{name}", row.metrics.get(name))
     recovery = row.recovery
     cells["recovery_target"] = recovery.target if recovery else None
     cells["recovery_remark"] = (recovery.remark or None) if recovery else None

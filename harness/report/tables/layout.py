@@ -65,6 +65,11 @@ def header(leaderboard: Leaderboard, column: str) -> str:
     return column if leaderboard.higher_is_better(column) else f"{column} ↓"
 
 
+def metric_headers(leaderboard: Leaderboard) -> list[str]:
+    """Returns the names of the further metrics, with an arrow where lower is better."""
+    return [name if one.higher_is_better else f"{name} ↓" for name, one in leaderboard.metrics.items()]
+
+
 def name_of(row: Row) -> str:
     """Returns the method's name with the marks of its footnotes."""
     marks = "".join(f" [{footnote}]" for footnote in row.footnotes)
@@ -85,14 +90,21 @@ def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
     for row in leaderboard.rows:
         scores = [interval(row.scores.get(c), decimals(leaderboard, c)) for c in leaderboard.columns]
         changes = [interval(one, average) for one in (row.forgetting, row.backward_transfer)]
+        further = [interval(row.metrics.get(name), one.decimals) for name, one in leaderboard.metrics.items()]
         steps = MISSING if row.cost is None else number(row.cost.optimizer_steps, 0)
         rank = MISSING if row.rank is None else str(row.rank)
-        rows.append((name_of(row), rank, group_of(row), *scores, interval(row.average, average), *changes, steps))
+        rows.append(
+            (name_of(row), rank, group_of(row), *scores, interval(row.average, average), *changes, *further, steps)
+        )
     heads = [header(leaderboard, column) for column in leaderboard.columns]
+    metrics = metric_headers(leaderboard)
     return TextTable(
         title=f"Leaderboard: {leaderboard.protocol}",
         subtitle=f"Base model {leaderboard.model}; {_seeds(leaderboard.seeds)}",
-        columns=("Method", "Rank", "Group", *heads, "Average", "Forgetting", "Backward transfer", "Optimizer steps"),
+        columns=(
+            *("Method", "Rank", "Group", *heads, "Average", "Forgetting", "Backward transfer"),
+            *(*metrics, "Optimizer steps"),
+        ),
         rows=tuple(rows),
         notes=tuple(_notes(leaderboard)),
     )
@@ -244,7 +256,11 @@ def group_notes(leaderboard: Leaderboard) -> list[str]:
 
 
 def _notes(leaderboard: Leaderboard) -> list[str]:
-    shown = [one for row in leaderboard.rows for one in (*row.scores.values(), row.average, row.forgetting)]
+    shown = [
+        one
+        for row in leaderboard.rows
+        for one in (*row.scores.values(), row.average, row.forgetting, *row.metrics.values())
+    ]
     notes = [*interval_notes(shown), *group_notes(leaderboard)]
     items = sorted({score.n for row in leaderboard.rows for score in row.scores.values()})
     if items:

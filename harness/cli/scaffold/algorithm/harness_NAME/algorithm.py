@@ -19,6 +19,6 @@ class CenteredGRPO(TRLAlgorithm):
         self.config = config
 
     def train(self, context: TrainingContext) -> StepResult:
-        from harness.training.trl_run import train_with_trl  # imports torch and TRL
+        from harness.training import train_with_trl  # imports torch and TRL
 
         return train_with_trl(context, self.config, fields={"scale_rewards": self.config.scale})
