@@ -174,6 +174,7 @@ def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape |
 
     Raises UsageError where `file` holds no config.json of a decoder.
     """
+    from harness._util.json_reading import parse_json
     from harness.errors import UsageError
     from harness.planning.model_shape import shape_of
     from harness.planning.nodes import BaseNode
@@ -185,7 +186,7 @@ def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape |
         return None if values is None else shape_of(values)
     path = file / "config.json" if file.is_dir() else file
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(
             f"no config.json can be read: {error}", where=str(path), hint="check --model-config"

@@ -118,10 +118,11 @@ def new_plugin(
 
 
 def _json_object(text: str) -> dict[str, Any]:
+    from harness._util.json_reading import parse_json
     from harness.errors import UsageError
 
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError as error:
         raise UsageError(f"is not JSON: {error}", where="--config") from error
     if not isinstance(value, dict):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from harness._util.json_reading import parse_json
 from harness.planning.nodes import Plan, RecoverNode
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _score(checkpoint: str, domain: str, plan: Plan, store: ReadableStore) -> tu
     if evaluation is None or not store.has(evaluation):
         return None
     try:
-        rows = json.loads((store.path(evaluation) / "rows.json").read_bytes())
+        rows = parse_json((store.path(evaluation) / "rows.json").read_bytes())
         counted = [row for row in rows if row["primary"]]
         values = [float(row["value"]) * (100 if row["percent"] else 1) for row in counted]
         directions = {bool(row["higher_is_better"]) for row in counted}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness._util.json_reading import parse_json
 from harness.planning.model_shape import BYTES, shape_of
 from harness.planning.nodes import Plan, StepNode
 from harness.plugin.workload import Workload
@@ -96,7 +96,7 @@ def size_of(folder: Path) -> tuple[int, str]:
     """Returns the parameters and the dtype of a model folder: by its config.json, or by the bytes of its files, taken
     for float32 where no dtype is known."""
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = parse_json((folder / CONFIG).read_bytes())
     except (OSError, ValueError):
         config = {}
     config = config if isinstance(config, dict) else {}

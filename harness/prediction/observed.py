@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness._util.json_reading import parse_json
 from harness.errors import UsageError
 from harness.execution.run_folder import PLAN, SCORES
 from harness.execution.score_table import domain_scores, read_scores
@@ -70,7 +70,7 @@ def observed_pairs(run: Path) -> list[ObservedPair]:
 
 def _plan(run: Path) -> dict[str, Any]:
     try:
-        plan = json.loads((run / PLAN).read_text(encoding="utf-8"))
+        plan = parse_json((run / PLAN).read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(f"its plan cannot be read: {error}", where=str(run / PLAN)) from error
     if not isinstance(plan, dict):

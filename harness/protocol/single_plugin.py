@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness._util.json_reading import parse_json
 from harness.errors import UsageError
 from harness.plugin.registry import Registry
 from harness.protocol.faults import Faults
@@ -62,6 +62,6 @@ def _with_settings(source: Source, settings: Sequence[str]) -> Source:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError:
         return text

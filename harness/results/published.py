@@ -76,6 +76,8 @@ def read_published(path: Path) -> PublishedTable:
         return PublishedTable.model_validate_json(json.dumps(data))
     except (OSError, UnicodeDecodeError, YAMLError, TypeError) as error:
         raise UsageError(f"these published results cannot be read: {error}", where=str(path)) from error
+    except RecursionError as error:
+        raise UsageError("these published results are nested too deeply", where=str(path)) from error
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         raise UsageError("these published results are malformed:\n  " + "\n  ".join(faults), where=str(path)) from error

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from harness._util.json_reading import parse_json
 from harness.errors import CheckpointError
 from harness.weights.model_folder import ADAPTER_CONFIG, check_safetensors
 
@@ -30,7 +31,7 @@ def write_adapter(model: Any, output: Path, *, dtype: str, weights: dict[str, to
     # peft would look up the base by its path to see whether the embeddings were resized, which nothing here does.
     model.save_pretrained(output, save_embedding_layers=False, state_dict=weights)
     (output / "README.md").unlink(missing_ok=True)  # names the base by its path
-    config = json.loads((output / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    config = parse_json((output / ADAPTER_CONFIG).read_bytes())
     config["base_model_name_or_path"] = None
     for key, value in config.items():
         if isinstance(value, list):  # sets, in an order that changes from process to process
@@ -92,7 +93,7 @@ def _dtype(folder: Path) -> torch.dtype:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} cannot be read", where=str(path)) from error
     if not isinstance(values, dict):

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from harness._util.files import sync
+from harness._util.json_reading import parse_json
 from harness.errors import CheckpointError
 from harness.weights.folder import DTYPES, TensorPlace, WeightFolder, read_into
 from harness.weights.model_folder import DELTA
@@ -121,7 +122,7 @@ _AGAIN = "remove the step's result and run again"
 
 def _about(folder: Path) -> dict[str, Any]:
     try:
-        about: dict[str, Any] = json.loads((folder / DELTA).read_text(encoding="utf-8"))
+        about: dict[str, Any] = parse_json((folder / DELTA).read_bytes())
         if about["format"] != _FORMAT:
             raise CheckpointError(f"the delta is of format {about['format']}, unknown here", where=str(folder))
         about["files"], about["parent"], about["size"], about["sha256"]
@@ -228,7 +229,7 @@ def _end(place: TensorPlace) -> tuple[int, int]:
 
 
 def _places_of(header: bytes, folder: Path) -> list[tuple[str, TensorPlace]]:
-    entries = {name: entry for name, entry in json.loads(header[8:]).items() if name != "__metadata__"}
+    entries = {name: entry for name, entry in parse_json(header[8:]).items() if name != "__metadata__"}
     places = {
         name: TensorPlace(
             file=folder,

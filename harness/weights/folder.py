@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 import torch
 
+from harness._util.json_reading import parse_json
 from harness.errors import CheckpointError
 from harness.weights.model_folder import CONFIG, INDEX, check_checkpoint, weight_files
 
@@ -95,9 +95,7 @@ class WeightFolder:
     def _check_index(self) -> None:
         if not (self.folder / INDEX).is_file():
             return
-        missing = sorted(
-            set(json.loads((self.folder / INDEX).read_text(encoding="utf-8"))["weight_map"]) - set(self._places)
-        )
+        missing = sorted(set(parse_json((self.folder / INDEX).read_bytes())["weight_map"]) - set(self._places))
         if missing:
             raise CheckpointError(
                 f"the index names {len(missing)} tensors that no file holds, such as {missing[0]}",
@@ -145,7 +143,7 @@ class WeightFolder:
 def is_tied(folder: Path) -> bool:
     """Returns whether the config of a model folder ties the head to the embeddings."""
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = parse_json((folder / CONFIG).read_bytes())
     except (OSError, ValueError):
         return False
     return isinstance(config, dict) and config.get("tie_word_embeddings") is True
@@ -168,7 +166,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header: dict[str, Any] = json.loads(file.read(length))
+            header: dict[str, Any] = parse_json(file.read(length))
     except ValueError as error:
         raise CheckpointError("the safetensors header cannot be read", where=str(path)) from error
     header.pop("__metadata__", None)

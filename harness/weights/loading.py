@@ -5,7 +5,6 @@ transformers draws weights that a file lacks at random and says so in a log only
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import torch
 
+from harness._util.json_reading import parse_json
 from harness.errors import CheckpointError
 from harness.weights.folder import WeightFolder
 from harness.weights.model_folder import CONFIG
@@ -144,7 +144,7 @@ def _refuse_unlike_tied(model: Any, folder: Path) -> None:
 
 def _config(folder: Path) -> Mapping[str, Any]:
     try:
-        read = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        read = parse_json((folder / CONFIG).read_bytes())
     except ValueError as error:
         raise CheckpointError("the file is no JSON", where=str(folder / CONFIG), hint=_SAVE_AGAIN) from error
     return read if isinstance(read, dict) else {}

@@ -6,10 +6,10 @@ Reads headers and bytes only; imports no torch.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from pathlib import Path
 
+from harness._util.json_reading import parse_json
 from harness.errors import CheckpointError
 
 CONFIG = "config.json"
@@ -108,7 +108,7 @@ def fingerprint_folder(folder: Path) -> str:
 
 def _index(path: Path) -> dict[str, str]:
     try:
-        names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        names: dict[str, str] = parse_json(path.read_bytes())["weight_map"]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError("the index of the weights cannot be read", where=str(path)) from error
     return names
@@ -117,7 +117,7 @@ def _index(path: Path) -> dict[str, str]:
 def _adapter_alone(folder: Path) -> CheckpointError:
     """Returns what to say of an adapter where a model was asked for."""
     try:
-        base = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
+        base = parse_json((folder / ADAPTER_CONFIG).read_bytes()).get("base_model_name_or_path")
     except (ValueError, AttributeError):
         base = None
     named = f"its base {base} is not in it" if base else "it does not name its base"
@@ -141,7 +141,7 @@ def check_safetensors(path: Path) -> None:
         if size < 8 or length > min(size - 8, _LONGEST_HEADER):
             raise CheckpointError("the safetensors header is cut off", where=str(path), hint=hint)
         try:
-            header = json.loads(file.read(length))
+            header = parse_json(file.read(length))
             ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError("the safetensors header cannot be read", where=str(path), hint=hint) from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from harness._util.json_reading import parse_json
 from harness.errors import CheckpointError
 from harness.weights.folder import EMBEDDINGS, HEAD, WeightFolder, is_tied
 from harness.weights.model_folder import CONFIG
@@ -90,7 +90,7 @@ def _tokenizer(folder: Path) -> dict[str, Any] | None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        read = parse_json(path.read_bytes())
     except ValueError as error:
         raise CheckpointError("the file is no JSON", where=str(path), hint="fetch or save the model again") from error
     return read if isinstance(read, dict) else {}

@@ -3,6 +3,7 @@
 Importing this imports neither datasets nor torch; loading does.
 """
 
+from harness._util.json_reading import parse_json
 from harness.domains.data.hub import cached_commit, hub_fault
 from harness.domains.data.hub_files import fetch_file, fetch_model
 from harness.domains.data.messages import as_messages, is_a_request
@@ -26,4 +27,5 @@ __all__ = [
     "load_table",
     "missing_files",
     "nested_subset",
+    "parse_json",
 ]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from harness._util.json_reading import parse_json
 from harness.domains.judge.answers import parse_score, prompt_text, question, without_thinking
 from harness.domains.judge.cache import AnswerCache, answer_key
 from harness.domains.judge.config import JudgeConfig
@@ -189,7 +190,7 @@ class JudgeClient:
         if not response.is_success:
             raise self._refusal(response)
         try:
-            answer = response.json()["choices"][0]["message"]["content"]
+            answer = parse_json(response.content)["choices"][0]["message"]["content"]
         except (ValueError, LookupError, TypeError) as error:
             raise _Failure("the judge's server sent no chat completion") from error
         if not isinstance(answer, str):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness._util.json_reading import parse_json
 from harness.domains.data.messages import is_chat
 from harness.weights.model_folder import CONFIG
 
@@ -27,7 +27,7 @@ class BaseModelFacts:
     @cached_property
     def longest(self) -> int | None:
         """The longest sequence in tokens, by the model's config; None where it does not say."""
-        config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
+        config = parse_json((self.folder / CONFIG).read_bytes())
         found = {**config, **(config.get("text_config") or {})}.get("max_position_embeddings")
         return found if isinstance(found, int) and found > 0 else None
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.domains import parse_json
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -31,7 +33,7 @@ class Problem:
         """Returns the problem of a column's JSON text or object. Raises ValueError where it is neither."""
         if not isinstance(text, str | Mapping):
             raise ValueError(f"the tests are {text!r:.40}, neither JSON text nor an object")
-        data = json.loads(text) if isinstance(text, str) else dict(text)
+        data = parse_json(text) if isinstance(text, str) else dict(text)
         if not isinstance(data, dict) or not set(data) <= set(cls.__dataclass_fields__):
             raise ValueError(f"the tests are not an object with {', '.join(cls.__dataclass_fields__)}: {data!r:.60}")
         pairs = tuple((str(given), str(expected)) for given, expected in data.get("stdin", ()))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.domains import SOURCE_ROW, DataSource, load_table
+from harness.domains import SOURCE_ROW, DataSource, load_table, parse_json
 from harness_domains.code.problem import Problem
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def klear(row: Mapping[str, Any]) -> Question:
     prompt = row["prompt"]
     text = prompt if isinstance(prompt, str) else "\n\n".join(str(message["content"]) for message in prompt)
     truth = row["reward_model"]["ground_truth"]
-    truth = json.loads(truth) if isinstance(truth, str) else truth
+    truth = parse_json(truth) if isinstance(truth, str) else truth
     code = truth.get("functional") or truth.get("pytest")
     if code:
         source = code if isinstance(code, str) else "\n".join(code)

@@ -16,6 +16,7 @@ from typing import Any
 from unittest import mock
 
 from harness import UsageError
+from harness.domains import parse_json
 from harness_domains.instruction_following import sentence_data
 
 LANGUAGE_SEED = 0
@@ -153,7 +154,7 @@ def _scores_of(constraints: Sequence[Constraint], response: str) -> dict[str, An
 @lru_cache(maxsize=100_000)
 def _fault(identifier: str, arguments: str, chance: bool) -> str | None:
     # lm-eval takes an argument that is 0 or empty for one that is missing.
-    given = {name: value for name, value in json.loads(arguments).items() if value}
+    given = {name: value for name, value in parse_json(arguments).items() if value}
     for name in LISTS:
         if name in given and not isinstance(given[name], list):
             return f"{identifier} wants a list of words as {name}, and has {given[name]!r:.60}"
@@ -177,6 +178,6 @@ def _from_json(value: Any, what: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return parse_json(value)
     except ValueError:
         raise ValueError(f"the {what} of its constraints are {value!r:.60}, which is no JSON") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +19,7 @@ from harness import (
     UsageError,
     looks_local,
 )
-from harness.domains import fetch_model
+from harness.domains import fetch_model, parse_json
 from harness.weights import CONFIG, check_checkpoint, fingerprint_folder
 from harness_models.pretrained.published import PUBLISHED
 
@@ -105,7 +104,7 @@ class Pretrained(BaseModel):
 
 def _read(path: Path) -> Mapping[str, Any] | None:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     return values if isinstance(values, dict) else None
