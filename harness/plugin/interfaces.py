@@ -140,7 +140,8 @@ Outcome = Literal["ok", "abstain", "error", "timeout"]
 
 @dataclass(frozen=True, slots=True)
 class RewardResult:
-    """The reward of one completion. Only `ok` has a value; the others say in `detail` why they have none.
+    """The reward of one completion. Only `ok` has a value; the others say in `detail` why they have none,
+    and `ok` may say what the value comes of.
 
     parts: what a reward made of several got from each, by name; logged and counted beside the whole.
     """
@@ -151,8 +152,8 @@ class RewardResult:
     parts: Mapping[str, RewardResult] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def ok(cls, value: float) -> RewardResult:
-        return cls("ok", float(value))
+    def ok(cls, value: float, detail: str = "") -> RewardResult:
+        return cls("ok", float(value), detail)
 
     @classmethod
     def abstain(cls, detail: str) -> RewardResult:

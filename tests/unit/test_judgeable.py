@@ -7,7 +7,7 @@ import json
 import datasets
 import pytest
 
-from harness import Domain, PluginError, Reward, RewardBatch, StepFailed, TrainingDomain
+from harness import Domain, NoConfig, PluginError, Reward, RewardBatch, StepFailed, TrainingDomain
 from harness.domains.judgeable import judgeable_rows, listed
 from harness_domains.code.config import CodeRewardConfig
 from harness_domains.code.reward import CodeTestsReward
@@ -130,7 +130,7 @@ class Part(Reward):
 def test_a_composite_wants_what_its_parts_want():
     config = CompositeConfig(parts={"one": {"reward": "first"}, "two": {"reward": "second", "weight": 0}})
     for part, column in zip(config.parts.values(), ("a", "b"), strict=True):
-        part.reward.bind(lambda use, column=column: Part(column))
+        part.reward.bind(lambda use, column=column: (Part(column), NoConfig()))
     rows = [{"a": 1, "b": 1}, {"a": 1}, {"b": 1}, {}]
     assert Composite(config).unjudgeable(["?"] * 4, rows) == [None, "two: no b", "one: no a", "one: no a"]
 

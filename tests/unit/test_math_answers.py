@@ -28,6 +28,9 @@ BALANCED = st.recursive(
 ).filter(str.strip)
 
 
+NO_ANSWER = RewardResult.ok(0.0, "no answer was found in the completion")
+
+
 @pytest.fixture(scope="module")
 def judge():
     made = Judge(timeout_seconds=60)
@@ -44,7 +47,9 @@ def test_the_table_is_whole():
 
 @pytest.mark.parametrize(("reference", "answer", "verdict", "deviation"), TABLE)
 def test_a_form_is_judged_as_documented(judge, reference, answer, verdict, deviation):
-    assert judge.score(rf"So it is $\boxed{{{answer}}}$.", reference) == RewardResult.ok(float(verdict == "right"))
+    result = judge.score(rf"So it is $\boxed{{{answer}}}$.", reference)
+    assert (result.outcome, result.value) == ("ok", float(verdict == "right"))
+    assert ("is not equal to" in result.detail) == (verdict == "wrong")
 
 
 @pytest.mark.parametrize(
@@ -104,15 +109,15 @@ def test_finding_a_box_takes_linear_time(text):
 
 
 def test_an_answer_of_great_length_is_wrong_and_not_read(judge):
-    assert judge.score(rf"\boxed{{{'5+' * 20_000}5}}", "5") == RewardResult.ok(0.0)
+    assert judge.score(rf"\boxed{{{'5+' * 20_000}5}}", "5").value == 0
     long = "7" * 1_500
     assert judge.score(rf"\boxed{{{long}}}", long) == RewardResult.ok(1.0)
 
 
 def test_a_box_in_the_thinking_counts_for_nothing(judge):
-    assert judge.score(r"<think>\boxed{5}</think>I do not know.", "5") == RewardResult.ok(0.0)
+    assert judge.score(r"<think>\boxed{5}</think>I do not know.", "5") == NO_ANSWER
     assert judge.score(r"<think>\boxed{4}</think>\boxed{5}", "5") == RewardResult.ok(1.0)
-    assert judge.score(r"\boxed{5}", "5", thinks=True) == RewardResult.ok(0.0)
+    assert judge.score(r"\boxed{5}", "5", thinks=True) == NO_ANSWER
 
 
 @pytest.mark.parametrize("reference", ["", " ", "{", "???"])
@@ -159,6 +164,56 @@ def test_the_reward_answers_every_row():
         ("error", None),
         ("error", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer", "detail"),
+    [
+        (r"\boxed{12}", "13", "12 is not equal to 13"),
+        (r"\boxed{12}", ["13", r"\frac12"], r"12 is equal to none of 13, \frac12"),
+        ("it is 13", "13", "no answer was found in the completion"),
+        (r"\boxed{}", ["13"], "no answer was found in the completion"),
+        (r"<think>\boxed{13}", "13", "no answer was found in the completion"),
+        (r"\boxed{13}", "13", ""),
+    ],
+)
+def test_a_score_says_what_it_comes_of(reward, completion, answer, detail):
+    assert score(reward, completion, answer).detail == detail
+
+
+@pytest.mark.parametrize(
+    ("answers", "completion", "outcome", "value"),
+    [
+        (["12", "13"], r"\boxed{13}", "ok", 1),
+        ([12, 13.5], r"\boxed{13.5}", "ok", 1),
+        ([["12"]], r"\boxed{12}", "error", None),
+        (["12", None], r"\boxed{12}", "error", None),
+        ([], r"\boxed{12}", "error", None),
+        (["There is no solution.", "12"], r"\boxed{12}", "ok", 1),
+        (["There is no solution.", "12"], r"\boxed{13}", "error", None),
+        ("['12', '13']", r"\boxed{12}", "error", None),
+    ],
+)
+def test_one_of_several_answers_is_enough_and_each_has_to_be_readable(reward, answers, completion, outcome, value):
+    result = score(reward, completion, answers)
+    assert (result.outcome, result.value) == (outcome, value)
+    assert outcome == "ok" or reward.unjudgeable(["?"], [{"answer": answers}]) == [result.detail]
+
+
+@pytest.fixture(scope="module")
+def reward():
+    return MathVerify(MathVerifyConfig(timeout_seconds=60))
+
+
+def score(reward, completion, answer):
+    [result] = reward.score(RewardBatch(prompts=["?"], completions=[completion], rows=[{"answer": answer}]))
+    return result
+
+
+@pytest.mark.parametrize("reference", ["(1,100, 200)", "[1,500, 2,500]"])
+def test_a_reference_with_two_readings_is_refused(judge, reference):
+    result = judge.score(rf"\boxed{{{reference}}}", reference)
+    assert (result.outcome, "lists of different lengths" in result.detail) == ("error", True)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class CodeTestsReward(Reward):
                 continue
             program = program_of(completion, self.config.format)
             if program is None:
-                results[index] = RewardResult("ok", 0.0, "no program in the completion")
+                results[index] = RewardResult.ok(0.0, "no program in the completion")
             else:
                 submitted.append((index, (program, problem)))
         if submitted:
@@ -62,7 +62,7 @@ class CodeTestsReward(Reward):
         if failed:
             return RewardResult.error(failed[0])
         value = judgement.share if self.config.score == "share" else float(judgement.share == 1.0)
-        return RewardResult("ok", value, judgement.describe())
+        return RewardResult.ok(value, judgement.describe())
 
 
 def _no_tests(row: Mapping[str, Any]) -> str | None:

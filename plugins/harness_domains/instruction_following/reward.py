@@ -50,7 +50,9 @@ class InstructionReward(Reward):
             verdicts = met(constraints, checked_text(completion, thinks=bool(row.get("thinks", False))))
         except Exception as error:  # lm-eval's checkers are not ours, and one odd text must not stop a step
             return RewardResult.error(f"a checker failed: {type(error).__name__}: {error}")
-        return RewardResult.ok(sum(verdicts) / len(verdicts))
+        broken = [one.identifier for one, kept in zip(constraints, verdicts, strict=True) if not kept]
+        told = f"not met: {', '.join(broken)}" if broken else ""
+        return RewardResult.ok(sum(verdicts) / len(verdicts), told)
 
 
 def _fault(row: Mapping[str, Any], *, here: bool = False) -> str | None:

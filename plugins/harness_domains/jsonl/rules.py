@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from harness import RewardResult
 from harness.domains import answer_after_thinking
 from harness_domains.jsonl.answer_text import Normalisation, composed
-from harness_domains.jsonl.whole_words import stands_in
+from harness_domains.jsonl.whole_words import stands_in, with_groups_joined
 
 # Possessive where two parts could share what they match: trying all ways to share it takes quadratic time.
 _FINAL_LETTER = r"(?i:answer|option|choice)\s*+(?:is|:)[\s:*$({{\[]*+(?:\\(?:boxed|text|mathrm)\{{)*\(?([{0}])(?![\w'])"
@@ -45,7 +45,10 @@ class Rule(Normalisation):
         if fault := self.unjudgeable(row):
             return RewardResult.error(fault)
         answered = (answer_after_thinking(completion) or "").strip()
-        return RewardResult.ok(any(self.agrees(answered, str(answer)) for answer in self._answers(row)))
+        answers = list(map(str, self._answers(row)))
+        if any(self.agrees(answered, answer) for answer in answers):
+            return RewardResult.ok(1.0)
+        return RewardResult.ok(0.0, f"{answered:.80} does not give {' or '.join(f'{one:.80}' for one in answers[:5])}")
 
     def _answers(self, row: Mapping[str, Any]) -> Sequence[Any]:
         value = row.get(self.answer_column)
@@ -67,7 +70,7 @@ class Contains(Rule):
     """The answer stands in the completion, not as a part of a longer word or number."""
 
     def agrees(self, text: str, answer: str) -> bool:
-        return stands_in(self.normalised(answer), self.normalised(text))
+        return stands_in(*(self.normalised(with_groups_joined(one)) for one in (answer, text)))
 
 
 class Pattern(Rule):

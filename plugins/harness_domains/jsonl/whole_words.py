@@ -17,20 +17,49 @@ _UNSPACED = (
 )
 """How the Unicode names of the letters of those scripts begin."""
 
-_JOINTS = ".,'’/:^"
+_GROUP = "\N{WORD JOINER}"
+"""Stands for a space within a number, and is none that is removed as space."""
+_GROUPED = re.compile("(?<=\\d)[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}](?=\\d{3}(?!\\d))")
+_SPACED = re.compile(r"\d{1,3}(?: \d{3})+")
+_JOINTS = ".,'’/:^" + _GROUP
 """Between two digits they make one number, fraction, time or power: 3.5, 1,500, 5/6, 12:30, 2^5."""
+_DATE = re.compile(r"(?<![\d-])(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}-\d{1,2}-\d{4})(?![\d-])")
+_APOSTROPHES = "'’"
+_POSSESSIVE = re.compile(r"[sS](?!\w)")
+_ELIDED = re.compile(r"(?<!\w)(?:[cdjlmnst]|qu|un|dell|all|nell|sull|dall)['’]$", re.IGNORECASE)
+"""A French or Italian word that has lost its end before a vowel: the next word begins behind it."""
 
 _MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{FULLWIDTH HYPHEN-MINUS}": "-"})
 _CURRENCY = "$€£¥₹"
 _FRACTION = re.compile(r"\d+/\d+")
 
 
+def with_groups_joined(text: str) -> str:
+    """Returns the text with a mark for the spaces that separate thousands and that no line breaks at."""
+    return _GROUPED.sub(_GROUP, text)
+
+
 def stands_in(answer: str, text: str) -> bool:
-    """Returns whether `answer` stands in `text` as whole words and numbers: 5 is not in 55, 3.5, 1,500 or -5."""
+    """Returns whether `answer` stands in `text` as whole words and numbers: 5 is not in 55, 3.5, 1,500 or -5.
+
+    Both have gone through `with_groups_joined`.
+    """
     answer, text = answer.translate(_MINUS), text.translate(_MINUS)
+    dates = [found.span() for found in _DATE.finditer(text)]
+    plain = answer.replace(_GROUP, " ")
+    forms = {plain, plain.replace(" ", _GROUP)} if _SPACED.fullmatch(plain) else {answer}
     return any(
-        _begins(text, start, answer) and _ends(text, start + len(answer)) for start in _occurrences(answer, text)
+        _begins(text, start, form)
+        and _ends(text, start + len(form))
+        and not any(_within(start, start + len(form), date) for date in dates)
+        for form in forms
+        for start in _occurrences(form, text)
     )
+
+
+def _within(start: int, end: int, whole: tuple[int, int]) -> bool:
+    """Returns whether a place is a part of another one, and not all of it."""
+    return whole[0] <= start and end <= whole[1] and (start, end) != whole
 
 
 def _occurrences(answer: str, text: str) -> Iterator[int]:
@@ -50,6 +79,8 @@ def _begins(text: str, start: int, answer: str) -> bool:
             return not _operand(before)  # otherwise a difference, such as 3-5, and no number -5
         if _continues_number(text, start, answer):
             return False
+    if before in _APOSTROPHES and first.isalpha() and start > 1 and text[start - 2].isalpha():
+        return _ELIDED.search(text, max(0, start - 6), start) is not None
     return not (_in_word(first) and _in_word(before))
 
 
@@ -60,7 +91,10 @@ def _continues_number(text: str, start: int, answer: str) -> bool:
         return True
     if _FRACTION.fullmatch(answer) and re.search(r"\d $", text[max(0, start - 2) : start]):
         return True
-    if text[start].isdigit() and before in _JOINTS and (further.isdigit() or (before == "." and not further.isalpha())):
+    if text[start] == "." and (before == "." or _in_word(before)):
+        return True  # of x.5, or the end of an ellipsis
+    joined = further.isdigit() or (before == "." and further != "." and not further.isalpha())
+    if text[start].isdigit() and before in _JOINTS and joined:
         return True
     sign = start - (2 if before in _CURRENCY and start > 1 else 1)
     return text[sign] == "-" and not _operand(text[sign - 1] if sign > 0 else " ")
@@ -80,6 +114,8 @@ def _ends(text: str, end: int) -> bool:
         return False  # an accent of the last letter
     if last.isdigit() and after in _JOINTS and text[end + 1 : end + 2].isdigit():
         return False
+    if after in _APOSTROPHES and last.isalpha() and text[end + 1 : end + 2].isalpha():
+        return _POSSESSIVE.match(text, end + 1) is not None
     return not (_in_word(last) and _in_word(after))
 
 

@@ -1,7 +1,7 @@
 """Compares an answer with its reference by math-verify, both in one normal form, and numbers by rules of our own.
 
-math-verify compares decimals to six places. It takes any two numbers below a millionth for equal, and `50.0\\%` for
-another number than 50. So numbers have to agree by their relative difference too.
+math-verify compares decimals to six places, so it takes any two numbers below a millionth for equal. Numbers have to
+agree by their relative difference too.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from harness_domains.math.normal_form import is_set_builder, normal_form
+from harness_domains.math.normal_form import is_ambiguous, is_set_builder, normal_form, without_spaces_in_lists
 from harness_domains.math.number_sets import as_intervals, is_interval
 from harness_domains.math.prose import is_prose
 from harness_domains.math.units import split_unit, without_letters
 
 EXACT = 1e-12
 """The relative difference up to which two numbers are the same: double precision leaves no more of a decimal."""
-SMALL = 1e-3
-"""Six decimal places say little of numbers below this one."""
-SMALL_AGREEMENT = 1e-3
-"""The relative difference up to which math-verify's word counts for numbers that are small."""
+AGREEMENT = 5e-5
+"""The relative difference, one half in the fifth significant digit, up to which math-verify's verdict counts."""
 LONGEST = 1000
 """Characters of an answer. A longer one is wrong without being read, unless it is below four times its reference."""
 
 _IMAGINARY_UNIT = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
+_LIST_AS_TEXT = re.compile(r"\s*+\[\s*+(['\"]).*\1\s*\]\s*+", re.DOTALL)
 _PLAIN_NUMBER = re.compile(r"-?\d{1,300}(?:\.\d+)?")
 _PERCENT = re.compile(r"\s*+(?:\\?%|(?:\\text\{\s*+)?\b(?:percent(?:age)?|pct)\b\}?)")
 
@@ -38,6 +37,11 @@ def check_reference(reference: str) -> None:
     """Raises UnreadableReferenceError where no answer can be compared with the reference."""
     if is_prose(reference):
         raise UnreadableReferenceError(f"the reference {reference!r:.80} is prose, no mathematical expression")
+    if _LIST_AS_TEXT.fullmatch(reference):
+        hint = "several answers need a column of lists, as in JSON lines or Parquet"
+        raise UnreadableReferenceError(f"the reference {reference!r:.80} is a list written as text: {hint}")
+    if is_ambiguous(reference):
+        raise UnreadableReferenceError(f"the reference {reference!r:.80} can be read as lists of different lengths")
     expected = split_unit(normal_form(reference))[0]
     if not is_set_builder(expected):  # such a set that is none of real numbers is compared as a text
         _expected(_PERCENT.sub("", expected), reference)
@@ -56,8 +60,10 @@ def same_answer(reference: str, answer: str) -> bool:
 def _readings(reference: str, answer: str) -> Iterator[tuple[str, str]]:
     """Yields the pairs of texts of which one has to agree: without units, and without percent signs where there is one.
 
-    A percent sign may be left out or added, as in `50\\%` for 50.
+    A percent sign may be left out or added, as in `50\\%` for 50. An answer such as `(1,100, 200)` has two readings.
     """
+    if is_ambiguous(answer):
+        yield normal_form(reference), normal_form(without_spaces_in_lists(answer))
     (expected, unit), (given, other) = split_unit(normal_form(reference)), split_unit(normal_form(answer))
     if unit and not other:
         given = without_letters(given, unit)
@@ -104,8 +110,7 @@ def _agree(expected: str, given: str) -> bool:
         return False
     if difference is None:
         return right
-    largest, relative = difference
-    return relative <= EXACT or (right and (largest >= SMALL or relative <= SMALL_AGREEMENT))
+    return difference <= EXACT or (right and difference <= AGREEMENT)
 
 
 @lru_cache(maxsize=4096)
@@ -136,14 +141,14 @@ def _with_imaginary_unit(expression: Any) -> Any:
     return expression.subs(named) if named else expression
 
 
-def _relative_difference(reference: list[Any], answer: list[Any]) -> tuple[float, float] | None:
-    """Returns the larger absolute value of two numbers and the difference relative to it; None where one is none."""
+def _relative_difference(reference: list[Any], answer: list[Any]) -> float | None:
+    """Returns the difference of two numbers relative to the larger one; None where one is no number."""
     numbers = [_number(expressions[0]) for expressions in (reference, answer) if expressions]
     if len(numbers) != 2 or any(number is None for number in numbers):
         return None
     one, other = numbers
     largest = max(abs(one), abs(other))
-    return largest, abs(one - other) / largest if largest else 0.0
+    return abs(one - other) / largest if largest else 0.0
 
 
 def _number(expression: Any) -> Any:

@@ -76,6 +76,7 @@ _SPACE_COMMAND = re.compile(
 _COMMAS = re.compile(
     r"(?P<brackets>\([^()]*+\)|\[[^][]*+\]|\\\{[^{}]*+\})|(?<![\w.,])[1-9]\d{0,2}(?:,\d{3})++(?!\d|,\d|\.\d*+,\d)"
 )
+_BRACKETS = re.compile(r"\([^()]*+\)|\[[^][]*+\]|\\\{[^{}]*+\}")
 _COMMAS_WITHIN = re.compile(r"(?<![\w.,])[1-9]\d{0,2}(?:,\d{3})++(?!\d|,\d)")
 _TIMES = re.compile(r"(?<=\d)\s*+[xX]\s*+(?=10\s*+\^)")
 _DEGREE = re.compile(
@@ -97,6 +98,11 @@ _SET_BUILDER = re.compile(
     r"(?P<claim>.++)(?<=\\\})",
     re.DOTALL,
 )
+_SET_HEAD = re.compile(
+    r"(?:[A-Z]\s*+=\s*+)?\\\{\s*+(?:(?P<name>\\?[A-Za-z]++)|\((?P<names>\s*+[A-Za-z](?:\s*+,\s*+[A-Za-z]){1,2}\s*+)\))"
+    r"\s*+(?:\\in\b[^|:]*?)?(?:\\(?:mid|vert|colon)(?![A-Za-z])|\||:)"
+)
+_SYMBOL = re.compile(r"\\[A-Za-z]+|[A-Za-z]+")
 _SUCH_THAT = re.compile(r"\\(?:mid|vert|colon)(?![A-Za-z])|[|:]")
 _LEADING_RELATION = re.compile(r"(?:<|>|\\(?:ne|neq|lt|gt|le|ge|leq|geq|leqslant|geqslant)(?![A-Za-z]))")
 _LEADING_EQUALS = re.compile(r"(?:=|\\approx(?![A-Za-z])|\\simeq(?![A-Za-z]))\s*+")
@@ -173,10 +179,37 @@ def _bare(text: str) -> str:
 def _claim(text: str) -> str:
     r"""Returns what a set such as `\{x \mid x < 0\}` claims of its numbers, which stands for the set; else the text."""
     if r"\{" in text:
-        text = _SET_MARK.sub("", text)
+        text = _with_usual_names(_SET_MARK.sub("", text))
     found = _SET_BUILDER.fullmatch(text)
     claim = found["claim"][: -len(r"\}")].strip() if found else text
     return text if r"\mathbb" in claim else claim
+
+
+def _with_usual_names(text: str) -> str:
+    r"""Returns a set builder with its bound variables named x, y, z: `\{t \mid t > 2\}` is `\{x \mid x > 2\}`."""
+    head = _SET_HEAD.match(text)
+    if head is None:
+        return text
+    bound = [name for name in re.split(r"[\s,]+", head["names"] or head["name"]) if name]
+    usual = dict(zip(bound, "xyz", strict=False))
+    free = set(_SYMBOL.findall(text)) - set(bound)
+    if len(usual) < len(bound) or free & set(usual.values()):
+        return text
+    return _SYMBOL.sub(lambda symbol: usual.get(symbol[0], symbol[0]), text)
+
+
+def is_ambiguous(text: str) -> bool:
+    """Returns whether brackets in an answer hold a list that has two readings: `(1,100, 200)` is 1100 and 200 where
+    the comma separates thousands, or 1, 100 and 200 where the space means nothing."""
+    return any(
+        re.search(r",\s", brackets[0]) and re.search(r"(?<![\d.,])\d{1,3},[1-9]\d{2}(?![\d.])", brackets[0])
+        for brackets in _BRACKETS.finditer(text)
+    )
+
+
+def without_spaces_in_lists(text: str) -> str:
+    """Returns the text without spaces behind commas in brackets: no comma then separates thousands."""
+    return _BRACKETS.sub(lambda brackets: re.sub(r",\s+", ",", brackets[0]), text)
 
 
 def is_set_builder(text: str) -> bool:

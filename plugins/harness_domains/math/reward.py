@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from harness import Config, Reward, RewardBatch, RewardResult
-from harness_domains.math.judge import Judge
+from harness_domains.math.judge import Judge, found_answer, why_wrong
 
 _N = r"\d{1,30}(?:\.\d{1,30})?"
 _SIMPLE = re.compile(rf"-?(?:{_N})?(?:{_N}|\\[dt]?frac\{{{_N}\}}\{{{_N}\}}|\\sqrt\{{{_N}\}}|\\pi)")
@@ -42,13 +42,14 @@ class MathVerify(Reward):
         if missing := _missing(row):
             return RewardResult.error(missing)
         thinks = bool(row.get("thinks", False))
+        answer, references = found_answer(completion, thinks=thinks), _references(row)
         failed: RewardResult | None = None
-        for reference in _references(row):
-            result = self._judge.score(completion, reference, thinks=thinks)
+        for reference in references:
+            result = self._judge.compare(reference, answer)
             if result.value:
                 return result
             failed = failed or (result if result.outcome != "ok" else None)
-        return failed or RewardResult.ok(0.0)
+        return failed or RewardResult.ok(0.0, why_wrong(answer, references))
 
     def _unreadable(self, row: Mapping[str, Any]) -> str | None:
         return next((fault for one in _references(row) if (fault := self._fault(one)) is not None), None)
@@ -73,4 +74,6 @@ def _missing(row: Mapping[str, Any]) -> str | None:
     answers = answer if isinstance(answer, list | tuple) else [answer]
     if not answers or any(one is None for one in answers):
         return "the row has no column `answer`" if "answer" not in row else "the row has no answer"
+    if odd := [one for one in answers if not isinstance(one, str | int | float)]:
+        return f"the row's answer holds {odd[0]!r:.40}, neither text nor a number"
     return None if all(_references(row)) else "the row's answer is empty"

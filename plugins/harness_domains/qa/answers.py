@@ -52,7 +52,12 @@ def letter_agrees(completion: str, row: Mapping[str, Any]) -> bool:
 
 def words_agree(completion: str, row: Mapping[str, Any]) -> bool:
     """Returns whether a completion says the right option of the row in words. Raises ValueError for an odd row."""
-    return answer_in_words(completion) == normalised(options_of(row)[LETTERS.index(_letter(row))])
+    return answer_in_words(completion) == normalised(right_option(row))
+
+
+def right_option(row: Mapping[str, Any]) -> str:
+    """Returns the text of the row's right option. Raises ValueError for an odd row."""
+    return options_of(row)[LETTERS.index(_letter(row))]
 
 
 def unjudgeable(row: Mapping[str, Any]) -> str | None:

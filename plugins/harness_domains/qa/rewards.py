@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from harness import NoConfig, Reward, RewardBatch, RewardResult
-from harness_domains.qa.answers import RULES, unjudgeable
+from harness_domains.qa.answers import RULES, right_option, unjudgeable
 
 
 class QAReward(Reward):
@@ -26,7 +26,9 @@ class QAReward(Reward):
 
     def _score(self, completion: str, row: Mapping[str, Any]) -> RewardResult:
         try:
-            return RewardResult.ok(self._agrees(completion, row))
+            if self._agrees(completion, row):
+                return RewardResult.ok(1.0)
+            return RewardResult.ok(0.0, f"the completion does not settle on {row['letter']}: {right_option(row):.80}")
         except ValueError as error:
             return RewardResult.error(str(error))
 

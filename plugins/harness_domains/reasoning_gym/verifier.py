@@ -33,4 +33,7 @@ def judge(completion: str, row: str, seconds: float) -> RewardResult:
         return RewardResult.error(f"{request['task']}: the verifier died on {answer!r:.80}")
     if "score" not in reply:
         return RewardResult.error(f"{request['task']}: {reply['error']}, on {answer!r:.80}")
-    return RewardResult.ok(reply["score"])
+    if answer is None:
+        return RewardResult.ok(reply["score"], "no answer was found in the completion")
+    told = "" if reply["score"] == 1 else f"{answer:.80} scores {reply['score']:g}"
+    return RewardResult.ok(reply["score"], told)
