@@ -38,10 +38,10 @@ class Faults:
         problem = Problem(line=self._source.line_of(path), key=key_text(path), message=message, hint=hint)
         self._problems.setdefault(problem, plugin)
 
-    def add_plugin_error(self, path: KeyPath, error: PluginError) -> None:
-        """Notes what the registry said of the plugin that the key at `path` names."""
+    def add_plugin_error(self, path: KeyPath, error: PluginError, *, plugin: bool = True) -> None:
+        """Notes what the registry said of the plugin that the key at `path` names; `plugin` as for `add`."""
         message = f"{error.where}: {error.message}" if error.where else error.message
-        self.add(path, message, error.hint, plugin=True)
+        self.add(path, message, error.hint, plugin=plugin)
 
     def add_unmet(self, path: KeyPath, problem: Problem) -> None:
         """Notes what this machine lacks for the key at `path`."""

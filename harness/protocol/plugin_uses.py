@@ -94,7 +94,7 @@ class PluginUses:
         try:
             found.check_load()
         except PluginError as error:
-            self._faults.add_plugin_error(at, error)
+            self._faults.add_plugin_error(at, error, plugin=False)
             return None
         needs = set(found.spec.needs)
         whole, unkeyed = self._resolved(read, filled, place, needs)

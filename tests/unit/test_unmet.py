@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from harness import Algorithm, AlgorithmSpec, PluginError, hookimpl
-from harness.errors import ProtocolError
+from harness.errors import ExitCode, ProtocolError
 from harness.plugin.config import faults_in
 from harness.plugin.load_reference import check_reference
 from harness.plugin.registry import Registry
@@ -154,6 +154,11 @@ def test_a_misspelt_load_is_a_fault_of_the_protocol_that_uses_it(tmp_path, monke
     [problem] = raised.value.problems
     assert problem.line == 5
     assert "did you mean Algorithm?" in problem.hint
+    path.write_text(path.read_text() + "seeds: x\n")
+    with pytest.raises(ProtocolError) as beside_another:
+        load_protocol(path, registry)
+    assert len(beside_another.value.problems) == 2
+    assert beside_another.value.exit_code == raised.value.exit_code == ExitCode.USAGE
 
 
 def _sources(plugin):

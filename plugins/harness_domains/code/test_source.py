@@ -94,9 +94,13 @@ def from_candidate(tree: ast.AST) -> bool:
 def prepared(source: str, entry_point: str | None) -> TestProgram:
     """Returns tests ready to run. Raises UnsupportedTestsError where they use what is not there."""
     tree = ast.parse(source)
-    missing = (loaded_names(tree) & UNAVAILABLE) - bound_names(tree) | _modules(tree) - AVAILABLE_MODULES
-    if missing:
-        raise UnsupportedTestsError(f"the tests use {', '.join(sorted(missing))}")
+    if packages := _modules(tree) - AVAILABLE_MODULES:
+        raise UnsupportedTestsError(
+            f"the tests import {', '.join(sorted(packages))}, and the sandbox has Python's standard library alone:"
+            " leave the row out, or write its tests without it"
+        )
+    if missing := (loaded_names(tree) & UNAVAILABLE) - bound_names(tree):
+        raise UnsupportedTestsError(f"the tests use {', '.join(sorted(missing))}, which is not in the sandbox")
     at_the_top = set().union(*(_bound_at_the_top(statement) for statement in tree.body))
     shadowed = shadowed_builtins(tree, entry_point)
     names = {name for name in loaded_names(tree) - at_the_top if name not in BUILTINS or name in shadowed} - {"math"}
