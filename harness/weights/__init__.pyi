@@ -9,6 +9,12 @@ from .merging import merge_linear as merge_linear
 from .model_folder import CONFIG as CONFIG
 from .model_folder import check_checkpoint as check_checkpoint
 from .model_folder import fingerprint_folder as fingerprint_folder
+from .parameter_groups import ChannelAxis as ChannelAxis
+from .parameter_groups import ParameterGroup as ParameterGroup
+from .parameter_groups import group_parameters as group_parameters
+from .parameter_groups import is_norm as is_norm
+from .parameter_groups import mlp_channels as mlp_channels
+from .parameter_groups import parameter_group as parameter_group
 from .patch import CheckpointCopy as CheckpointCopy
 from .patch import patched_copy as patched_copy
 from .patch import write_patched as write_patched

@@ -122,6 +122,10 @@ class WeightFolder:
         """Returns a tensor's shape without reading it."""
         return self.place(name).shape
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Returns the shape of every tensor, by name, sorted."""
+        return {name: self.shape(name) for name in self.names()}
+
     def dtype(self, name: str) -> torch.dtype:
         """Returns a tensor's dtype without reading it."""
         return self.place(name).dtype

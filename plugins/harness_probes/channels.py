@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-
 import torch
 
-from harness import StepFailed
-from harness.weights import WeightFolder
-
-_PROJECTION = re.compile(r"^(?P<mlp>.*\bmlp)\.(?P<part>gate_proj|up_proj|down_proj)\.weight$")
+from harness.weights import WeightFolder, mlp_channels
 
 
-def mlp_projections(names: Sequence[str]) -> Iterator[tuple[str, str, int]]:
-    """Yields each MLP projection: its parameter's name, its MLP's, and the dimension that its channels lie along.
-
-    A channel is a row of gate and up and a column of down. Raises StepFailed where there is no such projection.
-    """
-    found = False
-    for name in names:
-        if match := _PROJECTION.match(name):
-            found = True
-            yield name, match["mlp"], 1 if match["part"] == "down_proj" else 0
-    if not found:
-        raise StepFailed(
-            "the model has no MLP with gate_proj, up_proj and down_proj",
-            hint="neurons are measured on decoders of the Llama and Qwen kind",
-        )
-
-
-def channel_edits(before: WeightFolder, after: WeightFolder) -> dict[str, torch.Tensor]:
+def channel_deltas(before: WeightFolder, after: WeightFolder) -> dict[str, torch.Tensor]:
     """Returns, by MLP, the Euclidean norm of each channel's edit over gate, up and down, in fp32.
 
     Memory: one tensor of each checkpoint at a time.
     """
     squares: dict[str, torch.Tensor] = {}
-    for name, mlp, dimension in mlp_projections(before.names()):
-        edit = after.read(name).float() - before.read(name).float()
-        by_channel = edit.square().sum(1 - dimension)
-        squares[mlp] = squares[mlp] + by_channel if mlp in squares else by_channel
+    for name, of in mlp_channels(before.shapes()).items():
+        delta = (after.read(name).float() - before.read(name).float()).square()
+        by_channel = delta.sum(-3 - of.axis) if delta.ndim > 1 else delta
+        squares[of.mlp] = squares[of.mlp] + by_channel if of.mlp in squares else by_channel
     return {mlp: value.sqrt() for mlp, value in squares.items()}
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from harness import LineageEntry, Probe, ProbeContext
-from harness.weights import WeightFolder, check_same_tensors
-from harness_probes.channels import mlp_projections, top_channels
+from harness.weights import WeightFolder, check_same_tensors, mlp_channels
+from harness_probes.channels import top_channels
 from harness_probes.config import RoutesConfig
 from harness_probes.places import entry_at
 from harness_probes.routes import channel_activity
@@ -79,17 +79,13 @@ def _row(first: Step, second: Step, kind: str, channels: Channels | None) -> dic
         check_same_tensors(folders[0], other)
     dot = squares = other_squares = 0.0
     coordinates = moved = same = 0
-    names = folders[0].names()
-    places = {name: (mlp, dimension) for name, mlp, dimension in mlp_projections(names)} if channels else {}
-    for name in names:
-        if channels is not None and name not in places:
-            continue
+    axes = mlp_channels(folders[0].shapes()) if channels is not None else {}
+    for name in axes or folders[0].names():
         values = [folder.read(name).float() for folder in folders]
         one, other = values[1] - values[0], values[3] - values[2]
         if channels is not None:
-            mlp, dimension = places[name]
-            index = channels[mlp].nonzero().flatten()
-            one, other = one.index_select(dimension, index), other.index_select(dimension, index)
+            index = channels[axes[name].mlp].nonzero().flatten()
+            one, other = one.index_select(axes[name].axis, index), other.index_select(axes[name].axis, index)
         dot += float((one.double() * other.double()).sum())
         squares += float(one.double().square().sum())
         other_squares += float(other.double().square().sum())

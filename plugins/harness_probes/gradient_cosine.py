@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from harness import Probe, ProbeContext
 from harness.training import cached_gradients
-from harness.weights import WeightFolder
+from harness.weights import WeightFolder, group_parameters
 from harness_probes.config import SampledConfig
 from harness_probes.places import entry_at
-
-_PART = re.compile(r"^(?:model\.)?(?P<module>layers\.\d+\.[^.]+|[^.]+)")
 
 
 class GradientCosine(Probe):
@@ -58,15 +55,9 @@ class GradientCosine(Probe):
 def _products(first: WeightFolder, second: WeightFolder) -> dict[str, tuple[float, float, float]]:
     """Returns, for the whole model and by module, ⟨g, h⟩, ‖g‖² and ‖h‖²."""
     sums: dict[str, list[float]] = {"all": [0.0, 0.0, 0.0]}
-    for name in first.names():
+    for name, group in group_parameters(first.names()).items():
         one, other = first.read(name).double().flatten(), second.read(name).double().flatten()
         products = float(one @ other), float(one @ one), float(other @ other)
-        for module in ("all", module_of(name)):
+        for module in ("all", group.module):
             sums[module] = [a + b for a, b in zip(sums.get(module, [0.0] * 3), products, strict=True)]
     return {module: (dot, one, other) for module, (dot, one, other) in sums.items()}
-
-
-def module_of(name: str) -> str:
-    """Returns the functional module of a parameter: `layers.3.mlp`, `layers.3.self_attn`, `embed_tokens`."""
-    match = _PART.match(name)
-    return match["module"] if match else name

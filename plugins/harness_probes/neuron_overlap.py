@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import Probe, ProbeContext
 from harness.weights import WeightFolder, check_same_tensors
-from harness_probes.channels import chance_jaccard, channel_edits, jaccard, top_channels
+from harness_probes.channels import chance_jaccard, channel_deltas, jaccard, top_channels
 from harness_probes.config import OverlapConfig
 
 
@@ -32,7 +32,7 @@ class NeuronOverlap(Probe):
             context.progress(done, len(steps), {})
             old, new = WeightFolder(before.folder), WeightFolder(after.folder)
             check_same_tensors(old, new)
-            edits = channel_edits(old, new)
+            edits = channel_deltas(old, new)
             channels = sum(len(values) for values in edits.values())
             tops.append((after, top_channels(edits, self.config.top_share)))
         return [

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from harness import StepFailed, TrainingDomain
+from harness import TrainingDomain
 from harness.training import each_gradient, sample_policy
+from harness.weights import mlp_channels
 from harness_probes.config import RoutesConfig
 
 
@@ -22,13 +23,12 @@ def channel_activity(
     and its gradient.
     """
     model, samples, _ = sample_policy(folder, domain, count=config.completions, seed=seed)
+    shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     modules = {
-        name.removesuffix(".down_proj"): module
-        for name, module in model.named_modules()
-        if name.endswith("mlp.down_proj")
+        of.mlp: model.get_submodule(name.removesuffix(".weight"))
+        for name, of in mlp_channels(shapes).items()
+        if of.output
     }
-    if not modules:
-        raise StepFailed("the model has no mlp.down_proj", hint="routes are measured on decoders of the Llama kind")
     entering: dict[str, torch.Tensor] = {}
     handles = [module.register_forward_pre_hook(_keeping(entering, name)) for name, module in modules.items()]
     sums: dict[str, torch.Tensor] = {}

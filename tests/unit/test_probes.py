@@ -1,7 +1,6 @@
 """What the shipped probes say of edits and policies whose answer is known."""
 
 import math
-from itertools import pairwise
 
 import pytest
 import torch
@@ -11,11 +10,11 @@ from harness.testing.tiny_world import tiny_checkpoint, tiny_domains, tiny_linea
 from harness.training.policy_gradients import sample_policy
 from harness.weights import WeightFolder, write_patched
 from harness_probes.active_routes import ActiveRoutes
-from harness_probes.channels import chance_jaccard, top_channels
+from harness_probes.channels import chance_jaccard, channel_deltas, top_channels
 from harness_probes.config import DomainsConfig, OverlapConfig, RoutesConfig, SampledConfig
 from harness_probes.direction_agreement import DirectionAgreement
 from harness_probes.edit_sparsity import EditSparsity
-from harness_probes.gradient_cosine import GradientCosine, module_of
+from harness_probes.gradient_cosine import GradientCosine
 from harness_probes.neuron_overlap import NeuronOverlap
 from harness_probes.policy_kl import PolicyKL
 from harness_probes.second_order_damage import SecondOrderDamage, concentration
@@ -216,7 +215,22 @@ def test_edit_sparsity_counts_the_coordinates_that_moved(base, context, tmp_path
     assert row["edit_norm"] == pytest.approx(math.sqrt(48), rel=1e-4)
 
 
-def test_modules_are_named_as_functions():
-    names = ["model.layers.3.mlp.up_proj.weight", "model.layers.3.self_attn.q_proj.weight", "model.embed_tokens.weight"]
-    assert [module_of(name) for name in names] == ["layers.3.mlp", "layers.3.self_attn", "embed_tokens"]
-    assert all(module_of(one) != module_of(other) for one, other in pairwise(names))
+def test_gpt2_has_channels_and_modules_too(base, context, tmp_path):
+    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+
+    old, new = tmp_path / "old", tmp_path / "new"
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=2, n_head=2, n_inner=32, n_positions=64)
+    config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
+    GPT2LMHeadModel(config).save_pretrained(old)
+    tokenizer.save_pretrained(old)
+
+    def raised(name, tensor):
+        return tensor + (torch.arange(32) == 5) if name.startswith("transformer.h.1.mlp.c_fc.") else tensor
+
+    edited(old, new, raised)
+    assert top_channels(channel_deltas(WeightFolder(old), WeightFolder(new)), 1 / 64) == {("transformer.h.1.mlp", 5)}
+    [row] = ActiveRoutes(RoutesConfig(completions=8)).measure(context(new))
+    assert (row["channels"], row["active_channels"]) == (64, 6)
+    rows = GradientCosine(SampledConfig(completions=8)).measure(context(new))
+    assert {row["module"] for row in rows} >= {"all", "wte", "layers.0.attn", "layers.1.mlp", "ln_f"}

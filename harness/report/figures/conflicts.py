@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from harness.report.record import RunRecord
 from harness.report.tables.layout import TextTable, interval, number
 from harness.results.estimates import Estimate, estimate
 from harness.results.metrics import Score
+from harness.weights.parameter_groups import LAYER
 
 REPORT_KEY = "conflict_by_module"
 """A list of {module, domains: [first, second], cosine_mean, conflict_share, steps}, which a step's report may hold."""
 MOST_PANELS = 12
 OUTSIDE = "outside the layers"
-_LAYER = re.compile(r"^(?:(?P<stack>.+?)\.)?(?:layers|layer|blocks|block|h)\.(?P<index>\d+)(?:\.(?P<part>.+))?$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +130,7 @@ def _rows(cells: Mapping[_Place, Estimate]) -> list[Row]:
     for place, one in cells.items():
         if one.mean is None:
             continue
-        layer = _LAYER.match(place.module)
+        layer = LAYER.match(place.module)
         line = OUTSIDE
         if layer is not None:
             line = f"{layer['stack']} {layer['index']}" if layer["stack"] else layer["index"]

@@ -18,7 +18,7 @@ from harness.training import DOMAIN_COLUMN
 from harness_algorithms.surgery.config import LOSSES
 from harness_algorithms.surgery.conflicts import conflict_metrics, cosines
 from harness_algorithms.surgery.gradients import DomainGradients
-from harness_algorithms.surgery.granularity import Granularity, group_of
+from harness_algorithms.surgery.granularity import Granularity, check_groups, group_of
 from harness_algorithms.surgery.projection import projected, shuffled_others, step_generator
 from harness_algorithms.surgery.record import ConflictRecord
 from harness_algorithms.surgery.shares import DOMAIN, Share, by_domain, merged_metrics
@@ -101,7 +101,9 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that are trained, by name."""
         parameters = self.accelerator.unwrap_model(self.model).named_parameters()
-        return {name: parameter for name, parameter in parameters if parameter.requires_grad}
+        trained = {name: parameter for name, parameter in parameters if parameter.requires_grad}
+        check_groups(trained, self.surgery.granularity)
+        return trained
 
     @cached_property
     def gradients(self) -> DomainGradients:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +10,19 @@ import numpy as np
 import torch
 
 from harness import StepFailed
-from harness.weights import Chunk, Scores, Selection, Taken, WeightFolder, select_highest, select_share
+from harness.weights import (
+    Chunk,
+    Scores,
+    Selection,
+    Taken,
+    WeightFolder,
+    group_parameters,
+    mlp_channels,
+    select_highest,
+    select_share,
+)
 from harness_recoveries.rollback.config import Granularity
 from harness_recoveries.rollback.edit import BEFORE, Edit
-
-_MLP = re.compile(r"^(?P<mlp>.+)\.(?P<part>gate_proj|up_proj|down_proj)\.weight$")
-_MODULE = re.compile(r"^(?P<module>.*\b(?:layers|layer|blocks|block|h)\.\d+\.[^.]+)\.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +60,7 @@ def choose(scored: Scored, edit: Edit, granularity: Granularity, size: Size, fol
         if granularity == "neuron":
             return _neurons(scored, edit.now, edit.names, size, folder)
         if granularity == "module":
-            return _modules(scored, edit.names, size)
+            return _modules(scored, edit.now, edit.names, size)
         return _coordinates(scored(edit.names), size, folder)
     except ValueError as error:
         raise StepFailed(f"nothing to spend the budget on: {error}") from error
@@ -72,22 +78,14 @@ def _selected(scores: Scores, size: Size, folder: Path) -> Selection:
 
 
 def _neurons(scored: Scored, model: WeightFolder, names: Sequence[str], size: Size, folder: Path) -> Choice:
-    inside = [name for name in names if _MLP.match(name)]
-    rest = [name for name in names if name not in set(inside)]
-    width = {name: model.shape(name)[1 if name.endswith("down_proj.weight") else 0] for name in inside}
-    sums: dict[str, torch.Tensor] = {}
-    for name in inside:
-        mlp = _mlp(name)
-        if sums.setdefault(mlp, torch.zeros(width[name], dtype=torch.float64)).numel() != width[name]:
-            raise StepFailed(f"gate, up and down of {mlp} differ in their number of channels")
+    eligible = set(names)
+    axes = {name: axis for name, axis in mlp_channels(model.shapes()).items() if name in eligible}
+    rest = [name for name in names if name not in axes]
+    sums = {axis.mlp: torch.zeros(axis.channels, dtype=torch.float64) for axis in axes.values()}
     if not sums:
-        raise StepFailed(
-            "no parameter is an MLP's gate_proj, up_proj or down_proj, so there are no neurons",
-            where=str(model.folder),
-            hint="take granularity: coordinate or module",
-        )
-    for chunk, scores in scored(inside):
-        _add_channels(sums[_mlp(chunk.name)], chunk, scores, model.shape(chunk.name))
+        raise StepFailed("no parameter of an MLP may go back, so there are no neurons", where=str(model.folder))
+    for chunk, scores in scored(list(axes)):
+        _add_channels(sums[axes[chunk.name].mlp], chunk, scores, model.shape(chunk.name)[-1], axes[chunk.name].axis)
     flat = torch.cat(list(sums.values()))
     taken = torch.zeros(len(flat), dtype=torch.bool)
     taken[_best(flat, size)] = True
@@ -95,47 +93,36 @@ def _neurons(scored: Scored, model: WeightFolder, names: Sequence[str], size: Si
     others = _selected(scored(rest), size, folder) if rest else None
 
     def of(chunk: Chunk) -> Taken:
-        if chunk.name in width:
-            mask = _channel_mask(chosen[_mlp(chunk.name)], chunk, model.shape(chunk.name))
+        if axis := axes.get(chunk.name):
+            mask = _channel_mask(chosen[axis.mlp], chunk, model.shape(chunk.name)[-1], axis.axis)
             return Taken(np.flatnonzero(mask.numpy()), None)
         assert others is not None
         return others.taken(chunk)
 
-    count = sum(int(chosen[_mlp(name)].sum()) * (model.place(name).count // max(1, width[name])) for name in inside)
+    count = sum(
+        int(chosen[axis.mlp].sum()) * (model.place(name).count // max(1, axis.channels)) for name, axis in axes.items()
+    )
     alone = others.count if others is not None else 0
     return Choice(count=count + alone, taken=of, units={"neurons": int(taken.sum()), "coordinates_outside": alone})
 
 
-def _mlp(name: str) -> str:
-    return name.rsplit(".", 2)[0]
-
-
-def _add_channels(sums: torch.Tensor, chunk: Chunk, scores: torch.Tensor, shape: tuple[int, ...]) -> None:
-    """Adds a chunk's scores to their channels: rows, or columns of a down projection."""
-    columns = shape[1]
-    down = chunk.name.endswith("down_proj.weight")
+def _add_channels(sums: torch.Tensor, chunk: Chunk, scores: torch.Tensor, columns: int, axis: int) -> None:
+    """Adds a chunk's scores to their channels."""
     first, shift = divmod(chunk.start, columns)
-    if chunk.count % columns:  # a part of one row
-        if down:
-            sums[shift : shift + chunk.count] += scores
-        else:
-            sums[first] += scores.sum(dtype=torch.float64)
-        return
-    rows = scores.view(-1, columns)
-    if down:
-        sums += rows.sum(0, dtype=torch.float64)
+    rows = scores.view(-1, min(chunk.count, columns))  # whole rows, or a part of one
+    if axis == -1:
+        sums[shift : shift + rows.shape[1]] += rows.sum(0, dtype=torch.float64)
     else:
         sums[first : first + len(rows)] += rows.sum(1, dtype=torch.float64)
 
 
-def _channel_mask(chosen: torch.Tensor, chunk: Chunk, shape: tuple[int, ...]) -> torch.Tensor:
-    columns = shape[1]
+def _channel_mask(chosen: torch.Tensor, chunk: Chunk, columns: int, axis: int) -> torch.Tensor:
     first, shift = divmod(chunk.start, columns)
-    down = chunk.name.endswith("down_proj.weight")
-    if chunk.count % columns:
-        return chosen[shift : shift + chunk.count] if down else chosen[first].expand(chunk.count)
-    rows = chunk.count // columns
-    return (chosen.expand(rows, -1) if down else chosen[first : first + rows, None].expand(-1, columns)).flatten()
+    width = min(chunk.count, columns)
+    rows = chunk.count // width
+    if axis == -1:
+        return chosen[shift : shift + width].expand(rows, -1).flatten()
+    return chosen[first : first + rows, None].expand(-1, width).flatten()
 
 
 def _best(sums: torch.Tensor, size: Size) -> torch.Tensor:
@@ -149,12 +136,13 @@ def _best(sums: torch.Tensor, size: Size) -> torch.Tensor:
     return order[: int(torch.searchsorted(values.cumsum(0), wanted)) + 1]
 
 
-def _modules(scored: Scored, names: Sequence[str], size: Size) -> Choice:
+def _modules(scored: Scored, model: WeightFolder, names: Sequence[str], size: Size) -> Choice:
+    groups = group_parameters(model.names())
     scores = scored(names)
     sums: dict[str, float] = {}
     counts: dict[str, int] = {}
     for chunk, values in scores:
-        module = module_of(chunk.name)
+        module = groups[chunk.name].module
         sums[module] = sums.get(module, 0.0) + float(values.sum(dtype=torch.float64))
         counts[module] = counts.get(module, 0) + chunk.count
     order = sorted(sums, key=lambda module: -sums[module] / counts[module])
@@ -173,12 +161,6 @@ def _modules(scored: Scored, names: Sequence[str], size: Size) -> Choice:
         taken, undone = taken + counts[module], undone + sums[module]
     return Choice(
         count=taken,
-        taken=lambda chunk: Taken(np.arange(chunk.count if module_of(chunk.name) in chosen else 0), None),
+        taken=lambda chunk: Taken(np.arange(chunk.count if groups[chunk.name].module in chosen else 0), None),
         units={"modules": len(chosen)},
     )
-
-
-def module_of(name: str) -> str:
-    """Returns the functional module of a parameter: `model.layers.3.mlp`, or the parameter's own outside the layers."""
-    found = _MODULE.match(name)
-    return found["module"] if found else name.rpartition(".")[0] or name

@@ -35,7 +35,8 @@ class RollbackConfig(Config):
         default=None, description="the guilty step, by its place in the method or its label; all since the peak if none"
     )
     exclude: tuple[str, ...] = Field(
-        default=("norm",), description="parameters with one of these in their name stay as they are"
+        default=("norm",),
+        description="parameters with one of these in their name stay as they are; norm means norms of any name",
     )
     completions: int = Field(
         default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"
@@ -86,7 +87,8 @@ class CurveConfig(Config):
     granularity: Granularity = Field(default="coordinate", description="what goes back as a whole, as of a rollback")
     strength: float = Field(default=1.0, gt=0, le=1, description="how far toward the peak: 1 is all the way")
     exclude: tuple[str, ...] = Field(
-        default=("norm",), description="parameters with one of these in their name stay as they are"
+        default=("norm",),
+        description="parameters with one of these in their name stay as they are; norm means norms of any name",
     )
     completions: int = Field(
         default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"

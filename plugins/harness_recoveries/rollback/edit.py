@@ -10,7 +10,15 @@ from pathlib import Path
 import torch
 
 from harness import LineageEntry, StepFailed
-from harness.weights import Chunk, Stream, WeightFolder, check_same_tensors, check_same_tokenizer, check_stored_once
+from harness.weights import (
+    Chunk,
+    Stream,
+    WeightFolder,
+    check_same_tensors,
+    check_same_tokenizer,
+    check_stored_once,
+    is_norm,
+)
 from harness_recoveries.rollback.config import guilty_step
 
 BEFORE = 1
@@ -92,7 +100,8 @@ def _eligible(folder: WeightFolder, exclude: Sequence[str]) -> tuple[str, ...]:
     names = tuple(
         name
         for name in folder.names()
-        if not any(part in name for part in exclude) and folder.dtype(name).is_floating_point
+        if not any(part in name or (part == "norm" and is_norm(name)) for part in exclude)
+        and folder.dtype(name).is_floating_point
     )
     if not names:
         raise StepFailed(
