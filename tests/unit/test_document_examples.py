@@ -22,7 +22,8 @@ from typer.testing import CliRunner
 from harness.cli import app
 from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
-from harness.testing.tiny_world import tiny_lineage
+from harness.testing import check_offer
+from harness.testing.tiny_world import tiny_checkpoint, tiny_lineage
 
 DOCUMENTS = (
     ROOT / "README.md",
@@ -116,14 +117,30 @@ def python_blocks() -> list[Any]:
 @pytest.mark.parametrize("block", python_blocks())
 def test_a_shown_python_block_runs(block: str, tmp_path: Path) -> None:
     context = None
-    if "context.checkpoint" in block:
+    if re.search(r"^(now|with|context)\b.*context\.", block, re.MULTILINE):
         lineage = tiny_lineage(tmp_path)
         context = SimpleNamespace(
             checkpoint=lineage[-1].folder, peak_checkpoint=lineage[1].folder, output=tmp_path / "output"
         )
-    exec(block, {"context": context, "__name__": "shown"})
+    names: dict[str, Any] = {"context": context, "__name__": "shown"}
+    exec(compile(block, "shown", "exec", dont_inherit=True), names)
     if context is not None:
         assert (context.output / "model.safetensors").is_file()
+    if ("@hookimpl" in block or "@harness." in block) and "srun" not in block:  # srun is a cluster's
+        check_shown_plugin(names, tmp_path)
+
+
+def check_shown_plugin(names: dict[str, Any], folder: Path) -> None:
+    """Checks what the names of a block offer by the contracts of their kinds."""
+    registry = Registry.of([("shown", SimpleNamespace(**names))])
+    assert registry.failures == []
+    small = {"steps": 1, "prompts_per_step": 2, "generations": 2}
+    for offer in registry.all():
+        keys = {key: value for key, value in small.items() if key in offer.config_type().model_fields}
+        if offer.kind == "model":
+            keys["place"] = tiny_checkpoint(folder / "model")
+            (folder / "model" / "VERSION").write_text("1")
+        check_offer(offer, registry, folder / offer.name, keys)
 
 
 def commands() -> list[str]:

@@ -143,12 +143,12 @@ def test_every_shown_python_block_compiles() -> None:
             compile(block, f"{document.name}, block {number}", "exec")
 
 
-def test_the_twenty_line_plugin_of_the_readme_rewards() -> None:
+def test_the_ten_line_plugin_of_the_readme_rewards() -> None:
     module = ModuleType("harness_shout")
     exec(blocks((ROOT / "README.md").read_text(), "python")[0], module.__dict__)
     registry = Registry.of([("harness-shout", module)])
-    assert registry.find("reward", "shout").spec.summary
-    shout = module.__dict__["Shout"](None)
+    found = registry.find("reward", "shout")
+    shout = registry.build(found, found.config_type()())
     results = shout.score(RewardBatch(prompts=[""], completions=["ABcd"], rows=[{}]))
     assert results[0].value == 0.5
 
