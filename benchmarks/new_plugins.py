@@ -33,7 +33,6 @@ class Environment:
         self.binaries = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
         settings = {name: value for name, value in os.environ.items() if not name.startswith(("HARNESS_", "PYTHON"))}
         self.settings = settings | {
-            "HARNESS_RUNS": str(folder / "runs"),
             "HF_HUB_OFFLINE": "1",
             "PATH": f"{self.binaries}{os.pathsep}{os.environ['PATH']}",
             "XDG_CACHE_HOME": str(folder / "cache"),
@@ -77,6 +76,7 @@ def commands(project: Path) -> list[str]:
 def check(environment: Environment, kind: str) -> None:
     """Does with a new plugin of `kind` what its README says."""
     name = f"my-{kind}"
+    environment.settings["HARNESS_RUNS"] = str(environment.folder / "runs" / kind)  # nothing is taken from other kinds
     print(kind, flush=True)
     new = ["harness", "plugins", "new", name, "--kind", kind]
     environment.run(" ".join(new), new, environment.folder)
