@@ -23,7 +23,8 @@ from harness.errors import UsageError
 from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
-    from harness.planning.nodes import Node, Plan
+    from harness.planning.node import Node
+    from harness.planning.plan import Plan
 
 
 def register(app: typer.Typer) -> None:

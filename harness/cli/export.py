@@ -13,7 +13,6 @@ import typer
 from harness._util.disk import comes_of_full, disk_full
 from harness.cli.session import runs_folder, session_of
 from harness.errors import HarnessError, UsageError
-from harness.planning.nodes import BaseNode
 
 if TYPE_CHECKING:
     from harness.execution import CheckpointFolders
@@ -82,16 +81,13 @@ def _commands(run: Path, key: str, registry: Registry) -> dict[str, list[str]]:
     from harness.evaluation.command import lm_eval_commands
     from harness.execution.parts import Parts
     from harness.execution.run_folder import PLAN
-    from harness.planning.nodes import EvaluateNode
     from harness.planning.serialization import read_plan
 
     if not (run / PLAN).is_file():
         return {}
     plan, parts = read_plan(run / PLAN), Parts(registry)
     commands: dict[str, list[str]] = {}
-    for name, evaluation in plan.evaluations.get(key, {}).items():
-        node = plan.nodes[evaluation]
-        assert isinstance(node, EvaluateNode)
+    for name, node in plan.scorings(key).items():
         with suppress(HarnessError):
             commands[name] = lm_eval_commands(parts.domain(plan.domains[name].plugin), node.settings)
     return commands
@@ -123,9 +119,7 @@ def _checkpoints(run: Path, key: str, registry: Registry) -> CheckpointFolders:
     from harness.planning.serialization import read_plan
 
     plan, parts = read_plan(run / PLAN), Parts(registry)
-    base = plan.nodes[plan.lineage_of(key)[0]]
-    assert isinstance(base, BaseNode)
-    if parts.model(base.model).fingerprint() != base.fingerprint:
+    if parts.model(plan.base.model).fingerprint() != plan.base.fingerprint:
         raise UsageError(
             "the base model that this checkpoint stands on is no longer the one that the run started from",
             where=str(run),

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from harness.planning.model_shape import ModelShape
-    from harness.planning.nodes import Node, Plan
+    from harness.planning.node import Node
+    from harness.planning.plan import Plan
     from harness.planning.why import Explanation
     from harness.plugin.registry import Registry
 
@@ -177,12 +178,10 @@ def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape |
     from harness._util.json_reading import parse_json
     from harness.errors import UsageError
     from harness.planning.model_shape import shape_of
-    from harness.planning.nodes import BaseNode
     from harness.protocol import instance_of
 
     if file is None:
-        base = next(node for node in made.nodes.values() if isinstance(node, BaseNode))
-        values = instance_of(base.model, registry).config_json()
+        values = instance_of(made.base.model, registry).config_json()
         return None if values is None else shape_of(values)
     path = file / "config.json" if file.is_dir() else file
     try:
@@ -206,7 +205,7 @@ def done_keys(made: Plan, store: Path) -> set[str]:
     from harness.execution.store import Store
 
     held = Store(store)
-    return {key for key, node in made.nodes.items() if node.kind == "base" or held.has(key)}
+    return {made.base.key, *(node.key for node in made.results if held.has(node.key))}
 
 
 def tree_of(made: Plan, done: Collection[str]) -> Tree:
@@ -226,7 +225,7 @@ def tree_of(made: Plan, done: Collection[str]) -> Tree:
         for key in lineage:
             if key not in branches:
                 node = made.nodes[key]
-                for expert in node.parents[1:] if node.kind == "merge" else ():
+                for expert in node.merged_checkpoints:
                     branch_of(made.lineage_of(expert))
                 branches[key] = above.add(_line(made, node, done, with_seed=several))
             above = branches[key]
@@ -245,9 +244,9 @@ def _line(made: Plan, node: Node, done: Collection[str], *, with_seed: bool) -> 
     from rich.markup import escape
 
     parts = [escape(node.label), f"[dim]{node.key[:SHORT_KEY]}[/]"]
-    if with_seed and node.kind != "base":
+    if with_seed and node is not made.base:
         parts.append(f"[dim]seed {node.seed}[/]")
-    if node.kind != "base":
+    if node is not made.base:
         parts.append("[green]done[/]" if node.key in done else "[yellow]to do[/]")
     scorings: list[Any] = list(made.evaluations.get(node.key, {}).values())
     if scorings:

@@ -30,7 +30,7 @@ from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
     from harness.execution.runner import RunOutcome
-    from harness.planning.nodes import Plan
+    from harness.planning.plan import Plan
     from harness.plugin.engine_interface import Engine
     from harness.protocol import Protocol
 

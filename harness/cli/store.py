@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.execution.store import Store
     from harness.execution.store_inventory import StoredResult
     from harness.execution.store_marker import Fault
-    from harness.planning.nodes import Plan
+    from harness.planning.plan import Plan
 
 commands = typer.Typer(no_args_is_help=True, help="List, verify, repair and prune stored results.")
 

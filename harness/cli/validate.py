@@ -65,14 +65,11 @@ def _check_deeply(protocol: Protocol, registry: Registry) -> None:
     """Raises ProtocolError with what a run would find before its first step; fetches what is not there."""
     from harness.execution.parts import Parts
     from harness.execution.readiness import faults_before_start, gathered_faults
-    from harness.planning.nodes import BaseNode
     from harness.planning.planner import make_plan
 
     plan, parts = make_plan(protocol, registry), Parts(registry)
     folder = None
     with gathered_faults(str(protocol.path)) as faults:
-        for node in plan.nodes.values():
-            if isinstance(node, BaseNode):
-                with faults.noted():
-                    folder = parts.usable_base_folder(node)
+        with faults.noted():
+            folder = parts.usable_base_folder(plan.base)
         faults.problems += faults_before_start(protocol, plan, list(plan.nodes.values()), parts, folder)

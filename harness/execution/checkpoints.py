@@ -10,8 +10,8 @@ from harness.errors import CheckpointError, HarnessError, StepFailed
 from harness.execution.parts import Parts, described
 from harness.execution.restoring import RestoredModels
 from harness.execution.store_marker import DamagedResult
-from harness.planning.nodes import BaseNode, MergeNode, Node, Plan, RecoverNode, TrainNode
-from harness.protocol.plugin_ref import PluginRef
+from harness.planning.nodes import StepNode
+from harness.planning.plan import Plan
 from harness.weights.storage_forms import CheckpointForm, form_of
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class CheckpointFolders:
         StoreForbidden where it cannot be restored to the store's disk.
         """
         node = self._plan.nodes[key]
-        if isinstance(node, BaseNode):
-            return self._parts.base_folder(node)
+        if not isinstance(node, StepNode):
+            return self._parts.base_folder(self._plan.base)
         if not self._store.has(key):
             raise StepFailed(
                 "this checkpoint is not in the store",
@@ -67,11 +67,12 @@ class CheckpointFolders:
         form = form_of(stored)
         return stored if form is None else self._restored(node, form, stored)
 
-    def _restored(self, node: Node, form: CheckpointForm, stored: Path) -> Path:
+    def _restored(self, node: StepNode, form: CheckpointForm, stored: Path) -> Path:
         try:
             return self.restored.folder(node.key, form, stored, lambda: self._below(node, form))
         except CheckpointError as error:
-            raise error.met_by(self._maker(node) if form.by_plugin else node.label) from error
+            maker = described(self._parts.registered(node.plugin)) if form.by_plugin else node.label
+            raise error.met_by(maker) from error
         except OSError as error:
             told = disk_error(error, self._store.root)
             if told is None:
@@ -86,7 +87,7 @@ class CheckpointFolders:
     def _parent_of(self, key: str) -> str:
         return self._plan.lineage_of(key)[-2]
 
-    def _below(self, node: Node, form: CheckpointForm) -> Path:
+    def _below(self, node: StepNode, form: CheckpointForm) -> Path:
         try:
             return self.parent(node.key)
         except (StoreFull, StoreForbidden, DamagedResult):
@@ -98,16 +99,3 @@ class CheckpointFolders:
                 where=node.label,
                 hint=error.hint,
             ) from error
-
-    def _maker(self, node: Node) -> str:
-        return described(self._parts.registered(_plugin_of(node)))
-
-
-def _plugin_of(node: Node) -> PluginRef:
-    if isinstance(node, TrainNode):
-        return node.algorithm
-    if isinstance(node, RecoverNode):
-        return node.recovery
-    if isinstance(node, MergeNode):
-        return node.merge
-    raise TypeError(f"a {type(node).__name__} makes no checkpoint")

@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import singledispatchmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,17 +27,17 @@ from harness.execution.restoring import RestoredModels, soonest
 from harness.execution.seeds import named_seed
 from harness.execution.shared import SharedResults
 from harness.execution.stored_faults import stored_faults
+from harness.planning.node import Node
 from harness.planning.nodes import (
-    BaseNode,
     EvaluateNode,
     MergeNode,
-    Node,
-    Plan,
     ProbeNode,
     RecoverNode,
     StepNode,
+    TrainingNode,
     TrainNode,
 )
+from harness.planning.plan import Plan
 from harness.plugin.interfaces import (
     LineageEntry,
     ProbeContext,
@@ -98,9 +99,10 @@ class Executor:
         StoreFull and StoreForbidden where the disk does.
         """
         node = self.plan.nodes[key]
-        if isinstance(node, BaseNode):
+        base = self.plan.base.key
+        if key == base:
             return
-        missing = [parent for parent in node.parents if not self._is_there(parent)]
+        missing = [parent for parent in node.parents if parent != base and not self.store.has(parent)]
         if missing:
             labels = ", ".join(self.plan.nodes[parent].label for parent in missing)
             raise StepFailed(f"what it starts from is not in the store: {labels}", where=node.label)
@@ -114,10 +116,10 @@ class Executor:
                     self.store.writing(key, self._definition(node)) as folder,
                     stored_faults(self.plan, node, self.store),
                 ):
-                    if isinstance(node, TrainNode | RecoverNode) and node.launch is not None:
+                    if isinstance(node, TrainingNode) and node.launch is not None:
                         self._launch(node, node.launch, folder)
                     else:
-                        self._make(node, folder, progress)
+                        self._compute(node, folder, progress)
                     if isinstance(node, StepNode):
                         whole = keep_as_delta(folder / "model", key, self._checkpoints, self._deltas)
                 if whole is not None:
@@ -130,7 +132,7 @@ class Executor:
     def execute_rank(self, key: str, folder: Path, progress: Progress = silent) -> None:
         """Does this process's part of a launched step, whose files rank 0 writes to `folder`. Raises as `execute`."""
         try:
-            self._make(self.plan.nodes[key], folder, progress)
+            self._compute(self.plan.nodes[key], folder, progress)
         finally:
             self.restored.release()
 
@@ -143,7 +145,7 @@ class Executor:
         """Drops the restored models of this plan, but for the few that the nodes still to be made read first."""
         self.restored.drop(self.plan.nodes.keys() - soonest(self.restored.keys(), later))
 
-    def _launch(self, node: TrainNode | RecoverNode, config: Mapping[str, Any], folder: Path) -> None:
+    def _launch(self, node: TrainingNode, config: Mapping[str, Any], folder: Path) -> None:
         if self._command is None:
             raise StepFailed("a step in several processes is started by `harness run` or `exec-node`", where=node.label)
         self._workplace(node, folder)
@@ -152,26 +154,17 @@ class Executor:
     def _definition(self, node: Node) -> dict[str, Any]:
         """Returns what the store keeps of a node's key: its definition, and that of the base model, which is not stored
         itself."""
-        base = next(key for key, other in self.plan.nodes.items() if isinstance(other, BaseNode))
-        return {"definition": self.plan.definition_of(node.key), "base": self.plan.definition_of(base)}
+        return {
+            "definition": self.plan.definition_of(node.key),
+            "base": self.plan.definition_of(self.plan.base.key),
+        }
 
-    def _is_there(self, key: str) -> bool:
-        return isinstance(self.plan.nodes[key], BaseNode) or self.store.has(key)
+    @singledispatchmethod
+    def _compute(self, node: Node, folder: Path, progress: Progress) -> None:
+        """Computes a node of one kind into `folder`."""
+        raise TypeError(f"a {type(node).__name__} cannot be computed")
 
-    def _make(self, node: Node, folder: Path, progress: Progress) -> None:
-        if isinstance(node, TrainNode):
-            self._train(node, folder, progress)
-        elif isinstance(node, RecoverNode):
-            self._recover(node, folder, progress)
-        elif isinstance(node, MergeNode):
-            self._merge(node, folder, progress)
-        elif isinstance(node, EvaluateNode):
-            self._evaluate(node, folder)
-        elif isinstance(node, ProbeNode):
-            self._probe(node, folder, progress)
-        else:
-            raise TypeError(f"a {type(node).__name__} cannot be made")
-
+    @_compute.register
     def _train(self, node: TrainNode, folder: Path, progress: Progress) -> None:
         registered = self.parts.registered(node.algorithm)
         work, metrics = self._workplace(node, folder)
@@ -192,6 +185,7 @@ class Executor:
             result = algorithm.train(context)
         self._keep(registered, result, folder, metrics)
 
+    @_compute.register
     def _recover(self, node: RecoverNode, folder: Path, progress: Progress) -> None:
         registered = self.parts.registered(node.recovery)
         work, metrics = self._workplace(node, folder)
@@ -238,6 +232,7 @@ class Executor:
             result = recovery.recover(context)
         self._keep(registered, result, folder, metrics)
 
+    @_compute.register
     def _merge(self, node: MergeNode, folder: Path, progress: Progress) -> None:
         registered = self.parts.registered(node.merge)
         work, metrics = self._workplace(node, folder)
@@ -257,7 +252,8 @@ class Executor:
             result = merge.merge(context)
         self._keep(registered, result, folder, metrics)
 
-    def _evaluate(self, node: EvaluateNode, folder: Path) -> None:
+    @_compute.register
+    def _evaluate(self, node: EvaluateNode, folder: Path, _: Progress) -> None:
         use = self.plan.domains[node.domain].plugin
         registered = self.parts.registered(use)
         domain = self.parts.domain(use)
@@ -276,6 +272,7 @@ class Executor:
             self._evaluator = evaluate_checkpoint
         return self._evaluator
 
+    @_compute.register
     def _probe(self, node: ProbeNode, folder: Path, progress: Progress) -> None:
         registered = self.parts.registered(node.probe)
         probe = self.parts.probe(node.probe)
@@ -325,7 +322,7 @@ class Executor:
             LineageEntry(
                 step=step,
                 label=self.plan.nodes[key].label,
-                domains=self.plan.domains_of(key),
+                domains=self.plan.nodes[key].trained_domains,
                 folder=self._checkpoints.folder(key),
             )
             for step, key in enumerate(keys)
@@ -333,7 +330,8 @@ class Executor:
 
     def _trained_to(self, key: str) -> tuple[str, ...]:
         """Returns the domains that the steps up to the checkpoint `key` trained, by name."""
-        return tuple(sorted({name for step in self.plan.lineage_of(key) for name in self.plan.domains_of(step)}))
+        steps = (self.plan.nodes[step] for step in self.plan.lineage_of(key))
+        return tuple(sorted({name for step in steps for name in step.trained_domains}))
 
     def _depth(self, key: str) -> int:
         """Returns how many steps lie between the base and the checkpoint `key`, itself included."""

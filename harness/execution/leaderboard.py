@@ -11,7 +11,8 @@ from harness._util.content_key import content_key
 from harness._util.json_reading import parse_json
 from harness.errors import UsageError
 from harness.execution.score_table import ReadableStore, domain_scores
-from harness.planning.nodes import BaseNode, MergeNode, MethodPlan, Plan, RecoverNode, TrainNode
+from harness.planning.nodes import RecoverNode
+from harness.planning.plan import MethodPlan, Plan
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import (
     Leaderboard,
@@ -28,8 +29,6 @@ from harness.results.ranks import ranked
 
 ScoresByPlace = Mapping[tuple[str, int, int], Mapping[str, Score]]
 BASE_ROW = "base"
-_OF_ONE_RUN = frozenset({"harness", "seed", "parent", "lineage", "base", "experts"})
-"""Parts of a definition that differ between the seeds and the versions that one method was run with."""
 _NO_NUMBERS: Any = {
     "scores": {},
     "average": Estimate(per_seed=(None,), stderr=(None,)),
@@ -115,7 +114,7 @@ class _Builder:
         recoveries = {
             step: self._recovery(methods, lineages, step)
             for step, key in enumerate(methods[0].lineage)
-            if isinstance(self.plan.nodes[key], RecoverNode)
+            if self.plan.nodes[key].recovered_domain is not None
         }
         costs = self._costs([self.plan.steps_behind(method.lineage[-1]) for method in methods])
         last = max(recoveries, default=None)
@@ -154,8 +153,8 @@ class _Builder:
             steps.append(
                 StepScores(
                     scores=self.scores.get((method.name, method.seed, step), {}),
-                    trained=self.plan.domains_of(key),
-                    recovered=node.target if isinstance(node, RecoverNode) else None,
+                    trained=node.trained_domains,
+                    recovered=node.recovered_domain,
                 )
             )
         return steps
@@ -169,7 +168,7 @@ class _Builder:
         node = self.plan.nodes[keys[0]]
         return TrajectoryStep(
             step=step,
-            label=_label(node) if isinstance(node, BaseNode | TrainNode | RecoverNode) else node.label,
+            label=node.step_label,
             trained=steps[0].trained,
             recovered=steps[0].recovered,
             checkpoints=tuple(keys[:1] if shared else keys),
@@ -217,25 +216,6 @@ class _Builder:
             ) from error
 
 
-def _label(node: BaseNode | TrainNode | RecoverNode) -> str:
-    if isinstance(node, BaseNode):
-        return "base"
-    if isinstance(node, RecoverNode):
-        return node.label
-    return f"train {node.label}"
-
-
 def definition(plan: Plan, method: MethodPlan) -> str:
     """Returns a digest of what the method does apart from its seed: model, plugins with versions, configs and data."""
-    return content_key(steps=_defined(plan, method.lineage))
-
-
-def _defined(plan: Plan, lineage: Sequence[str]) -> list[Any]:
-    steps: list[Any] = []
-    for key in lineage:
-        defined = plan.definition_of(key)
-        steps.append({part: value for part, value in defined.items() if part not in _OF_ONE_RUN})
-        node = plan.nodes[key]
-        if isinstance(node, MergeNode):
-            steps.extend(_defined(plan, plan.lineage_of(expert)) for expert in node.parents[1:])
-    return steps
+    return content_key(steps=plan.method_definition(method.lineage))

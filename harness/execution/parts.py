@@ -11,7 +11,8 @@ from harness._util.content_key import content_key
 from harness._util.disk_errors import disk_error
 from harness._util.memory import REMEDY, comes_of_memory
 from harness.errors import CheckpointError, HarnessError, StepFailed
-from harness.planning.nodes import BaseNode, DomainUse, Node, trained_by, training_of
+from harness.planning.node import DomainUse, Node
+from harness.planning.nodes import BaseNode
 from harness.plugin.interfaces import Algorithm, BaseModel, Domain, Probe, Recovery, Reward, TrainingDomain
 from harness.plugin.merge_interface import Merge
 from harness.plugin.sampling import Sampling
@@ -117,10 +118,10 @@ class LazyDomains(Mapping[str, TrainingDomain]):
         )
 
     def _sampling(self, step: Node) -> Sampling | None:
-        algorithm = training_of(step)
+        algorithm = step.trained_with
         if algorithm is None:
             return None
-        domains = [self._parts.domain(self._uses[name].plugin) for name in trained_by(step) if name in self._uses]
+        domains = [self._parts.domain(self._uses[name].plugin) for name in step.trained_domains if name in self._uses]
         lengths = [domain.completion_tokens for domain in domains if domain.completion_tokens is not None]
         return Sampling.of_config(algorithm.config, max(lengths, default=None))
 

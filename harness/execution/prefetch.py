@@ -17,9 +17,9 @@ from harness.domains.judgeable import UnjudgeableRow, judgeable_rows, refuse
 from harness.errors import PluginError
 from harness.evaluation.lm_eval import load_tasks
 from harness.execution.parts import Parts, described, plugin_faults
-from harness.planning.nodes import BaseNode, DomainUse, Plan, RecoverNode, TrainNode
+from harness.planning.node import DomainUse
+from harness.planning.plan import Plan
 from harness.plugin.interfaces import BaseModel, Domain, Reward, TaskSet, TrainingDomain
-from harness.protocol.plugin_ref import PluginRef
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -58,11 +58,9 @@ def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) ->
     Raises UsageError, CheckpointError or PluginError, as the run would, for what cannot be had.
     """
     parts = Parts(registry)
-    for node in plan.nodes.values():
-        if isinstance(node, BaseNode):
-            starting("base model")
-            folder = parts.base_folder(node)
-            yield Fetched(part="base model", detail=folder.name, commits=_commits(parts.model(node.model)))
+    starting("base model")
+    folder = parts.base_folder(plan.base)
+    yield Fetched(part="base model", detail=folder.name, commits=_commits(parts.model(plan.base.model)))
     for use in plan.domains.values():
         starting(f"domain {use.name}")
         yield _domain(use, parts)
@@ -86,16 +84,8 @@ def _reward(use: DomainUse, parts: Parts, *, refuses: bool) -> Fetched:
 
 def refuses(plan: Plan, domain: str) -> bool:
     """Returns whether a training of the domain is not to start where rows of it cannot be judged."""
-    for node in plan.nodes.values():
-        if isinstance(node, TrainNode) and domain in (*node.domains, *node.earlier):
-            algorithm: PluginRef | None = node.algorithm
-        elif isinstance(node, RecoverNode):
-            algorithm = node.training
-        else:
-            continue
-        if algorithm is not None and algorithm.config.get("unjudgeable") == "refuse":
-            return True
-    return False
+    trained_with = [node.trained_with for node in plan.nodes.values() if node.may_train(domain)]
+    return any(use is not None and use.config.get("unjudgeable") == "refuse" for use in trained_with)
 
 
 def _domain(use: DomainUse, parts: Parts) -> Fetched:

@@ -20,7 +20,7 @@ from harness.execution.prefetch import text_overlap
 from harness.execution.readiness.model import BaseModelFacts
 from harness.execution.readiness.prompts import prompt_faults, spread
 from harness.execution.seeds import named_seed
-from harness.planning.nodes import BaseNode, Node, Plan, trained_by, training_of
+from harness.planning.plan import Plan
 from harness.plugin.interfaces import RewardBatch, RewardResult, TrainingDomain
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Previewer:
         self._generations = generations
         self._seed = seed
         self._parts = Parts(registry)
-        self._domains = LazyDomains(plan.domains, self._parts, trained=_first_trainings(plan))
+        self._domains = LazyDomains(plan.domains, self._parts, trained=plan.first_trainings())
         self._sampler: BaseSampler | None = None
 
     def previews(self, names: Sequence[str], starting: Callable[[str], None]) -> Iterator[DomainPreview]:
@@ -131,8 +131,7 @@ class Previewer:
         Raises CheckpointError where the base model cannot be had. A domain that cannot be looked at is yielded with
         the fault.
         """
-        [base] = [node for node in self._plan.nodes.values() if isinstance(node, BaseNode)]
-        folder = self._parts.usable_base_folder(base)
+        folder = self._parts.usable_base_folder(self._plan.base)
         for name in names:
             starting(name)
             try:
@@ -213,13 +212,3 @@ class Previewer:
                 completions=tuple(sample.text for sample in samples[own]),
                 rewards=tuple(results[own]),
             )
-
-
-def _first_trainings(plan: Plan) -> dict[str, Node]:
-    """Returns the first step of the plan that trains each domain."""
-    found: dict[str, Node] = {}
-    for node in plan.nodes.values():
-        if training_of(node) is not None:
-            for name in trained_by(node):
-                found.setdefault(name, node)
-    return found

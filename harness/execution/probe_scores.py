@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.planning.nodes import Plan
+from harness.planning.plan import Plan
 from harness.plugin.interfaces import TaskSet
 from harness.protocol.evaluation_settings import EvaluationSettings
 

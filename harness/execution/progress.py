@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import HarnessError
-from harness.planning.nodes import Node
+from harness.planning.node import Node
 from harness.planning.titles import title_of
 from harness.plugin.interfaces import NEVER_VARIED, WAITING_FOR
 

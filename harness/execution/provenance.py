@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.planning.nodes import Plan
+from harness.planning.plan import Plan
 
 if TYPE_CHECKING:
     from harness.plugin.registry import Registry

@@ -17,7 +17,7 @@ from harness._util.files import sync
 from harness._util.locks import alone, hold_shared, release
 from harness._util.permissions import make_shared
 from harness.errors import CheckpointError
-from harness.planning.nodes import Node
+from harness.planning.node import Node
 from harness.weights.model_folder import check_checkpoint
 from harness.weights.storage_forms import KEPT, CheckpointForm
 

@@ -24,11 +24,13 @@ from harness.execution.provenance import gather_provenance
 from harness.execution.readiness import FaultsBeforeStart, faults_before_start, gathered_faults
 from harness.execution.run_folder import LEADERBOARD, SCORES, RunFolder, run_folder_of
 from harness.execution.store import Store
-from harness.planning.checks import check_needs, check_space, check_writable, plugins_of
+from harness.planning.checks import check_needs, check_space, check_writable
 from harness.planning.counts import workloads_of
 from harness.planning.dependents import dependent_on_base_score
 from harness.planning.disk_need import disk_need, size_of
-from harness.planning.nodes import BaseNode, EvaluateNode, Node, Plan, StepNode
+from harness.planning.node import Node
+from harness.planning.nodes import EvaluateNode, StepNode
+from harness.planning.plan import Plan
 from harness.planning.titles import titled
 from harness.plugin.engine_interface import Engine, NodeRequest
 from harness.plugin.events import RunFinished, RunStarted
@@ -90,7 +92,7 @@ def walk_order(plan: Plan) -> list[Node]:
             order.setdefault(probe)
     for key in plan.nodes:
         order.setdefault(key)
-    return [plan.nodes[key] for key in order if not isinstance(plan.nodes[key], BaseNode)]
+    return [plan.nodes[key] for key in order if key != plan.base.key]
 
 
 class Runner:
@@ -207,14 +209,13 @@ class Runner:
         check_writable(self._run_root)
         if not missing:
             return
-        [base] = [node for node in self._plan.nodes.values() if isinstance(node, BaseNode)]
         folders: list[Path] = []
         self._reporter.note("checking model, data, tasks and rewards")
         with gathered_faults(str(self._protocol.path)) as faults:
             with faults.noted():
-                check_needs([base, *missing], self._plan, os.environ)
+                check_needs([self._plan.base, *missing], self._plan, os.environ)
             with faults.noted():
-                folders.append(self._executor.parts.usable_base_folder(base))
+                folders.append(self._executor.parts.usable_base_folder(self._plan.base))
                 self._check_space(folders[0], missing)
             faults.problems += self._faults_before_start(
                 self._protocol, self._plan, missing, self._executor.parts, folders[0] if folders else None
@@ -273,8 +274,7 @@ class Runner:
 
     def _told_full(self, full: StoreFull, node: Node) -> StoreFull:
         """Returns the error with the node that was being made, and what those that are not yet made take."""
-        base = next(node for node in self._plan.nodes.values() if isinstance(node, BaseNode))
-        parameters, dtype = size_of(self._executor.parts.base_folder(base))
+        parameters, dtype = size_of(self._executor.parts.base_folder(self._plan.base))
         done = [key for key in self._plan.nodes if self._store.has(key)]
         workloads = workloads_of(self._plan, self._registry)
         need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
@@ -289,7 +289,7 @@ class Runner:
         request = NodeRequest(
             key=node.key,
             label=node.label,
-            needs=frozenset(need for use in plugins_of(node, self._plan) for need in use.needs),
+            needs=frozenset(need for use in node.plugins(self._plan.domains) for need in use.needs),
             protocol=self._protocol.path,
             store=self._store.root,
             arguments=self._exec_node(node.key),

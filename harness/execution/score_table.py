@@ -16,7 +16,7 @@ import polars as pl
 from harness._util.files import replacing
 from harness._util.json_reading import parse_json
 from harness.errors import UsageError
-from harness.planning.nodes import EvaluateNode, Plan
+from harness.planning.plan import Plan
 from harness.results.item_scores import item_score
 from harness.results.metrics import Score, mean
 
@@ -72,9 +72,8 @@ def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for method in plan.methods:
         for step, key in enumerate(method.lineage):
-            for domain, evaluation in plan.evaluations.get(key, {}).items():
-                node = plan.nodes[evaluation]
-                if not isinstance(node, EvaluateNode) or not store.holds(evaluation):
+            for domain, node in plan.scorings(key).items():
+                if not store.holds(node.key):
                     continue
                 place = {
                     "run": run_name(plan),
@@ -88,8 +87,8 @@ def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
                     "batch_size": node.settings.batch_size,
                     "eval_seed": node.settings.seed,
                 }
-                where = str(store.path(evaluation) / ROWS)
-                rows.extend(place | row for row in _measurements(store.read(evaluation, ROWS), where))
+                where = str(store.path(node.key) / ROWS)
+                rows.extend(place | row for row in _measurements(store.read(node.key, ROWS), where))
     return pl.DataFrame(rows, schema=SCHEMA)
 
 

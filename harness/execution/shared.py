@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness._util.content_key import content_key
-from harness.planning.nodes import Node, Plan
+from harness.planning.node import Node
+from harness.planning.plan import Plan
 
 if TYPE_CHECKING:
     from harness.execution.store import Store

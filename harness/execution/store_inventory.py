@@ -11,7 +11,7 @@ from harness._util.locks import is_held
 from harness.errors import UsageError
 from harness.execution.run_folder import PLAN
 from harness.execution.store import State, Store
-from harness.planning.nodes import Plan
+from harness.planning.plan import Plan
 from harness.planning.serialization import read_plan
 
 UNFINISHED = "unfinished"

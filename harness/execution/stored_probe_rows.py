@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from harness.execution.store import Store
 from harness.execution.store_marker import DamagedResult
-from harness.planning.nodes import Plan, ProbeNode
+from harness.planning.nodes import ProbeNode
+from harness.planning.plan import Plan
 from harness.results.probe_rows import ProbeRows
 
 

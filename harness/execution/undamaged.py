@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from harness._util.json_reading import parse_json
-from harness.planning.nodes import Plan, RecoverNode
+from harness.planning.nodes import RecoverNode
+from harness.planning.plan import Plan
 
 if TYPE_CHECKING:
-    from harness.planning.nodes import Node
+    from harness.planning.node import Node
 
 
 class ReadableStore(Protocol):

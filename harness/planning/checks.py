@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness._util.disk import comes_of_full, format_bytes
 from harness._util.flags import OFFLINE, is_on
 from harness.errors import UsageError
-from harness.planning.nodes import BaseNode, EvaluateNode, MergeNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
+from harness.planning.node import Node
+from harness.planning.plan import Plan
 from harness.protocol.plugin_ref import PluginRef
 
 if TYPE_CHECKING:
@@ -20,28 +21,6 @@ if TYPE_CHECKING:
 
 SANDBOX = "sandbox"
 """The key of a config that says where code is executed, by `harness.domains.sandbox.SandboxConfig`."""
-
-
-def plugins_of(node: Node, plan: Plan) -> list[PluginRef]:
-    """Returns the plugins that making `node` runs."""
-    if isinstance(node, BaseNode):
-        return [node.model]
-    if isinstance(node, TrainNode):
-        return [node.algorithm, *_training_parts([*node.domains, *node.earlier], plan)]
-    if isinstance(node, RecoverNode):
-        training = [node.training] if node.training is not None else []
-        return [node.recovery, *training, *_training_parts([node.target, *node.earlier], plan)]
-    if isinstance(node, MergeNode):
-        return [node.merge]
-    if isinstance(node, EvaluateNode):
-        return [plan.domains[node.domain].plugin]
-    if isinstance(node, ProbeNode):
-        return [node.probe]
-    raise TypeError(f"a {type(node).__name__} runs no plugin")
-
-
-def _training_parts(names: Iterable[str], plan: Plan) -> list[PluginRef]:
-    return [use for name in names for use in (plan.domains[name].plugin, plan.domains[name].reward)]
 
 
 def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str]) -> None:
@@ -53,7 +32,7 @@ def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str
     users: dict[str, dict[str, str]] = {}
     sandboxes: dict[str, tuple[PluginRef, Node]] = {}
     for node in nodes:
-        for use in plugins_of(node, plan):
+        for use in node.plugins(plan.domains):
             for need in use.needs:
                 users.setdefault(need, {}).setdefault(f"{use.kind} {use.name!r}", node.label)
             if "executes-code" in use.needs and (tier := sandbox_tier(use)) is not None:

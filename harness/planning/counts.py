@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from harness.planning.nodes import EvaluateNode, MergeNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
+from harness.planning.plan import Plan
 from harness.plugin.config import Config
+from harness.plugin.interfaces import Domain
 from harness.plugin.registry import Registry
 from harness.plugin.workload import Workload
+from harness.protocol import instance_of
 from harness.protocol.faults import validate
 from harness.protocol.plugin_ref import PluginRef
 
@@ -29,37 +32,47 @@ class PlanCost:
 
 def cost_of(plan: Plan, registry: Registry, *, without: Collection[str] = ()) -> PlanCost:
     """Returns the cost of a plan's nodes, less those whose keys are in `without`."""
-    nodes = [node for node in plan.nodes.values() if node.key not in without]
+    kinds = Counter(node.kind for node in plan.nodes.values() if node.key not in without)
     works = [work for key, work in workloads_of(plan, registry).items() if key not in without and work is not None]
     return PlanCost(
-        trainings=_count(nodes, TrainNode),
-        recoveries=_count(nodes, RecoverNode),
-        merges=_count(nodes, MergeNode),
-        evaluations=_count(nodes, EvaluateNode),
-        probes=_count(nodes, ProbeNode),
+        trainings=kinds["train"],
+        recoveries=kinds["recover"],
+        merges=kinds["merge"],
+        evaluations=kinds["evaluate"],
+        probes=kinds["probe"],
         optimizer_steps=sum(work.optimizer_steps for work in works),
         completions=sum(work.completions for work in works),
     )
 
 
 def workloads_of(plan: Plan, registry: Registry) -> dict[str, Workload | None]:
-    """Returns, by key, what each training and recovery of a plan does at most; None where its config does not tell."""
-    return {key: _workload(use, registry) for key, node in plan.nodes.items() if (use := _worker(node)) is not None}
+    """Returns, by key, what each step of a plan does at most; None where its config does not tell."""
+    source = PluginWorkloads(plan, registry)
+    return {node.key: node.workload(source) for node in plan.steps}
 
 
-def _worker(node: Node) -> PluginRef | None:
-    """Returns the plugin whose config tells what making the node takes, None where the node trains nothing."""
-    if isinstance(node, TrainNode):
-        return node.algorithm
-    if isinstance(node, RecoverNode):
-        return node.recovery if node.training is None else node.training
-    return None
+class PluginWorkloads:
+    """What the plugins of a plan say about their work. Domains are built, none of their data are read."""
 
+    def __init__(self, plan: Plan, registry: Registry) -> None:
+        self._plan = plan
+        self._registry = registry
+        self._domains: dict[str, Domain] = {}
 
-def _workload(use: PluginRef, registry: Registry) -> Workload | None:
-    config = validate(registry.find(use.kind, use.name).config_type(), use.config)
-    return config.workload() if isinstance(config, Config) else None
+    def of_config(self, use: PluginRef) -> Workload | None:
+        """Returns what a plugin's config says about its work, None where it does not."""
+        config = validate(self._registry.find(use.kind, use.name).config_type(), use.config)
+        return config.workload() if isinstance(config, Config) else None
 
+    def scored_completions(self, domain: str, limit: int | None) -> int | None:
+        """Returns how many completions score a checkpoint on a domain, None where the domain does not say."""
+        return self._domain(domain).scored_completions(limit)
 
-def _count(nodes: Collection[Node], kind: type[Node]) -> int:
-    return sum(isinstance(node, kind) for node in nodes)
+    def completion_tokens(self, domain: str) -> int | None:
+        """Returns the length of a domain's longest completion, None where the domain does not say."""
+        return self._domain(domain).completion_tokens
+
+    def _domain(self, name: str) -> Domain:
+        if name not in self._domains:
+            self._domains[name] = instance_of(self._plan.domains[name].plugin, self._registry)
+        return self._domains[name]

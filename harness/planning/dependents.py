@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.planning.nodes import BaseNode, EvaluateNode, Node, Plan, RecoverNode, trained_by
+from harness.planning.node import Node
+from harness.planning.nodes import EvaluateNode
+from harness.planning.plan import Plan
 
 
 def dependent_on_base_score(failed: Node, plan: Plan) -> frozenset[str]:
@@ -11,12 +13,6 @@ def dependent_on_base_score(failed: Node, plan: Plan) -> frozenset[str]:
     Where `failed` scores the base model on a domain, these are the steps that train or recover the domain, and the
     scorings of other checkpoints on it, which would fail alike. For any other node there are none.
     """
-    if not (isinstance(failed, EvaluateNode) and isinstance(plan.nodes[failed.parents[0]], BaseNode)):
+    if not (isinstance(failed, EvaluateNode) and failed.start == plan.base.key):
         return frozenset()
-    return frozenset(node.key for node in plan.nodes.values() if node.key != failed.key and _is_of(node, failed.domain))
-
-
-def _is_of(node: Node, domain: str) -> bool:
-    if isinstance(node, EvaluateNode):
-        return node.domain == domain
-    return domain in trained_by(node) or (isinstance(node, RecoverNode) and node.target == domain)
+    return frozenset(key for key, node in plan.nodes.items() if key != failed.key and node.works_on(failed.domain))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness._util.json_reading import parse_json
 from harness.planning.model_shape import BYTES, shape_of
-from harness.planning.nodes import Plan, StepNode
+from harness.planning.nodes import StepNode
+from harness.planning.plan import Plan
 from harness.plugin.workload import Workload
 from harness.weights.model_folder import CONFIG
 from harness.weights.storage_forms import BELOW, KEPT, Deltas
@@ -53,14 +54,12 @@ def disk_need(
     """
     dtypes: dict[str, str] = {}
     kept, scratch, count, largest, gradients = 0, 0, 0, 0, 0
-    for key, node in plan.nodes.items():
-        if not isinstance(node, StepNode):
-            continue
-        work = workloads.get(key) or Workload()
-        dtypes[key] = work.dtype or dtypes.get(node.parents[-1], dtype)
-        size = parameters * BYTES[dtypes[key]]
+    for node in plan.steps:
+        work = workloads.get(node.key) or Workload()
+        dtypes[node.key] = work.dtype or dtypes.get(node.parents[-1], dtype)
+        size = parameters * BYTES[dtypes[node.key]]
         largest = max(largest, size)
-        if key in without:
+        if node.key in without:
             continue
         count, kept = count + 1, kept + size
         gradient = parameters * BYTES["float32"]
@@ -80,9 +79,8 @@ def disk_need(
 def _restored_at_once(plan: Plan, without: Collection[str]) -> int:
     """Returns how many models lie restored at one time at most: those behind the longest lineage that a node to be made
     reads, and those kept for later ones."""
-    steps = sum(isinstance(node, StepNode) for node in plan.nodes.values())
     read = [_behind(plan, key) for key in plan.nodes if key not in without]
-    return min(steps, max(read) + KEPT) if any(read) else 0
+    return min(len(plan.steps), max(read) + KEPT) if any(read) else 0
 
 
 def _behind(plan: Plan, key: str) -> int:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness._util.processor import GPU_TERAFLOPS
-from harness.planning.counts import workloads_of
+from harness.planning.counts import PluginWorkloads
 from harness.planning.disk_need import DiskNeed, disk_need
 from harness.planning.model_shape import ModelShape
-from harness.planning.nodes import EvaluateNode, MergeNode, Node, Plan, ProbeNode, RecoverNode, TrainNode
-from harness.plugin.interfaces import Domain
+from harness.planning.node import Node
+from harness.planning.nodes import EvaluateNode
+from harness.planning.plan import Plan
 from harness.plugin.registry import Registry
 from harness.plugin.workload import Workload
-from harness.protocol import instance_of
 
 BACKWARD = 2
 """Operations of the way back for one of the way forward (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
@@ -76,12 +76,9 @@ class Estimator:
         self._plan = plan
         self._shape = shape
         self._assumed = assumed
-        self._domains: dict[str, Domain] = {
-            name: instance_of(use.plugin, registry) for name, use in plan.domains.items()
-        }
-        self._workloads = workloads_of(plan, registry)
-        self._lengths = {name: domain.completion_tokens for name, domain in self._domains.items()}
-        self.nodes = {key: self._node(node) for key, node in plan.nodes.items() if node.kind != "base"}
+        self._source = PluginWorkloads(plan, registry)
+        self._workloads = {node.key: node.workload(self._source) for node in plan.results}
+        self.nodes = {node.key: self._node(node) for node in plan.results}
 
     def total(self, without: Collection[str] = ()) -> Estimate:
         """Returns the estimate of the plan's nodes, less those whose keys are in `without`."""
@@ -92,7 +89,7 @@ class Estimator:
         unknown: dict[str, list[str]] = {}
         for key, one in nodes.items():
             if one.generated_tokens is None:
-                unknown.setdefault(self._silent(self._plan.nodes[key]), []).append(self._plan.nodes[key].label)
+                unknown.setdefault(self._plan.nodes[key].workload_source, []).append(self._plan.nodes[key].label)
         hours = [one.gpu_hours for one in nodes.values() if one.gpu_hours is not None]
         return Estimate(
             generated_tokens=generated,
@@ -120,14 +117,14 @@ class Estimator:
         return disk_need(self._plan, self._workloads, parameters=self._shape.parameters, dtype=dtype, without=without)
 
     def _node(self, node: Node) -> NodeEstimate:
-        work, names = self._work_of(node)
+        work, names = self._workloads[node.key], node.sampled_domains
         if work is None:
             return NodeEstimate()
         if not work.completions:
             return NodeEstimate(generated_tokens=0, prompt_tokens=0, gpu_hours=0.0)
         longest = work.completion_tokens
         if longest is None:
-            known = [length for name in names if (length := self._lengths[name]) is not None]
+            known = [length for name in names if (length := self._source.completion_tokens(name)) is not None]
             if len(known) < len(names) or not known:
                 return NodeEstimate()
             longest = max(known)
@@ -137,19 +134,6 @@ class Estimator:
             prompt_tokens=work.completions * prompt,
             gpu_hours=self._hours(work, prompt + longest),
         )
-
-    def _work_of(self, node: Node) -> tuple[Workload | None, tuple[str, ...]]:
-        """Returns what a node does at most, and the domains whose completions it samples."""
-        if isinstance(node, TrainNode):
-            return self._workloads[node.key], (*node.domains, *node.earlier)
-        if isinstance(node, RecoverNode):
-            return self._workloads[node.key], (node.target, *node.earlier)
-        if isinstance(node, MergeNode):
-            return Workload(), ()
-        if isinstance(node, EvaluateNode):
-            count = self._domains[node.domain].scored_completions(node.settings.limit)
-            return None if count is None else Workload(completions=count), (node.domain,)
-        return None, ()
 
     def _prompt_tokens(self, longest: int) -> int:
         room = self._shape.positions if self._shape is not None else None
@@ -164,17 +148,6 @@ class Estimator:
         generation = work.completions * forward / self._assumed.generation_utilization
         training = (work.scored_completions + trained) * forward / self._assumed.training_utilization
         return (generation + training) / (self._assumed.gpu_teraflops * 1e12) / 3600
-
-    def _silent(self, node: Node) -> str:
-        """Returns what would have to tell the tokens of a node that are not known."""
-        if isinstance(node, TrainNode):
-            return f"algorithm {node.algorithm.name}"
-        if isinstance(node, RecoverNode):
-            return f"recovery {node.recovery.name}"
-        if isinstance(node, EvaluateNode):
-            return f"scoring of {node.domain}"
-        assert isinstance(node, ProbeNode)
-        return f"probe {node.probe.name}"
 
 
 def _sum(counts: Iterable[int | None]) -> int:

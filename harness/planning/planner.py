@@ -12,20 +12,18 @@ from typing import Any, TypeVar
 
 from harness._util.content_key import content_key
 from harness.errors import CheckpointError, HarnessError, PluginError
+from harness.planning.node import DomainUse
 from harness.planning.nodes import (
+    AnyNode,
     BaseNode,
     CheckpointNode,
-    DomainUse,
     EvaluateNode,
     MergeNode,
-    MethodPlan,
-    Node,
-    Plan,
     ProbeNode,
     RecoverNode,
     TrainNode,
-    trained_by,
 )
+from harness.planning.plan import MethodPlan, Plan
 from harness.plugin.nested_reward import reward_uses
 from harness.plugin.registry import Registry
 from harness.plugin.specs import AlgorithmSpec, ProbeSpec
@@ -34,7 +32,7 @@ from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.source import key_text
 
-AnyNode = TypeVar("AnyNode", bound=Node)
+SomeNode = TypeVar("SomeNode", bound=AnyNode)
 
 
 def make_plan(protocol: Protocol, registry: Registry) -> Plan:
@@ -52,7 +50,7 @@ class _Planner:
         self._protocol = protocol
         self._registry = registry
         self._harness = registry.harness_identity()
-        self._nodes: dict[str, Node] = {}
+        self._nodes: dict[str, AnyNode] = {}
         self._evaluations: dict[str, dict[str, str]] = {}
         self._uses: dict[int, PluginRef] = {}
         self._domains = {name: self._domain(domain) for name, domain in protocol.domains.items()}
@@ -97,11 +95,11 @@ class _Planner:
             self._uses[id(use)] = _with_rewards(use, self._registry)
         return self._uses[id(use)]
 
-    def _keyed(self, node: AnyNode) -> AnyNode:
+    def _keyed(self, node: SomeNode) -> SomeNode:
         """Returns the node with its key."""
         return replace(node, key=content_key(**node.definition(self._harness, self._domains)))
 
-    def _add(self, node: AnyNode) -> AnyNode:
+    def _add(self, node: SomeNode) -> SomeNode:
         """Returns the node, known to the plan from now on; one that was there keeps its label."""
         self._nodes.setdefault(node.key, node)
         return node
@@ -133,23 +131,20 @@ class _Planner:
         weights = tuple(expert.weight for expert in step.experts)
         node = MergeNode(
             key="",
-            kind="merge",
             label=step.label,
             seed=seed,
             parents=(base.key, *experts),
             merge=self._use(step.merge),
             experts=tuple(expert.name for expert in step.experts),
             weights=weights,
-            trained=tuple(sorted({name for lineage in lineages for node in lineage for name in trained_by(node)})),
+            trained=tuple(sorted({name for lineage in lineages for node in lineage for name in node.trained_domains})),
         )
         return self._keyed(node)
 
     def _base(self) -> BaseNode:
         model = self._protocol.model
         fingerprint = _fingerprint(model, self._registry)
-        node = self._keyed(
-            BaseNode(key="", kind="base", label="base", seed=0, model=self._use(model), fingerprint=fingerprint)
-        )
+        node = self._keyed(BaseNode(key="", label="base", seed=0, model=self._use(model), fingerprint=fingerprint))
         self._add(node)
         self._evaluate(node)
         return node
@@ -157,7 +152,6 @@ class _Planner:
     def _train(self, step: TrainStep, seed: int, lineage: Sequence[CheckpointNode]) -> TrainNode:
         node = TrainNode(
             key="",
-            kind="train",
             label=step.label,
             seed=seed,
             parents=(lineage[-1].key,),
@@ -175,12 +169,11 @@ class _Planner:
         spec = self._registry.find("algorithm", algorithm.name).spec
         if not (isinstance(spec, AlgorithmSpec) and spec.replays):
             return ()
-        return tuple(sorted({name for node in lineage for name in trained_by(node)} - set(trained)))
+        return tuple(sorted({name for node in lineage for name in node.trained_domains} - set(trained)))
 
     def _recover(self, step: RecoverStep, seed: int, lineage: Sequence[CheckpointNode]) -> RecoverNode:
         node = RecoverNode(
             key="",
-            kind="recover",
             label=step.label,
             seed=seed,
             parents=tuple(node.key for node in lineage),
@@ -200,7 +193,6 @@ class _Planner:
         for name in self._domains:
             node = EvaluateNode(
                 key="",
-                kind="evaluate",
                 label=f"{name} after {checkpoint.label}",
                 seed=checkpoint.seed,
                 parents=(checkpoint.key,),
@@ -219,7 +211,6 @@ class _Planner:
         scores = isinstance(spec, ProbeSpec) and spec.scores
         node = ProbeNode(
             key="",
-            kind="probe",
             label=f"{probe.name} of {method}",
             seed=seed,
             parents=lineage,

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from harness.planning.checks import plugins_of, sandbox_tier
-from harness.planning.nodes import Plan
+from harness.planning.checks import sandbox_tier
+from harness.planning.plan import Plan
 from harness.protocol.plugin_ref import PluginRef
 
 
@@ -29,7 +29,7 @@ def needs_of(plan: Plan, *, without: Collection[str] = ()) -> list[NeedOf]:
     for node in plan.nodes.values():
         if node.key in without:
             continue
-        pairs = {(need, f"{use.kind} {use.name}"): use for use in plugins_of(node, plan) for need in use.needs}
+        pairs = {(need, f"{use.kind} {use.name}"): use for use in node.plugins(plan.domains) for need in use.needs}
         for pair, use in pairs.items():
             found[pair] = (found.get(pair, (0, use))[0] + 1, use)
     return [

@@ -8,22 +8,13 @@ from typing import Any
 
 from harness._util.json_reading import parse_json
 from harness.errors import UsageError
-from harness.planning.nodes import (
-    BaseNode,
-    DomainUse,
-    EvaluateNode,
-    MergeNode,
-    MethodPlan,
-    Node,
-    Plan,
-    ProbeNode,
-    RecoverNode,
-    TrainNode,
-)
+from harness.planning.node import DomainUse
+from harness.planning.nodes import AnyNode, BaseNode, EvaluateNode, MergeNode, ProbeNode, RecoverNode, TrainNode
+from harness.planning.plan import MethodPlan, Plan
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 
-_NODES: dict[str, type[Node]] = {
+_NODES: dict[str, type[AnyNode]] = {
     "base": BaseNode,
     "train": TrainNode,
     "recover": RecoverNode,
@@ -67,7 +58,7 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
     )
 
 
-def _node(data: Mapping[str, Any]) -> Node:
+def _node(data: Mapping[str, Any]) -> AnyNode:
     fields = dict(data) | {name: _plugin(data[name]) for name in _PLUGINS if data.get(name) is not None}
     fields |= {name: tuple(data[name]) for name in _TUPLES if name in data}
     if "settings" in data:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from harness.planning.nodes import EvaluateNode, Node, Plan, RecoverNode
+from harness.planning.node import Node
+from harness.planning.nodes import EvaluateNode, RecoverNode
+from harness.planning.plan import Plan
 
 
 def title_of(kind: str, label: str, seed: int) -> str:

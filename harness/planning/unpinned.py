@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.planning.nodes import BaseNode, Plan
+from harness.planning.plan import Plan
 from harness.protocol import instance_of
 from harness.protocol.plugin_ref import PluginRef
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 def uses_of(plan: Plan) -> list[PluginRef]:
     """Returns the plan's uses of plugins that may take something of the hub: its model, domains and rewards."""
-    models = [node.model for node in plan.nodes.values() if isinstance(node, BaseNode)]
-    return [*models, *(use for domain in plan.domains.values() for use in (domain.plugin, domain.reward))]
+    return [plan.base.model, *(use for domain in plan.domains.values() for use in (domain.plugin, domain.reward))]
 
 
 def unpinned_of(uses: Iterable[PluginRef], registry: Registry) -> list[HubSource]:

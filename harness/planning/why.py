@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.planning.nodes import BaseNode, EvaluateNode, Node, Plan
+from harness.planning.node import Node
+from harness.planning.nodes import PARENT_PARTS, EvaluateNode
+from harness.planning.plan import Plan
 from harness.planning.titles import title_of
 
 if TYPE_CHECKING:
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 Path = tuple[str, ...]
 Leaves = Mapping[Path, str]
 
-_ANCESTORS = frozenset({"parent", "lineage", "checkpoint", "base", "experts"})
-"""Parts of a definition that are keys of other nodes."""
 _DATA = {"fingerprint": "data", "reward_fingerprint": "files of the reward"}
 _LONGEST = 60
 
@@ -69,7 +69,7 @@ def explain(plan: Plan, store: Store, done: Collection[str]) -> Explanation:
             continue  # what this plan still uses is another node, and no earlier form of one that is to do
         definition = document["definition"]
         stored[str(definition.get("kind"))].append((key, _leaves(definition), document))
-    to_do = [node for key, node in plan.nodes.items() if key not in done and not isinstance(node, BaseNode)]
+    to_do = [node for node in plan.results if node.key not in done]
     waiting = {node.key for node in to_do}
     reasons = tuple(_reason(plan, node, waiting, stored[node.kind]) for node in to_do)
     return Explanation(reasons=reasons, undefined=undefined)
@@ -88,10 +88,9 @@ def _reason(
         _, theirs, document = nearest
         name = node.domain if isinstance(node, EvaluateNode) else None
         differences = list(dict.fromkeys(_differences(theirs, mine, name)))
-        if any(path[0] in _ANCESTORS for path, _ in mine.items() ^ theirs.items()) and not parents:
-            base = next(other for other in plan.nodes.values() if isinstance(other, BaseNode))
-            before, now = _leaves(document.get("base") or {}), _leaves(plan.definition_of(base.key))
-            model = [] if base.key not in node.parents or before == now else list(_differences(before, now, None))
+        if any(path[0] in PARENT_PARTS for path, _ in mine.items() ^ theirs.items()) and not parents:
+            before, now = _leaves(document.get("base") or {}), _leaves(plan.definition_of(plan.base.key))
+            model = [] if plan.base.key not in node.parents or before == now else list(_differences(before, now, None))
             differences += model or ["it starts from another checkpoint"]
     return Reason(
         key=node.key,
@@ -108,8 +107,7 @@ def _title(plan: Plan, node: Node) -> str:
     """Names a node to a person: a training says behind which checkpoint it is, as a scoring does."""
     if node.kind != "train":
         return node.label
-    before = plan.nodes[node.parents[0]]
-    return node.label if isinstance(before, BaseNode) else f"{node.label} after {before.label}"
+    return node.label if node.start == plan.base.key else f"{node.label} after {plan.nodes[node.start].label}"
 
 
 def _leaves(value: Any, at: Path = ()) -> dict[Path, str]:
@@ -147,7 +145,7 @@ def _differences(before: Leaves, now: Leaves, domain: str | None) -> Iterator[st
     changed = sorted(path for path in before.keys() | now.keys() if before.get(path) != now.get(path))
     other = {path[:-1] for path in changed if path[-1] == "identity" and _plugin(before, path) != _plugin(now, path)}
     for path in changed:
-        if path[0] in _ANCESTORS or (
+        if path[0] in PARENT_PARTS or (
             path[0] == "domains" and len(path) > 1 and path[1] in domains_now ^ domains_before
         ):
             continue

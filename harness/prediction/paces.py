@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import UsageError
-from harness.planning.nodes import Node, Plan, TrainNode
+from harness.planning.nodes import TrainNode
+from harness.planning.plan import Plan
 from harness.prediction.matrix import TrainingPace
 
 _ON_POLICY = ("learning_rate", "steps", "prompts_per_step", "generations")
@@ -31,16 +32,6 @@ def paces_of(plan: Plan) -> dict[str, TrainingPace]:
         )
     first = next(iter(found.values()))
     return {name: found.get(name, first) for name in plan.domains}
-
-
-def first_trainings(plan: Plan) -> dict[str, Node]:
-    """Returns the plan's first training of each domain, by the domain's name."""
-    found: dict[str, Node] = {}
-    for node in plan.nodes.values():
-        if isinstance(node, TrainNode):
-            for name in node.domains:
-                found.setdefault(name, node)
-    return found
 
 
 def _pace(config: Mapping[str, Any]) -> TrainingPace | None:

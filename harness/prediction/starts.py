@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.planning.nodes import BaseNode, Plan, TrainNode
+from harness.planning.nodes import TrainNode
+from harness.planning.plan import Plan
 from harness.prediction.observed import ObservedPair
 
 BASE = "base"
@@ -52,7 +53,7 @@ def starts_along(method: str, plan: Plan, seeds: Sequence[int], folder_of: Calla
             node = plan.nodes[after]
             if not isinstance(node, TrainNode) or len(node.domains) != 1:
                 continue
-            at_base = isinstance(plan.nodes[before], BaseNode)
+            at_base = before == plan.base.key
             starts[seed, after] = Start(
                 seed=seed,
                 name=BASE if at_base else f"{method} after {plan.nodes[before].label} (step {step})",

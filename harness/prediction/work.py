@@ -12,13 +12,13 @@ from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.parts import LazyDomains, Parts
 from harness.execution.run_folder import PLAN
 from harness.execution.store import Store
-from harness.planning.nodes import BaseNode, Plan
+from harness.planning.plan import Plan
 from harness.planning.serialization import read_plan
 from harness.prediction.agreement import Agreement
 from harness.prediction.check import CheckedPair, check
 from harness.prediction.matrix import Prediction
 from harness.prediction.observed import ObservedPair, observed_pairs
-from harness.prediction.paces import first_trainings, paces_of
+from harness.prediction.paces import paces_of
 from harness.prediction.starts import BASE, Start, starts_along
 from harness.prediction.virtual_step import HORIZON, kl_on, predict
 from harness.weights.model_folder import check_checkpoint, hash_checkpoint
@@ -71,7 +71,7 @@ class PredictionWork:
         if at is not None:
             check_checkpoint(at)
             return tuple(Start(seed=seed, name=str(at), folder=at) for seed in self._plan.seeds)
-        folder = self._base(self._plan)
+        folder = self._parts.base_folder(self._plan.base)
         return tuple(Start(seed=seed, name=BASE, folder=folder) for seed in self._plan.seeds)
 
     def observed(self, starts: Sequence[Start]) -> list[ObservedPair]:
@@ -107,7 +107,7 @@ class PredictionWork:
 
     def predictions(self, starts: Sequence[Start]) -> dict[Start, Prediction]:
         """Returns the prediction at each start. What a check needs of it is held in memory where there is a run."""
-        domains = LazyDomains(self._plan.domains, self._parts, trained=first_trainings(self._plan))
+        domains = LazyDomains(self._plan.domains, self._parts, trained=self._plan.first_trainings())
         paces = paces_of(self._plan)
         found = {}
         for start in starts:
@@ -143,4 +143,4 @@ class PredictionWork:
         return check(predictions, observed, self._checkpoints.folder, divergence)
 
     def _base(self, plan: Plan) -> Path:
-        return self._parts.base_folder(next(node for node in plan.nodes.values() if isinstance(node, BaseNode)))
+        return self._parts.base_folder(plan.base)

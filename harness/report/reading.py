@@ -11,7 +11,7 @@ from harness.execution.run_folder import LEADERBOARD, PLAN, PREDICTION, PROTOCOL
 from harness.execution.store import Store
 from harness.execution.store_marker import DamagedResult
 from harness.execution.stored_probe_rows import stored_probe_rows
-from harness.planning.nodes import BaseNode, Plan
+from harness.planning.plan import Plan
 from harness.planning.serialization import read_plan
 from harness.prediction.kept import KeptPrediction, read_prediction
 from harness.report.kept_steps import FILE as STEPS
@@ -46,7 +46,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
         )
     plan = read_plan(folder / PLAN)
     store = Store(folder.resolve().parent / "store")
-    made = [key for key, node in plan.nodes.items() if not isinstance(node, BaseNode)]
+    made = [node.key for node in plan.results]
     done = [key for key in made if store.has(key)]
     kept = (folder / LEADERBOARD).is_file()
     if kept and (not done or run.tables_hold(len(done))):

@@ -8,7 +8,9 @@ from unittest.mock import patch
 from harness.execution.leaderboard import build_leaderboard
 from harness.execution.score_table import collect_scores
 from harness.execution.store import Store
-from harness.planning.nodes import BaseNode, DomainUse, EvaluateNode, MethodPlan, Plan, RecoverNode, TrainNode
+from harness.planning.node import DomainUse
+from harness.planning.nodes import BaseNode, EvaluateNode, RecoverNode, TrainNode
+from harness.planning.plan import MethodPlan, Plan
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 

@@ -13,7 +13,6 @@ from harness.errors import ProtocolError
 from harness.execution.leaderboard import build_leaderboard, definition
 from harness.execution.runner import walk_order
 from harness.execution.score_table import collect_scores
-from harness.planning.checks import plugins_of
 from harness.planning.counts import cost_of
 from harness.planning.nodes import MergeNode, RecoverNode, TrainNode
 from harness.planning.planner import plan_to_json
@@ -70,7 +69,7 @@ def test_a_merge_counts_as_the_training_of_its_experts_domains(bench_of):
     bench = bench_of()
     recover = bench.protocol.methods["further"][-1]
     assert (recover.target, recover.peak) == ("b", 1)
-    assert bench.plan.domains_of(merge_of(bench, "further").key) == ("a", "b")
+    assert merge_of(bench, "further").trained_domains == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +168,7 @@ def test_experts_stand_before_the_merge_whatever_the_order_of_methods(bench_of):
 
 def test_a_merge_runs_its_own_plugin_and_is_counted(bench_of):
     bench = bench_of()
-    assert [use.name for use in plugins_of(merge_of(bench, "merged"), bench.plan)] == ["join"]
+    assert [use.name for use in merge_of(bench, "merged").plugins(bench.plan.domains)] == ["join"]
     cost = cost_of(bench.plan, bench.registry)
     assert (cost.merges, cost.trainings, cost.recoveries) == (2, 3, 1)
 

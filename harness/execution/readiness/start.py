@@ -16,18 +16,9 @@ from harness.execution.readiness.model import BaseModelFacts
 from harness.execution.readiness.prompts import prompt_faults, spread
 from harness.execution.readiness.rewards import reward_faults
 from harness.execution.readiness.tasks import task_faults
-from harness.planning.nodes import (
-    BaseNode,
-    EvaluateNode,
-    MergeNode,
-    Node,
-    Plan,
-    ProbeNode,
-    RecoverNode,
-    TrainNode,
-    trained_by,
-    training_of,
-)
+from harness.planning.node import Node
+from harness.planning.nodes import EvaluateNode
+from harness.planning.plan import Plan
 from harness.plugin.interfaces import TaskSet
 from harness.plugin.start_check import ChecksStart, StartContext
 from harness.protocol import Protocol
@@ -62,12 +53,11 @@ class _Checks:
 
     def faults(self) -> Iterator[Problem]:
         domains = LazyDomains(self.plan.domains, self.parts)
-        trained = {name for node in self.nodes for name in (*trained_by(node), *getattr(node, "earlier", ()))}
+        training = [node for node in self.nodes if node.trained_with is not None]
+        trained = {name for node in training for name in node.sampled_domains}
         scored = {node.domain for node in self.nodes if isinstance(node, EvaluateNode)}
         model = BaseModelFacts(self.base) if self.base is not None else None
-        for node in self.plan.nodes.values():
-            if isinstance(node, BaseNode):
-                yield from self._plugin(node.model, (), ("model",))
+        yield from self._plugin(self.plan.base.model, (), ("model",))
         for name in (name for name in domains if name in trained | scored):
             at: tuple[str, ...] = ("domains", name)
             yield from self._plugin(self.plan.domains[name].plugin, [name], at)
@@ -108,18 +98,7 @@ class _Checks:
         yield from self._told(at, lambda: reward_faults(domain, judged))
 
     def _step(self, node: Node) -> Iterator[Problem]:
-        uses: list[tuple[PluginRef, Sequence[str]]] = []
-        if isinstance(node, RecoverNode):
-            uses.append((node.recovery, [node.target]))
-        elif isinstance(node, MergeNode):
-            uses.append((node.merge, node.trained))
-        elif isinstance(node, ProbeNode):
-            uses.append((node.probe, list(self.plan.domains)))
-        algorithm = training_of(node)
-        if algorithm is not None:
-            earlier = node.earlier if isinstance(node, TrainNode | RecoverNode) else ()
-            uses.append((algorithm, [*trained_by(node), *earlier]))
-        for use, names in uses:
+        for use, names in node.calls(self.plan.domains):
             asked = json.dumps([use.definition(), sorted(names)], sort_keys=True)
             if asked not in self._asked:  # seeds and methods share most of their settings
                 self._asked[asked] = list(self._plugin(use, names, ()))

@@ -1,0 +1,122 @@
+"""What all nodes of a plan have in common, and the domains that their keys cover."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from harness.plugin.workload import Workload
+from harness.protocol.plugin_ref import PluginRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainUse:
+    """A domain of the protocol: its column's name, its plugin, its reward, and the fingerprints of data and reward."""
+
+    name: str
+    plugin: PluginRef
+    reward: PluginRef
+    fingerprint: str
+    reward_fingerprint: str
+
+    def definition(self) -> dict[str, Any]:
+        """Returns what a key covers of a domain that is trained or measured; its name appears in metrics and rows."""
+        return {
+            "name": self.name,
+            "plugin": self.plugin.definition(),
+            "reward": self.reward.definition(),
+            "fingerprint": self.fingerprint,
+            "reward_fingerprint": self.reward_fingerprint,
+        }
+
+
+Domains = Mapping[str, DomainUse]
+
+Calls = list[tuple[PluginRef, tuple[str, ...]]]
+"""Plugins, each with the names of the domains that it is given."""
+
+
+class WorkloadSource(Protocol):
+    """What the plugins of a plan say about the work they do; None where one does not say."""
+
+    def of_config(self, use: PluginRef) -> Workload | None: ...
+
+    def scored_completions(self, domain: str, limit: int | None) -> int | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node(ABC):
+    """One result to compute. `parents` are the keys of the nodes it needs; `label` is for people, in no key."""
+
+    key: str
+    kind: str
+    label: str
+    seed: int
+    parents: tuple[str, ...] = ()
+
+    @abstractmethod
+    def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
+        """Returns what the key covers, as JSON data. harness: its identity. domains: those of the protocol."""
+
+    @property
+    def start(self) -> str:
+        """The key of the checkpoint that the node starts from."""
+        return self.parents[-1]
+
+    @property
+    def merged_checkpoints(self) -> tuple[str, ...]:
+        """The keys of the checkpoints that the node merges into its start."""
+        return ()
+
+    @property
+    def step_label(self) -> str:
+        """What a leaderboard calls the step."""
+        return self.label
+
+    @property
+    def trained_domains(self) -> tuple[str, ...]:
+        """The domains that the node trained: none for the base model and for a training-free recovery."""
+        return ()
+
+    @property
+    def trained_with(self) -> PluginRef | None:
+        """The algorithm that the node trains with, None if it does not train."""
+        return None
+
+    @property
+    def recovered_domain(self) -> str | None:
+        """The domain that the node recovers, None for all but recoveries."""
+        return None
+
+    @property
+    def sampled_domains(self) -> tuple[str, ...]:
+        """The domains for whose prompts the node may generate completions."""
+        return ()
+
+    def may_train(self, domain: str) -> bool:
+        """Whether the node's algorithm may be given the domain."""
+        return False
+
+    def works_on(self, domain: str) -> bool:
+        """Whether the node trains, recovers or scores the domain."""
+        return domain in self.trained_domains or domain == self.recovered_domain
+
+    def calls(self, domains: Domains) -> Calls:
+        """Returns the plugins that compute the node, each with the domains that it is given."""
+        return []
+
+    def plugins(self, domains: Domains) -> list[PluginRef]:
+        """Returns all plugins that run: those that compute the node, and the domains and rewards they are given."""
+        used = [domains[name] for name in self.sampled_domains]
+        return [use for use, _ in self.calls(domains)] + [ref for use in used for ref in (use.plugin, use.reward)]
+
+    def workload(self, source: WorkloadSource) -> Workload | None:
+        """Returns what the node does at most, None where it is not known."""
+        return None
+
+    @property
+    def workload_source(self) -> str:
+        """What would have to say a workload that is not known, for people."""
+        return self.kind
