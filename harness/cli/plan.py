@@ -92,8 +92,9 @@ def plan(
     from harness.execution.undamaged import undamaged_targets
     from harness.planning.counts import cost_of
     from harness.planning.estimate import Assumptions, Estimator
-    from harness.planning.planner import make_plan, plan_to_json
+    from harness.planning.planner import make_plan
     from harness.planning.requirements import needs_of, sandboxes_here
+    from harness.planning.serialization import plan_to_json
     from harness.planning.unpinned import unpinned_lines, unpinned_of, uses_of
     from harness.planning.why import explain
     from harness.protocol import find_protocol, load_protocol

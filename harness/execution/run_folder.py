@@ -16,8 +16,7 @@ from harness._util.json_reading import parse_json
 from harness._util.permissions import grant, make_shared, writable_by_others
 from harness.errors import UsageError
 from harness.planning.plan import Plan
-from harness.planning.planner import plan_to_json
-from harness.planning.serialization import read_plan
+from harness.planning.serialization import plan_to_json, read_plan
 from harness.protocol import Protocol
 
 PROTOCOL = "protocol.yaml"

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pydantic import ConfigDict
+
 from harness.plugin.workload import Workload
 from harness.protocol.plugin_ref import PluginRef
 
@@ -14,6 +16,8 @@ from harness.protocol.plugin_ref import PluginRef
 @dataclass(frozen=True, kw_only=True)
 class DomainUse:
     """A domain of the protocol: its column's name, its plugin, its reward, and the fingerprints of data and reward."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: str
     plugin: PluginRef
@@ -49,6 +53,8 @@ class WorkloadSource(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Node(ABC):
     """One result to compute. `parents` are the keys of the nodes it needs; `label` is for people, in no key."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     key: str
     kind: str

@@ -10,7 +10,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from harness.planning.node import Calls, Domains, Node, WorkloadSource
 from harness.plugin.workload import Workload
@@ -313,5 +315,5 @@ class ProbeNode(Node):
 
 CheckpointNode = BaseNode | TrainNode | RecoverNode | MergeNode
 
-AnyNode = CheckpointNode | EvaluateNode | ProbeNode
+AnyNode = Annotated[CheckpointNode | EvaluateNode | ProbeNode, Field(discriminator="kind")]
 """Every kind of node."""

@@ -6,9 +6,9 @@ its like are in none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from harness._util.content_key import content_key
 from harness.errors import CheckpointError, HarnessError, PluginError
@@ -260,30 +260,3 @@ def _asked(ask: Callable[[], object], use: PluginRef, registry: Registry) -> str
             hint="tell its authors",
         )
     return fingerprint
-
-
-def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """Returns the plan as JSON data, nodes in the order in which they can be made: what a run folder keeps of it."""
-    return {
-        "schema": 1,
-        "protocol": plan.protocol,
-        "key": plan.key,
-        "model": plan.model,
-        "harness": plan.harness,
-        "seeds": list(plan.seeds),
-        "domains": {name: _jsonable(asdict(domain)) for name, domain in plan.domains.items()},
-        "settings": asdict(plan.settings),
-        "nodes": [_jsonable(asdict(node)) for node in plan.nodes.values()],
-        "methods": [_jsonable(asdict(method)) for method in plan.methods],
-        "evaluations": _jsonable(plan.evaluations),
-    }
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _jsonable(item) for key, item in value.items()}
-    if isinstance(value, frozenset):
-        return sorted(value)
-    if isinstance(value, tuple | list):
-        return [_jsonable(item) for item in value]
-    return value

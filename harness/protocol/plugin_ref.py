@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, PlainSerializer
 
 from harness.plugin.paths import SeenPath
 
@@ -19,11 +21,13 @@ class PluginRef:
     reward_fingerprints: those of the rewards in its config, by path, which a plan fills in.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     kind: str
     name: str
     identity: str
     config: Mapping[str, Any]
-    needs: frozenset[str] = frozenset()
+    needs: Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])] = frozenset()
     unkeyed: tuple[tuple[str | int, ...], ...] = ()
     reward_fingerprints: Mapping[str, str] = field(default_factory=dict)
 

@@ -9,7 +9,7 @@ from harness.execution.leaderboard import build_leaderboard
 from harness.execution.run_folder import RunFolder
 from harness.execution.score_table import collect_scores, write_scores
 from harness.execution.store import Store
-from harness.planning.planner import plan_to_json
+from harness.planning.serialization import plan_to_json
 from harness.prediction.check import CheckedPair, before_training
 from harness.prediction.kept import KeptPrediction
 from harness.prediction.matrix import PairPrediction, Prediction

@@ -12,7 +12,8 @@ from harness.errors import UsageError
 from harness.execution.run_folder import LEADERBOARD, PLAN, SCORES
 from harness.execution.score_table import SCHEMA, write_scores
 from harness.execution.store import Store
-from harness.planning.planner import make_plan, plan_to_json
+from harness.planning.planner import make_plan
+from harness.planning.serialization import plan_to_json
 from harness.plugin.registry import Registry
 from harness.prediction.order import advised_order
 from harness.protocol import find_protocol, load_protocol

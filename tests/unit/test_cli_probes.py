@@ -22,7 +22,7 @@ from harness.execution.leaderboard import build_leaderboard
 from harness.execution.score_table import collect_scores
 from harness.execution.store import Store
 from harness.planning.nodes import ProbeNode
-from harness.planning.planner import plan_to_json
+from harness.planning.serialization import plan_to_json
 from harness.plugin.registry import Registry
 from harness.report.reading import read_run
 from harness.report.rollback_rows import curve_points

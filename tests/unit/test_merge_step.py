@@ -15,8 +15,7 @@ from harness.execution.runner import walk_order
 from harness.execution.score_table import collect_scores
 from harness.planning.counts import cost_of
 from harness.planning.nodes import MergeNode, RecoverNode, TrainNode
-from harness.planning.planner import plan_to_json
-from harness.planning.serialization import plan_from_json
+from harness.planning.serialization import plan_from_json, plan_to_json
 from harness.protocol import MergeStep, load_protocol
 from harness.protocol.schema import protocol_schema
 

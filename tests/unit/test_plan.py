@@ -14,7 +14,8 @@ from small_world import DISTRIBUTION, PROTOCOL, Game, Model, SmallWorld
 from harness import DomainSpec, PluginError, hookimpl
 from harness.planning.counts import PlanCost, cost_of
 from harness.planning.nodes import EvaluateNode, ProbeNode, RecoverNode, TrainNode
-from harness.planning.planner import make_plan, plan_to_json
+from harness.planning.planner import make_plan
+from harness.planning.serialization import plan_to_json
 from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
 

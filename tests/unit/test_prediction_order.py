@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.execution.run_folder import PLAN, SCORES
 from harness.execution.score_table import collect_scores, write_scores
 from harness.execution.store import Store
-from harness.planning.planner import plan_to_json
+from harness.planning.serialization import plan_to_json
 from harness.prediction.agreement import agreements, rank_correlation
 from harness.prediction.observed import observed_pairs
 from harness.prediction.order import advised_order, order_cost

@@ -10,8 +10,8 @@ from subprocess import run
 import pytest
 
 from harness.errors import ProtocolError
-from harness.planning.planner import make_plan, plan_to_json
-from harness.planning.serialization import plan_from_json
+from harness.planning.planner import make_plan
+from harness.planning.serialization import plan_from_json, plan_to_json
 from harness.plugin.registry import Registry
 from harness.protocol import instance_of, load_protocol
 from harness.testing.tiny_world import tiny_checkpoint

@@ -20,8 +20,7 @@ from harness.errors import HarnessError, UsageError
 from harness.execution.leaderboard import build_leaderboard
 from harness.execution.score_table import collect_scores
 from harness.execution.store import Store
-from harness.planning.planner import plan_to_json
-from harness.planning.serialization import plan_from_json
+from harness.planning.serialization import plan_from_json, plan_to_json
 from harness.prediction.kept import prediction_to_json
 from harness.report.captions import over_seeds
 from harness.report.drawing import draw, inline, printable

@@ -22,8 +22,8 @@ from harness import (
 )
 from harness.errors import ProtocolError
 from harness.execution.store import Store
-from harness.planning.planner import make_plan, plan_to_json
-from harness.planning.serialization import plan_from_json
+from harness.planning.planner import make_plan
+from harness.planning.serialization import plan_from_json, plan_to_json
 from harness.planning.why import explain
 from harness.plugin.registry import Registry
 from harness.protocol import instance_of, load_protocol

@@ -11,8 +11,8 @@ from pydantic import Field
 from small_world import DISTRIBUTION, PROTOCOL, Game, SmallWorld, Trainer, Win
 
 from harness import AlgorithmSpec, Config, DomainSpec, RewardSpec, RewardUse, Unkeyed, hookimpl
-from harness.planning.planner import make_plan, plan_to_json
-from harness.planning.serialization import plan_from_json
+from harness.planning.planner import make_plan
+from harness.planning.serialization import plan_from_json, plan_to_json
 from harness.plugin.registry import Registry
 from harness.protocol import instance_of, load_protocol
 
