@@ -1,3 +1,9 @@
+from .api.planned import PlannedRun as PlannedRun
+from .api.planned import plan as plan
+from .api.protocols import validate as validate
+from .api.run import Run as Run
+from .api.run import load_run as load_run
+from .api.running import run as run
 from .domains.scoring import Scoring as Scoring
 from .domains.scoring import score_rewards as score_rewards
 from .domains.scoring import score_together as score_together
@@ -52,6 +58,7 @@ from .plugin.metric_interface import ScoreMatrix as ScoreMatrix
 from .plugin.nested_reward import RewardUse as RewardUse
 from .plugin.paths import FolderOrName as FolderOrName
 from .plugin.paths import looks_local as looks_local
+from .plugin.registry import Registry as Registry
 from .plugin.specs import AlgorithmSpec as AlgorithmSpec
 from .plugin.specs import DomainSpec as DomainSpec
 from .plugin.specs import EngineSpec as EngineSpec

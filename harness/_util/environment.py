@@ -31,11 +31,11 @@ WAITING_SET_BY_USER = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 TALKATIVE = ("transformers", "trl", "accelerate", "datasets", "lm_eval", "evaluate", "httpx", "filelock")
 
 
-def prepare_process(*, debug: bool) -> None:
-    """Turns telemetry off, applies HARNESS_OFFLINE to every library, lets idle OpenMP threads sleep, and silences the
-    libraries' messages unless `debug`.
+def prepare_libraries() -> None:
+    """Turns telemetry off, applies HARNESS_OFFLINE to every library, and lets idle OpenMP threads sleep.
 
-    What the person has set in the environment stays as it is, but for HARNESS_OFFLINE, which is a promise.
+    Variables that the user has set stay as they are, but for HARNESS_OFFLINE, which is a promise. To be called before
+    the libraries are imported.
     """
     for name, value in PRIVATE.items():
         os.environ.setdefault(name, value)
@@ -44,6 +44,11 @@ def prepare_process(*, debug: bool) -> None:
     if not any(name in os.environ for name in WAITING_SET_BY_USER):
         os.environ.update(WAITING)
     ensure_caches()
+
+
+def prepare_process(*, debug: bool) -> None:
+    """Does what `prepare_libraries` does, and silences the libraries' messages unless `debug`."""
+    prepare_libraries()
     if debug:
         return
     for name, value in QUIET.items():

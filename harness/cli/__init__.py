@@ -11,8 +11,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from harness._util.console import accept_any_text
 from harness._util.environment import prepare_process
 from harness._util.memory import OUT_OF_MEMORY, REMEDY, comes_of_memory
+from harness._util.printable import printable
 from harness._util.signals import catch_termination, raise_if_terminated, told_to_a_person
 from harness._util.version import VERSION
 from harness.cli import (
@@ -33,8 +35,6 @@ from harness.cli import (
     store,
     validate,
 )
-from harness.cli.console import accept_any_text
-from harness.cli.printable import printable
 from harness.cli.session import Session
 from harness.cli.streams import finish_output, open_streams
 from harness.errors import ExitCode, HarnessError

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from harness._util.console import terminal
 from harness._util.disk import format_bytes
-from harness.cli.console import terminal
-from harness.cli.session import runs_folder, session_of
+from harness.api.protocols import runs_folder
+from harness.cli.session import session_of
 
 if TYPE_CHECKING:
     from harness.plugin.registry import Registry

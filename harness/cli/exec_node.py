@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness._util.console import safe_console
 from harness._util.signals import told_to_a_person
-from harness.cli.console import safe_console
+from harness.api.protocols import runs_folder
 from harness.cli.selection import (
     DeltasOption,
     MethodsOption,
@@ -18,7 +19,7 @@ from harness.cli.selection import (
     methods_from,
     seeds_from,
 )
-from harness.cli.session import runs_folder, session_of
+from harness.cli.session import session_of
 from harness.errors import UsageError
 from harness.weights.storage_forms import Deltas
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness._util.disk import comes_of_full, disk_full
-from harness.cli.session import runs_folder, session_of
+from harness.api.protocols import runs_folder
+from harness.cli.session import session_of
 from harness.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def export(
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Copy a checkpoint to a Hugging Face folder, with a model card and its evaluation results."""
-    from harness.cli.run_folder import find_run_folder
+    from harness.api.find_run import find_run_folder
     from harness.report.model_card import model_card
     from harness.results.leaderboard import Leaderboard
     from harness.weights.storage_forms import form_of

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.session import runs_folder, session_of
+from harness.api.protocols import runs_folder
+from harness.cli.session import session_of
 from harness.plugin.specs import TableFormatSpec
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def compare(
     """
     import json
 
-    from harness.cli.console import terminal
+    from harness._util.console import terminal
     from harness.cli.leaderboard_view import print_comparisons, print_differences
     from harness.results.compare import compared
 
@@ -163,7 +164,7 @@ def rebuild(
     """Compute intervals, metrics, ranks and rank groups anew from the scores in a record, such as one of an older
     version. Writes the record, and the tables, probes and report that lie beside it."""
     from harness._util.files import write_text, write_together
-    from harness.cli.run_probes import read_probes
+    from harness.api.run_probes import read_probes
     from harness.execution.run_folder import REPORT
     from harness.report.page import make_report
     from harness.report.reading import read_run
@@ -201,8 +202,8 @@ def add(
     and a report generated from them."""
     from harness._util.files import write_text, write_together
     from harness._util.untrusted_file import read_untrusted, refuse_special_files
-    from harness.cli.run_folder import find_run_folder
-    from harness.cli.run_probes import read_probes
+    from harness.api.find_run import find_run_folder
+    from harness.api.run_probes import read_probes
     from harness.execution.run_folder import PREDICTION, REPORT
     from harness.report.kept_steps import FILE as STEPS
     from harness.report.kept_steps import steps_to_json
@@ -303,7 +304,7 @@ def render(offer: Registered, leaderboard: Leaderboard) -> str:
 
 
 def _read(names: list[str], runs: Path) -> list[Leaderboard]:
-    from harness.cli.run_folder import find_run_folder
+    from harness.api.find_run import find_run_folder
     from harness.results.leaderboard import Leaderboard
 
     folders = [find_run_folder(name, runs) for name in names] or [find_run_folder(None, runs)]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.console import terminal
+from harness._util.console import terminal
 from harness.cli.selection import MethodsOption, ProtocolArgument, RunsOption, SeedsOption, methods_from, seeds_from
-from harness.cli.session import runs_folder, session_of
+from harness.cli.session import session_of
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -84,29 +84,22 @@ def plan(
     Tokens, GPU hours (CPU hours, where there is no GPU) and disk are estimated from the configs and the model's
     config.json; nothing is fetched.
     """
+    from harness import api
     from harness._util.processor import processor_here
     from harness.cli.plan_summary import cost_lines, estimate_lines, estimate_to_json, need_lines
     from harness.execution.provenance import changed_versions
-    from harness.execution.run_folder import RunFolder, run_folder_of
-    from harness.execution.store import Store
+    from harness.execution.run_folder import RunFolder
     from harness.execution.undamaged import undamaged_targets
-    from harness.planning.counts import cost_of
     from harness.planning.estimate import Assumptions, Estimator
-    from harness.planning.planner import make_plan
     from harness.planning.requirements import needs_of, sandboxes_here
     from harness.planning.serialization import plan_to_json
     from harness.planning.unpinned import unpinned_lines, unpinned_of, uses_of
-    from harness.planning.why import explain
-    from harness.protocol import find_protocol, load_protocol
 
     registry = session_of(context).registry
-    path = find_protocol(protocol, registry)
-    read = load_protocol(path, registry, seeds=seeds_from(seeds), methods=methods_from(methods))
-    made = make_plan(read, registry)
-    done = done_keys(made, runs_folder(runs) / "store")
-    store = Store(runs_folder(runs) / "store")
-    undamaged = list(undamaged_targets(made, store, without=done))
-    changed = changed_versions(RunFolder(run_folder_of(runs_folder(runs), made)).provenance())
+    planned = api.plan(protocol, seeds=seeds_from(seeds), methods=methods_from(methods), output=runs, registry=registry)
+    read, made, done = planned.protocol, planned.plan, planned.done
+    undamaged = list(undamaged_targets(made, planned.store, without=done))
+    changed = changed_versions(RunFolder(planned.folder).provenance())
     here = processor_here()
     assumed = Assumptions(
         prompt_tokens=prompt_tokens,
@@ -117,11 +110,11 @@ def plan(
     )
     shape = shape_for(made, registry, model_config)
     estimator = Estimator(made, registry, shape, assumed)
-    cost, left = cost_of(made, registry), cost_of(made, registry, without=done)
+    cost, left = planned.cost(all_nodes=True), planned.cost()
     total, to_do = estimator.total(), estimator.total(without=done)
     unpinned = unpinned_of(uses_of(made), registry)
     needs, sandboxes = needs_of(made), sandboxes_here()
-    explanation = explain(made, store, done) if why else None
+    explanation = planned.why() if why else None
     if as_json:
         told = {
             **plan_to_json(made),
@@ -199,14 +192,6 @@ def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape |
             hint="it has to have hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, vocab_size",
         )
     return shape
-
-
-def done_keys(made: Plan, store: Path) -> set[str]:
-    """Returns the keys of a plan's nodes that the store holds whole; the base model counts as done, it is not made."""
-    from harness.execution.store import Store
-
-    held = Store(store)
-    return {made.base.key, *(node.key for node in made.results if held.has(node.key))}
 
 
 def tree_of(made: Plan, done: Collection[str]) -> Tree:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from harness.cli.console import terminal
+from harness._util.console import terminal
 from harness.cli.plugin_scaffold import DEFAULT_KIND, kinds, write_scaffold
 from harness.cli.session import session_of
 

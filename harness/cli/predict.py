@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.api.protocols import runs_folder
 from harness.cli.selection import ProtocolArgument, RunsOption, SeedsOption, seeds_from
-from harness.cli.session import runs_folder, session_of
+from harness.cli.session import session_of
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ def predict(
     From gradients and curvature at the base model: nothing is trained. Damages are in percent of a standard deviation
     of the harmed domain's reward; positive is harm.
     """
-    from harness.cli.console import terminal
+    from harness._util.console import terminal
+    from harness.api.find_run import find_run_folder
     from harness.cli.prediction_view import print_prediction
-    from harness.cli.run_folder import find_run_folder
     from harness.planning.planner import make_plan
     from harness.prediction.kept import prediction_to_json
     from harness.prediction.order import advised_order

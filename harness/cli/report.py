@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.session import runs_folder, session_of
+from harness.api.protocols import runs_folder
+from harness.cli.session import session_of
 
 if TYPE_CHECKING:
     from harness.plugin.registry import Registry
@@ -45,7 +46,7 @@ def report(
 ) -> None:
     """Write a run's report: one HTML file with figures and tables, which opens without a network."""
     from harness._util.files import write_together
-    from harness.cli.run_folder import find_begun_folder
+    from harness.api.find_run import find_begun_folder
     from harness.execution.run_folder import REPORT
     from harness.report.drawing import UndrawnError, rasterize
     from harness.report.page import make_report
@@ -73,7 +74,7 @@ def report(
 
 def _probes(folder: Path, registry: Registry) -> ProbeRecord | None:
     """Returns what probes measured; None too where it cannot be read, which the page says."""
-    from harness.cli.run_probes import read_probes
+    from harness.api.run_probes import read_probes
     from harness.errors import UsageError
 
     try:

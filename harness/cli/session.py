@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -35,8 +33,3 @@ def session_of(context: typer.Context) -> Session:
     session = context.find_object(Session)
     assert session is not None
     return session
-
-
-def runs_folder(chosen: Path | None = None) -> Path:
-    """Returns the folder of runs and store: `chosen`, else `HARNESS_RUNS`, else `runs`."""
-    return chosen or Path(os.environ.get("HARNESS_RUNS", "runs"))

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.session import runs_folder, session_of
+from harness.api.protocols import runs_folder
+from harness.cli.session import session_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.api import Run
     from harness.cli.session import Session
 
 
@@ -42,8 +44,9 @@ def show(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the probes' tables as Markdown.")] = False,
 ) -> None:
     """Show a run's leaderboard, its scores after each step, and its recoveries; or what its probes measured."""
-    from harness.cli.console import terminal
-    from harness.cli.run_folder import find_begun_folder, find_run_folder
+    from harness._util.console import terminal
+    from harness.api import Run
+    from harness.api.find_run import find_begun_folder, find_run_folder
     from harness.errors import UsageError
 
     if probes or probe:
@@ -56,18 +59,17 @@ def show(
             hint="`harness leaderboard export -f md` prints a leaderboard as Markdown",
         )
     folder = find_run_folder(run, runs_folder(runs))
+    found = Run(folder)
     if as_json:
-        from harness.results.leaderboard import Leaderboard
-
-        typer.echo(Leaderboard.read(folder / "leaderboard.json").to_json(), nl=False)
+        typer.echo(found.record.to_json(), nl=False)
         return
-    print_leaderboard(folder, terminal())
+    print_leaderboard(found, terminal())
 
 
 def _show_probes(session: Session, folder: Path, names: tuple[str, ...], *, as_json: bool, markdown: bool) -> None:
-    from harness.cli.console import terminal
+    from harness._util.console import terminal
+    from harness.api.run_probes import read_probes
     from harness.cli.probe_view import print_probes
-    from harness.cli.run_probes import read_probes
     from harness.errors import UsageError
     from harness.report.tables.probes import probe_page
 
@@ -87,14 +89,13 @@ def _show_probes(session: Session, folder: Path, names: tuple[str, ...], *, as_j
         print_probes(record, terminal())
 
 
-def print_leaderboard(run_folder: Path, console: Console) -> None:
+def print_leaderboard(run: Run, console: Console) -> None:
     """Prints the tables of a run and where its files lie. Raises UsageError where its leaderboard cannot be read."""
     from rich.text import Text
 
     from harness.cli.leaderboard_view import print_tables
-    from harness.results.leaderboard import Leaderboard
 
-    print_tables(Leaderboard.read(run_folder / "leaderboard.json"), console)
+    print_tables(run.record, console)
     files = ("leaderboard.json", "scores.parquet", "provenance.json", "events.jsonl")
-    present = [name for name in files if (run_folder / name).is_file()]
-    console.print(Text(f"\n{run_folder}: {', '.join(present)}"), soft_wrap=True)
+    present = [name for name in files if (run.folder / name).is_file()]
+    console.print(Text(f"\n{run.folder}: {', '.join(present)}"), soft_wrap=True)

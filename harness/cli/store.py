@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import safe_console
-from harness.cli.session import runs_folder
+from harness._util.console import safe_console
+from harness.api.protocols import runs_folder
 
 if TYPE_CHECKING:
     from harness.execution.store import Store
@@ -191,7 +191,7 @@ def prune(
 
 def _kept(runs: Path, names: Sequence[str], plans: dict[str, Plan], unreadable: Sequence[Path]) -> dict[str, Plan]:
     """Returns the plans of the runs to keep. Raises UsageError where one of them cannot be read."""
-    from harness.cli.run_folder import find_begun_folder
+    from harness.api.find_run import find_begun_folder
     from harness.execution.run_folder import PLAN
     from harness.planning.serialization import read_plan
 

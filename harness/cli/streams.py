@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 
 from harness._util.console_log import discard
-from harness.cli.printable import printable
+from harness._util.printable import printable
 from harness.errors import ExitCode, HarnessError
 
 

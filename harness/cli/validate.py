@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli.selection import ProtocolArgument
 from harness.cli.session import session_of
-
-if TYPE_CHECKING:
-    from harness.plugin.registry import Registry
-    from harness.protocol import Protocol
 
 
 def register(app: typer.Typer) -> None:
@@ -31,17 +26,15 @@ def validate(
 
     Neither data nor models are read without --deep; `harness doctor` tries the machine.
     """
+    from harness.api import check_protocol
     from harness.errors import ProtocolError
     from harness.planning.unpinned import unpinned_lines, unpinned_of
-    from harness.protocol import find_protocol, load_protocol
+    from harness.protocol import find_protocol
 
     registry = session_of(context).registry
     path = find_protocol(protocol, registry)
     try:
-        read = load_protocol(path, registry)
-        read.check_here()
-        if deep:
-            _check_deeply(read, registry)
+        read = check_protocol(path, registry, deep=deep)
     except ProtocolError as error:
         if not as_json:
             raise
@@ -59,17 +52,3 @@ def validate(
     for line in unpinned_lines(unpinned):
         typer.echo(line, err=True)
     typer.echo(f"ok: {path}: {read.name}: {numbers}")
-
-
-def _check_deeply(protocol: Protocol, registry: Registry) -> None:
-    """Raises ProtocolError with what a run would find before its first step; fetches what is not there."""
-    from harness.execution.parts import Parts
-    from harness.execution.readiness import faults_before_start, gathered_faults
-    from harness.planning.planner import make_plan
-
-    plan, parts = make_plan(protocol, registry), Parts(registry)
-    folder = None
-    with gathered_faults(str(protocol.path)) as faults:
-        with faults.noted():
-            folder = parts.usable_base_folder(plan.base)
-        faults.problems += faults_before_start(protocol, plan, list(plan.nodes.values()), parts, folder)

@@ -14,8 +14,11 @@ from harness.plugin.source_digest import HARNESS, digest_of, package_files
 UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
     "reads the command line and prints": (
         "__main__.py",
+        "_util/console.py",
         "_util/console_log.py",
         "_util/environment.py",
+        "_util/printable.py",
+        "api",
         "cli",
         "execution/preview.py",
         "execution/progress.py",
@@ -52,6 +55,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "results/combine.py",
         "results/compare.py",
         "results/estimates.py",
+        "results/frame.py",
         "results/leaderboard.py",
         "results/numbers.py",
         "results/probe_rows.py",

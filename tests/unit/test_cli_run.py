@@ -83,7 +83,7 @@ def test_failures_are_told_behind_the_tables(bench, monkeypatch):
     assert isinstance(error, StepFailed)
     assert error.exit_code == 1
     assert "1 step failed\n  b: runnable-world 0: algorithm 'add' failed: RuntimeError: out of luck" in str(error)
-    assert "further results depend on what failed" in str(error)
+    assert "dependent results were skipped" in str(error)
 
 
 def test_one_node_is_made_by_its_key(bench, monkeypatch):

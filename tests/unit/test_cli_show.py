@@ -14,11 +14,11 @@ from fake_run import make_leaderboard
 from rich.console import Console
 
 import harness.report.tables
-from harness import TableFormat, TableFormatSpec, hookimpl
+from harness import Run, TableFormat, TableFormatSpec, hookimpl
+from harness.api.find_run import find_run_folder
 from harness.cli import leaderboard as leaderboard_command
 from harness.cli import show as show_command
 from harness.cli.leaderboard_view import print_tables
-from harness.cli.run_folder import find_run_folder
 from harness.cli.session import Session
 from harness.cli.show import print_leaderboard
 from harness.errors import PluginError, UsageError
@@ -71,7 +71,7 @@ def invoke(runs, monkeypatch):
 
 def printed(folder, width):
     console = Console(file=io.StringIO(), width=width)
-    print_leaderboard(folder, console)
+    print_leaderboard(Run(folder), console)
     return console.file.getvalue()
 
 

@@ -13,9 +13,9 @@ from runnable_world import Bench
 from harness import StepFailed
 from harness._util.cache_folder import ensure_caches
 from harness._util.child_process import run_child
+from harness._util.console import safe_console
 from harness._util.memory import REMEDY, comes_of_memory
-from harness.cli.console import safe_console
-from harness.cli.printable import printable
+from harness._util.printable import printable
 
 VERSION = f"{sys.executable} -m harness --version"
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from harness.plugin.config import NoConfig
 from harness.plugin.interfaces import TableFormat
-from harness.results.estimates import Estimate
-from harness.results.leaderboard import Leaderboard, Row
+from harness.results.frame import leaderboard_frame
+from harness.results.leaderboard import Leaderboard
 from harness.results.published import PublishedTable
 
 
@@ -20,7 +20,7 @@ class CommaSeparatedTables(TableFormat):
         self.config = config
 
     def render(self, leaderboard: Leaderboard) -> str:
-        frames = [_frame([_cells(leaderboard, row) for row in leaderboard.rows])]
+        frames = [_frame(leaderboard_frame(leaderboard).to_dicts())]
         frames.extend(_published(table) for table in leaderboard.published)
         return "\n".join(frame.write_csv() for frame in frames)
 
@@ -33,46 +33,6 @@ def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 def _plain(cell: Any) -> Any:
     """Returns a text that a spreadsheet would take for a formula with an apostrophe before it."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-
-def _estimate(name: str, one: Estimate | None) -> dict[str, Any]:
-    known = one or Estimate()
-    low, high = known.ci95 or (None, None)
-    return {
-        name: known.mean,
-        f"{name}_ci95_low": low,
-        f"{name}_ci95_high": high,
-        f"{name}_interval": known.interval,
-        f"{name}_n": known.n,
-    }
-
-
-def _cells(leaderboard: Leaderboard, row: Row) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        "protocol": leaderboard.protocol,
-        "model": leaderboard.model,
-        "method": row.method,
-        "reference": row.reference,
-        "rank": row.rank,
-        "rank_group": row.rank_group,
-        "seeds": " ".join(map(str, row.seeds)),
-    }
-    for column in leaderboard.columns:
-        cells |= _estimate(f"score_{column}", row.scores.get(column))
-    cells |= _estimate("average", row.average)
-    cells |= _estimate("forgetting", row.forgetting)
-    cells |= _estimate("backward_transfer", row.backward_transfer)
-    for name in leaderboard.metrics:
-        cells |= _estimate(f"metric_{name}", row.metrics.get(name))
-    recovery = row.recovery
-    cells["recovery_target"] = recovery.target if recovery else None
-    cells["recovery_remark"] = (recovery.remark or None) if recovery else None
-    for name in ("peak", "damaged", "recovered", "damage", "ratio", "collateral", "net"):
-        cells |= _estimate(f"recovery_{name}", getattr(recovery, name) if recovery else None)
-    for name in ("optimizer_steps", "completions", "generated_tokens", "train_seconds"):
-        cells[name] = getattr(row.cost, name) if row.cost else None
-    cells["notes"] = " ".join(leaderboard.notes[footnote - 1] for footnote in row.footnotes) or None
-    return cells
 
 
 def _published(table: PublishedTable) -> pl.DataFrame:

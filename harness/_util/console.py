@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from harness.cli.printable import printable
+from harness._util.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

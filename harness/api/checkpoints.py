@@ -1,0 +1,39 @@
+"""Checkpoints as whole model folders, whatever form the store holds them in."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.weights.storage_forms import form_of
+
+if TYPE_CHECKING:
+    from harness.planning.plan import Plan
+    from harness.plugin.registry import Registry
+
+CHECKPOINTS = "checkpoints"
+
+
+def whole_checkpoint(run: Path, plan: Plan, key: str, registry: Registry) -> Path:
+    """Returns the folder of the checkpoint `key`: the base model's, the store's, or a copy below the run's folder of
+    what the store holds in another form. Raises as `CheckpointFolders.folder`."""
+    from harness.execution import CheckpointFolders
+    from harness.execution.store import Store
+
+    store = Store(run.resolve().parent / "store")
+    with CheckpointFolders(plan, store, registry) as folders:
+        written = run / CHECKPOINTS / key
+        if written.is_dir():
+            return written
+        folder = folders.folder(key)
+        if plan.nodes[key].kind == "base" or form_of(store.path(key) / "model") is None:
+            return folder
+        temporary = written.with_name(f".{key}.tmp-{uuid.uuid4().hex}")
+        try:
+            shutil.copytree(folder, temporary)
+            temporary.rename(written)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return written

@@ -1,0 +1,103 @@
+"""What a run would compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.api.protocols import ProtocolName, installed_plugins, read_protocol, runs_folder
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from harness.execution.store import Store
+    from harness.planning.counts import PlanCost
+    from harness.planning.nodes import Node
+    from harness.planning.plan import Plan
+    from harness.planning.why import Explanation
+    from harness.plugin.registry import Registry
+    from harness.protocol import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """A protocol's plan, and what of it the store holds.
+
+    folder: of the run, which may not exist yet. done: the keys of stored nodes; the base model counts as done.
+    """
+
+    protocol: Protocol
+    plan: Plan
+    folder: Path
+    store: Store
+    done: frozenset[str]
+    registry: Registry
+
+    @property
+    def order(self) -> list[Node]:
+        """Returns every node but the base model, in the order in which a run computes them."""
+        from harness.execution.runner import walk_order
+
+        return walk_order(self.plan)
+
+    @property
+    def nodes(self) -> pl.DataFrame:
+        """Returns a frame with a row per node, in that order: `key`, `kind`, `label`, `seed`, `done`."""
+        import polars as pl
+
+        rows = [
+            {"key": node.key, "kind": node.kind, "label": node.label, "seed": node.seed, "done": node.key in self.done}
+            for node in self.order
+        ]
+        columns = {"key": pl.String, "kind": pl.String, "label": pl.String, "seed": pl.Int64, "done": pl.Boolean}
+        return pl.DataFrame(rows, schema=columns)
+
+    def cost(self, *, all_nodes: bool = False) -> PlanCost:
+        """Returns the optimizer steps, completions and the like of what is to do, or of the whole plan."""
+        from harness.planning.counts import cost_of
+
+        return cost_of(self.plan, self.registry, without=() if all_nodes else self.done)
+
+    def why(self) -> Explanation:
+        """Returns why each node is to do: how its definition differs from the nearest stored one."""
+        from harness.planning.why import explain
+
+        return explain(self.plan, self.store, self.done)
+
+
+def plan(
+    protocol: ProtocolName,
+    *,
+    seeds: Sequence[int] | None = None,
+    methods: Sequence[str] | None = None,
+    output: str | Path | None = None,
+    registry: Registry | None = None,
+) -> PlannedRun:
+    """Returns what a run of the protocol would compute. Nothing is fetched, trained or written.
+
+    protocol: a path, or the name of a packaged protocol. seeds, methods: in place of the protocol's own, and only these
+    of its methods. output: the folder of runs and store, by default `HARNESS_RUNS` or `runs`. registry: the plugins to
+    use, by default all that are installed. Raises ProtocolError with all that is wrong in the protocol, UsageError
+    where there is none.
+    """
+    plugins = installed_plugins(registry)
+    return planned(read_protocol(protocol, plugins, seeds=seeds, methods=methods), plugins, runs_folder(output))
+
+
+def planned(protocol: Protocol, registry: Registry, root: Path) -> PlannedRun:
+    """Returns the plan of a protocol that was read. root: the folder of runs and store."""
+    from harness.execution.run_folder import run_folder_of
+    from harness.execution.store import Store
+    from harness.planning.planner import make_plan
+
+    made, store = make_plan(protocol, registry), Store(root / "store")
+    return PlannedRun(
+        protocol=protocol,
+        plan=made,
+        folder=run_folder_of(root, made),
+        store=store,
+        done=frozenset(key for key, node in made.nodes.items() if node.kind == "base" or store.has(key)),
+        registry=registry,
+    )

@@ -1,0 +1,88 @@
+"""Reads protocols, and validates them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import Problem, ProtocolError
+
+if TYPE_CHECKING:
+    from harness.plugin.registry import Registry
+    from harness.protocol import Protocol
+
+ProtocolName = str | os.PathLike[str]
+"""The path of a protocol's file, or the name of a packaged protocol."""
+
+
+def installed_plugins(registry: Registry | None) -> Registry:
+    """Returns `registry`, or the registry of all installed plugins for None."""
+    from harness.plugin.registry import Registry
+
+    return Registry.discover() if registry is None else registry
+
+
+def read_protocol(
+    protocol: ProtocolName,
+    registry: Registry,
+    *,
+    seeds: Sequence[int] | None = None,
+    methods: Sequence[str] | None = None,
+) -> Protocol:
+    """Returns the checked protocol. seeds, methods: in place of the protocol's own, and only these of its methods.
+
+    Raises UsageError where there is no such protocol or method, ProtocolError with all that is wrong in it.
+    """
+    from harness.protocol import find_protocol, load_protocol
+
+    path = find_protocol(protocol, registry)
+    return load_protocol(
+        path,
+        registry,
+        seeds=None if seeds is None else tuple(seeds),
+        methods=None if methods is None else tuple(methods),
+    )
+
+
+def validate(protocol: ProtocolName, *, deep: bool = False, registry: Registry | None = None) -> list[Problem]:
+    """Returns all that is wrong with a protocol: keys, types, plugins and their configs, files, packages.
+
+    protocol: a path, or the name of a packaged protocol. deep: loads the model, data, tasks and rewards too, as a run
+    does before its first step. registry: the plugins to use, by default all that are installed. An empty list says that
+    nothing is wrong. Raises UsageError where there is no such protocol.
+    """
+    try:
+        check_protocol(protocol, installed_plugins(registry), deep=deep)
+    except ProtocolError as error:
+        return list(error.problems)
+    return []
+
+
+def check_protocol(protocol: ProtocolName, registry: Registry, *, deep: bool = False) -> Protocol:
+    """Returns a protocol without problems. Raises ProtocolError with the problems that `validate` returns."""
+    read = read_protocol(protocol, registry)
+    read.check_here()
+    if deep:
+        _check_deeply(read, registry)
+    return read
+
+
+def _check_deeply(protocol: Protocol, registry: Registry) -> None:
+    """Raises ProtocolError with what a run would find before its first step; fetches what is not there."""
+    from harness.execution.parts import Parts
+    from harness.execution.readiness import faults_before_start, gathered_faults
+    from harness.planning.planner import make_plan
+
+    plan, parts = make_plan(protocol, registry), Parts(registry)
+    folder = None
+    with gathered_faults(str(protocol.path)) as faults:
+        with faults.noted():
+            folder = parts.usable_base_folder(plan.base)
+        faults.problems += faults_before_start(protocol, plan, list(plan.nodes.values()), parts, folder)
+
+
+def runs_folder(chosen: str | Path | None = None) -> Path:
+    """Returns the folder of runs and store: `chosen`, else `HARNESS_RUNS`, else `runs`."""
+    return Path(chosen or os.environ.get("HARNESS_RUNS") or "runs")

@@ -1,0 +1,195 @@
+"""A run that lies on disk: its tables, samples, training curves and checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.api.protocols import installed_plugins
+from harness.errors import UsageError
+from harness.execution.run_folder import LEADERBOARD, PLAN, SCORES
+from harness.planning.nodes import BaseNode
+from harness.planning.plan import Plan
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from harness.execution.runner import Failure, RunOutcome
+    from harness.execution.store import Store
+    from harness.plugin.registry import Registry
+    from harness.results.leaderboard import Leaderboard
+    from harness.results.probe_tables import ProbeRecord
+
+
+class Run:
+    """A run's folder, and the store beside it.
+
+    registry: the plugins to use, by default all that are installed; only the base model's folder, deltas and the keys
+    of probes need them. outcome: what the call that made this object computed.
+    """
+
+    def __init__(self, folder: Path, *, registry: Registry | None = None, outcome: RunOutcome | None = None) -> None:
+        self.folder = Path(folder)
+        self.outcome = outcome
+        self._registry = registry
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Returns the steps that failed in the call that made this object."""
+        return () if self.outcome is None else self.outcome.failures
+
+    @cached_property
+    def record(self) -> Leaderboard:
+        """Returns the leaderboard as a typed object. Raises UsageError where it cannot be read."""
+        from harness.results.leaderboard import Leaderboard
+
+        return Leaderboard.read(self.folder / LEADERBOARD)
+
+    @property
+    def leaderboard(self) -> pl.DataFrame:
+        """Returns the leaderboard as a frame, a row per method.
+
+        Scores are in the units that the leaderboard shows, percent for most. `score_<domain>`, `average`, `forgetting`,
+        `backward_transfer` and `recovery_*` are means over seeds, each with the ends of its 95 % interval
+        (`*_ci95_low`, `*_ci95_high`), what the interval is over (`*_interval`) and the number of seeds or items
+        (`*_n`).
+        """
+        from harness.results.frame import leaderboard_frame
+
+        return leaderboard_frame(self.record)
+
+    @property
+    def scores(self) -> pl.DataFrame:
+        """Returns every measurement, a row per method, seed, step, domain, task and metric.
+
+        `value` and `stderr` are lm-eval's own numbers; `percent` says that they are shown times 100. step 0 is the base
+        model. Raises UsageError where the table cannot be read.
+        """
+        from harness.execution.score_table import read_scores
+
+        return read_scores(self.folder / SCORES)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Returns the run's plan. Raises UsageError where it cannot be read."""
+        from harness.planning.serialization import read_plan
+
+        return read_plan(self.folder / PLAN)
+
+    @property
+    def probes(self) -> ProbeRecord | None:
+        """Returns what the probes measured, None where none has."""
+        from harness.api.run_probes import read_probes
+
+        return read_probes(self.folder, self._plugins)
+
+    def checkpoint(self, method: str, *, step: int = -1, seed: int | None = None) -> Path:
+        """Returns the folder of a method's checkpoint, in Hugging Face's format. It is only to be read.
+
+        step: 0 is the base model, negative ones count from the last. seed: by default the method's first. A checkpoint
+        that the store holds as a delta or an adapter is written out as a whole model, below `checkpoints/` in the run's
+        folder. Raises UsageError where the run has no such method, seed or step, StepFailed where the store lacks it,
+        DamagedResult where a file has changed since it was stored.
+        """
+        from harness.api.checkpoints import whole_checkpoint
+
+        return whole_checkpoint(
+            self.folder, self.plan, self.checkpoint_key(method, step=step, seed=seed), self._plugins
+        )
+
+    def checkpoint_key(self, method: str, *, step: int = -1, seed: int | None = None) -> str:
+        """Returns the key of a method's checkpoint. step, seed, and what is raised: as for `checkpoint`."""
+        lineages = {one.seed: one.lineage for one in self.plan.methods if one.name == method}
+        if not lineages:
+            names = ", ".join(dict.fromkeys(one.name for one in self.plan.methods))
+            raise UsageError(
+                f"there is no method {method!r} in this run", where=str(self.folder), hint=f"one of {names}"
+            )
+        chosen = next(iter(lineages)) if seed is None else seed
+        if chosen not in lineages:
+            raise UsageError(f"{method!r} has no seed {seed}", hint=f"it has {', '.join(map(str, lineages))}")
+        lineage = lineages[chosen]
+        if not -len(lineage) <= step < len(lineage):
+            steps = ", ".join(f"{number} ({self.plan.nodes[key].label})" for number, key in enumerate(lineage))
+            raise UsageError(f"{method!r} has no step {step}", hint=f"it has {steps}")
+        return lineage[step]
+
+    def samples(
+        self, method: str, *, step: int = -1, domain: str | None = None, seed: int | None = None
+    ) -> pl.DataFrame:
+        """Returns the scored samples of a checkpoint, a row per test item and completion.
+
+        Columns: `domain`, `task`, `item` (lm-eval's `doc_id`), `repeat`, `prompt`, `completion`, `target`, `score` (the
+        task's primary metric for the item, in lm-eval's own units), `metric`. domain: one, by default all. step, seed:
+        as for `checkpoint`. Raises UsageError where there is no such checkpoint or domain, or it was not scored.
+        """
+        import polars as pl
+
+        from harness.api.samples import COLUMNS, samples_of
+
+        key = self.checkpoint_key(method, step=step, seed=seed)
+        evaluations = self.plan.evaluations.get(key, {})
+        if domain is not None and domain not in self.plan.domains:
+            hint = f"one of {', '.join(self.plan.domains)}"
+            raise UsageError(f"there is no domain {domain!r} in this run", where=str(self.folder), hint=hint)
+        wanted = evaluations if domain is None else {domain: evaluations[domain]} if domain in evaluations else {}
+        rows = [{"domain": name} | row for name, node in wanted.items() for row in samples_of(self._stored(node), node)]
+        return pl.DataFrame(rows, schema={"domain": pl.String(), **COLUMNS})
+
+    def metrics(self, method: str, *, step: int = -1, seed: int | None = None) -> pl.DataFrame:
+        """Returns what a step logged, a row per optimizer step: `step`, `reward`, `loss`, `grad_norm` and the like, as
+        the algorithm names them.
+
+        step, seed: as for `checkpoint`. Empty for a step that logs nothing. Raises UsageError for the base model and
+        where there is no such step.
+        """
+        import polars as pl
+
+        key = self.checkpoint_key(method, step=step, seed=seed)
+        if isinstance(self.plan.nodes[key], BaseNode):
+            raise UsageError("step 0 is the base model, which this run did not train", hint="name a later step")
+        return pl.DataFrame(list(_json_lines(self._stored(key).read(key, "metrics.jsonl"))), infer_schema_length=None)
+
+    @cached_property
+    def _store(self) -> Store:
+        from harness.execution.store import Store
+
+        return Store(self.folder.resolve().parent / "store")
+
+    def _stored(self, key: str) -> Store:
+        """Returns the store. Raises UsageError where it lacks the result `key`."""
+        if not self._store.has(key):
+            raise UsageError(
+                f"the store lacks the result of {self.plan.nodes[key].label}",
+                where=str(self._store.path(key)),
+                hint="run the protocol again: it computes what is missing",
+            )
+        return self._store
+
+    @cached_property
+    def _plugins(self) -> Registry:
+        return installed_plugins(self._registry)
+
+
+def load_run(run: str | Path | None = None, *, output: str | Path | None = None) -> Run:
+    """Returns a run that was started before.
+
+    run: a run's folder, its name in the folder of runs, or the latest run of a protocol, given by its name or its file;
+    by default the latest run of all. output: the folder of runs, by default `HARNESS_RUNS` or `runs`. Raises UsageError
+    naming the runs there are.
+    """
+    from harness.api.find_run import find_begun_folder
+    from harness.api.protocols import runs_folder
+
+    return Run(find_begun_folder(None if run is None else str(run), runs_folder(output)))
+
+
+def _json_lines(content: bytes) -> Iterator[dict[str, Any]]:
+    for line in content.splitlines():
+        yield json.loads(line)

@@ -1,0 +1,120 @@
+"""Runs protocols."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.api.planned import planned
+from harness.api.protocols import ProtocolName, installed_plugins, read_protocol, runs_folder
+from harness.api.run import Run
+from harness.errors import HarnessError, StepFailed
+from harness.weights.storage_forms import Deltas
+
+if TYPE_CHECKING:
+    from harness.execution.progress import Reporter
+    from harness.execution.runner import RunOutcome
+    from harness.plugin.registry import Registry
+
+
+def run(
+    protocol: ProtocolName,
+    *,
+    seeds: Sequence[int] | None = None,
+    methods: Sequence[str] | None = None,
+    output: str | Path | None = None,
+    engine: str = "local",
+    deltas: Deltas | str = Deltas.AUTO,
+    verify: bool = True,
+    progress: bool = True,
+    check: bool = True,
+    registry: Registry | None = None,
+    command: Sequence[str] = (),
+    global_arguments: Sequence[str] = (),
+) -> Run:
+    """Runs a protocol and returns the run: trains, recovers, merges, scores and probes what the store lacks.
+
+    protocol: a path, or the name of a packaged protocol. seeds, methods: in place of the protocol's own, and only these
+    of its methods. output: the folder of runs and store, by default `HARNESS_RUNS` or `runs`. engine: the name of the
+    engine that runs the steps. deltas: when a step's model is stored as its difference from the one before. verify:
+    compares stored models with their sha256 before they are read. progress: prints it to standard error. check: raises
+    StepFailed at the end where a step failed; without it, `Run.failures` has them. registry: the plugins to use, by
+    default all that are installed. command, global_arguments: for the record, and for engines that start `harness`
+    elsewhere.
+
+    Raises ProtocolError and UsageError for what can be known before the first step. An interrupted run can be resumed
+    by the same call.
+    """
+    from harness._util.console_log import lasting_stderr
+    from harness._util.environment import prepare_libraries
+    from harness.execution.run_folder import CONSOLE_LOG
+    from harness.execution.runner import Runner
+    from harness.execution.store import Store
+
+    prepare_libraries()
+    plugins = installed_plugins(registry)
+    offer = plugins.find("engine", engine)
+    read = read_protocol(protocol, plugins, seeds=seeds, methods=methods)
+    read.check_here()
+    root = runs_folder(output)
+    asked = planned(read, plugins, root)
+    builds = offer.build(offer.config_type()())
+    debug = "--debug" in global_arguments
+    lasting = None if debug else lasting_stderr()
+    reporter = _reporter(lasting, shown=progress)
+    reporter.note(f"run: {asked.folder}")
+
+    def waiting(key: str) -> None:
+        reporter.note(f"waiting: another process computes {asked.plan.nodes[key].label} ({key[:12]})")
+
+    runner = Runner(
+        protocol=read,
+        plan=asked.plan,
+        registry=plugins,
+        store=Store(root / "store", waiting=waiting, verify=verify),
+        engine=builds,
+        run_root=root,
+        reporter=reporter,
+        command=command or ["harness.run", str(protocol)],
+        global_arguments=global_arguments,
+        arguments=_arguments(seeds, methods, Deltas(deltas), verify=verify),
+        deltas=Deltas(deltas),
+    )
+    with lasting or nullcontext():
+        outcome = runner.run(asked.folder / CONSOLE_LOG if lasting is not None else None)
+    if check and outcome.failures:
+        raise failure_of(outcome)
+    return Run(outcome.folder, registry=plugins, outcome=outcome)
+
+
+def _reporter(lasting: object, *, shown: bool) -> Reporter:
+    from harness._util.console import safe_console
+    from harness.execution.progress import reporter_for
+
+    if not shown:
+        return reporter_for(safe_console(quiet=True))
+    return reporter_for(safe_console(file=lasting or sys.stderr))
+
+
+def _arguments(
+    seeds: Sequence[int] | None, methods: Sequence[str] | None, deltas: Deltas, *, verify: bool
+) -> list[str]:
+    """Returns the arguments of `harness exec-node` that plan the same nodes elsewhere."""
+    chosen = [] if seeds is None else ["--seeds", ",".join(map(str, seeds))]
+    chosen += [] if methods is None else ["--methods", ",".join(methods)]
+    return [*chosen, "--delta-checkpoints", deltas, *([] if verify else ["--no-verify"])]
+
+
+def failure_of(outcome: RunOutcome) -> HarnessError:
+    """Returns the error of a run in which steps failed: each with its reason, and how many results depend on them."""
+    count = len(outcome.failures)
+    lines = [f"{count} step{'s' if count > 1 else ''} failed"]
+    for failure in outcome.failures:
+        place = "" if failure.error.where == failure.node.label else f"{failure.node.label}: "
+        lines += [f"  {line}" for line in f"{place}{failure.error}".splitlines()]
+    if outcome.left:
+        lines.append(f"  {len(outcome.left)} dependent results were skipped")
+    return StepFailed("\n".join(lines), hint="run the same again: what is done is stored")

@@ -1,0 +1,64 @@
+"""The samples of an evaluation, as lm-eval logged them, in one shape for all tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from harness._util.json_reading import parse_json
+from harness.execution.score_table import ROWS
+from harness.execution.store import Store
+
+COLUMNS: dict[str, pl.DataType] = {
+    "task": pl.String(),
+    "item": pl.Int64(),
+    "repeat": pl.Int64(),
+    "prompt": pl.String(),
+    "completion": pl.String(),
+    "target": pl.String(),
+    "score": pl.Float64(),
+    "metric": pl.String(),
+}
+
+
+def samples_of(store: Store, key: str) -> Iterator[dict[str, Any]]:
+    """Yields a row (columns of `COLUMNS`) per item and completion of each primary task of the evaluation `key`.
+
+    Raises DamagedResult where a file has changed since it was stored.
+    """
+    primary = {row["task"]: row for row in parse_json(store.read(key, ROWS)) if row["primary"]}
+    for task, row in primary.items():
+        for line in store.read(key, f"samples_{task}.jsonl").splitlines():
+            sample = parse_json(line)
+            if sample["filter"] == row["filter"]:
+                yield from _rows(sample, task, row["metric"])
+
+
+def _rows(sample: Mapping[str, Any], task: str, metric: str) -> Iterator[dict[str, Any]]:
+    score = sample.get(metric)
+    for repeat, completion in enumerate(_completions(sample["resps"])):
+        yield {
+            "task": task,
+            "item": sample["doc_id"],
+            "repeat": repeat,
+            "prompt": _prompt(sample["arguments"]),
+            "completion": completion,
+            "target": None if sample["target"] is None else str(sample["target"]),
+            "score": float(score) if isinstance(score, int | float) else None,
+            "metric": metric,
+        }
+
+
+def _completions(responses: Sequence[Any]) -> list[str]:
+    """Returns the texts of a generation, one per repeat; of a choice by log-likelihood, the responses as one text."""
+    texts = [one for request in responses for one in (request if isinstance(request, list) else [request])]
+    return texts if all(isinstance(text, str) for text in texts) else [str(responses)]
+
+
+def _prompt(arguments: Any) -> str:
+    """Returns the text that the model was asked to continue."""
+    first = next(iter(arguments.values())) if isinstance(arguments, Mapping) else arguments[0]
+    prompt = next(iter(first.values())) if isinstance(first, Mapping) else first[0]
+    return str(prompt)
