@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from harness.execution.store import Store
     from harness.planning.counts import PlanCost
-    from harness.planning.nodes import Node
+    from harness.planning.node import Node
     from harness.planning.plan import Plan
     from harness.planning.why import Explanation
     from harness.plugin.registry import Registry

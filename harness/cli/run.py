@@ -56,6 +56,7 @@ def run(
     session = session_of(context)
     these, only = seeds_from(seeds), methods_from(methods)
     if dry_run:
+        session.registry.find("engine", engine)
         show_dry_run(
             api.plan(protocol, seeds=these, methods=only, output=runs, registry=session.registry), as_json=as_json
         )
