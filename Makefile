@@ -1,6 +1,7 @@
 # make demo    installs into .venv, runs the lab protocol, prints its leaderboard
 # make test    installs into .venv with the development tools, runs linters, type checker, import contracts and tests
 # make docs    installs into .venv with the documentation tools, builds the site into build/site
+# make figures draws the README's figures from the lab's kept leaderboard
 # make clean   removes .venv, builds and caches; runs/ stays
 #
 # PYTHON       the interpreter that .venv is made with, 3.11 or newer
@@ -15,7 +16,7 @@ TORCH_INDEX ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test docs clean
+.PHONY: demo test docs figures clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -33,6 +34,9 @@ test: $(VENV)/.installed-dev
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict
+
+figures: $(VENV)/.installed
+	$(BIN)/python benchmarks/figures.py
 
 # Plain torch may bring gigabytes of CUDA. Asked for first and alone, it is taken from wherever a CPU build is offered;
 # the installs that follow are content with it, because ==2.13.0 is met by 2.13.0+cpu.

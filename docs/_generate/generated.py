@@ -17,11 +17,10 @@ from schema_tables import key_table, keys_of, table
 
 API = {
     "harness": "What a plugin author imports",
+    "harness.domains": "Toolkits for domains and rewards",
     "harness.training": "What algorithm plugins share",
     "harness.weights": "Arithmetic over checkpoints on disk",
-    "harness.domains.data": "Where a domain's rows come from",
-    "harness.domains.judge": "A language model as judge",
-    "harness.domains.sandbox": "Running code that a model wrote",
+    "harness.results": "Leaderboards, metrics and probe tables as data",
     "harness.testing": "Contract tests for plugin authors",
 }
 """The public modules, each with an `__all__`, in the order of the navigation."""
@@ -124,15 +123,9 @@ def _needs(offer: Registered) -> frozenset[str]:
 def _note(offer: Registered) -> str | None:
     """Returns the page of the README nearest to a plugin's code, if its package has one."""
     module = str(getattr(offer.spec, "load", "")).partition(":")[0]
-    found = importlib.util.find_spec(module.partition(".")[0]) if module else None
+    found = importlib.util.find_spec(module) if module else None
     if found is None or found.origin is None:
         return None
-    top = Path(found.origin).parent
-    folder = top.joinpath(*module.split(".")[1:])
-    places = {ROOT / path: place for path, place in mounted().items()}
-    for candidate in (folder, *folder.parents):
-        if not candidate.is_relative_to(top):
-            return None
-        if place := places.get(candidate / "README.md"):
-            return place.rpartition("/")[2]
-    return None
+    notes = {ROOT / path: place for path, place in mounted().items() if place.startswith("reference/notes/")}
+    places = (notes.get(folder / "README.md") for folder in Path(found.origin).parents)
+    return next((place.rpartition("/")[2] for place in places if place), None)

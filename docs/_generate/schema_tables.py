@@ -95,4 +95,5 @@ def _type(field: Schema, definitions: Schema) -> str:
     words = str(field.get("type", "any value"))
     if words == "array":
         words = f"list of {_type(field['items'], definitions)}" if "items" in field else "list"
-    return " ".join([WORDS.get(words, words), *(f"{sign} {field[name]}" for name, sign in BOUNDS if name in field)])
+    bounds = " and ".join(f"{sign} {field[name]}" for name, sign in BOUNDS if name in field)
+    return f"{WORDS.get(words, words)} {bounds}".rstrip()

@@ -44,34 +44,38 @@ Seeds = Annotated[
 class EvaluateSection(Config):
     """How checkpoints are scored."""
 
-    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Items a task; null for all of them.")
-    batch_size: int = Field(16, ge=1, description="Prompts scored at a time.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Of the sampled answers; the same for all seeds of the run.")
+    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Test items per task; null for all.")
+    batch_size: int = Field(16, ge=1, description="Prompts scored at a time. Sampled answers change with it.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampled answers; the same for all seeds of the run.")
     chat_template: bool | None = Field(
         None,
-        description="Put prompts into the model's chat template, as lm-eval does; null: as each domain's format says.",
+        description="Whether test items go through the model's chat template; null: as each domain's format says.",
     )
     think_end: str | None = Field(
-        None, min_length=1, description="Score what follows this mark only: </think> for models that think."
+        None,
+        min_length=1,
+        description="Score only what follows this mark, such as </think>; shipped domains do so themselves.",
     )
 
 
 class LaunchSection(Config):
     """How training steps are started in several processes."""
 
-    accelerate: dict[str, Any] | str = Field(description="What accelerate's config file holds, or its path.")
+    accelerate: dict[str, Any] | str = Field(description="The content of accelerate's config file, or its path.")
 
 
 class ProtocolFile(Config):
     """A protocol: a model, the domains, and the methods to compare on them."""
 
     schema_: Literal[1] = Field(alias="schema", description="The version of this format.")
-    name: Name = Field(description="Names the run's folder.")
+    name: Name = Field(description="Name of the run's folder.")
     summary: str = Field("", description="What is compared, in a line.")
     model: dict[str, Any] = Field(description="The base model's plugin under `use`, and its config.")
-    seeds: Seeds = Field(default_factory=lambda: [0], description="Each method is run once a seed.")
+    seeds: Seeds = Field(default_factory=lambda: [0], description="Every method is run once per seed. Default: [0].")
     requires: list[str] = Field(
-        default_factory=list, max_length=100, description="Plugin distributions needed: harness-foo>=1.2."
+        default_factory=list,
+        max_length=100,
+        description="Plugin distributions that must be installed, with versions: harness-foo>=1.2.",
     )
     domains: dict[Name, dict[str, Any]] = Field(
         min_length=1, max_length=100, description="The leaderboard's columns, by name."
@@ -82,15 +86,17 @@ class ProtocolFile(Config):
     methods: dict[Name, Annotated[list[Any], Field(min_length=1, max_length=200)]] = Field(
         default_factory=dict,
         max_length=1000,
-        description="The leaderboard's rows: a pipeline of steps each; without any, the base model is scored.",
+        description="The leaderboard's rows, each a list of steps. Without any, the base model is scored.",
     )
     probes: list[dict[str, Any]] = Field(
-        default_factory=list, max_length=100, description="Measurements of every method's checkpoints."
+        default_factory=list, max_length=100, description="Measurements of the checkpoints of every method, by probes."
     )
     metrics: dict[Name, dict[str, Any]] = Field(
         default_factory=dict, max_length=100, description="Further columns of the leaderboard, by name."
     )
-    allow: list[Need] = Field(default_factory=list, description="Needs of plugins that the reader agrees to.")
+    allow: list[Need] = Field(
+        default_factory=list, description="What plugins need and you agree to, such as executes-code."
+    )
 
 
 _FORMS: Mapping[tuple[str, ...], tuple[type, str]] = {

@@ -57,16 +57,16 @@ class OnPolicyConfig(Config):
 
     steps: int = Field(default=60, ge=1, description="optimizer steps")
     learning_rate: float = Field(default=1e-6, gt=0, description="AdamW's constant learning rate")
-    prompts_per_step: int = Field(default=32, ge=1, description="prompts an optimizer step")
+    prompts_per_step: int = Field(default=32, ge=1, description="prompts per optimizer step")
     generations: int = Field(default=8, ge=2, description="completions sampled for each prompt")
     max_completion_length: int | None = Field(
-        default=None, ge=1, description="longest completion in tokens; by default the longest that the domains name"
+        default=None, ge=1, description="longest completion in tokens; by default the domains' own limit"
     )
     stop: tuple[str, ...] = Field(
         default=(),
-        description="texts at which a sampled completion ends; its reward sees what stands before",
+        description="texts that end a completion, such as a next question; the reward sees what comes before",
     )
-    temperature: float = Field(default=1.0, gt=0, description="of the sampled completions")
+    temperature: float = Field(default=1.0, gt=0, description="temperature of the sampled completions")
     beta: float = Field(default=0.0, ge=0, description="weight of the KL to the step's starting checkpoint")
     mix: Literal["weighted", "proportional", "temperature"] = Field(
         default="weighted",
@@ -74,26 +74,26 @@ class OnPolicyConfig(Config):
         " size^(1/mix_temperature)",
     )
     mix_temperature: float = Field(
-        default=5.0, ge=1, description="of `mix: temperature`: 1 is proportional, high comes near to weighted"
+        default=5.0, ge=1, description="of `mix: temperature`: 1 is proportional, high values come near equal shares"
     )
     lora: LoRASettings | None = Field(
         default=None, description="trains a low-rank adapter: `{rank, alpha, dropout, target_modules, output}`"
     )
     completions_per_device: int | None = Field(
-        default=None, ge=1, description="completions a forward pass; by default all of a step's at once"
+        default=None, ge=1, description="completions per forward pass; by default all of a step at once"
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(default="float32", description="of the trained weights")
     save_every: Annotated[int, Unkeyed("a resumed training ends with the same bytes")] = Field(
         default=20, ge=0, description="optimizer steps between resumable states; 0 for none"
     )
     unjudgeable: Literal["drop", "refuse"] = Field(
-        default="drop", description="training rows that the reward cannot judge: left out, or the step does not start"
+        default="drop", description="rows that the reward can never judge: drop them, or refuse to start"
     )
     max_error_rate: float = Field(
-        default=0.05, ge=0, le=1, description="share of failed rewards, of a domain's latest ones, that stops the step"
+        default=0.05, ge=0, le=1, description="share of failed rewards, among a domain's latest, that stops the step"
     )
     reward_timeout: Annotated[float | None, Unkeyed("how patiently the same work is done")] = Field(
-        default=None, gt=0, description="seconds after which a call of a reward is given up: its results are time-outs"
+        default=None, gt=0, description="seconds after which a call of a reward counts as timed out"
     )
     trl: Annotated[
         dict[str, Any],
@@ -101,7 +101,9 @@ class OnPolicyConfig(Config):
         Unkeyed("where numbers and texts are shown", LOGGING),
         Unkeyed("where states are saved", SAVING),
         Unkeyed("where and how patiently the same work is done", MACHINE),
-    ] = Field(default_factory=dict, description="further fields of TRL's config, passed as they are")
+    ] = Field(
+        default_factory=dict, description="further fields of TRL's config, passed as they are; unknown ones are refused"
+    )
 
     def loss_fields(self) -> dict[str, Any]:
         """Returns the fields of TRL's config by which this algorithm's loss is chosen."""

@@ -12,14 +12,14 @@ from harness.plugin.config import Config
 class LoRASettings(Config):
     """W + alpha/rank · BA, with W fixed. The rank and alpha by default are those of TRL's ModelConfig."""
 
-    rank: int = Field(default=16, ge=1, description="of the adapter's matrices")
+    rank: int = Field(default=16, ge=1, description="rank of the adapter's matrices")
     alpha: float = Field(default=32.0, gt=0, description="alpha/rank scales the adapter")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="of the adapter's inputs in training")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout of the adapter's inputs in training")
     target_modules: Literal["all-linear"] | tuple[str, ...] = Field(
         default="all-linear", min_length=1, description="names of modules, or all linear ones but the output layer"
     )
     output: Literal["full", "adapter"] = Field(
-        default="full", description="what the step keeps: a whole model, or the adapter on its parent"
+        default="full", description="what the store keeps: the merged model, or the adapter alone"
     )
 
     def peft_config(self) -> Any:

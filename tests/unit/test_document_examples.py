@@ -1,22 +1,28 @@
-"""Every example in the documents is executed: protocols are read whole, Python blocks and commands run.
+"""Every snippet of the documentation is run or checked: protocols are read whole, Python and commands are executed.
 
-An example that stands for more than it shows gets it from here: fragments of a protocol are completed, placeholders
-such as RUN are filled in, and what cannot run in a test is listed with its reason.
+A snippet that stands for more than it shows gets it from here: fragments of a protocol are completed, placeholders such
+as RUN are filled in. What cannot run in a test is listed in `NOT_RUN` and `NOT_CHECKED` with the reason.
 """
 
 from __future__ import annotations
 
+import doctest
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from document_snippets import ROOT, Command, Snippet, commands, pages, snippets
 from fake_run import make_leaderboard
-from test_documents import ROOT, blocks, named_files
 from typer.testing import CliRunner
 
 from harness.cli import app
@@ -25,40 +31,101 @@ from harness.protocol import load_protocol
 from harness.testing import check_offer
 from harness.testing.tiny_world import tiny_checkpoint, tiny_lineage
 
-DOCUMENTS = (
-    ROOT / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-    *sorted((ROOT / "plugins").glob("*/README.md")),
-)
 LAB = ROOT / "plugins" / "harness_lab" / "lab.yaml"
 COMMIT = "c" * 40
+SNIPPETS = [snippet for page in pages() for snippet in snippets(page)]
+COMMANDS = [command for snippet in SNIPPETS if snippet.language == "console" for command in commands(snippet)]
 
+NETWORK, SERVER, MINE = "needs the network", "starts a server", "my.yaml is the reader's"
+BY_HAND = "loads a model; benchmarks/lm_eval_agreement.py runs lm-eval by hand"
 NOT_RUN = {
-    "harness run my.yaml": "my.yaml is the reader's",
-    "harness preview my.yaml": "my.yaml is the reader's",
-    "harness plan my.yaml": "my.yaml is the reader's",
-    "harness prefetch my.yaml": "my.yaml is the reader's",
-    "harness predict PROTOCOL": "samples 1,024 completions a domain; tests/unit/test_cli_predict.py runs it",
-    "harness prefetch lab": "draws all of the lab's data; tests/end_to_end/test_prefetch.py runs it",
+    "make demo": "takes ten minutes; a fresh clone is tested with it",
+    "make docs": NETWORK + "; tests/unit/test_site.py builds the site",
+    "make figures": "needs .venv; tests/unit/test_site.py draws the figures",
+    ".venv/bin/mkdocs serve": SERVER,
+    "vllm serve Qwen/Qwen3-32B --port 8000": SERVER + ", on a GPU",
+    "pip install --editable .": NETWORK + "; the page's plugin is put on the path instead",
+    "pip install 'mdrl-harness[ifollow]'": NETWORK,
+    "mkdir runs && chgrp lab runs && chmod 2775 runs": "needs a group `lab`",
+    "cat rows.jsonl": "its output is the file, which the next command reads",
+    "python -m harness_domains.reasoning_gym.task_file leg_counting FOLDER": "reasoning-gym is an optional package",
+    "harness validate my.yaml": MINE,
+    "harness plan my.yaml": MINE,
+    "harness prefetch my.yaml": MINE,
+    "harness validate --deep my.yaml": MINE,
+    "harness preview my.yaml": MINE,
+    "harness run my.yaml": MINE,
+    "harness predict PROTOCOL": "samples 1,024 completions per domain; tests/unit/test_cli_predict.py runs it",
+    "harness predict lab-pairs --seeds 0,1,2 --check lab-pairs": "an hour; tests/unit/test_cli_predict.py runs it",
     "harness export RUN re-math FOLDER": "tests/unit/test_cli_export.py runs it on a stored checkpoint",
     "harness store prune -o RUNS --keep RUN": "removes results; tests/unit/test_cli_store.py runs it",
     "harness report RUN": "draws all figures; tests/unit/test_report.py runs it",
-    "harness show RUN --probes": "the run here has no probes; tests/unit/test_cli_probes.py runs it",
-    "harness run with-sums.yaml": "tests/unit/test_jsonl_readme.py runs it",
+    "harness report lab": "draws all figures; tests/unit/test_report.py runs it",
+    "harness leaderboard add RUN": "tests/unit/test_cli_leaderboard.py runs it on a whole run",
+    "harness leaderboard add lab-mechanism -d leaderboards/lab/mechanism": "needs the run that the line above makes",
+    "harness leaderboard validate FILE": "tests/unit/test_cli_leaderboard.py runs it",
+    "harness leaderboard rebuild FOLDER": "tests/unit/test_cli_leaderboard.py runs it",
+}
+NOT_CHECKED = {
+    ("docs/explanation/architecture.md", "cli"): "the order of packages, which import-linter checks",
+    ("docs/explanation/architecture.md", "runs/"): "a picture of the store",
+    ("docs/explanation/mechanism.md", "−g_A · δ − ½ · δᵀ · H_A · δ"): "a formula",
+    ("docs/plugins.md", "harness-reversal/"): "a picture of the folder that test_documents.py writes",
+    ("docs/how-to/publish-site.md", "name: site"): "a workflow for GitHub, which runs it",
 }
 
 
-def fragments() -> list[Any]:
-    """Returns every YAML document that is shown, with where it stands."""
-    found = []
-    for document in DOCUMENTS:
-        shown = named_files(document.read_text())
-        for block in blocks(document.read_text(), "yaml"):
-            if block in shown.values():
-                continue  # a file of the complete plugin
-            parts = re.split(r"^---\n", block, flags=re.MULTILINE)
-            found += [pytest.param(part, id=f"{document.relative_to(ROOT)}-{len(found)}") for part in parts]
-    return found
+def checked(*languages: str) -> list[Any]:
+    """Returns the snippets of these languages as parameters, but those that are not checked."""
+    known = [snippet for snippet in SNIPPETS if snippet.language in languages and not_checked(snippet) is None]
+    return [pytest.param(snippet, id=snippet.place) for snippet in known]
+
+
+def not_checked(snippet: Snippet) -> str | None:
+    return NOT_CHECKED.get((snippet.page, snippet.text.splitlines()[0]))
+
+
+def of_the_complete_plugin(snippet: Snippet) -> bool:
+    """Returns whether test_documents.py writes this file out, imports it and runs its contracts."""
+    return snippet.page == "docs/plugins.md" and (bool(snippet.title) or "harness_reversal" in snippet.text)
+
+
+def write_files(page: str, folder: Path) -> None:
+    """Writes the files that a page names into `folder`, and makes an installed distribution of its plugin."""
+    for snippet in SNIPPETS:
+        if snippet.page == page and snippet.title:
+            path = folder / snippet.title
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(snippet.text)
+    project = folder / "pyproject.toml"
+    if project.is_file() and page != "docs/plugins.md":
+        declared = tomllib.loads(project.read_text())["project"]
+        about = folder / f"{declared['name'].replace('-', '_')}-{declared['version']}.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {declared['name']}\nVersion: {declared['version']}\n"
+        )
+        [(group, names)] = declared["entry-points"].items()
+        lines = [f"[{group}]", *(f"{name} = {module}" for name, module in names.items())]
+        (about / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        (about / "RECORD").write_text("".join(f"{module}.py,,\n" for module in names.values()))
+
+
+def test_every_snippet_is_run_or_checked_or_listed_with_a_reason() -> None:
+    languages = {"yaml", "python", "json", "toml", "console"}
+    unknown = [one.place for one in SNIPPETS if one.language not in languages and not_checked(one) is None]
+    assert not unknown, "give these blocks one of the languages that are checked, or a reason in NOT_CHECKED"
+    stray = [one.place for one in SNIPPETS if one.language == "console" and not one.text.startswith("$ ")]
+    assert not stray, "a console block begins with a command after `$ `"
+    known = {(one.page, one.text.splitlines()[0]) for one in SNIPPETS}
+    assert set(NOT_CHECKED) <= known
+
+
+def test_every_command_that_is_not_run_is_shown_and_every_other_is_the_harness() -> None:
+    lines = {command.line for command in COMMANDS}
+    assert set(NOT_RUN) <= lines
+    foreign = {line for line in lines - set(NOT_RUN) if not line.startswith("harness ")}
+    assert {line for line in foreign if not line.startswith("lm-eval --model hf")} == set(), BY_HAND
 
 
 def completed(text: str, before: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +134,7 @@ def completed(text: str, before: dict[str, Any]) -> dict[str, Any]:
     if "schema" in shown:
         return shown
     whole = yaml.safe_load(LAB.read_text())
-    sections = {"allow", "domains", "launch", "methods", "model", "probes", "train"}
+    sections = {"allow", "domains", "launch", "methods", "metrics", "model", "probes", "train"}
     if set(shown) <= sections:
         part = shown
     elif set(shown) == {"reward"}:
@@ -90,43 +157,43 @@ def registry() -> Registry:
     return Registry.discover(only=["mdrl-harness"])
 
 
-@pytest.mark.parametrize("text", fragments())
-def test_a_shown_protocol_is_read_whole(text: str, registry: Registry, tmp_path: Path) -> None:
-    if "use: reasoning-gym" in text:
+@pytest.mark.parametrize("snippet", [one for one in checked("yaml") if not of_the_complete_plugin(one.values[0])])
+def test_a_shown_protocol_is_read_whole(
+    snippet: Snippet, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "use: reasoning-gym" in snippet.text:
         pytest.importorskip("reasoning_gym")
-    before: dict[str, Any] = {}
-    for document in DOCUMENTS:  # keys of a domain follow the domain in the same document
-        if text in document.read_text():
-            first = yaml.safe_load(blocks(document.read_text(), "yaml")[0].split("---")[0].replace("<commit>", COMMIT))
-            before = first if "domains" in first else {}
-    path = tmp_path / "shown.yaml"
-    path.write_text(yaml.safe_dump(completed(text, before), sort_keys=False))
-    assert load_protocol(path, registry).methods
+    if snippet.title == "broken.yaml":
+        pytest.skip("broken on purpose: the command below it shows how")
+    write_files(snippet.page, tmp_path)
+    if list(tmp_path.glob("*.dist-info")):
+        monkeypatch.syspath_prepend(tmp_path)
+        registry = Registry.discover()
+    blocks = [one.text for one in SNIPPETS if one.page == snippet.page and one.language == "yaml"]
+    first = yaml.safe_load(blocks[0].split("---")[0].replace("<commit>", COMMIT))
+    before = first if "domains" in first else {}  # keys of a domain follow the domain on the same page
+    for number, part in enumerate(re.split(r"^---\n", snippet.text, flags=re.MULTILINE)):
+        path = tmp_path / f"shown-{number}.yaml"
+        path.write_text(yaml.safe_dump(completed(part, before), sort_keys=False))
+        assert load_protocol(path, registry).methods
 
 
-def python_blocks() -> list[Any]:
-    found = []
-    for document in DOCUMENTS:
-        shown = named_files(document.read_text())
-        for block in blocks(document.read_text(), "python"):
-            if block not in shown.values() and "harness_reversal" not in block:
-                found.append(pytest.param(block, id=f"{document.relative_to(ROOT)}-{len(found)}"))
-    return found
-
-
-@pytest.mark.parametrize("block", python_blocks())
-def test_a_shown_python_block_runs(block: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("snippet", [one for one in checked("python") if not of_the_complete_plugin(one.values[0])])
+def test_a_shown_python_block_runs(snippet: Snippet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "leaderboards/" in snippet.text:
+        shutil.copytree(ROOT / "leaderboards", tmp_path / "leaderboards")
     context = None
-    if re.search(r"^(now|with|context)\b.*context\.", block, re.MULTILINE):
+    if re.search(r"^(now|with|context)\b.*context\.", snippet.text, re.MULTILINE):
         lineage = tiny_lineage(tmp_path)
         context = SimpleNamespace(
             checkpoint=lineage[-1].folder, peak_checkpoint=lineage[1].folder, output=tmp_path / "output"
         )
     names: dict[str, Any] = {"context": context, "__name__": "shown"}
-    exec(compile(block, "shown", "exec", dont_inherit=True), names)
+    exec(compile(snippet.text, "shown", "exec", dont_inherit=True), names)
     if context is not None:
         assert (context.output / "model.safetensors").is_file()
-    if ("@hookimpl" in block or "@harness." in block) and "srun" not in block:  # srun is a cluster's
+    if ("@hookimpl" in snippet.text or "@harness." in snippet.text) and "srun" not in snippet.text:  # of a cluster
         check_shown_plugin(names, tmp_path)
 
 
@@ -143,33 +210,66 @@ def check_shown_plugin(names: dict[str, Any], folder: Path) -> None:
         check_offer(offer, registry, folder / offer.name, keys)
 
 
-def commands() -> list[str]:
-    """Returns every shown command of the harness, without its comment."""
-    found = []
-    for document in DOCUMENTS:
-        for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL):
-            if language not in ("", "console", "sh"):
-                continue
-            found += re.findall(r"^(?:\$ )?(harness [^#\n]*?) *(?:#.*)?$", block, re.MULTILINE)
-    return sorted(set(found))
+@pytest.mark.parametrize("snippet", checked("json"))
+def test_shown_rows_are_json_lines(snippet: Snippet) -> None:
+    assert all(isinstance(json.loads(line), dict) for line in snippet.text.splitlines())
 
 
-def test_every_command_that_is_not_run_is_shown() -> None:
-    shown = set(commands()) | {"harness run with-sums.yaml"}
-    assert set(NOT_RUN) <= shown
+@pytest.mark.parametrize("snippet", checked("toml"))
+def test_a_shown_project_names_modules_that_the_page_shows(snippet: Snippet) -> None:
+    entries = tomllib.loads(snippet.text)["project"]["entry-points"]["harness.plugins"]
+    shown = {one.title for one in SNIPPETS if one.page == snippet.page}
+    assert all({f"{module}.py", f"{module}/__init__.py"} & shown for module in entries.values())
 
 
-@pytest.mark.parametrize("command", [command for command in commands() if command not in NOT_RUN])
-def test_a_shown_command_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = tmp_path / "runs"
-    _, run = make_leaderboard(runs, seeds=(0, 1), shift=lambda seed: 0.01 * seed)
+def prepared(command: Command, folder: Path) -> list[str]:
+    """Returns the words of a command with its placeholders filled in, and puts what it reads into `folder`."""
+    write_files(command.snippet.page, folder)
+    for before in commands(command.snippet):
+        if before.line == "cat rows.jsonl":
+            (folder / "rows.jsonl").write_text(before.output + "\n")
+    if "leaderboards/" in command.line:
+        shutil.copytree(ROOT / "leaderboards", folder / "leaderboards")
+    filled: dict[str, str] = {}
+    if not command.output:
+        runs = folder / "runs"
+        _, run = make_leaderboard(runs, seeds=(0, 1), shift=lambda seed: 0.01 * seed)
+        filled = {"RUN": str(run), "RUNS": str(runs), "FOLDER": str(run), "A": "sequential", "B": "re-math"}
+        if "harness show" in command.line:  # the name of a run that the reader has made before
+            filled |= {"lab": str(run), "two-domains": str(run)}
+    words = [filled.get(word, word) for word in shlex.split(command.line)[1:] if word != "RUN2"]
+    return [*words, "--dry-run"] if words[0] == "run" else words
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, id=f"{command.snippet.place}: {command.line}")
+        for command in {(command.line, command.output): command for command in COMMANDS}.values()
+        if command.line.startswith("harness ") and command.line not in NOT_RUN
+    ],
+)
+def test_a_shown_command_runs_and_prints_what_is_shown(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HARNESS_RUNS", str(runs))
-    row = {"prompt": "6 × 7?", "completion": "\\boxed{42}", "answer": "42"}
-    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
-    filled = {"RUN": str(run), "RUNS": str(runs), "FOLDER": str(tmp_path / "folder"), "A": "sequential", "B": "re-math"}
-    words = [filled.get(word, word) for word in shlex.split(command)[1:]]
-    if words[0] == "run":
-        words.append("--dry-run")
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+    monkeypatch.setenv("HARNESS_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    words = prepared(command, tmp_path)
+    if not command.output and not list(tmp_path.glob("*.dist-info")):
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+        return
+    path = os.pathsep.join([str(tmp_path), *(entry for entry in sys.path if entry)])
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *words],
+        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    printed = done.stdout + done.stderr
+    assert (done.returncode != 0) == command.output.startswith("error:"), printed
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    same = doctest.OutputChecker().check_output(command.output + "\n", printed, options)
+    assert same or not command.output, printed

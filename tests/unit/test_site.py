@@ -129,6 +129,25 @@ def test_a_link_of_the_repository_becomes_the_sites(source, place, link, wanted)
     assert relinked(link, source, place, PAGES) == wanted
 
 
+def test_plugins_of_every_package_link_their_notes():
+    made = pages()
+    assert "[its notes](../notes/math.md)" in made["reference/plugins/domain.md"]
+    assert "[its notes](../notes/rollback.md)" in made["reference/plugins/recovery.md"]
+
+
+def test_the_figures_are_those_of_the_kept_leaderboard(tmp_path):
+    command = [sys.executable, str(ROOT / "benchmarks" / "figures.py"), str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+    kept = ROOT / "docs" / "figures"
+    drawn = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert drawn["leaderboard.svg"] == (kept / "leaderboard.svg").read_text(), "run `make figures`"
+    told = re.compile(r'aria-label="([^"]*)"')
+    for name, text in drawn.items():  # coordinates may differ by the drawing library's version
+        assert told.search(text)[1] == told.search((kept / name).read_text())[1], "run `make figures`"
+        assert len(text) < 50_000
+        assert not re.search(r"(href|src)=|url\((?!#)|@import", text)
+
+
 class Loaded(HTMLParser):
     """Collects what a page makes a browser fetch."""
 

@@ -19,24 +19,25 @@ FRACTION = 0.05
 class RollbackConfig(Config):
     """Which coordinates go back, how many of them, and how far."""
 
-    score: ScoreName = Field(default="fisher", description="how a coordinate's share in the damage is guessed")
+    score: ScoreName = Field(default="fisher", description="how each weight's share of the damage is estimated")
     granularity: Granularity = Field(
-        default="coordinate", description="what goes back as a whole: a coordinate, an MLP neuron, a module of a layer"
+        default="coordinate", description="what is set back as a unit: a weight, an MLP neuron, or a module of a layer"
     )
-    fraction: float = Field(default=FRACTION, gt=0, le=1, description="share of the eligible coordinates to set back")
+    fraction: float = Field(default=FRACTION, gt=0, le=1, description="share of the eligible weights to set back")
     budget: float | None = Field(
         default=None,
         gt=0,
         le=1,
-        description="share of the predicted damage to undo with as few coordinates as can be, in place of fraction",
+        description="share of the predicted damage to undo with as few weights as possible, in place of fraction",
     )
     strength: float = Field(default=1.0, gt=0, le=1, description="how far toward the peak: 1 is all the way")
     against: int | str | None = Field(
-        default=None, description="the guilty step, by its place in the method or its label; all since the peak if none"
+        default=None,
+        description="undo this step alone, by its place in the method or its label; null: all since the peak",
     )
     exclude: tuple[str, ...] = Field(
         default=("norm",),
-        description="parameters with one of these in their name stay as they are; norm means norms of any name",
+        description="parameters with one of these in their name are not changed; norm means norms of any name",
     )
     completions: int = Field(
         default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"
@@ -78,17 +79,17 @@ class CurveConfig(Config):
         default=None, description="the harmed domain; the one the method trained first if none is named"
     )
     scores: tuple[ScoreName, ...] = Field(
-        default=("fisher", "random"), min_length=1, description="how coordinates are picked, each a curve"
+        default=("fisher", "random"), min_length=1, description="how weights are chosen; one curve for each"
     )
     smallest: float = Field(default=0.001, gt=0, le=1, description="the smallest fraction")
     largest: float = Field(default=0.2, gt=0, le=1, description="the largest fraction")
-    points: int = Field(default=6, ge=1, description="fractions, evenly spaced on a logarithmic scale")
-    draws: int = Field(default=3, ge=1, description="random choices at each fraction")
-    granularity: Granularity = Field(default="coordinate", description="what goes back as a whole, as of a rollback")
+    points: int = Field(default=6, ge=1, description="number of fractions, evenly spaced on a logarithmic scale")
+    draws: int = Field(default=3, ge=1, description="random choices per fraction")
+    granularity: Granularity = Field(default="coordinate", description="what is set back as a unit, as in rollback")
     strength: float = Field(default=1.0, gt=0, le=1, description="how far toward the peak: 1 is all the way")
     exclude: tuple[str, ...] = Field(
         default=("norm",),
-        description="parameters with one of these in their name stay as they are; norm means norms of any name",
+        description="parameters with one of these in their name are not changed; norm means norms of any name",
     )
     completions: int = Field(
         default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"

@@ -1,12 +1,12 @@
-"""The data and the protocol that the README shows for one's own data work as they stand."""
+"""The data and the protocol of docs/how-to/own-data.md work as they stand."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from document_snippets import snippets
 
 from harness import RewardBatch
 from harness.planning.planner import make_plan
@@ -18,16 +18,15 @@ from harness_domains.jsonl.config import JsonlConfig
 from harness_domains.jsonl.rules import Contains
 from harness_lab.tokenizer import build_tokenizer
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("## Your own data, from YAML alone")[1].split("\n## ")[0]
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "own-data.md"
+SHOWN = {snippet.title: snippet.text for snippet in snippets(PAGE)}
 
 
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name, language in (("mine.jsonl", "json"), ("with-sums.yaml", "yaml")):
-        [block] = re.findall(rf"^```{language}\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
-        (tmp_path / name).write_text(block)
+    for name in ("mine.jsonl", "with-sums.yaml"):
+        (tmp_path / name).write_text(SHOWN[name])
     registry = Registry.discover(only=["mdrl-harness"])
     return make_plan(load_protocol(tmp_path / "with-sums.yaml", registry), registry)
 

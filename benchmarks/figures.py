@@ -1,0 +1,111 @@
+"""Draws the README's figures from the lab's kept leaderboard: the scores step by step, and the terminal's table.
+
+    python benchmarks/figures.py            # writes docs/figures/*.svg; `make figures`
+    python benchmarks/figures.py FOLDER     # writes them there
+
+The chart is the report's, the table what `harness show` prints. Both stand on a page of their own colour, so that they
+can be read on a light and on a dark one; the chart's ink and paper follow the reader's scheme.
+"""
+
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "leaderboards" / "lab"
+SVG = "{http://www.w3.org/2000/svg}"
+DARK = {"#1b1f24": "#e6edf3", "#57606a": "#9198a1", "#d8dee4": "#3d444d", "#ffffff": "#0d1117"}
+"""The report's ink, muted ink, grid and paper, and what they are in a dark scheme."""
+NAMES = dict(zip(DARK, ("ink", "muted", "grid", "paper"), strict=True))
+DROPPED = {"class", "role", "pointer-events", "font-family"}
+DEFAULTS = {("opacity", "1"), ("stroke-width", "1"), ("font-weight", "normal"), ("x2", "0"), ("y2", "0")}
+THEME = TerminalTheme((13, 17, 23), (230, 237, 243), [(110, 118, 129)] * 8, [(230, 237, 243)] * 8)
+COLUMNS = 79
+FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {terminal_width} {terminal_height}" role="img" \
+aria-label="The lab's leaderboard, as the terminal shows it">
+<style>{styles}
+text {{ font: {char_height}px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre }}</style>
+<rect width="{terminal_width}" height="{terminal_height}" rx="8" fill="#0d1117"/>
+<defs>{lines}</defs>
+<g transform="translate(10,6)">{backgrounds}{matrix}</g>
+</svg>
+"""
+
+
+def chart() -> str:
+    """Returns the report's chart of the scores by step as an SVG that follows the reader's scheme."""
+    from harness.report.drawing import draw
+    from harness.report.figure import Absent
+    from harness.report.figures.scores_by_step import scores_by_step
+    from harness.report.reading import read_run
+    from harness.report.theme import FONT
+
+    figure = scores_by_step(read_run(RECORD, None))
+    if isinstance(figure, Absent):
+        raise SystemExit(f"no chart: {figure.reason}")
+    root = ElementTree.fromstring(draw(figure.chart("wide"), "wide"))
+    strip(root)
+    for element in root.iter():
+        for name in ("fill", "stroke"):
+            if (colour := element.get(name, "")).lower() in NAMES:
+                element.set(name, f"var(--{NAMES[colour.lower()]})")
+    root.set("role", "img")
+    root.set("aria-label", figure.description)
+    style = ElementTree.Element(f"{SVG}style")
+    style.text = (
+        f"text{{font-family:{FONT}}}{variables(dict(zip(DARK, DARK, strict=True)))}"
+        f"@media(prefers-color-scheme:dark){{{variables(DARK)}}}"
+    )
+    root.insert(0, style)
+    return shortened(ElementTree.tostring(root, encoding="unicode")) + "\n"
+
+
+def variables(colours: Mapping[str, str]) -> str:
+    """Returns the style that sets the ink, the muted ink, the grid and the paper."""
+    return ":root{" + ";".join(f"--{NAMES[light]}:{colour}" for light, colour in colours.items()) + "}"
+
+
+def strip(parent: ElementTree.Element) -> None:
+    """Takes off what changes nothing in a picture: descriptions of parts, defaults, and parts that draw nothing."""
+    for element in list(parent):
+        strip(element)
+        draws_nothing = element.get("display") == "none" or element.get("d") in ("", "M0,0h0v0h0Z")
+        if draws_nothing or (element.tag == f"{SVG}g" and len(element) == 0):
+            parent.remove(element)
+    for name, value in list(parent.attrib.items()):
+        if name in DROPPED or name.startswith("aria-") or (name, value) in DEFAULTS:
+            del parent.attrib[name]
+
+
+def shortened(svg: str) -> str:
+    """Returns the SVG with coordinates to a tenth of a pixel."""
+    return re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), svg)
+
+
+def table() -> str:
+    """Returns the first table of `harness show` as an SVG of a terminal."""
+    command = [sys.executable, "-m", "harness", "show", str(RECORD)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    end = next(number for number, line in enumerate(printed) if "forgetting" in line)
+    console = Console(width=COLUMNS, record=True, highlight=False, file=io.StringIO())
+    console.print("\n".join(line.rstrip() for line in printed[:end]), markup=False)
+    return console.export_svg(theme=THEME, code_format=FRAME, unique_id="lab")
+
+
+def main(folder: Path) -> None:
+    """Writes both figures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("scores-by-step.svg", chart()), ("leaderboard.svg", table())):
+        (folder / name).write_text(text)
+        print(f"{folder / name}: {len(text.encode()) / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "figures")
