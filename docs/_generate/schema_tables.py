@@ -11,6 +11,7 @@ Schema = Mapping[str, Any]
 BOUNDS = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
 WORDS = {"string": "text", "object": "mapping", "boolean": "true or false", "null": "null"}
 LONGEST_DEFAULT = 60
+REQUIRED = "required"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,10 @@ def key_table(keys: Iterable[Key]) -> str:
     return table(("key", "type", "default", "meaning"), rows) if rows else "No keys.\n"
 
 
+def _shown_default(default: str) -> str:
+    return default if default in ("", REQUIRED) else f"`{default}`"
+
+
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Returns a Markdown table, ending in a line break."""
     heads = list(heads)
@@ -56,7 +61,7 @@ def _keys(schema: Schema, definitions: Schema, prefix: str, defaults: Any) -> It
         yield Key(
             name=prefix + name,
             type=_type(field, definitions),
-            default="required" if name in required else _default(field, default, section),
+            default=REQUIRED if name in required else _default(field, default, section),
             description=field.get("description", "") or (section or {}).get("description", ""),
         )
         if section is not None:
@@ -95,5 +100,9 @@ def _type(field: Schema, definitions: Schema) -> str:
     words = str(field.get("type", "any value"))
     if words == "array":
         words = f"list of {_type(field['items'], definitions)}" if "items" in field else "list"
-    bounds = " and ".join(f"{sign} {field[name]}" for name, sign in BOUNDS if name in field)
+    bounds = " and ".join(f"{sign} {_number(field[name])}" for name, sign in BOUNDS if name in field)
     return f"{WORDS.get(words, words)} {bounds}".rstrip()
+
+
+def _number(value: float) -> str:
+    return "2^32" if value == 2**32 else f"{value}"

@@ -67,7 +67,7 @@ def test_keys_of_a_schema_have_types_defaults_and_nested_names():
 
 def test_a_bar_in_a_description_does_not_end_a_cell():
     shown = key_table(keys_of(Outer.model_json_schema()))
-    assert "| `name` | text | `required` | a \\| b |\n" in shown
+    assert "| `name` | text | required | a \\| b |\n" in shown
 
 
 def test_a_section_without_keys_says_so():
