@@ -32,7 +32,7 @@ def keys_of(schema: Schema) -> list[Key]:
 
 def key_table(keys: Iterable[Key]) -> str:
     """Returns the Markdown table of `keys`, ending in a line break; a sentence where there are none."""
-    rows = [(f"`{key.name}`", key.type, f"`{key.default}`" if key.default else "", key.description) for key in keys]
+    rows = [(f"`{key.name}`", key.type, _shown_default(key.default), key.description) for key in keys]
     return table(("key", "type", "default", "meaning"), rows) if rows else "No keys.\n"
 
 
