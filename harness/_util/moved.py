@@ -18,7 +18,7 @@ MOVED = {
     "harness.hookspecs": "harness",
     "harness.hub_source": "harness",
     "harness.interfaces": "harness",
-    "harness.judge": "harness.domains",
+    "harness.judge": "harness.domains (OpenEndedDomain is in harness_domains.open_ended)",
     "harness.leaderboard": "harness.results",
     "harness.merge_interface": "harness",
     "harness.metrics": "harness.results",

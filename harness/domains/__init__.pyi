@@ -14,15 +14,14 @@ from .data.table import SOURCE_TEXT as SOURCE_TEXT
 from .data.table import load_table as load_table
 from .data.table import nested_subset as nested_subset
 from .data.text_values import as_text as as_text
+from .judge.answers import check_rubric as check_rubric
 from .judge.answers import parse_score as parse_score
 from .judge.answers import prompt_text as prompt_text
 from .judge.answers import without_thinking as without_thinking
 from .judge.client import JudgeClient as JudgeClient
 from .judge.config import JudgeConfig as JudgeConfig
-from .judge.open_ended import OpenEndedConfig as OpenEndedConfig
-from .judge.open_ended import OpenEndedDomain as OpenEndedDomain
 from .judge.reward import JudgeReward as JudgeReward
-from .judge.task import OpenEndedTask as OpenEndedTask
+from .judge.verdicts import Comparison as Comparison
 from .sandbox.jobs import Job as Job
 from .sandbox.jobs import Limits as Limits
 from .sandbox.jobs import Outcome as Outcome

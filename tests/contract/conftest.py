@@ -24,12 +24,19 @@ OWN_SETTINGS: dict[str, dict[str, object]] = {
     "judge": NO_JUDGE,
     "creative-writing-judge": NO_JUDGE,
     "creative-writing": {
-        "data_files": FIXTURES / "cw" / "creative_writing.jsonl",
+        "data_files": FIXTURES / "open_ended" / "creative_writing.jsonl",
         "test_items": 4,
         "format": "plain",
         "judge": NO_JUDGE,
     },
-    "chat": {"data_files": FIXTURES / "chat" / "wildchat_if.jsonl", "test_items": 4, "judge": NO_JUDGE},
+    "open-ended": {
+        "data_files": FIXTURES / "open_ended" / "wildchat_if.jsonl",
+        "test_items": 4,
+        "scoring": "pairwise",
+        "reference": "chosen",
+        "judge": NO_JUDGE,
+    },
+    "chat": {"data_files": FIXTURES / "open_ended" / "wildchat_if.jsonl", "test_items": 4, "judge": NO_JUDGE},
     "reward-model": {"model": str(LAB_REWARD_MODEL), "chat_template": "{{ messages[0].content }}", "device": "cpu"},
     "math": {
         "data_files": FIXTURES / "math" / "openr1_math_train.jsonl",

@@ -41,7 +41,7 @@ def changes(folder: Path, endpoint: str) -> dict:
         "domains.qa.data_files": str(FIXTURES / "qa" / "super_gpqa.jsonl"),
         "domains.qa.mmlu_pro.data_files": str(FIXTURES / "qa" / "mmlu_pro.parquet"),
         "domains.qa.mmlu_pro.completion_tokens": TOKENS,
-        "domains.cw.data_files": str(FIXTURES / "cw" / "creative_writing.jsonl"),
+        "domains.cw.data_files": str(FIXTURES / "open_ended" / "creative_writing.jsonl"),
         "domains.cw.test_items": 4,
         **{f"domains.cw.judge.{key}": value for key, value in judge.items()},
         **{f"domains.cw.reward.{key}": value for key, value in judge.items()},

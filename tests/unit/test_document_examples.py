@@ -203,6 +203,10 @@ def check_shown_plugin(names: dict[str, Any], folder: Path) -> None:
     assert registry.failures == []
     small = {"steps": 1, "prompts_per_step": 2, "generations": 2}
     for offer in registry.all():
+        if offer.name == "letters":  # its data would come from the hub, its scores from a judge
+            made = registry.build(offer, offer.config_type()(judge={"model": "judge"}))
+            assert made.task_metadata()["open_ended"]["judge"]["rubric"].startswith("Is this a polite letter?")
+            continue
         keys = {key: value for key, value in small.items() if key in offer.config_type().model_fields}
         if offer.kind == "model":
             keys["place"] = tiny_checkpoint(folder / "model")

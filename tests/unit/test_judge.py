@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from harness import RewardBatch, UsageError
 from harness.domains.judge import JudgeClient, JudgeConfig, JudgeReward, parse_score, without_thinking
-from harness.domains.judge.answers import prompt_text, question
+from harness.domains.judge.answers import fill, prompt_text
 
 RUBRIC = "{prompt} | {completion}"
 KEY = "sk-very-secret"
@@ -99,7 +99,8 @@ def test_thinking_is_taken_off(text, left):
 
 
 def test_braces_of_prompt_and_completion_stay():
-    assert question("{prompt}/{completion}/{other}", "{completion}", "{prompt}") == "{completion}/{prompt}/{other}"
+    filled = fill("{prompt}/{completion}/{other}", prompt="{completion}", completion="{prompt}")
+    assert filled == "{completion}/{prompt}/{other}"
 
 
 def test_messages_become_one_text():

@@ -1,163 +1,211 @@
-"""Creative writing: prompts held out, and a task that scores answers through a judge's server on this machine."""
+"""Open-ended domains: prompts held out of training, references, presets and their fingerprints."""
 
 import json
 import random
 from pathlib import Path
 
 import pytest
-from judge_server import Say, Status, judge_server
-from lm_eval import evaluate
-from lm_eval.api.model import LM
 from pydantic import ValidationError
 
-from harness import StepFailed, UsageError
+import harness_lab
+from harness import RewardBatch, UsageError
 from harness.domains.judge import JudgeReward
-from harness.evaluation.lm_eval import load_tasks
-from harness.plugin.interfaces import TaskSet
-from harness_domains.creative_writing.config import (
+from harness.plugin.registry import Registry
+from harness_domains.open_ended import harness_domains
+from harness_domains.open_ended.chat import ChatConfig
+from harness_domains.open_ended.config import OpenEndedConfig
+from harness_domains.open_ended.creative_writing import (
     REWARD_RUBRIC,
     TEST_RUBRIC,
     CreativeWritingConfig,
     WritingJudgeConfig,
 )
-from harness_domains.creative_writing.domain import CreativeWriting
+from harness_domains.open_ended.domain import OpenEndedDomain
+from harness_domains.open_ended.prompts import held_out
+from harness_rewards.reward_model import RewardModel, RewardModelConfig
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "cw" / "creative_writing.jsonl"
-PROMPTS = [json.loads(line)["prompt"] for line in FIXTURE.read_text().splitlines()]
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "open_ended"
+WRITING, CHAT = FIXTURES / "creative_writing.jsonl", FIXTURES / "wildchat_if.jsonl"
+PROMPTS = [json.loads(line)["prompt"] for line in WRITING.read_text().splitlines()]
+LAB = str(Path(harness_lab.__file__).parent / "models" / "cw-reward")
+JUDGE = {"model": "judge", "cache": None}
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+def offline(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
-def domain(endpoint="http://127.0.0.1:9/v1", *, files=FIXTURE, cache=None, **keys):
-    judge = {"model": "judge", "endpoint": endpoint, "cache": cache, "attempts": 1}
-    return CreativeWriting(CreativeWritingConfig(**({"data_files": files, "test_items": 4, "judge": judge} | keys)))
+def domain(files=WRITING, config=CreativeWritingConfig, **keys):
+    return OpenEndedDomain(config(**({"data_files": files, "test_items": 4, "judge": JUDGE} | keys)))
 
 
-class Writer(LM):
-    """Answers each prompt with the same words, and notes how it was asked."""
-
-    def generate_until(self, requests, disable_tqdm=False):
-        self.asked = [request.args for request in requests]
-        return [f"<think>hm</think>a piece on: {request.args[0]}" for request in requests]
-
-    def loglikelihood(self, requests):
-        raise NotImplementedError
-
-    loglikelihood_rolling = loglikelihood
+def trained(made):
+    return made.training_data(0)["prompt"][:]
 
 
-def evaluated(made):
-    writer = Writer()
-    return writer, evaluate(lm=writer, task_dict=load_tasks(TaskSet.of(made), seed=0))
+def scored(made):
+    return held_out(made.config)["prompt"][:]
 
 
 def test_training_prompts_and_held_out_ones_are_all_prompts_and_never_meet():
     made = domain(format="plain")
-    trained, held_out = made.training_data(0)["prompt"], made.config.held_out()["prompt"]
-    assert len(held_out) == 4
-    assert sorted([*trained, *held_out]) == sorted(PROMPTS)
+    assert len(scored(made)) == 4
+    assert sorted([*trained(made), *scored(made)]) == sorted(PROMPTS)
 
 
 def test_fewer_prompts_are_a_prefix_and_hold_the_same_out():
     whole, some = domain(format="plain"), domain(format="plain", prompts=3)
-    assert some.training_data(1)["prompt"][:] == whole.training_data(0)["prompt"][:3]
-    assert some.config.held_out()["prompt"][:] == whole.config.held_out()["prompt"][:]
+    assert some.training_data(1)["prompt"][:] == trained(whole)[:3]
+    assert scored(some) == scored(whole)
 
 
 def test_the_order_of_the_rows_and_repeats_do_not_matter(tmp_path):
-    rows = FIXTURE.read_text().splitlines()
+    rows = WRITING.read_text().splitlines()
     random.Random(0).shuffle(rows)
     (tmp_path / "other.jsonl").write_text("\n".join([*rows, *rows[:5]]))
-    other = domain(files=tmp_path / "other.jsonl", format="plain")
-    assert other.training_data(0)["prompt"][:] == domain(format="plain").training_data(0)["prompt"][:]
+    other = domain(tmp_path / "other.jsonl", format="plain")
+    assert trained(other) == trained(domain(format="plain"))
     assert other.fingerprint() != domain().fingerprint()
 
 
-def test_chat_prompts_are_messages_with_the_system_prompt():
+def test_prompts_of_the_chat_format_are_messages_with_the_system_prompt():
     made = domain(system_prompt="You are a poet.")
-    system, user = made.training_data(0)[0]["prompt"]
+    system, user = trained(made)[0]
     assert system == {"role": "system", "content": "You are a poet."}
+    assert user["role"] == "user"
     assert user["content"] in PROMPTS
     assert made.system_prompt == "You are a poet."
-    with pytest.raises(ValidationError, match="system_prompt wants format: chat"):
-        domain(system_prompt="You are a poet.", format="plain")
+    assert [message["role"] for message in trained(domain())[0]] == ["user"]
 
 
-def test_the_task_scores_answers_to_held_out_prompts_by_the_judge(tmp_path):
-    def behave(asked, tries):
-        return Say("Score: 1" if " story" in asked.split("<request>")[1].split("</request>")[0] else "Score: 0.5")
-
-    with judge_server(behave) as server:
-        made = domain(server.endpoint, cache=tmp_path / "answers.sqlite", completion_tokens=33)
-        writer, results = evaluated(made)
-        assert server.requests == 4
-        assert evaluated(made)[1]["results"] == results["results"]
-        assert server.requests == 4, "a second evaluation asks nothing"
-    held_out = made.config.held_out()["prompt"]
-    assert [asked[0] for asked in writer.asked] == list(held_out)
-    assert {asked[1]["max_gen_toks"] for asked in writer.asked} == {33}
-    expected = sum(1.0 if " story" in prompt else 0.5 for prompt in held_out) / 4
-    [task] = made.evaluation_tasks()
-    assert results["results"][task.task][f"{task.metric},{task.filter}"] == pytest.approx(expected)
-    assert "judge_score_stderr,judged" in results["results"][task.task]
-    [question, *_] = [body["messages"][0]["content"] for body in server.bodies]
-    assert question.startswith(TEST_RUBRIC.split("{prompt}")[0])
-    assert "hm</think>" not in question
-
-
-def test_an_item_without_a_score_is_no_score_of_the_rest():
-    with (
-        judge_server(lambda asked, tries: Say("Score: 1") if "bus stop" in asked else Status(400)) as server,
-        pytest.raises(StepFailed, match="answers have no score"),
-    ):
-        evaluated(domain(server.endpoint))
-
-
-def test_answers_that_are_no_scores_are_told_from_a_server_that_is_down(tmp_path):
-    with judge_server(lambda asked, tries: Say("Hm.")) as server, pytest.raises(StepFailed) as raised:
-        evaluated(domain(server.endpoint, cache=tmp_path / "answers.sqlite"))
-    assert "Hm." in raised.value.message
-    assert str(tmp_path / "answers.sqlite") in raised.value.hint
-
-
-def test_the_reward_asks_by_its_own_rubric():
-    assert WritingJudgeConfig(model="judge").rubric == REWARD_RUBRIC != TEST_RUBRIC
-    assert domain().config.judge.rubric == TEST_RUBRIC
-    assert JudgeReward(WritingJudgeConfig(model="judge")).client.config.rubric == REWARD_RUBRIC
-
-
-def test_relative_files_reach_the_task_as_absolute_ones(monkeypatch):
-    monkeypatch.chdir(FIXTURE.parent)
-    made = domain(files=Path(FIXTURE.name))
-    assert made.task_metadata()["open_ended"]["data_files"] == [str(FIXTURE)]
-
-
-def test_several_data_sets_are_read_as_one():
-    config = domain(files=None, dataset="a/b", revision="c", more_datasets=["d/e"]).config
-    assert [(source.dataset, source.revision) for source in config.sources()] == [("a/b", "c"), ("d/e", None)]
-
-
-def test_a_judge_has_to_be_named():
-    with pytest.raises(ValidationError, match="judge"):
-        CreativeWritingConfig(data_files=FIXTURE)
+def test_rows_of_several_turns_keep_them(tmp_path):
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    rows = [{"prompt": [*turns, {"role": "user", "content": f"Go on, {n}"}]} for n in range(3)]
+    (tmp_path / "turns.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made = domain(tmp_path / "turns.jsonl", test_items=1)
+    assert [message["content"] for message in trained(made)[0]][:2] == ["Hi", "Hello"]
+    assert scored(made)[0].startswith("user: Hi\n\nassistant: Hello\n\nuser: Go on")
 
 
 @pytest.mark.parametrize(
-    ("rows", "keys", "message"),
+    ("name", "fingerprint", "tasks"),
     [
-        ([{"text": "a"}], {}, "no column prompt"),
-        ([{"prompt": "a"}, {"prompt": ""}], {}, "the row has '' in"),
-        ([{"prompt": "a"}] * 9, {}, "there are 1 prompts, and 4 are to be held out"),
-        ([{"prompt": [{"role": "assistant", "content": "a"}]}], {}, "the row has [{"),
+        ("open-ended", "open_ended/1 None None None train", ("open_ended", "open_ended_pairwise")),
+        ("chat", "chat/1 allenai/tulu-3-wildchat-if-on-policy-8b None None train", ("chat", "chat_pairwise")),
+        (
+            "creative-writing",
+            "creative_writing/1 Crownelius/Creative-Writing-Gemini3Pro-2700x None None train",
+            ("creative_writing", "creative_writing_pairwise"),
+        ),
     ],
 )
-def test_data_that_do_not_serve_are_told(tmp_path, rows, keys, message):
+def test_what_keys_cover_and_results_name_of_each_domain(name, fingerprint, tasks):
+    registry = Registry.discover(only=["mdrl-harness"])
+    offer = registry.find("domain", name)
+    own = {"dataset": "a/b"} if name == "open-ended" else {}
+    made = registry.build(offer, offer.config_type()(judge=JUDGE, **own))
+    pairs = registry.build(offer, offer.config_type()(judge=JUDGE, scoring="pairwise", reference="r", **own))
+    assert made.fingerprint() == fingerprint.replace("1 None", "1 a/b")
+    assert (made.evaluation_tasks()[0].task, pairs.evaluation_tasks()[0].task) == tasks
+
+
+def test_the_fingerprint_follows_the_files(tmp_path):
+    expected = "files 7f730c123aa5a342aa6a369d16660d529d709e4c0ed963d4888da7eeadce874a"
+    assert domain(CHAT, ChatConfig).fingerprint() == f"chat/1 {expected}"
+    references = domain(CHAT, ChatConfig, reference_file=WRITING, reference="response")
+    assert references.fingerprint().startswith(f"chat/1 {expected} | files df688edc914bab")
+    (tmp_path / "other.jsonl").write_text(CHAT.read_text() + "\n")
+    assert domain(tmp_path / "other.jsonl", ChatConfig).fingerprint() != f"chat/1 {expected}"
+
+
+def test_a_reward_model_scores_replies_without_their_thinking():
+    assert {spec.name: spec.reward for spec in harness_domains()}["chat"] == "reward-model"
+    template = "{% for m in messages %}{{ m.content }} {% endfor %}"
+    reward = RewardModel(RewardModelConfig(model=LAB, chat_template=template, device="cpu"))
+    prompt = trained(domain(CHAT, ChatConfig))[0]
+    replies = ["<think>which ones?</think>\nthe shy sun sat.", "the shy sun sat.", "a fun dog fell."]
+    thought, plain, other = reward.score(RewardBatch(prompts=[prompt] * 3, completions=replies, rows=[{}] * 3))
+    assert thought.value == pytest.approx(plain.value, abs=1e-4)
+    assert other.value != pytest.approx(plain.value, abs=1e-4)
+
+
+def test_the_reward_asks_by_its_own_rubric():
+    assert domain().config.judge.rubric == TEST_RUBRIC
+    assert JudgeReward(WritingJudgeConfig(model="judge")).client.config.rubric == REWARD_RUBRIC != TEST_RUBRIC
+
+
+def test_relative_files_reach_the_task_as_absolute_ones(monkeypatch):
+    monkeypatch.chdir(FIXTURES)
+    metadata = domain(Path(WRITING.name), reference_file=Path(CHAT.name)).task_metadata()["open_ended"]
+    assert metadata["data_files"] == [str(WRITING)]
+    assert metadata["reference_file"] == str(CHAT)
+
+
+def test_several_data_sets_are_read_as_one():
+    config = domain(None, dataset="a/b", revision="c", more_datasets=["d/e"]).config
+    assert [(source.dataset, source.revision) for source in config.sources()] == [("a/b", "c"), ("d/e", None)]
+
+
+@pytest.mark.parametrize(
+    ("config", "keys", "message"),
+    [
+        (CreativeWritingConfig, {"judge": None}, "judge"),
+        (CreativeWritingConfig, {"system_prompt": "You are a poet.", "format": "plain"}, "requires format: chat"),
+        (CreativeWritingConfig, {"pair_rubric": "{prompt} {first}"}, r"no \{second\}"),
+        (ChatConfig, {"scoring": "pairwise"}, "requires `reference`"),
+        (OpenEndedConfig, {"data_files": None}, "give `data_files`"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused(config, keys, message):
+    with pytest.raises(ValidationError, match=message):
+        domain(config=config, **keys)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"text": "a"}], "no column prompt"),
+        ([{"prompt": "a"}, {"prompt": ""}], "the column prompt holds ''"),
+        ([{"prompt": "a"}] * 9, "1 distinct prompts are too few to hold out 4"),
+        ([{"prompt": [{"role": "assistant", "content": "a"}]}], "the column prompt holds [{"),
+    ],
+)
+def test_unusable_data_are_refused_with_their_place(tmp_path, rows, message):
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     with pytest.raises(UsageError) as raised:
-        domain(files=tmp_path / "rows.jsonl", **keys).training_data(0)
+        domain(tmp_path / "rows.jsonl").training_data(0)
     assert message in raised.value.message
     assert raised.value.where.startswith(str(tmp_path / "rows.jsonl"))
+
+
+def test_a_file_of_references_replaces_those_of_the_data(tmp_path):
+    path = tmp_path / "references.jsonl"
+    own = [{"prompt": prompt, "piece": f"My own on {prompt}"} for prompt in PROMPTS]
+    path.write_text("\n".join(map(json.dumps, own)))
+    made = domain(scoring="pairwise", reference="piece", reference_file=path)
+    rows = held_out(made.config)
+    assert [row["reference"] for row in rows] == [f"My own on {row['prompt']}" for row in rows]
+    assert made.fingerprint() != domain().fingerprint()
+    path.write_text(json.dumps(own[0]))
+    with pytest.raises(UsageError) as raised:
+        held_out(made.config)
+    assert "held-out prompts have no reference" in raised.value.message
+    assert str(path) in raised.value.where
+
+
+def test_a_missing_column_of_references_is_reported_with_those_that_exist():
+    with pytest.raises(UsageError) as raised:
+        held_out(domain(scoring="pairwise", reference="completion").config)
+    assert "no column completion; they have prompt, response, metadata" in raised.value.message
+
+
+def test_a_reference_may_be_the_assistants_last_message():
+    made = domain(CHAT, ChatConfig, scoring="pairwise", reference="chosen")
+    assert set(held_out(made.config)["reference"]) == {"A made-up good reply."}
+
+
+def test_scoring_changes_neither_held_out_nor_training_prompts():
+    one, other = domain(format="plain", scoring="pairwise"), domain(format="plain")
+    assert scored(one) == scored(other)
+    assert trained(one) == trained(other)

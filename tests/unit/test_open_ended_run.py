@@ -33,13 +33,13 @@ def run(tmp_path):
             "domains": {
                 "CW": {
                     "use": "creative-writing",
-                    "data_files": str(FIXTURES / "cw" / "creative_writing.jsonl"),
+                    "data_files": str(FIXTURES / "open_ended" / "creative_writing.jsonl"),
                     "reward": judge | {"use": "creative-writing-judge"},
                 }
                 | small,
                 "Chat": {
                     "use": "chat",
-                    "data_files": str(FIXTURES / "chat" / "wildchat_if.jsonl"),
+                    "data_files": str(FIXTURES / "open_ended" / "wildchat_if.jsonl"),
                     "reward": {"use": "reward-model", "model": str(REWARD_MODEL), "device": "cpu"},
                 }
                 | small,

@@ -87,7 +87,7 @@ def test_settings_and_the_packages_that_they_need(absent, settings, packages):
 
 
 def test_keys_of_inner_configs_are_seen_from_the_outer_one():
-    from harness_domains.chat.config import ChatConfig
+    from harness_domains.open_ended.chat import ChatConfig
 
     config = ChatConfig(judge={"model": "m", "api_key_variable": "NO_SUCH_VARIABLE"}, data_files=("a.jsonl",))
     assert {problem.key for problem in faults_in(config)} == {"data_files", "judge.api_key_variable"}

@@ -12,7 +12,6 @@ _VALUES = {"0": 0.0, "0.5": 0.5, ".5": 0.5, "1/2": 0.5, "½": 0.5, "1": 1.0}
 _MARKS = " \t*_`\"'()[]"
 _ANNOUNCED = re.compile(rf"\bscore[{re.escape(_MARKS)}]*[:=](.*)", re.IGNORECASE)
 _VALUE = re.compile(r"(1/2|½|\d*\.\d+|\d+)(?![\d/%½]|\.\d)")
-_PLACE = re.compile(r"\{(prompt|completion)\}")
 
 
 def without_thinking(text: str) -> str:
@@ -31,10 +30,18 @@ def prompt_text(prompt: str | Sequence[Mapping[str, Any]]) -> str:
     return "\n\n".join(f"{message['role']}: {message['content']}" for message in prompt)
 
 
-def question(rubric: str, prompt: str, completion: str) -> str:
-    """Returns the rubric with both texts in their places; braces inside of these stay what they are."""
-    texts = {"prompt": prompt, "completion": completion}
-    return _PLACE.sub(lambda place: texts[place[1]], rubric)
+def fill(rubric: str, **texts: str) -> str:
+    """Returns the rubric with each `{name}` replaced by its text. Braces inside the texts are left alone."""
+    places = re.compile(rf"\{{({'|'.join(texts)})\}}")
+    return places.sub(lambda place: texts[place[1]], rubric)
+
+
+def check_rubric(rubric: str, *names: str) -> str:
+    """Returns the rubric. Raises ValueError if `{name}` is missing for one of the names. For validators of configs."""
+    missing = [f"{{{name}}}" for name in names if f"{{{name}}}" not in rubric]
+    if missing:
+        raise ValueError(f"the rubric has no {' and no '.join(missing)}")
+    return rubric
 
 
 def parse_score(answer: str) -> float | None:

@@ -13,13 +13,13 @@ from harness.domains.judge.config import JudgeConfig
 from harness.errors import UsageError
 
 
-def answer_key(config: JudgeConfig, prompt: str, *texts: str) -> str:
-    """Returns a hash of all that an answer hangs on: server, judge, rubric, sampling, prompt, and what is judged: a
-    completion, or two texts in their order."""
+def answer_key(config: JudgeConfig, rubric: str, prompt: str, *texts: str) -> str:
+    """Returns a hash of everything that an answer depends on: server, model, rubric, sampling, the prompt, and the
+    judged texts in their order."""
     parts = [
         config.endpoint.rstrip("/"),
         config.model,
-        config.rubric,
+        rubric,
         config.temperature,
         config.max_tokens,
         prompt,

@@ -18,11 +18,11 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from harness._util.json_reading import parse_json
-from harness.domains.judge.answers import parse_score, prompt_text, question, without_thinking
+from harness.domains.judge.answers import fill, parse_score, prompt_text, without_thinking
 from harness.domains.judge.cache import AnswerCache, answer_key
 from harness.domains.judge.config import JudgeConfig
-from harness.domains.judge.verdicts import Comparison, Verdict, pair_question, parse_verdict
-from harness.errors import Problem
+from harness.domains.judge.verdicts import Comparison, Verdict, parse_verdict
+from harness.errors import Problem, StepFailed
 from harness.plugin.interfaces import RewardResult
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ _EXCERPT = 120
 _NO_CONTENT = "the judge's server sent a chat completion without content"
 _TRIAL_S = 20.0
 """The longest wait for the judge's answer to the one question that is put before a run starts."""
-UNREADABLE = "the judge's answer ends in no score"
-NO_VERDICT = "the judge's answer ends in no verdict"
+_NO_SCORE = "the judge's answer ends in no score"
+_NO_VERDICT = "the judge's answer ends in no verdict"
 
 
 @dataclass
@@ -73,31 +73,56 @@ class JudgeClient:
             (prompt_text(prompt), self._judged(completion))
             for prompt, completion in zip(prompts, completions, strict=True)
         ]
-        keys = [answer_key(self.config, *pair) for pair in pairs]
-        questions = {key: question(self.config.rubric, *pair) for key, pair in zip(keys, pairs, strict=True)}
+        rubric = self.config.rubric
+        keys = [answer_key(self.config, rubric, *pair) for pair in pairs]
+        questions = {
+            key: fill(rubric, prompt=prompt, completion=completion)
+            for key, (prompt, completion) in zip(keys, pairs, strict=True)
+        }
         answers = self._answers(questions)
         return [_score(answers[key]) for key in keys]
 
     def comparisons(
-        self, prompts: Sequence[Any], texts: Sequence[str], references: Sequence[str]
+        self, prompts: Sequence[Any], texts: Sequence[str], references: Sequence[str], *, rubric: str
     ) -> list[Comparison | RewardResult]:
-        """Returns for each row what the judge says of its text and its reference in both orders, or the error or
-        time-out of the order that has no verdict; `config.rubric` is that of a comparison.
+        """Compares each text with its reference, in both orders.
 
-        As with `scores`, no question is put twice. Raises UsageError where the cache cannot be used.
+        Args:
+            rubric: the judge's instructions, with `{prompt}`, `{first}` and `{second}`, in place of the config's.
+
+        Returns one result per row, in order; if one of the two orders has no verdict, its error or time-out. Each
+        question is asked at most once, as by `scores`. Raises UsageError if the cache cannot be used.
         """
         keys: list[tuple[str, str]] = []
         questions: dict[str, str] = {}
         for prompt, text, reference in zip(prompts, texts, references, strict=True):
-            asked, texts_judged = prompt_text(prompt), (self._judged(text), self._judged(reference))
-            orders = (texts_judged, texts_judged[::-1])
-            keys.append((answer_key(self.config, asked, *orders[0]), answer_key(self.config, asked, *orders[1])))
-            questions |= {
-                key: pair_question(self.config.rubric, asked, *order)
-                for key, order in zip(keys[-1], orders, strict=True)
-            }
+            asked, one, other = prompt_text(prompt), self._judged(text), self._judged(reference)
+            pair = (
+                answer_key(self.config, rubric, asked, one, other),
+                answer_key(self.config, rubric, asked, other, one),
+            )
+            keys.append(pair)
+            questions[pair[0]] = fill(rubric, prompt=asked, first=one, second=other)
+            questions[pair[1]] = fill(rubric, prompt=asked, first=other, second=one)
         answers = self._answers(questions)
         return [_comparison(answers[one], answers[other]) for one, other in keys]
+
+    def require_all(self, results: Sequence[RewardResult | Comparison]) -> None:
+        """Raises StepFailed if the judge gave no score or verdict for one of the results.
+
+        For evaluations: a mean over the other items would be the score of a different test set.
+        """
+        failed = [result for result in results if isinstance(result, RewardResult) and result.value is None]
+        if not failed:
+            return
+        unreadable = all(result.detail.startswith((_NO_SCORE, _NO_VERDICT)) for result in failed)
+        raise StepFailed(
+            f"{len(failed)} of {len(results)} answers could not be judged; the last one: {failed[-1].detail}",
+            where=f"{self.config.model} at {self.config.endpoint}",
+            hint=f"raise the judge's max_tokens, correct its rubric, or delete {self.config.cache} to ask again"
+            if unreadable
+            else "is the judge's server up? Answers so far are stored: run the same command again",
+        )
 
     def faults(self) -> Iterator[Problem]:
         """Yields why the judge gives no answer, having asked it once, and nothing where it gives one."""
@@ -230,7 +255,7 @@ def _comparison(one: str | RewardResult, other: str | RewardResult) -> Compariso
             return answer
         verdict = parse_verdict(answer)
         if verdict is None:
-            return RewardResult.error(f"{NO_VERDICT}: …{answer[-_EXCERPT:]!r}")
+            return RewardResult.error(f"{_NO_VERDICT}: …{answer[-_EXCERPT:]!r}")
         verdicts.append(verdict)
     return Comparison(text_first=verdicts[0], reference_first=verdicts[1])
 
@@ -240,7 +265,7 @@ def _score(answer: str | RewardResult) -> RewardResult:
         return answer
     score = parse_score(answer)
     if score is None:
-        return RewardResult.error(f"{UNREADABLE}: …{answer[-_EXCERPT:]!r}")
+        return RewardResult.error(f"{_NO_SCORE}: …{answer[-_EXCERPT:]!r}")
     return RewardResult.ok(score)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from harness.domains.judge.answers import check_rubric
 from harness.errors import Problem
 from harness.plugin.config import Config, Unkeyed
 
@@ -82,7 +83,4 @@ class JudgeConfig(Config):
     @field_validator("rubric")
     @classmethod
     def _has_both_places(cls, rubric: str) -> str:
-        missing = [place for place in ("{prompt}", "{completion}") if place not in rubric]
-        if missing:
-            raise ValueError(f"the rubric has no {' and no '.join(missing)}")
-        return rubric
+        return check_rubric(rubric, "prompt", "completion")

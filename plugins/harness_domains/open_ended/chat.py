@@ -1,10 +1,13 @@
-"""The data set, the rubric of the held-out prompts and their defaults."""
+"""The preset `chat`: requests of real users to an assistant."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from harness.domains import JudgeConfig, OpenEndedConfig
+from harness.domains import JudgeConfig
+from harness_domains.open_ended.config import OpenEndedConfig
 
 TEST_RUBRIC = """\
 Below are what a person asked an assistant, and the assistant's reply. How well does the reply serve the person?
@@ -37,7 +40,9 @@ class ChatJudgeConfig(JudgeConfig):
 
 
 class ChatConfig(OpenEndedConfig):
-    """Requests to an assistant, some of them held out."""
+    """Requests to an assistant."""
+
+    task: ClassVar[str] = "chat"
 
     dataset: str | None = Field(default="allenai/tulu-3-wildchat-if-on-policy-8b", description="a data set's name")
     judge: ChatJudgeConfig = Field(description="the judge that scores held-out prompts: model, endpoint, …")

@@ -1,10 +1,13 @@
-"""The data sets, the rubrics and their defaults."""
+"""The preset `creative-writing`: requests for stories, scenes and poems, and a judge as reward."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from harness.domains import JudgeConfig, OpenEndedConfig
+from harness.domains import JudgeConfig
+from harness_domains.open_ended.config import OpenEndedConfig
 
 REWARD_RUBRIC = """\
 You are the fiction editor of a magazine. Judge the piece below by what was asked for.
@@ -86,13 +89,16 @@ class WritingJudgeConfig(JudgeConfig):
 
 
 class HeldOutJudgeConfig(JudgeConfig):
-    """The judge that scores held-out prompts. Its rubric is not the reward's: the score is not what was trained."""
+    """The judge that scores held-out prompts. Its rubric differs from the reward's, so that the score is not the number
+    that training maximizes."""
 
     rubric: str = Field(default=TEST_RUBRIC, description="what the judge is asked, with {prompt} and {completion}")
 
 
 class CreativeWritingConfig(OpenEndedConfig):
-    """Requests for creative writing, some of them held out."""
+    """Requests for creative writing."""
+
+    task: ClassVar[str] = "creative_writing"
 
     dataset: str | None = Field(default="Crownelius/Creative-Writing-Gemini3Pro-2700x", description="a data set's name")
     judge: HeldOutJudgeConfig = Field(description="the judge that scores held-out prompts: model, endpoint, …")

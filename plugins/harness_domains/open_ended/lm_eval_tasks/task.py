@@ -1,7 +1,7 @@
-"""The lm-eval task of an open-ended domain: its items, how answers are sampled, and the judge that scores them.
+"""The lm-eval tasks of open-ended domains: held-out prompts, sampled answers, and a judge that scores them.
 
-A filter, and not the scoring function, asks the judge: lm-eval hands it all answers at once, so that many questions are
-under way together. All settings come from the task's metadata, `{"open_ended": <the domain's config>}`.
+The harness passes the domain's config as the tasks' metadata, `{"open_ended": {…}}`. A filter asks the judge, not
+`process_results`: lm-eval gives a filter all answers at once, so the judge can be sent many requests at a time.
 """
 
 from __future__ import annotations
@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.task import ConfigurableTask
 
-from harness.domains.completions import ReadsThinking
-from harness.domains.judge.client import NO_VERDICT, UNREADABLE, JudgeClient
-from harness.domains.judge.config import JudgeConfig
-from harness.domains.judge.open_ended import METADATA, OpenEndedConfig
-from harness.domains.judge.verdicts import Comparison
-from harness.errors import StepFailed
-from harness.plugin.interfaces import RewardResult
+from harness.domains import Comparison, JudgeClient, JudgeConfig, ReadsThinking
+from harness_domains.open_ended.config import METADATA, OpenEndedConfig
+from harness_domains.open_ended.prompts import held_out
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -27,68 +23,51 @@ _JUDGE, _PAIR_RUBRIC = "judged by", "compared by"
 
 
 def items(open_ended: Mapping[str, Any], **_: Any) -> dict[str, Dataset]:
-    """Returns lm-eval's mapping of splits: the held-out prompts. Each carries its judge, for a filter is handed the
-    items and nothing else."""
+    """Returns lm-eval's mapping of splits: the held-out prompts. Each row carries the judge's config, because a filter
+    receives the rows and nothing else."""
     config = OpenEndedConfig(**open_ended)
-    rows = config.held_out()
+    rows = held_out(config)
     if config.scoring == "pairwise":
         rows = rows.add_column(_PAIR_RUBRIC, [config.pair_rubric] * len(rows))
     return {"test": rows.add_column(_JUDGE, [config.judge.model_dump_json()] * len(rows))}
 
 
-def judged(answers: Iterable[Sequence[str]], rows: Sequence[Mapping[str, Any]]) -> list[list[float]]:
-    """Returns the judge's scores in the place of the answers. Raises StepFailed where one has none: a mean over the
-    rest would be the score of other items."""
-    flat = [(row, answer) for row, given in zip(rows, answers, strict=True) for answer in given]
+def judged(answers: Iterable[Sequence[str]], rows: Sequence[Mapping[str, Any]]) -> list[list[float | None]]:
+    """Returns the judge's score in place of each answer. Raises StepFailed if an answer has no score."""
     client = _client(rows)
-    results = client.scores([row["prompt"] for row, _ in flat], [answer for _, answer in flat])
-    _check([result for result in results if result.value is None], len(results), client, "score")
-    return [[result.value] for result in results if result.value is not None]
+    results = client.scores([row["prompt"] for row in rows], [answer for [answer] in answers])
+    client.require_all(results)
+    return [[result.value] for result in results]
 
 
 def compared(answers: Iterable[Sequence[str]], rows: Sequence[Mapping[str, Any]]) -> list[list[Comparison]]:
-    """Returns the judge's comparisons with the rows' references in the place of the answers. Raises StepFailed where
-    one has no verdict."""
-    flat = [(row, answer) for row, given in zip(rows, answers, strict=True) for answer in given]
+    """Returns the comparison with the reference in place of each answer. Raises StepFailed if one has no verdict."""
     client = _client(rows)
-    references = [row["reference"] for row, _ in flat]
-    results = client.comparisons([row["prompt"] for row, _ in flat], [answer for _, answer in flat], references)
-    _check([result for result in results if isinstance(result, RewardResult)], len(results), client, "verdict")
+    results = client.comparisons(
+        [row["prompt"] for row in rows],
+        [answer for [answer] in answers],
+        [row["reference"] for row in rows],
+        rubric=rows[0][_PAIR_RUBRIC],
+    )
+    client.require_all(results)
     return [[result] for result in results if isinstance(result, Comparison)]
 
 
-def _client(rows: Sequence[Mapping[str, Any]]) -> JudgeClient:
-    config = JudgeConfig(**json.loads(rows[0][_JUDGE]))
-    rubric = rows[0].get(_PAIR_RUBRIC, config.rubric)
-    return JudgeClient(config.model_copy(update={"rubric": rubric}))
-
-
-def _check(failed: Sequence[RewardResult], count: int, client: JudgeClient, wanted: str) -> None:
-    if failed:
-        unreadable = all(result.detail.startswith((UNREADABLE, NO_VERDICT)) for result in failed)
-        raise StepFailed(
-            f"{len(failed)} of {count} answers have no {wanted}; the last one: {failed[-1].detail}",
-            where=f"{client.config.model} at {client.config.endpoint}",
-            hint=f"raise the judge's max_tokens, mend its rubric, or remove {client.config.cache} to ask anew"
-            if unreadable
-            else "is the judge's server up? run again: what it has answered is kept",
-        )
-
-
 def score(item: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
-    """Returns the judge's score of an item's answer, from 0 to 1."""
+    """Returns the judge's score of an answer, from 0 to 1."""
     [[value]] = results
     return {"judge_score": value}
 
 
 def win_rate(item: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float]:
-    """Returns what an item's answer is worth against its reference, 1, ½ or 0, and whether the order decided it."""
+    """Returns 1 for a win over the reference, 0.5 for a tie, 0 for a loss, and whether the order of the texts changed
+    the verdict."""
     [[comparison]] = results
     return {"pairwise_win_rate": comparison.value, "order_flip_share": float(comparison.flipped)}
 
 
-class OpenEndedTask(ReadsThinking, ConfigurableTask):  # type: ignore[misc]
-    """A generation task whose length, stops and temperature are the domain's, which a YAML file cannot say."""
+class Task(ReadsThinking, ConfigurableTask):
+    """A generation task that takes length, stop texts and temperature from the domain's config, which YAML cannot."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         domain = OpenEndedConfig(**config["metadata"][METADATA])
@@ -97,3 +76,7 @@ class OpenEndedTask(ReadsThinking, ConfigurableTask):  # type: ignore[misc]
         generation |= sampling if domain.temperature else {"do_sample": False}
         task = {key: value for key, value in config.items() if key != "class"}
         super().__init__(config=task | {"generation_kwargs": generation})
+
+
+def _client(rows: Sequence[Mapping[str, Any]]) -> JudgeClient:
+    return JudgeClient(JudgeConfig(**json.loads(rows[0][_JUDGE])))
