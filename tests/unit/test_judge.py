@@ -170,7 +170,7 @@ def test_silence_to_the_end_is_a_time_out_and_is_not_kept(client):
         (Status(500), 4, "500"),
         (Status.asking(429, "7"), 4, "429"),
         (DROP, 4, "cannot be reached"),
-        (Garbage("?"), 4, "no chat completion"),
+        (Garbage("?"), 4, "did not return a chat completion"),
         (Garbage('{"choices": [{"message": {"content": null}}]}'), 4, "without content"),
         (Status(401), 1, "401"),
         (Status(404), 1, "404"),
@@ -203,7 +203,7 @@ def test_a_dead_server_is_not_asked_for_everything(client):
         results = client(server, attempts=2, concurrency=1, give_up_after=3).scores(["p"] * 50, [*map(str, range(50))])
         assert server.requests == 6
     assert {result.outcome for result in results} == {"error"}
-    assert "not put to the judge" in results[-1].detail
+    assert "not sent to the judge" in results[-1].detail
 
 
 def test_a_question_that_comes_twice_is_put_once(client):
@@ -262,7 +262,7 @@ def test_a_key_that_is_missing_or_broken_is_an_error_without_a_request(client, m
 
 def test_a_cache_that_is_no_cache_is_told(client, tmp_path):
     (tmp_path / "answers.sqlite").write_text("not a database, and long enough to be seen as none " * 40)
-    with judge_server(lambda asked, tries: Say("1")) as server, pytest.raises(UsageError, match="cannot be kept"):
+    with judge_server(lambda asked, tries: Say("1")) as server, pytest.raises(UsageError, match="cannot be used"):
         client(server).scores(["p"], ["c"])
 
 

@@ -142,7 +142,7 @@ def test_a_judge_that_never_answers_stops_the_step_and_says_so(model, tmp_path):
             train(model, tmp_path, JudgeReward(config), groups=8)
     told = str(raised.value)
     assert "32 of the latest 32 rewards of digits failed, more than the 5% allowed" in told
-    assert "the judge was silent for 0.05 s" in told
+    assert "the judge did not answer within 0.05 s" in told
     assert LABEL in told
 
 

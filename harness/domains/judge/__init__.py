@@ -1,6 +1,6 @@
-"""An LLM as judge, for rewards and for lm-eval tasks: a rubric, an OpenAI-compatible server, answers kept on disk.
+"""An LLM as judge, for rewards and lm-eval tasks: an OpenAI-compatible server, a rubric, and a cache of answers.
 
-Importing this opens no connection and imports no HTTP library; the first question does.
+Importing this package imports no HTTP library.
 """
 
 from harness.domains.judge.answers import parse_score, without_thinking

@@ -1,4 +1,4 @@
-"""Text in and out of a judge: the rubric filled in, the score read from the answer, thinking taken off."""
+"""Fills in rubrics, and reads scores from a judge's answers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _VALUE = re.compile(r"(1/2|½|\d*\.\d+|\d+)(?![\d/%½]|\.\d)")
 
 
 def without_thinking(text: str) -> str:
-    """Returns what comes after the last `</think>`; nothing where a `<think>` was never closed, and all of `text` where
-    there is neither."""
+    """Returns the text after the last `</think>`: empty if a `<think>` was never closed, all of it if there is neither
+    tag."""
     answer = answer_after_thinking(text) or ""
     return answer if answer == text else answer.lstrip()
 
 
 def prompt_text(prompt: str | Sequence[Mapping[str, Any]]) -> str:
-    """Returns a prompt as one text: a single message is its content, several are told apart by their roles."""
+    """Returns a prompt as one text: the content of a single message, or several messages, each after its role."""
     if isinstance(prompt, str):
         return prompt
     if len(prompt) == 1:
@@ -45,15 +45,15 @@ def check_rubric(rubric: str, *names: str) -> str:
 
 
 def parse_score(answer: str) -> float | None:
-    """Returns 0, ½ or 1 from the last `Score:` of a judge's answer, or from an answer that is nothing but a score.
+    """Returns 0, 0.5 or 1 from the last `Score:` of a judge's answer, or from an answer that consists of a score only.
 
-    None where there is none, or where it is any other number: a judge that gives 7 has not understood the rubric.
+    None if there is no score, or if it is another number: a judge that answers 7 has not understood the rubric.
     """
     text = without_thinking(answer).strip()
     announced = _ANNOUNCED.findall(text)
     value = _VALUE.match((announced[-1] if announced else text).strip(_MARKS))
     rest = value.string[value.end() :] if value else ""
-    # Words may follow, as in "Score: 1 (very good)"; another number makes it a range, a list or a scale of its own.
+    # Words may follow, as in "Score: 1 (very good)". Another number would make it a range, a list or another scale.
     if (
         value is None
         or any(character.isdigit() for character in rest)

@@ -1,4 +1,4 @@
-"""The judge's answers on disk, so that no question is paid for twice."""
+"""Caches the judge's answers on disk, so that no question is asked twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def answer_key(config: JudgeConfig, rubric: str, prompt: str, *texts: str) -> st
 
 
 class AnswerCache:
-    """A table of answers by key. Many threads and processes may use one file; with None, answers live in memory."""
+    """A table of answers by key. Threads and processes may share one file. With None, answers are kept in memory."""
 
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.Lock()
@@ -43,7 +43,7 @@ class AnswerCache:
             raise self._fault(error) from error
 
     def known(self, keys: Iterable[str]) -> dict[str, str]:
-        """Returns the answers that are there, by key."""
+        """Returns the cached answers by key; keys without an answer are left out."""
         with self._lock:
             try:
                 found = {}
@@ -56,7 +56,7 @@ class AnswerCache:
                 raise self._fault(error) from error
 
     def keep(self, key: str, answer: str) -> None:
-        """Keeps one answer, at once: a killed run has paid for it too."""
+        """Writes one answer immediately, so that a killed run does not lose it."""
         with self._lock:
             try:
                 self._table.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, answer))
@@ -69,7 +69,7 @@ class AnswerCache:
 
     def _fault(self, error: Exception) -> UsageError:
         return UsageError(
-            f"the judge's answers cannot be kept: {error}",
+            f"the judge's cache cannot be used: {error}",
             where=str(self._where),
-            hint="name another file in the judge's `cache`, or none: `cache: null`",
+            hint="set another file as the judge's `cache`, or turn it off: `cache: null`",
         )

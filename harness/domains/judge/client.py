@@ -1,7 +1,7 @@
-"""Puts questions to a judge: many at once, patiently, each at most once.
+"""The client of an LLM as judge: concurrent requests, retries, and a cache.
 
-The protocol is OpenAI's chat completions, which vLLM, SGLang, llama.cpp and the hosted services speak. The key comes
-from an environment variable and goes into the request's header alone.
+The protocol is OpenAI's chat completions, which vLLM, SGLang, llama.cpp and hosted services support. The API key comes
+from an environment variable and is sent in the request's header only.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ if TYPE_CHECKING:
 
 _PASSING_STATUS = frozenset({408, 409, 425, 429})
 _EXCERPT = 120
-_NO_CONTENT = "the judge's server sent a chat completion without content"
+_NO_CONTENT = "the judge's server returned a chat completion without content"
 _TRIAL_S = 20.0
-"""The longest wait for the judge's answer to the one question that is put before a run starts."""
-_NO_SCORE = "the judge's answer ends in no score"
-_NO_VERDICT = "the judge's answer ends in no verdict"
+"""The longest time to wait for the judge's answer to the test question before a run starts, in seconds."""
+_NO_SCORE = "the judge's answer does not end in a score"
+_NO_VERDICT = "the judge's answer does not end in a verdict"
 
 
 @dataclass
 class _Failure(Exception):
-    """One try that brought no answer. `again` says whether another may; `wait_s` is what the server asked for."""
+    """A failed request.
+
+    again: whether a retry may succeed. late: whether it timed out. wait_s: the seconds that the server asks to wait.
+    """
 
     detail: str
     again: bool = True
@@ -48,7 +51,12 @@ class _Failure(Exception):
 
 
 class JudgeClient:
-    """A judge with its cache. `sleep` and `now` stand in for the clock in tests."""
+    """Asks a judge for scores and comparisons.
+
+    Args:
+        config: the judge's server, rubric, sampling, retries and cache.
+        sleep, now: replaced in tests.
+    """
 
     def __init__(
         self,
@@ -64,10 +72,10 @@ class JudgeClient:
         self._given_up = 0
 
     def scores(self, prompts: Sequence[Any], completions: Sequence[str]) -> list[RewardResult]:
-        """Returns one result a row, in order: the score, an error, or a time-out where the judge was silent to the end.
+        """Returns one result per row, in order: the score, an error, or a time-out if the last attempt timed out.
 
-        The same question is put once, however often it comes, and never where its answer is on disk.
-        Raises UsageError where the cache cannot be used.
+        Equal questions are asked once, and not at all if the answer is cached. Raises UsageError if the cache cannot be
+        used.
         """
         pairs = [
             (prompt_text(prompt), self._judged(completion))
@@ -125,7 +133,7 @@ class JudgeClient:
         )
 
     def faults(self) -> Iterator[Problem]:
-        """Yields why the judge gives no answer, having asked it once, and nothing where it gives one."""
+        """Sends the judge a test question, and yields a problem if it does not answer."""
         import httpx2
 
         config = self.config.model_copy(update={"timeout_s": min(self.config.timeout_s, _TRIAL_S), "max_tokens": 1})
@@ -141,13 +149,15 @@ class JudgeClient:
 
     def _problem(self, detail: str) -> Problem:
         where = f"{self.config.model} at {self.config.endpoint}"
-        return Problem(key="judge", message=f"{where}: {detail}", hint="is the judge's server up, and the name right?")
+        return Problem(
+            key="judge", message=f"{where}: {detail}", hint="is the judge's server up, and is the model's name right?"
+        )
 
     def _judged(self, text: str) -> str:
         return without_thinking(text) if self.config.strip_thinking else text
 
     def _answers(self, questions: Mapping[str, str]) -> dict[str, str | RewardResult]:
-        """Returns by key the judge's answer to each question, from disk where it is there, or why there is none."""
+        """Returns by key the answer to each question, from the cache if possible, or the failure."""
         if self._cache is None:
             self._cache = AnswerCache(self.config.cache)
         answers: dict[str, str | RewardResult] = dict(self._cache.known(questions))
@@ -174,7 +184,7 @@ class JudgeClient:
 
     def _patiently(self, http: httpx2.Client, key: str, text: str, cache: AnswerCache) -> str | RewardResult:
         if self._given_up >= self.config.give_up_after:
-            return RewardResult.error(f"not put to the judge, as {self._given_up} questions in a row had no answer")
+            return RewardResult.error(f"not sent to the judge, because {self._given_up} questions in a row failed")
         failure = _Failure("not tried")
         for attempt in range(self.config.attempts):
             if attempt:
@@ -194,7 +204,7 @@ class JudgeClient:
         return (RewardResult.timeout if failure.late else RewardResult.error)(failure.detail)
 
     def _answer(self, http: httpx2.Client, text: str) -> str:
-        """Returns the judge's answer. Raises _Failure where this try brought none."""
+        """Returns the judge's answer. Raises _Failure if this attempt fails."""
         import httpx2
 
         body = {
@@ -207,9 +217,9 @@ class JudgeClient:
         try:
             response = http.post(url, content=json.dumps(body), headers={"Content-Type": "application/json"})
         except httpx2.TimeoutException as error:
-            raise _Failure(f"the judge was silent for {self.config.timeout_s:g} s", late=True) from error
+            raise _Failure(f"the judge did not answer within {self.config.timeout_s:g} s", late=True) from error
         except httpx2.InvalidURL as error:
-            raise _Failure(f"the judge's endpoint is no URL: {error}", again=False) from error
+            raise _Failure(f"the judge's endpoint is not a URL: {error}", again=False) from error
         except httpx2.RequestError as error:
             raise _Failure(f"the judge cannot be reached: {type(error).__name__}") from error
         if not response.is_success:
@@ -217,7 +227,7 @@ class JudgeClient:
         try:
             answer = parse_json(response.content)["choices"][0]["message"]["content"]
         except (ValueError, LookupError, TypeError) as error:
-            raise _Failure("the judge's server sent no chat completion") from error
+            raise _Failure("the judge's server did not return a chat completion") from error
         if not isinstance(answer, str):
             raise _Failure(_NO_CONTENT)
         return answer
@@ -227,7 +237,7 @@ class JudgeClient:
         wait_s = self._wished(response.headers.get("Retry-After", ""))
         detail = f"the judge's server answered {status} {response.reason_phrase}"
         if wait_s > self.config.longest_wait_s:
-            return _Failure(f"{detail} and asks for {wait_s:g} s, more than longest_wait_s", again=False)
+            return _Failure(f"{detail} and asks to wait {wait_s:g} s, more than longest_wait_s", again=False)
         return _Failure(detail, again=status in _PASSING_STATUS or status >= 500, wait_s=wait_s)
 
     def _wished(self, header: str) -> float:
@@ -242,8 +252,8 @@ class JudgeClient:
             return 0.0
 
     def _backoff(self, key: str, attempt: int) -> float:
-        """Returns seconds to wait before a try: doubling, less a share of up to a half that the question fixes, so that
-        questions that failed together do not come back together, and no global random generator is touched."""
+        """Returns the seconds to wait before an attempt: doubling, minus a jitter of up to one half. The jitter is
+        derived from the question, so that no global random generator is used."""
         share = hashlib.sha256(f"{key}/{attempt}".encode()).digest()[0] / 255
         return min(self.config.longest_wait_s, self.config.backoff_s * 2.0 ** (attempt - 1)) * (1 - share / 2)
 
@@ -270,12 +280,12 @@ def _score(answer: str | RewardResult) -> RewardResult:
 
 
 def _headers(variable: str | None) -> dict[str, str]:
-    """Returns the header with the key. Raises ValueError, which names the variable and never its value."""
+    """Returns the header with the API key. Raises ValueError with the variable's name, never its value."""
     if variable is None:
         return {}
     key = os.environ.get(variable, "").strip()
     if not key:
         raise ValueError(f"the environment variable {variable}, which holds the judge's key, is not set")
     if not (key.isascii() and key.isprintable()):
-        raise ValueError(f"the key in the environment variable {variable} has characters that no header can carry")
+        raise ValueError(f"the key in the environment variable {variable} has characters that are invalid in a header")
     return {"Authorization": f"Bearer {key}"}

@@ -1,4 +1,4 @@
-"""What a judge is asked, where, and how patiently."""
+"""The config of a judge: server, rubric, sampling, retries and cache."""
 
 from __future__ import annotations
 
@@ -32,47 +32,50 @@ Weigh it in one or two sentences. Then end with a line of this form, and nothing
 Score: 0, 0.5 or 1
 """
 
-_PATIENCE = Unkeyed("how the server is asked; its answers do not depend on it")
+_PATIENCE = Unkeyed("how requests are sent; the answers do not depend on it")
 
 
 class JudgeConfig(Config):
-    """A model behind an OpenAI-compatible server, and the rubric it judges by."""
+    """A model behind an OpenAI-compatible server, and its instructions."""
 
-    model: str = Field(min_length=1, description="the judge's name, as its server knows it")
+    model: str = Field(min_length=1, description="the model's name on the server")
     endpoint: str = Field(
         default="http://localhost:8000/v1",
         pattern=r"^https?://",
         description="the server's base URL; /chat/completions is added",
     )
     api_key_variable: Annotated[str | None, Unkeyed("where the secret is")] = Field(
-        default=None, description="the environment variable that holds the server's key; None for a server without"
+        default=None, description="the environment variable that holds the API key; null if the server needs none"
     )
-    rubric: str = Field(default=RUBRIC, description="what the judge is asked, with {prompt} and {completion} in it")
-    strip_thinking: bool = Field(default=True, description="judge only what comes after </think>")
-    temperature: float = Field(default=0.0, ge=0, description="of the judge's answers; 0 takes the likeliest token")
-    max_tokens: int = Field(default=1024, ge=1, description="the longest answer of the judge, in tokens")
-    concurrency: Annotated[int, _PATIENCE] = Field(default=16, ge=1, description="questions under way at once")
+    rubric: str = Field(default=RUBRIC, description="the judge's instructions, with {prompt} and {completion}")
+    strip_thinking: bool = Field(default=True, description="judge only the text after </think>")
+    temperature: float = Field(default=0.0, ge=0, description="of the judge's answers; 0 is greedy")
+    max_tokens: int = Field(default=1024, ge=1, description="the maximum length of the judge's answer, in tokens")
+    concurrency: Annotated[int, _PATIENCE] = Field(default=16, ge=1, description="concurrent requests")
     timeout_s: Annotated[float, _PATIENCE] = Field(
-        default=120.0, gt=0, description="seconds that the server may be silent for"
+        default=120.0, gt=0, description="seconds without data from the server after which a request fails"
     )
     attempts: Annotated[int, _PATIENCE] = Field(
-        default=6, ge=1, description="how often a question is put before it is given up"
+        default=6, ge=1, description="requests per question before it counts as failed"
     )
     backoff_s: Annotated[float, _PATIENCE] = Field(
-        default=1.0, ge=0, description="seconds to wait after a first failure; doubles"
+        default=1.0, ge=0, description="seconds to wait after the first failure; doubles with each"
     )
     longest_wait_s: Annotated[float, _PATIENCE] = Field(
-        default=120.0, ge=0, description="a longer Retry-After gives the question up"
+        default=120.0,
+        ge=0,
+        description="the longest wait in seconds; a question fails if the server's Retry-After is longer",
     )
     give_up_after: Annotated[int, _PATIENCE] = Field(
-        default=32, ge=1, description="questions given up in a row after which the rest of a batch is not put"
+        default=32, ge=1, description="failed questions in a row after which the rest of a batch is skipped"
     )
-    cache: Annotated[Path | None, Unkeyed("answers of the same question, kept")] = Field(
-        default=Path("~/.cache/mdrl-harness/judge.sqlite"), description="where answers are kept; None keeps none"
+    cache: Annotated[Path | None, Unkeyed("holds answers to the same questions")] = Field(
+        default=Path("~/.cache/mdrl-harness/judge.sqlite"),
+        description="an SQLite file for the judge's answers; null for no cache",
     )
 
     def faults(self) -> Iterable[Problem]:
-        """Yields that the key's environment variable is not set."""
+        """Yields a problem if the environment variable of the API key is not set."""
         if self.api_key_variable is not None and not os.environ.get(self.api_key_variable, "").strip():
             yield Problem(
                 key="api_key_variable",

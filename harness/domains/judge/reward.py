@@ -1,4 +1,4 @@
-"""A judge's score as a reward; plugins offer it under names of their own, with rubrics of their own."""
+"""A judge's score as a reward. Plugins register it with their own rubrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.plugin.start_check import StartContext
 
 
 class JudgeReward(Reward):
-    """0, ½ or 1 as the judge says."""
+    """Rewards with the judge's score: 0, 0.5 or 1."""
 
     tried_at_start = False
 

@@ -1,7 +1,7 @@
-"""A judge's verdict on two texts: asked in both orders, read from the answer, made into one number.
+"""Pairwise verdicts: read from a judge's answers, and combined over both orders of the texts.
 
-Judges favour a place: many prefer what they read first. As in Zheng et al. 2023 (arXiv 2306.05685, section 3.4), a text
-wins only where it does in both orders, and a verdict that the order changes is a tie.
+Judges are biased to a position: many prefer the text that they read first. As in Zheng et al. 2023 (arXiv 2306.05685,
+section 3.4), a text wins only if it wins in both orders; a verdict that depends on the order is a tie.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _MEANINGS: dict[str, Verdict] = {"a": "first", "first": "first", "b": "second", 
 
 
 def parse_verdict(answer: str) -> Verdict | None:
-    """Returns the verdict after the last `Better:` (or Verdict, Winner) of a judge's answer, or in its last `[[…]]`, or
-    of an answer that is nothing but one: A, B, or a tie. None where there is none, or more than one."""
+    """Returns the verdict after the last `Better:`, `Verdict:` or `Winner:` of a judge's answer, in its last `[[…]]`, or
+    of an answer that consists of a verdict only. None if there is no verdict, or more than one."""
     text = without_thinking(answer).strip()
     announced = _ANNOUNCED.findall(text)
     bracketed = _BRACKETED.findall(text)
@@ -43,7 +43,7 @@ def parse_verdict(answer: str) -> Verdict | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """What a judge said of a text and a reference: with the text first, and with the reference first."""
+    """The verdicts on a text and its reference: with the text first, and with the reference first."""
 
     text_first: Verdict
     reference_first: Verdict
@@ -55,7 +55,7 @@ class Comparison:
 
     @property
     def value(self) -> float:
-        """1 where the text won in both orders, 0 where the reference did, ½ otherwise."""
+        """1 if the text won in both orders, 0 if the reference did, 0.5 otherwise."""
         return 0.5 if self.flipped else _worth(self.text_first, "first")
 
 

@@ -36,7 +36,7 @@ Score: 0, 0.5 or 1
 class ChatJudgeConfig(JudgeConfig):
     """The judge that scores the replies to held-out prompts."""
 
-    rubric: str = Field(default=TEST_RUBRIC, description="what the judge is asked, with {prompt} and {completion}")
+    rubric: str = Field(default=TEST_RUBRIC, description="the judge's instructions, with {prompt} and {completion}")
 
 
 class ChatConfig(OpenEndedConfig):
@@ -44,5 +44,5 @@ class ChatConfig(OpenEndedConfig):
 
     task: ClassVar[str] = "chat"
 
-    dataset: str | None = Field(default="allenai/tulu-3-wildchat-if-on-policy-8b", description="a data set's name")
+    dataset: str | None = Field(default="allenai/tulu-3-wildchat-if-on-policy-8b", description="a data set of the hub")
     judge: ChatJudgeConfig = Field(description="the judge that scores held-out prompts: model, endpoint, …")

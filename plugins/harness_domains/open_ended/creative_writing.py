@@ -85,14 +85,14 @@ Better: A, B or tie
 class WritingJudgeConfig(JudgeConfig):
     """A judge that rewards creative writing."""
 
-    rubric: str = Field(default=REWARD_RUBRIC, description="what the judge is asked, with {prompt} and {completion}")
+    rubric: str = Field(default=REWARD_RUBRIC, description="the judge's instructions, with {prompt} and {completion}")
 
 
 class HeldOutJudgeConfig(JudgeConfig):
     """The judge that scores held-out prompts. Its rubric differs from the reward's, so that the score is not the number
     that training maximizes."""
 
-    rubric: str = Field(default=TEST_RUBRIC, description="what the judge is asked, with {prompt} and {completion}")
+    rubric: str = Field(default=TEST_RUBRIC, description="the judge's instructions, with {prompt} and {completion}")
 
 
 class CreativeWritingConfig(OpenEndedConfig):
@@ -100,11 +100,13 @@ class CreativeWritingConfig(OpenEndedConfig):
 
     task: ClassVar[str] = "creative_writing"
 
-    dataset: str | None = Field(default="Crownelius/Creative-Writing-Gemini3Pro-2700x", description="a data set's name")
+    dataset: str | None = Field(
+        default="Crownelius/Creative-Writing-Gemini3Pro-2700x", description="a data set of the hub"
+    )
     judge: HeldOutJudgeConfig = Field(description="the judge that scores held-out prompts: model, endpoint, …")
     reference: str | None = Field(
         default="response", description="pairwise: the column with the reference: text, or messages that end in it"
     )
     pair_rubric: str = Field(
-        default=PAIR_RUBRIC, description="pairwise: what the judge is asked, with {prompt}, {first} and {second} in it"
+        default=PAIR_RUBRIC, description="pairwise: the judge's instructions, with {prompt}, {first} and {second}"
     )
