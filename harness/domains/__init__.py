@@ -1,6 +1,6 @@
 """Toolkits for domains and rewards: data, judges, sandboxes, completions, reward scoring, contamination.
 
-Names are loaded when they are first used, so that importing this package imports neither datasets nor torch.
+Names are loaded on first use, so that importing this package imports neither datasets nor torch.
 """
 
 import lazy_loader

@@ -1,8 +1,8 @@
-"""What of a completion is its answer, where a model thinks first: one reading for rewards, tasks and judges.
+"""Finds the answer in the completion of a model that thinks first, in the same way for rewards, tasks and judges.
 
-A chat template may open the thinking in the prompt, as that of Qwen3-4B-Thinking-2507 does. The completion then has the
-closing mark alone, and none at all where it was cut short: such a completion cannot be told from an answer by its text.
-So the opening mark is put back in front, where the prompt is known, before anything reads the completion.
+Some chat templates open the thinking in the prompt, for example that of Qwen3-4B-Thinking-2507. The completion then has
+only the closing tag, and no tag at all if it was truncated, so its text alone looks like an answer. Therefore the
+opening tag is prepended, where the prompt is known, before anything reads the completion.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ THINK_START, THINK_END = "<think>", "</think>"
 
 
 def answer_after_thinking(completion: str, *, thinks: bool = False) -> str | None:
-    """Returns what follows the last `</think>`, all of the text where nothing was thought, and None where a thought
-    never ends: there is no answer.
+    """Returns the text after the last `</think>`, all of the text if there is no thinking, or None if the thinking does
+    not end, so that there is no answer.
 
-    thinks: the mark has to come, because the model is known to think and its template to open the thought.
+    Args:
+        thinks: require `</think>`, because the model thinks and its chat template opens the thinking.
     """
     _, closed, answer = completion.rpartition(THINK_END)
     if THINK_START in answer or (thinks and not closed):
@@ -25,17 +26,17 @@ def answer_after_thinking(completion: str, *, thinks: bool = False) -> str | Non
 
 
 def opens_thinking(prompt: str) -> bool:
-    """Returns whether a prompt, as the model is given it, ends in a thought that it has opened."""
+    """Returns whether a prompt, as the model reads it, ends with an opened `<think>`."""
     return prompt.rstrip().endswith(THINK_START)
 
 
 def whole_completion(prompt: str, completion: str) -> str:
-    """Returns the completion with the opening mark of a thought that the prompt ends in put in front."""
+    """Returns the completion, with `<think>` prepended if the prompt ends with it."""
     return f"{THINK_START}\n{completion}" if opens_thinking(prompt) else completion
 
 
 class ReadsThinking:
-    """Mixed into an lm-eval task, in front of its class: its filters and its scoring are given whole completions.
+    """A mixin for lm-eval tasks, listed before the task's class: filters and scoring get whole completions.
 
     A domain with such tasks sets `reads_thinking`.
     """

@@ -1,5 +1,5 @@
-"""How many test items share text with the training problems: runs of thirteen words, as GPT-3's authors counted
-(Brown et al. 2020, arXiv 2005.14165, appendix C)."""
+"""Counts the test items that share a run of thirteen words with the training problems, as in Brown et al. 2020
+(arXiv 2005.14165, appendix C)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORD = re.compile(r"\w+|[-+*/=<>^%]")
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
-    """How many of `items` test items share a run of thirteen words with a training text, and one that does."""
+    """The number of test items, how many of them overlap with a training text, and an example of those."""
 
     items: int
     overlapping: int
@@ -28,8 +28,8 @@ class Overlap:
 def overlap(training: Iterable[str], test: Iterable[str], words: int = WORDS) -> Overlap:
     """Returns how many `test` texts share a run of `words` words with any `training` text.
 
-    Case and punctuation do not count, signs of arithmetic do. A text shorter than that is one run of its own: it
-    overlaps with its equals only.
+    Case and punctuation are ignored; arithmetic signs count as words. A shorter text is a single run: it overlaps only
+    with equal texts.
     """
     seen = {run for text in training for run in _runs(text, words)}
     items = overlapping = 0

@@ -1,6 +1,6 @@
-"""Finds, when training data are loaded, the rows that no completion of can be scored.
+"""Finds the training rows that the reward cannot judge, when the data are loaded.
 
-Met in the middle of a training, such a row costs its whole group of completions, and enough of them stop the step.
+During training, such a row wastes its group of completions, and too many of them stop the step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ REPORTED = 100
 
 @dataclass(frozen=True, kw_only=True)
 class UnjudgeableRow:
-    """A training row that its reward cannot judge: its place in the data, and why."""
+    """A training row that its reward cannot judge: its place in the data, and the reason."""
 
     row: str
     reason: str
@@ -31,14 +31,14 @@ class UnjudgeableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeableRows:
-    """The training rows that the reward can judge, how many there were in all, and those that were left out."""
+    """The training rows that the reward can judge, the number of all rows, and the rows that were left out."""
 
     rows: Dataset
     total: int
     left_out: tuple[UnjudgeableRow, ...]
 
     def report(self) -> dict[str, Any]:
-        """Returns what a step's report says of the rows that were left out: at most `REPORTED` of them by name."""
+        """Returns the entry of a step's report: the counts, and the first `REPORTED` rows that were left out."""
         named = [{"row": row.row, "reason": row.reason} for row in self.left_out[:REPORTED]]
         return {"rows": self.total, "left_out": len(self.left_out), "first": named}
 
@@ -46,8 +46,8 @@ class JudgeableRows:
 def judgeable_rows(domain: TrainingDomain, seed: int) -> JudgeableRows:
     """Returns the domain's training rows without those that its reward cannot judge, in the same order.
 
-    The columns `source_row` and `source_text` are taken off. Raises StepFailed where there is no row with a prompt, or
-    none that can be judged, PluginError where the reward's `unjudgeable` breaks its contract.
+    The columns `source_row` and `source_text` are removed. Raises StepFailed if there is no row with a prompt, or none
+    that can be judged, and PluginError if the reward's `unjudgeable` breaks its contract.
     """
     data = domain.domain.training_data(seed)
     if len(data) == 0:
@@ -77,7 +77,7 @@ def judgeable_rows(domain: TrainingDomain, seed: int) -> JudgeableRows:
 
 
 def refuse(domain: str, found: JudgeableRows) -> None:
-    """Raises UsageError where rows were left out. For trainings with `unjudgeable: refuse`."""
+    """Raises UsageError if rows were left out, for `unjudgeable: refuse`."""
     if found.left_out:
         raise UsageError(
             f"{len(found.left_out)} of the {found.total} training rows of {domain} cannot be judged:"
@@ -87,7 +87,7 @@ def refuse(domain: str, found: JudgeableRows) -> None:
 
 
 def listed(rows: Sequence[UnjudgeableRow]) -> str:
-    """Returns the first rows with their reasons, and how many more there are."""
+    """Returns the first rows with their reasons, and the number of the others."""
     more = f"; and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
     return "; ".join(f"{row.row}: {row.reason}" for row in rows[:SHOWN]) + more
 

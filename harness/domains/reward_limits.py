@@ -1,6 +1,6 @@
-"""Limits on one call of a reward: it is named while it takes long, and given up after its time.
+"""Limits on one call of a reward: a slow call is reported, and a call that exceeds its time limit is abandoned.
 
-A thread cannot be stopped. A call that is given up runs on in the background, and what it returns is dropped.
+A thread cannot be stopped. An abandoned call continues in the background, and its result is dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SLOW_SECONDS = 30.0
-"""A call that takes longer is named, and again each time that as much has passed."""
+"""A call is reported after this many seconds, and again after each further interval of this length."""
 
 
 class CallTimedOut(Exception):
@@ -23,15 +23,18 @@ class CallTimedOut(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class CallLimits:
-    """seconds: after which a call is given up, None for never. slow: called with a label and the seconds so far, from
-    another thread, while a call takes long."""
+    """Limits on a call.
+
+    seconds: the time limit; None for no limit. slow: called from another thread, with a label and the seconds so far,
+    while a call is slow.
+    """
 
     seconds: float | None = None
     slow: Callable[[str, float], None] | None = None
 
     @contextmanager
     def watching(self, label: str) -> Iterator[None]:
-        """Calls `slow` while the block takes long."""
+        """Calls `slow` while the block runs longer than `SLOW_SECONDS`."""
         if self.slow is None:
             yield
             return
@@ -45,9 +48,9 @@ class CallLimits:
             watch.join()
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """Returns what the function does. Raises CallTimedOut where it takes too long, and what the function raises.
+        """Returns the function's result. Raises CallTimedOut after the time limit, and whatever the function raises.
 
-        With a limit, the function runs in a thread of its own, a daemon, which does not keep the process alive.
+        With a limit, the function runs in a daemon thread, which does not keep the process alive.
         """
         if self.seconds is None:
             return function()
@@ -57,7 +60,7 @@ class CallLimits:
         def run() -> None:
             try:
                 outcome.append((True, context.run(function)))
-            except BaseException as error:  # raised again in the thread that waits
+            except BaseException as error:  # raised again in the waiting thread
                 outcome.append((False, error))
 
         thread = threading.Thread(target=run, name="reward", daemon=True)

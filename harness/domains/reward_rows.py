@@ -1,4 +1,4 @@
-"""Scores the rows of a JSON-lines file with one reward, as `harness reward` does."""
+"""Scores the rows of a JSON-lines file with one reward, for `harness reward`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAILURES = frozenset({"error", "timeout"})
 
 
 class WrittenFloat(float):
-    """A number whose text is its literal: a reward that reads `8.50` as text sees `8.50`, as from a data file."""
+    """A float whose text is its JSON literal, so that a reward that reads text gets `8.50`, as from a data file."""
 
     __slots__ = ("literal",)
 
@@ -36,9 +36,10 @@ class WrittenFloat(float):
 
 @dataclass(frozen=True, kw_only=True)
 class RewardRow:
-    """One row to score. line: its line in the file. columns: what the reward reads beside prompt and completion.
+    """A row to score.
 
-    expected: the value that a reward should give, or an outcome; `compared` says whether the row has one at all.
+    line: its line in the file. columns: the other columns, which the reward may read. expected: the expected value or
+    outcome. compared: whether the row has the column `expected`.
     """
 
     line: int
@@ -49,7 +50,7 @@ class RewardRow:
     compared: bool = False
 
     def agrees(self, result: RewardResult) -> bool:
-        """Returns whether `result` is the expected one: the value to 1e-9, no value for null, or the outcome."""
+        """Returns whether `result` is as expected: the value within 1e-9, no value for null, or the outcome."""
         if self.expected == NOT_ERROR:
             return result.outcome in ("ok", "abstain")
         if isinstance(self.expected, str):
@@ -61,13 +62,13 @@ class RewardRow:
 
 @dataclass(frozen=True)
 class ScoredRow:
-    """A row and what the reward gave for it."""
+    """A row and its result."""
 
     row: RewardRow
     result: RewardResult
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the plain data of one line of output."""
+        """Returns one line of the JSON output as plain data."""
         data = {"row": self.row.line, **_plain(self.result)}
         if self.row.compared:
             data |= {"expected": self.row.expected, "agrees": self.row.agrees(self.result)}
@@ -102,7 +103,7 @@ class Tally:
                 self.differing.append(scored.row.line)
 
     def describe(self) -> str:
-        """Returns one line for a person."""
+        """Returns a summary in one line."""
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items())
         text = f"{sum(self.outcomes.values())} rows: {counts}"
         if self.outcomes.get("ok"):
@@ -116,18 +117,18 @@ class Tally:
 
 
 def read_rows(content: bytes, where: str, columns: Mapping[str, str]) -> list[RewardRow]:
-    """Returns the rows of a file. columns: the file's column for each column of another name.
+    """Returns the rows of a file. columns: the file's name of a column, by the name that the reward reads.
 
-    Raises UsageError, with the line, for a row that cannot be scored.
+    Raises UsageError with the line for a row that cannot be scored.
     """
     rows = [_row(line, data, f"{where}:{line}", columns) for line, data in json_lines(content, where, number=_number)]
     if not rows:
-        raise UsageError("has no rows", where=where, hint='write one {"prompt": …, "completion": …} a line')
+        raise UsageError("has no rows", where=where, hint='write one {"prompt": …, "completion": …} per line')
     return rows
 
 
 def score_rows(reward: Reward, rows: Sequence[RewardRow], label: str) -> Iterator[ScoredRow]:
-    """Yields each row's result, in order. Raises PluginError where the reward breaks its contract."""
+    """Yields each row's result, in order. Raises PluginError if the reward breaks its contract."""
     for start in range(0, len(rows), BATCH):
         chosen = rows[start : start + BATCH]
         batch = RewardBatch(
@@ -202,7 +203,7 @@ def _plain(result: RewardResult) -> dict[str, Any]:
 
 
 def column_pairs(given: Iterable[str]) -> dict[str, str]:
-    """Returns the mapping that `REWARD_COLUMN=FILE_COLUMN` options say. Raises UsageError for another form."""
+    """Parses `REWARD_COLUMN=FILE_COLUMN` options. Raises UsageError for any other form."""
     pairs = [text.partition("=") for text in given]
     for name, sign, column in pairs:
         if not (name and sign and column):

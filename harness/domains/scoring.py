@@ -1,7 +1,7 @@
-"""Calls rewards, whether they answer at once or are awaited, and holds them to their contract.
+"""Calls synchronous and asynchronous rewards, and checks their results.
 
-Every fault is told as the reward's own, naming its plugin: the wrong number of results, a result that is none, an
-exception. Rewards that answer at once are called one after the other; those that are awaited wait together.
+Errors name the reward and its plugin: an exception, a wrong number of results, an invalid result. Synchronous rewards
+are called one after the other; asynchronous ones wait concurrently.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Results = list[RewardResult]
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """A batch that a reward is to score. name: in metrics. label: of the plugin, for messages."""
+    """A batch to score with a reward. name: used in metrics. label: names the plugin in messages."""
 
     name: str
     reward: Reward
@@ -33,14 +33,14 @@ class Scoring:
     limits: CallLimits = NO_LIMITS
 
     def timed_out(self) -> Results:
-        """Returns the results of a call that was given up."""
+        """Returns the results of an abandoned call."""
         detail = f"the reward took longer than reward_timeout, {self.limits.seconds:g} s"
         return [RewardResult.timeout(detail) for _ in self.batch.completions]
 
 
 @dataclass(frozen=True)
 class _Awaited:
-    """What a reward returned that is to be awaited."""
+    """The awaitable that an asynchronous reward returned."""
 
     scoring: Scoring
     returned: Awaitable[Any]
@@ -61,19 +61,19 @@ class _Awaited:
 
 
 def score_rewards(reward: Reward, batch: RewardBatch, *, label: str = "") -> Results:
-    """Returns one sound result a row, in order, from a reward of either kind.
+    """Returns one valid result per row, in order, from a synchronous or asynchronous reward.
 
-    label: names the reward's plugin. Raises PluginError where the reward raises or breaks its contract otherwise, and
-    any HarnessError of its own.
+    label: names the reward's plugin. Raises PluginError if the reward raises or breaks its contract, and any
+    HarnessError that the reward raises.
     """
     scoring = Scoring(name=label or _class_of(reward), reward=reward, batch=batch, label=label)
     return finished(score_together([scoring]))[0]
 
 
 def score_together(scorings: Sequence[Scoring]) -> list[Results] | Awaitable[list[Results]]:
-    """Returns the results of each, in order; an awaitable of them where one of the rewards is awaited.
+    """Returns the results of each, in order; an awaitable of them if one of the rewards is asynchronous.
 
-    Raises as `score_rewards`.
+    Raises like `score_rewards`.
     """
     begun: list[Results | _Awaited] = []
     try:
@@ -89,10 +89,10 @@ def score_together(scorings: Sequence[Scoring]) -> list[Results] | Awaitable[lis
 
 
 def finished(results: list[Results] | Awaitable[list[Results]]) -> list[Results]:
-    """Returns the results, waited for in an event loop of their own where they have to be."""
+    """Returns the results; an awaitable is run in its own event loop."""
     if isinstance(results, list):
         return results
-    import asyncio  # takes longer to import than all of this package, and few rewards need it
+    import asyncio  # slow to import, and few rewards need it
     from concurrent.futures import ThreadPoolExecutor
 
     awaited = results
@@ -104,15 +104,17 @@ def finished(results: list[Results] | Awaitable[list[Results]]) -> list[Results]
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(wait())
-    with ThreadPoolExecutor(1, thread_name_prefix="rewards") as thread:  # this thread's loop is taken, as in a notebook
+    with ThreadPoolExecutor(
+        1, thread_name_prefix="rewards"
+    ) as thread:  # a loop already runs in this thread, as in a notebook
         return thread.submit(copy_context().run, asyncio.run, wait()).result()
 
 
 @contextmanager
 def timed_rewards() -> Iterator[dict[str, float]]:
-    """Yields the wall time, in seconds, of each reward scored inside, by name; a part's name follows its whole's.
+    """Yields the wall time in seconds of each reward scored inside, by name; `whole/part` for a part of a composite.
 
-    Rewards that wait together each have the whole time of their own wait.
+    The time of an asynchronous reward includes its whole wait.
     """
     seconds: dict[str, float] = {}
     token = _clock.set((seconds, ""))
@@ -159,7 +161,7 @@ async def _all_of(begun: Sequence[Results | _Awaited]) -> list[Results]:
 
 @contextmanager
 def _faults_of(scoring: Scoring) -> Iterator[None]:
-    """Raises PluginError naming the reward for an exception that it let out; a HarnessError passes."""
+    """Converts an exception of the reward into a PluginError that names it; a HarnessError passes."""
     try:
         yield
     except HarnessError:
@@ -169,21 +171,21 @@ def _faults_of(scoring: Scoring) -> Iterator[None]:
         raise PluginError(
             f"score raised {type(error).__name__}{': ' + lines[-1] if lines else ''}",
             where=_where(scoring),
-            hint="a row's fault is RewardResult.error(detail), never raised; --debug shows the traceback",
+            hint="return RewardResult.error(detail) for a faulty row, never raise; --debug shows the traceback",
         ) from error
 
 
 def _checked(returned: Any, scoring: Scoring) -> Results:
-    """Returns the results as a list. Raises PluginError where they are not one sound result a row."""
+    """Returns the results as a list. Raises PluginError unless they are one valid result per row."""
     where = _where(scoring)
     if not isinstance(returned, Iterable) or isinstance(returned, str | bytes | Mapping):
         raise PluginError(f"score returned {returned!r:.80}, not a list of RewardResult", where=where)
     results, expected = list(returned), len(scoring.batch.completions)
     if len(results) != expected:
         raise PluginError(
-            f"gave {len(results)} results for {expected} completions",
+            f"returned {len(results)} results for {expected} completions",
             where=where,
-            hint="score returns one RewardResult a row, in order",
+            hint="score returns one RewardResult per row, in order",
         )
     for result in results:
         _check(result, where)
@@ -193,28 +195,28 @@ def _checked(returned: Any, scoring: Scoring) -> Results:
 def _check(result: Any, where: str) -> None:
     if not isinstance(result, RewardResult):
         raise PluginError(
-            f"gave {result!r:.80}, not a RewardResult",
+            f"returned {result!r:.80}, not a RewardResult",
             where=where,
             hint="return RewardResult.ok(value), or .abstain, .error or .timeout with a detail",
         )
     if result.outcome not in get_args(Outcome):
-        raise PluginError(f"gave a result with the outcome {result.outcome!r:.80}", where=where)
+        raise PluginError(f"returned a result with the outcome {result.outcome!r:.80}", where=where)
     value = result.value
     if result.outcome != "ok":
         if value is not None:
             raise PluginError(
-                f"gave a result with the outcome {result.outcome} and the value {value!r:.80}",
+                f"returned a result with the outcome {result.outcome} and the value {value!r:.80}",
                 where=where,
-                hint="an error is never a zero: leave the value out",
+                hint="only an ok result has a value",
             )
     elif not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise PluginError(
-            f"an ok result has the value {value!r:.80}",
+            f"returned an ok result with the value {value!r:.80}",
             where=where,
-            hint="an ok result has a finite number; where there is none, return RewardResult.error(detail)",
+            hint="the value must be a finite number; if there is none, return RewardResult.error(detail)",
         )
     if not isinstance(result.parts, Mapping):
-        raise PluginError(f"gave a result whose parts are {result.parts!r:.80}", where=where)
+        raise PluginError(f"returned a result whose parts are {result.parts!r:.80}", where=where)
     for part in result.parts.values():
         _check(part, where)
 

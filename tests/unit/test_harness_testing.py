@@ -31,7 +31,7 @@ def test_the_plugin(check_plugin):
     ("score", "mark", "outcome", "said"),
     [
         ("1 / (1 + len(completion))", "hookimpl", {"passed": 1}, "1 passed"),
-        ("float('inf')", "hookimpl", {"failed": 1}, "an ok result has the value inf"),
+        ("float('inf')", "hookimpl", {"failed": 1}, "returned an ok result with the value inf"),
         ("1.0", "staticmethod", {"failed": 1}, "put @hookimpl"),
     ],
 )

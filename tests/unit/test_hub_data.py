@@ -86,10 +86,10 @@ FAULTS = {
         {"dataset": "org/changed"},
         ["org/changed at main", "no column answer", "they have prompt, solution", "answer: its answer", "`revision`"],
     ),
-    "files of two kinds": ({"dataset": "org/mixed"}, ["org/mixed", "differ in their columns", "other", "remove"]),
+    "files of two kinds": ({"dataset": "org/mixed"}, ["org/mixed", "differ in their columns", "other", "delete"]),
     "broken JSON": ({"dataset": "org/torn"}, ["org/torn", "row 2", "datasets--org--torn", "`revision`"]),
     "broken Parquet": ({"dataset": "org/parquet"}, ["org/parquet", "Parquet", "datasets--org--parquet", "`revision`"]),
-    "a download that breaks off": ({"dataset": "org/cut"}, ["org/cut", "broke off", "run it again"]),
+    "a download that breaks off": ({"dataset": "org/cut"}, ["org/cut", "was interrupted", "run the command again"]),
     "no files": ({"dataset": "org/empty"}, ["org/empty at main", "any data files"]),
     "no such split": ({"dataset": "org/good", "split": "test"}, ["no split 'test'", "it has train"]),
     "no such subset": ({"dataset": "org/subsets", "subset": "huge"}, ["no subset 'huge'", "small, big", "`subset`"]),
@@ -198,7 +198,7 @@ def test_rows_that_were_damaged_on_this_machine_are_told_with_their_folder(tmp_p
         path.write_bytes(path.read_bytes()[:100])
         [damaged] = fetched(hub.endpoint, tmp_path, {"dataset": "org/good"})
         assert str(path.parent) in damaged["told"]
-        assert "remove this folder" in damaged["told"]
+        assert "delete this folder" in damaged["told"]
         for part in path.parent.iterdir():
             part.unlink()
         path.parent.rmdir()

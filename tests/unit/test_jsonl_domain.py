@@ -109,7 +109,7 @@ def test_rows_that_will_not_do_are_named(written, rows, options, said):
 
 def test_a_file_cut_short_and_a_file_that_is_not_there_are_named(tmp_path):
     (tmp_path / "cut.jsonl").write_text('{"prompt": "2+2", "answer": 4}\n{"prompt": "2+')
-    for name, said in (("cut.jsonl", "is not JSON"), ("none.jsonl", "no such data file")):
+    for name, said in (("cut.jsonl", "is not JSON"), ("none.jsonl", "does not exist")):
         with pytest.raises(UsageError, match=said) as caught:
             training_rows(JsonlConfig(data_files=tmp_path / name))
         assert name in caught.value.where

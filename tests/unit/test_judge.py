@@ -247,7 +247,7 @@ def test_the_key_goes_into_the_header_alone(client, monkeypatch, caplog, tmp_pat
     assert KEY.encode() not in (tmp_path / "answers.sqlite").read_bytes()
 
 
-@pytest.mark.parametrize(("key", "message"), [(None, "JUDGE_KEY"), ("a\x00b", "no header")])
+@pytest.mark.parametrize(("key", "message"), [(None, "JUDGE_KEY"), ("a\x00b", "invalid in a header")])
 def test_a_key_that_is_missing_or_broken_is_an_error_without_a_request(client, monkeypatch, key, message):
     monkeypatch.delenv("JUDGE_KEY", raising=False)
     if key is not None:

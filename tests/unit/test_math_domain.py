@@ -195,7 +195,7 @@ def test_a_struct_without_the_field_is_told(tmp_path):
 
 
 def test_missing_and_unreadable_files_are_told(tmp_path):
-    with pytest.raises(UsageError, match="there is no such data file"):
+    with pytest.raises(UsageError, match="the data file does not exist"):
         domain(data_files=tmp_path / "absent.jsonl").fingerprint()
     broken = tmp_path / "broken.jsonl"
     broken.write_text('{"question": "1+1?", "answer"\n')

@@ -134,7 +134,7 @@ def test_a_model_that_cannot_be_had_ends_the_command(harness, command, keys, par
             {"data": {"prompt": "question"}},
             ["org/sums at main", "no column question", "they have prompt, answer"],
         ),
-        ("torn", {}, ["org/sums at main", "no table that can be read", "remove"]),
+        ("torn", {}, ["org/sums at main", "cannot be read as a table", "delete"]),
     ],
     ids=["gated", "revision", "column", "damaged"],
 )

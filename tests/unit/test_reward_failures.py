@@ -118,12 +118,12 @@ def test_a_group_of_which_one_has_a_reward_teaches_nothing(model, tmp_path):
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (lambda batch: [RewardResult.ok(1)] * 3, "gave 3 results for 4 completions"),
-        (lambda batch: [RewardResult.ok(math.nan)] * 4, "an ok result has the value nan"),
-        (lambda batch: [RewardResult.ok(math.inf)] * 4, "an ok result has the value inf"),
-        (lambda batch: ["good"] * 4, "gave 'good', not a RewardResult"),
-        (lambda batch: [1.0] * 4, "gave 1.0, not a RewardResult"),
-        (lambda batch: [RewardResult.ok(row["answer"]) for row in batch.rows], "score raised KeyError: 'answer'"),
+        (lambda batch: [RewardResult.ok(1)] * 3, "returned 3 results for 4 completions"),
+        (lambda batch: [RewardResult.ok(math.nan)] * 4, "returned an ok result with the value nan"),
+        (lambda batch: [RewardResult.ok(math.inf)] * 4, "returned an ok result with the value inf"),
+        (lambda batch: ["good"] * 4, "returned 'good', not a RewardResult"),
+        (lambda batch: [1.0] * 4, "returned 1.0, not a RewardResult"),
+        (lambda batch: [RewardResult.ok(row["worth"]) for row in batch.rows], "score raised KeyError: 'worth'"),
     ],
 )
 def test_a_reward_that_breaks_its_contract_stops_the_step_and_is_named(model, tmp_path, answer, says):
@@ -224,7 +224,7 @@ def evaluate(folder, tasks, settings, output):
         ),
         (
             "{use: judge, model: j, endpoint: ENDPOINT, timeout_s: 0.05, attempts: 1, cache: null}",
-            r"our-rewards 0: reward 'judge' \(reward of b\): 32 of the latest 32 rewards of b failed.*silent",
+            r"our-rewards 0: reward 'judge' \(reward of b\): 32 of the latest 32 rewards of b failed.*did not answer",
         ),
     ],
 )

@@ -1,6 +1,6 @@
-"""Where a domain's rows come from: a pinned data set of the hub, or the user's own files of the same columns.
+"""Loads a domain's rows: from a data set of the hub at one commit, or from local files with the same columns.
 
-Importing this imports neither datasets nor torch; loading does.
+Importing this package imports neither datasets nor torch; loading rows does.
 """
 
 from harness._util.json_reading import parse_json

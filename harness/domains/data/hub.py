@@ -1,6 +1,6 @@
-"""The hub's models and data sets: which commit a revision is, and what a refusal means for the person who reads it.
+"""Resolves revisions of the hub's models and data sets to commits, and turns its errors into messages.
 
-Importing this imports no library of Hugging Face's; asking the hub does.
+Importing this module imports no Hugging Face library; a request to the hub does.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
 def commit_of(source: HubSource) -> str:
-    """Returns the commit that the source's revision is: asked of the hub once a process, of the cache where the hub is
-    out of reach, and of neither for a commit.
+    """Returns the commit of the source's revision.
 
-    Raises UsageError where there is none, saying what to do.
+    It is requested from the hub once per process, and read from the cache if the hub is unreachable. A revision that is
+    a commit needs neither. Raises UsageError if there is no such commit.
     """
     if source.pinned and source.revision:
         limit_patience()
@@ -47,7 +47,7 @@ def _resolved(source: HubSource) -> str:
 
 
 def limit_patience() -> None:
-    """Limits how long the hub's library waits for an answer where it would wait for ever, as for a list of files."""
+    """Sets a timeout on those requests of the hub's library that have none, such as the listing of files."""
     from huggingface_hub import get_session
 
     session = get_session()
@@ -57,7 +57,7 @@ def limit_patience() -> None:
 
 
 def _impatient(request: httpx2.Request) -> None:
-    # A hook, since the library says "no limit" with each request, which outdoes the session's own.
+    # A hook, because the library passes "no limit" with each request, which overrides the session's timeout.
     from huggingface_hub import constants
 
     limits = request.extensions.get("timeout", {})
@@ -68,7 +68,7 @@ def _impatient(request: httpx2.Request) -> None:
 
 
 def cached_commit(source: HubSource) -> str | None:
-    """Returns the commit that the cache on this machine holds for the source's revision; None where it holds none."""
+    """Returns the commit that is cached for the source's revision, or None."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HFValidationError, RevisionResolutionError
 
@@ -82,12 +82,12 @@ def cached_commit(source: HubSource) -> str | None:
 
 
 def is_offline() -> bool:
-    """Returns whether the environment forbids asking the hub."""
+    """Returns whether the environment forbids requests to the hub."""
     return any(os.environ.get(name, "").lower() in _TRUE for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"))
 
 
 def is_unreachable(error: BaseException) -> bool:
-    """Returns whether the hub was not reached at all, or was silent."""
+    """Returns whether the hub could not be reached or did not answer."""
     import httpx2
     from huggingface_hub.errors import OfflineModeIsEnabled
 
@@ -102,7 +102,7 @@ def _was_cut(error: BaseException) -> bool:
 
 
 def hub_fault(source: HubSource, error: BaseException) -> UsageError:
-    """Returns what a failure to fetch `source` means, and what to do about it."""
+    """Returns the error to raise if `source` cannot be fetched, with a hint."""
     message, hint = _told(source, error)
     return UsageError(message, where=f"{source.noun} {source}", hint=hint)
 
@@ -116,28 +116,28 @@ def _told(source: HubSource, error: BaseException) -> tuple[str, str]:
     if refused is not None:
         return refused
     if is_offline():
-        told = f"the {source.noun} is not in the cache, and HARNESS_OFFLINE or HF_HUB_OFFLINE forbids to fetch it"
+        told = f"the {source.noun} is not in the cache, and HARNESS_OFFLINE or HF_HUB_OFFLINE forbids downloads"
         hint = "unset them and run `harness prefetch` once with the network, or give local files"
     elif status in (401, 403):
         told = f"the hub refuses the {source.noun} ({status})"
-        hint = f"see {page}; log in anew with `hf auth login`"
+        hint = f"see {page}; log in again with `hf auth login`"
     elif status is not None:
         told = f"the hub at {constants.ENDPOINT} answered {status}"
-        hint = "this is its own trouble, or its limit for you: try again later"
+        hint = "the hub has a problem, or limits your requests: try again later"
     elif _was_cut(error):
-        told = f"the download broke off: {first_line(error)}"
-        hint = "run it again, it goes on from what has arrived; where it breaks off each time, check the network"
+        told = f"the download was interrupted: {first_line(error)}"
+        hint = "run the command again, the download resumes; if it is interrupted each time, check the network"
     elif is_unreachable(error):
         told = f"the hub at {constants.ENDPOINT} cannot be reached, and the cache has no such {source.noun}"
-        hint = "check the network, then run `harness prefetch` while there is one; or give local files"
+        hint = "check the network and run `harness prefetch`; or give local files"
     else:
-        told = f"the {source.noun} cannot be had: {first_line(error)}"
+        told = f"the {source.noun} cannot be fetched: {first_line(error)}"
         hint = "check its name and the keys beside it; or give local files"
     return told, hint
 
 
 def _refusal(source: HubSource, error: BaseException, page: str) -> tuple[str, str] | None:
-    """Returns what the hub's own answer means; None where it gave none of those that it has a name for."""
+    """Returns the message and hint for an error that the hub names; None for any other."""
     from huggingface_hub.errors import (
         DisabledRepoError,
         GatedRepoError,
@@ -152,14 +152,17 @@ def _refusal(source: HubSource, error: BaseException, page: str) -> tuple[str, s
             f"the {noun} has no revision {source.revision!r}",
             f"take `revision` from {page}/commits/main",
         ),
-        DisabledRepoError: (f"the hub has disabled the {noun}", f"see {page}; name another, or give local files"),
+        DisabledRepoError: (f"the hub has disabled the {noun}", f"see {page}; choose another, or give local files"),
         RepositoryNotFoundError: (
-            f"the hub has no such {noun}, or does not show it to you",
-            f"check the name; for a private one {login}",
+            f"the hub has no such {noun}, or it is not visible to you",
+            f"check the name; if it is private, {login}",
         ),
     }
     links = list(_chain(error))
-    for kind, message_and_hint in told.items():  # a gated repository is one that is not found, so it comes first
+    for (
+        kind,
+        message_and_hint,
+    ) in told.items():  # GatedRepoError is a subclass of RepositoryNotFoundError, so it comes first
         if any(isinstance(link, kind) for link in links):
             return message_and_hint
     return told[GatedRepoError] if any(_GATED.search(str(link)) for link in links) else None
@@ -175,7 +178,7 @@ def _status(error: BaseException) -> int | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yields the error and what led to it, also where a library hid that with `from None`."""
+    """Yields the error and its causes, including those that a library hid with `from None`."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
@@ -185,5 +188,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of what the error says, or its type's name."""
+    """Returns the first line of the error's message, or its type's name."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""Fetches files from the hub, at one commit: a model's, or a single one."""
+"""Fetches files from the hub at one commit: those of a model, or a single file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from harness.plugin.hub_source import HubSource
 
 
 def fetch_model(source: HubSource, files: Sequence[str]) -> Path:
-    """Returns the cache's folder with those of the model's files that match one of the patterns `files`.
+    """Returns the cache's folder with the model's files that match one of the patterns `files`.
 
-    A commit that is in the cache whole is not asked for. Raises UsageError where it cannot be had, with what to do.
+    If the cache has the whole commit, the hub is not asked. Raises UsageError with a hint if the files cannot be
+    fetched.
     """
     import httpx2
     from huggingface_hub import snapshot_download
@@ -27,7 +28,7 @@ def fetch_model(source: HubSource, files: Sequence[str]) -> Path:
 
 
 def fetch_file(source: HubSource, path: str) -> Path:
-    """Returns the cache's copy of one file. Raises UsageError where it cannot be had, with what to do."""
+    """Returns the cache's copy of one file. Raises UsageError with a hint if it cannot be fetched."""
     import httpx2
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalEntryNotFoundError

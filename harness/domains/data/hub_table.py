@@ -1,7 +1,7 @@
-"""Loads a table of the hub at one commit: from what is prepared on this machine, else from the hub.
+"""Loads a data set of the hub at one commit: from the cache of `datasets`, else from the hub.
 
-`datasets` itself takes, where the hub is out of reach, whichever commit was prepared last, and says so in a log only.
-Here the commit is settled first, and no other one is ever read.
+If the hub is unreachable, `datasets` uses whichever commit it prepared last and only logs it. Here the commit is
+resolved first, and no other commit is read.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _DEFAULT_SUBSET = "default"
 
 
 def load_hub_table(source: DataSource) -> Dataset:
-    """Returns the rows of the split. Raises UsageError where they cannot be had, with what to do."""
+    """Returns the rows of the split. Raises UsageError with a hint if they cannot be loaded."""
     if source.dataset is None:
-        raise UsageError("no data are named", hint="set data_files to your own files, or dataset to one of the hub")
+        raise UsageError("no data set is given", hint="set data_files to your own files, or dataset to one of the hub")
     commit = commit_of(source.on_hub())
     folder = _prepared(source, commit)
     return _fetch(source, commit) if folder is None else _read(source, folder)
 
 
 def _prepared(source: DataSource, commit: str) -> Path | None:
-    """Returns the folder in which `datasets` keeps this commit's rows, ready to be read; None where there is none.
+    """Returns the folder in which `datasets` has prepared this commit's rows, or None.
 
-    Without a subset it is the one named `default`: another one may have been prepared for its own name.
+    Without a subset, only the one named `default` counts: others may have been prepared for their own names.
     """
     root = _prepared_root(source)
     found = [path for path in root.glob(f"{source.subset or _DEFAULT_SUBSET}/*/{commit}") if path.is_dir()]
@@ -65,9 +65,9 @@ def _read(source: DataSource, folder: Path) -> Dataset:
         rows = builder.as_dataset(split=source.split)
     except (DatasetsError, ValueError, OSError, LookupError, TypeError) as error:
         raise UsageError(
-            f"the rows kept on this machine cannot be read: {first_line(error)}",
+            f"the cached rows cannot be read: {first_line(error)}",
             where=str(folder),
-            hint="remove this folder; the next run, or `harness prefetch`, makes it again",
+            hint="delete this folder; the next run or `harness prefetch` creates it again",
         ) from error
     return rows
 
@@ -95,7 +95,7 @@ def _fetch(source: DataSource, commit: str) -> Dataset:
     except (DatasetGenerationError, FileFormatError) as error:
         raise _broken(source, commit, error) from error
     except (DatasetsError, ValueError, OSError, httpx2.TransportError) as error:
-        if type(error).__module__.startswith("pyarrow"):  # the file itself, where its columns are looked up
+        if type(error).__module__.startswith("pyarrow"):  # raised when the file's columns are read
             raise _broken(source, commit, error) from error
         raise _no_such_subset(source, error) or hub_fault(source.on_hub(), error) from error
     _check_split(source, list(builder.info.splits or {}))
@@ -104,8 +104,8 @@ def _fetch(source: DataSource, commit: str) -> Dataset:
 
 
 def _ask_for_card(source: DataSource, commit: str) -> None:
-    """Raises UsageError where the hub refuses the data set's card: `datasets` asks for it too, but hides why it was
-    refused, and takes another commit from its cache."""
+    """Raises UsageError if the hub refuses the data set's card. `datasets` requests it too, but hides the reason and
+    uses another commit from its cache."""
     import httpx2
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalEntryNotFoundError
@@ -121,7 +121,7 @@ def _ask_for_card(source: DataSource, commit: str) -> None:
 
 
 def _no_such_subset(source: DataSource, error: BaseException) -> UsageError | None:
-    """Returns what to say where `datasets` found other subsets than the one asked for; None for any other error."""
+    """Returns the error for a missing or unnamed subset; None if the error is another one."""
     listed = re.search(r"^(?:BuilderConfig|Config name is missing).*?\[(.*?)\]", str(error), re.DOTALL)
     if listed is None:
         return None
@@ -134,7 +134,7 @@ def _no_such_subset(source: DataSource, error: BaseException) -> UsageError | No
 
 
 def _broken(source: DataSource, commit: str, error: BaseException) -> UsageError:
-    """Returns what to say of files that arrived and cannot be made into a table."""
+    """Returns the error for downloaded files that cannot be read as a table."""
     from datasets.table import CastError
     from huggingface_hub.constants import HF_HUB_CACHE
 
@@ -144,8 +144,8 @@ def _broken(source: DataSource, commit: str, error: BaseException) -> UsageError
     what = f"they differ in their columns: {cause.details()}" if isinstance(cause, CastError) else first_line(cause)
     snapshot = Path(HF_HUB_CACHE) / f"datasets--{str(source.dataset).replace('/', '--')}"
     return UsageError(
-        f"the data set's files are no table that can be read: {what}",
+        f"the data set's files cannot be read as a table: {what}",
         where=f"data set {source.on_hub()} ({commit})",
-        hint=f"remove {snapshot} and fetch again, in case a file is damaged here; if it stays so, the commit itself is"
-        " broken: set `revision` to another",
+        hint=f"delete {snapshot} and fetch again, in case a file is damaged; if that does not help, the commit itself"
+        " is broken: set `revision` to another",
     )

@@ -1,4 +1,4 @@
-"""Reads JSON rows: one object a line, or a list of objects. Every fault names the file and the row."""
+"""Reads JSON rows: one object per line, or a list of objects. Every error names the file and the row."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from harness.errors import UsageError
 
 Number = Callable[[str], Any]
-ONE_A_LINE = 'write one object a line, as {"column": value}'
+ONE_A_LINE = 'write one object per line, as {"column": value}'
 
 
 def decoded(content: bytes, where: str) -> str:
-    """Returns the text of a file in UTF-8, without a byte-order mark. Raises UsageError where it is not UTF-8."""
+    """Returns the text of a UTF-8 file, without its byte-order mark. Raises UsageError if it is not UTF-8."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UsageError("is text in UTF-16, not in UTF-8", where=where, hint=_to_utf8("utf-16"))
     try:
@@ -28,9 +28,9 @@ def decoded(content: bytes, where: str) -> str:
 
 
 def json_value(text: str, where: str, *, number: Number | None = None, hint: str = "") -> Any:
-    """Returns the JSON value of `text`. number: makes a value of a number's literal, a Python number by default.
+    """Returns the JSON value of `text`. number: converts a number's literal; by default, to a Python number.
 
-    Raises UsageError where the text is not JSON, or an object has a key twice.
+    Raises UsageError if the text is not JSON, or if an object has a key twice.
     """
     try:
         return json.loads(text, parse_int=number, parse_float=number, parse_constant=_refuse, object_pairs_hook=_object)
@@ -46,7 +46,7 @@ def json_value(text: str, where: str, *, number: Number | None = None, hint: str
 def json_lines(content: bytes, where: str, *, number: Number | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields the line number, from 1, and the object of each line that is not blank.
 
-    Raises UsageError where the text is not UTF-8, or a line is not a JSON object.
+    Raises UsageError if the text is not UTF-8, or if a line is not a JSON object.
     """
     for line, text in enumerate(decoded(content, where).split("\n"), start=1):
         if text.strip():
@@ -55,7 +55,7 @@ def json_lines(content: bytes, where: str, *, number: Number | None = None) -> I
 
 
 def json_list(content: bytes, where: str, *, number: Number | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields the number, from 1, and the object of each row of a JSON list. Raises UsageError as `json_lines`."""
+    """Yields the number, from 1, and the object of each row of a JSON list. Raises UsageError like `json_lines`."""
     values = json_value(decoded(content, where), where, number=number)
     for row, value in enumerate(values, start=1):
         yield row, _row(value, f"{where}, row {row}")

@@ -1,7 +1,7 @@
-"""Reads local files of rows. The text of a file is the truth: a column that a domain reads as text keeps it.
+"""Reads local files of rows. A column that a domain reads as text keeps the text of the file.
 
-Types are inferred neither from other rows nor from the looks of a value: in a text column `9` beside `0.5` stays `9`,
-and `007`, `8.50`, `10000000000000000000000000` and `2024-03-01` stay as they are written.
+In such a column no types are inferred: `9` beside `0.5` stays `9`, and `007`, `8.50`, `10000000000000000000000000` and
+`2024-03-01` are unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Rows = Iterator[tuple[str, Row]]
-"""Each row with its place: the file, and the line or row in it."""
+"""Rows with their places: the file, and the line or row in it."""
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
@@ -41,9 +41,9 @@ class LocalTable:
 
 
 def read_local(files: Sequence[Path], text: Collection[str]) -> LocalTable:
-    """Returns the rows of the files, which are of one kind. text: the columns to read as text; `a.b` is a field.
+    """Returns the rows of the files, which must have one format. text: the columns to read as text; `a.b` is a field.
 
-    Raises UsageError, naming file and row, for a file or row that cannot be read.
+    Raises UsageError with the file and row if one cannot be read.
     """
     kinds = {path.suffix.lower() for path in files}
     if kinds == {".parquet"}:
@@ -51,9 +51,9 @@ def read_local(files: Sequence[Path], text: Collection[str]) -> LocalTable:
     readers = {_READERS.get(kind) for kind in kinds}
     if len(readers) != 1 or None in readers:
         raise UsageError(
-            "the data files are not all of one known kind",
+            "the data files do not all have one known format",
             where=", ".join(map(str, files)),
-            hint=f"known endings are {', '.join((*_READERS, '.parquet'))}",
+            hint=f"known extensions are {', '.join((*_READERS, '.parquet'))}",
         )
     [reader] = readers
     assert reader is not None
@@ -86,7 +86,7 @@ def _json_rows(content: bytes, where: str, text: Collection[str]) -> Rows:
 
 
 def _read_columns(row: Row, text: Collection[str], place: str) -> Row:
-    """Returns the row with the literals of numbers in the columns of `text`, and Python numbers in all others."""
+    """Returns the row with number literals in the columns of `text`, and Python numbers in all others."""
     try:
         return {name: _read(value, name, text) for name, value in row.items()}
     except ValueError as error:
@@ -124,13 +124,13 @@ def _separated(content: bytes, where: str, text: Collection[str], delimiter: str
     _, header = lines[0]
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
-        raise UsageError(f"the header names the column {twice!r} twice", where=f"{where}:1", hint="rename one of them")
+        raise UsageError(f"the header has the column {twice!r} twice", where=f"{where}:1", hint="rename one of them")
     for line, fields in lines[1:]:
         if len(fields) != len(header):
             raise UsageError(
-                f"the row has {len(fields)} fields, and the header has {len(header)}",
+                f"the row has {len(fields)} fields, but the header has {len(header)}",
                 where=f"{where}:{line}",
-                hint='put a field that holds the separator in double quotes, as "red, or blue"',
+                hint='quote a field that contains the separator, as in "red, or blue"',
             )
     columns = {name: [fields[index] for _, fields in lines[1:]] for index, name in enumerate(header)}
     read = {name: values if name in text else _typed(values) for name, values in columns.items()}
@@ -139,7 +139,7 @@ def _separated(content: bytes, where: str, text: Collection[str], delimiter: str
 
 
 def _split(content: str, where: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields the first line and the fields of every row that is not blank."""
+    """Yields the number of the first line and the fields of every row that is not blank."""
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     line = 1
@@ -152,12 +152,12 @@ def _split(content: str, where: str, delimiter: str) -> Iterator[tuple[int, list
         raise UsageError(
             f"the row cannot be read: {error}",
             where=f"{where}:{line}",
-            hint='write a double quote inside a quoted field twice, as "he said ""yes"""',
+            hint='double a quote inside a quoted field, as in "he said ""yes"""',
         ) from None
 
 
 def _typed(values: Sequence[str]) -> Sequence[Any]:
-    """Returns numbers where all values of a column are numbers as JSON writes them, else the texts."""
+    """Returns numbers if all values of a column are JSON numbers, else the texts."""
     if all(_INTEGER.fullmatch(value) for value in values):
         return [int(value) for value in values]
     if all(_NUMBER.fullmatch(value) for value in values):
@@ -185,7 +185,9 @@ def _parquet(files: Sequence[Path]) -> LocalTable:
             table = parquet.read_table(path)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise UsageError(
-                f"the data file cannot be read: {str(error).splitlines()[0]}", where=str(path), hint="save it again"
+                f"the data file cannot be read: {str(error).splitlines()[0]}",
+                where=str(path),
+                hint="write the file again",
             ) from None
         tables.append(table)
         places += [f"{path}, row {row}" for row in range(1, len(table) + 1)]
@@ -193,7 +195,7 @@ def _parquet(files: Sequence[Path]) -> LocalTable:
         whole = pa.concat_tables(tables, promote_options="default")
     except pa.ArrowException as error:
         raise UsageError(
-            f"the data files differ in their columns: {str(error).splitlines()[0]}", where=", ".join(map(str, files))
+            f"the data files have different columns: {str(error).splitlines()[0]}", where=", ".join(map(str, files))
         ) from None
     return LocalTable(Dataset(whole), places)
 
@@ -208,7 +210,7 @@ def _dataset(rows: Sequence[Row], places: Sequence[str], text: Collection[str]) 
 
 
 def _column(name: str, values: Sequence[Any], places: Sequence[str]) -> Any:
-    """Returns an Arrow column. Raises UsageError naming the first row whose value is of another kind."""
+    """Returns an Arrow column. Raises UsageError with the first row whose value has another type."""
     import pyarrow as pa
 
     faults = (pa.ArrowException, ValueError, OverflowError, TypeError)
@@ -217,10 +219,10 @@ def _column(name: str, values: Sequence[Any], places: Sequence[str]) -> Any:
     except faults as error:
         index = bisect_left(range(len(values)), True, key=lambda last: _fails(values[: last + 1], faults))
         raise UsageError(
-            f"the column {name} holds {values[index]!r:.60}, which does not go with the rows before it"
+            f"the column {name} has {values[index]!r:.60}, which has another type than the rows before it"
             f" ({str(error).splitlines()[0]:.120})",
             where=places[index],
-            hint="write values of one kind in a column: all numbers, all texts, or all lists",
+            hint="use one type per column: all numbers, all texts, or all lists",
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The keys of a domain's config that say where its rows come from."""
+"""The config keys of a domain that name its data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from harness.plugin.hub_source import HubSource
 class DataSource(Config):
     """A data set of the hub at a revision, or local files. A domain's config subclasses it with its own defaults.
 
-    Keys do not cover the files' paths: the domain's fingerprint has to have this one in it, which covers their content.
+    Result keys do not cover the files' paths, so the domain's fingerprint must include `fingerprint()`, which covers
+    their content.
     """
 
     dataset: str | None = Field(default=None, description="a data set's name on the hub")
@@ -25,27 +26,27 @@ class DataSource(Config):
     revision: str | None = Field(default=None, description="a branch, tag or commit; pin a commit to publish")
     split: str = Field(default="train", description="the split to read")
     data_files: Annotated[tuple[Path, ...] | Path | None, Unkeyed("the fingerprint covers the files")] = Field(
-        default=None, description="local JSON, JSON-lines, CSV, TSV or Parquet files, in place of the hub's data set"
+        default=None, description="local JSON, JSON-lines, CSV, TSV or Parquet files, instead of the hub's data set"
     )
 
     def faults(self) -> Iterable[Problem]:
-        """Yields the local files that are missing."""
+        """Yields a problem for each local file that is missing."""
         yield from missing_files("data_files", self.data_files)
 
     def files(self) -> tuple[Path, ...]:
-        """Returns the local files; none where the rows come from the hub. Raises UsageError for one that is missing."""
+        """Returns the local files; none if the rows come from the hub. Raises UsageError if a file is missing."""
         paths = tuple(_paths(self.data_files))
         for path in paths:
             if not path.is_file():
-                raise UsageError("there is no such data file", where=str(path), hint="check data_files")
+                raise UsageError("the data file does not exist", where=str(path), hint="check data_files")
         return paths
 
     def on_hub(self) -> HubSource:
-        """Returns the data set and its revision, whether or not local files stand in for it."""
+        """Returns the data set and its revision, even if local files replace it."""
         return HubSource(kind="dataset", name=str(self.dataset), revision=self.revision)
 
     def hub_sources(self) -> tuple[HubSource, ...]:
-        """Returns what is fetched from the hub: the data set, or nothing where there are local files."""
+        """Returns what is fetched from the hub: the data set, or nothing if there are local files."""
         return () if self.data_files or self.dataset is None else (self.on_hub(),)
 
     def fingerprint(self) -> str:
@@ -54,7 +55,7 @@ class DataSource(Config):
         if files:
             digest = hashlib.sha256()
             for path in files:
-                digest.update(path.suffix.lower().encode())  # by which a file is read
+                digest.update(path.suffix.lower().encode())  # the suffix decides how a file is read
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
             return f"files {digest.hexdigest()}"
@@ -62,10 +63,10 @@ class DataSource(Config):
 
 
 def missing_files(key: str, given: Sequence[Path] | Path | None) -> Iterator[Problem]:
-    """Yields a problem of the key for each of its files that is missing."""
+    """Yields a problem with this key for each file that is missing."""
     for path in _paths(given):
         if not path.is_file():
-            yield Problem(key=key, message=f"there is no file {path}", hint="check the path")
+            yield Problem(key=key, message=f"the file {path} does not exist", hint="check the path")
 
 
 def _paths(given: Sequence[Path] | Path | None) -> Iterator[Path]:

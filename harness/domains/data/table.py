@@ -1,4 +1,4 @@
-"""Loads a domain's rows and says, where they are not as they should be, exactly what is wanted."""
+"""Loads a domain's rows and checks their columns."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 SOURCE_ROW = "source_row"
-"""The column with the place of each row in the data, such as `mine.jsonl:3`, for messages. A domain that hands it on
-with its training rows has its rows named in reports."""
+"""The column with the place of each row in the data, such as `mine.jsonl:3`, for messages. If a domain keeps it in its
+training rows, reports name the rows by it."""
 SOURCE_TEXT = "source_text"
-"""The column with the problem's own text, without the template of the prompt, in training rows and test items: what
-`harness prefetch` compares. Where a domain has none, whole prompts are compared."""
+"""The column with the problem's text, without the prompt's template, in training rows and test items. `harness
+prefetch` compares it to find overlaps; without it, whole prompts are compared."""
 
 
 def load_table(source: DataSource, columns: Mapping[str, str], *, text: Collection[str] = ()) -> Dataset:
-    """Returns the rows of `source`, which have at least `columns`: a column's name to what it holds, for people.
+    """Returns the rows of `source`, each with its place in the column `source_row`.
 
-    text: the columns that are read as text; a list in them as a list of texts, and of a dotted name the field. A local
-    file's numbers, dates and truth values stay as they are written. Every row has its place in the column `source_row`.
+    Args:
+        columns: the required columns, each with a description for messages.
+        text: the columns to read as text; `a.b` is a field of a column. Lists become lists of texts. Numbers, dates and
+            booleans of a local file keep their spelling.
 
-    Raises UsageError where the data cannot be had (missing, gated, no such revision, offline), a file or row cannot be
-    read, or columns are missing.
+    Raises UsageError if the data cannot be loaded (missing, gated, no such revision, offline), if a file or row cannot
+    be read, or if columns are missing.
     """
     files = source.files()
     if files:
@@ -46,7 +48,7 @@ def load_table(source: DataSource, columns: Mapping[str, str], *, text: Collecti
         raise UsageError(
             f"the data have no column {', '.join(missing)}; they have {', '.join(rows.column_names)}",
             where=where,
-            hint=f"the columns wanted are {wanted}; name the data's own in the config where it has keys for them"
+            hint=f"required columns: {wanted}. If they have other names, set those in the config"
             + ("" if files else ", or set `revision` to a commit that has them"),
         )
     if len(rows) == 0:
@@ -56,7 +58,7 @@ def load_table(source: DataSource, columns: Mapping[str, str], *, text: Collecti
 
 
 def _with_text(rows: Dataset, columns: Collection[str]) -> Dataset:
-    """Returns the rows with the columns as texts, or as lists of texts where any row has a list."""
+    """Returns the rows with the columns as texts, or as lists of texts if any row has a list."""
     for name in columns:
         if name in rows.column_names and getattr(rows.features[name], "dtype", "") != "string":
             rows = rows.add_column(f"{name} as text", as_texts(rows[name])).remove_columns(name)
@@ -65,9 +67,9 @@ def _with_text(rows: Dataset, columns: Collection[str]) -> Dataset:
 
 
 def nested_subset(rows: Dataset, limit: int | None, seed: int, column: str) -> Dataset:
-    """Returns `limit` rows, all for None, in an order fixed by `seed` and the text of `column`.
+    """Returns `limit` rows (None for all) in an order that depends only on `seed` and the text of `column`.
 
-    A smaller limit gives a prefix of a larger one's rows, and other rows added to the data leave the order of these.
+    A smaller limit returns a prefix of a larger one. Adding rows to the data does not change the order of the others.
     """
     texts = list(rows[column])
     order = sorted(range(len(texts)), key=lambda i: hashlib.sha256(f"{seed}/{texts[i]}".encode()).digest())

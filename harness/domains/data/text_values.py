@@ -1,4 +1,4 @@
-"""Values of data files as text: as they are written, where the file says how."""
+"""Converts values of data files to text, with the spelling of the file where there is one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 
 class NumberText(str):
-    """The literal of a number in a JSON text."""
+    """The literal of a JSON number."""
 
     __slots__ = ()
 
     def number(self) -> int | float:
-        """Returns the number. Raises ValueError where it has more digits than Python reads."""
+        """Returns the number. Raises ValueError if it has more digits than Python can read."""
         return float(self) if any(sign in self for sign in ".eE") else int(self)
 
 
 def as_text(value: Any) -> Any:
-    """Returns a scalar as text, a list with its scalars as text, and anything else, null included, as it is.
+    """Returns a scalar as text, a list with its scalars as text, and anything else, including null, unchanged.
 
-    `true` and `false` are written as in JSON, dates in ISO 8601, numbers as Python writes them, a number's literal as
-    it is.
+    Booleans become `true` and `false` as in JSON, dates ISO 8601, numbers Python's text, and a number's literal stays
+    unchanged.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -35,7 +35,7 @@ def as_text(value: Any) -> Any:
 
 
 def as_texts(values: Iterable[Any]) -> list[Any]:
-    """Returns a column's values as text; where any is a list, the others but null as lists of one."""
+    """Returns a column's values as text. If any value is a list, the others except null become lists of one."""
     texts = [as_text(value) for value in values]
     if not any(isinstance(text, list) for text in texts):
         return texts

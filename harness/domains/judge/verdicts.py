@@ -24,8 +24,10 @@ _MEANINGS: dict[str, Verdict] = {"a": "first", "first": "first", "b": "second", 
 
 
 def parse_verdict(answer: str) -> Verdict | None:
-    """Returns the verdict after the last `Better:`, `Verdict:` or `Winner:` of a judge's answer, in its last `[[…]]`, or
-    of an answer that consists of a verdict only. None if there is no verdict, or more than one."""
+    """Returns the verdict of a judge's answer, or None if there is no verdict, or more than one.
+
+    It follows the last `Better:`, `Verdict:` or `Winner:`, is the last `[[…]]`, or is all of the answer.
+    """
     text = without_thinking(answer).strip()
     announced = _ANNOUNCED.findall(text)
     bracketed = _BRACKETED.findall(text)
