@@ -12,7 +12,7 @@ import torch
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 
-SCRIPT = Path(__file__).with_name("rank_gradient.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "rank_gradient.py"
 ENVIRONMENT = os.environ | {
     "HF_HUB_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",

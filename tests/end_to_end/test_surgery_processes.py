@@ -11,7 +11,7 @@ import torch
 
 from harness.testing.tiny_world import tiny_checkpoint
 
-SCRIPT = Path(__file__).with_name("surgery_process.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "surgery_process.py"
 
 
 ENVIRONMENT = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

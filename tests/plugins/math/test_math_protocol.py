@@ -10,7 +10,7 @@ from harness.cli import app
 from harness.errors import ProtocolError, UsageError
 from harness.testing import tiny_checkpoint
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "math"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "math"
 PROTOCOL = """
 schema: 1
 name: own-math

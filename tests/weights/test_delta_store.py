@@ -312,7 +312,7 @@ def test_processes_that_share_a_store_and_drop_what_they_can_make_the_same_resul
     alone = TensorBench(tmp_path, runs="alone")
     alone.make(*[node.label for node in steps_of(alone)], deltas=Deltas.NEVER)
     digests = [node.key for node in bench.plan.nodes.values() if node.kind == "probe"]
-    command = [sys.executable, "-c", WORKER, str(Path(__file__).parent), str(tmp_path)]
+    command = [sys.executable, "-c", WORKER, str(Path(__file__).parents[1] / "support"), str(tmp_path)]
     workers = [
         subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for seed in range(3)
@@ -380,7 +380,7 @@ def test_a_process_killed_at_any_rename_leaves_a_whole_result_or_none(tmp_path, 
     codes = []
     for moment in range(1, 9):
         shutil.rmtree(bench.store.root)
-        command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path), str(moment)]
+        command = [sys.executable, "-c", KILLED, str(Path(__file__).parents[1] / "support"), str(tmp_path), str(moment)]
         codes.append(subprocess.run(command, check=False).returncode)
         assert bench.store.state(bench.key("a")) in ("absent", "done")
         if bench.store.has(bench.key("a")):

@@ -14,7 +14,7 @@ from harness_domains.math.problems import load_problems, with_answers
 from harness_domains.math.reward import MathVerify, MathVerifyConfig
 from harness_domains.math.tables import TESTS, TRAINING, ProblemTable
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "math"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "math"
 TRAIN_FILES = {
     "openr1-math": FIXTURES / "openr1_math_train.jsonl",
     "simplerl": FIXTURES / "simplerl_train.jsonl",

@@ -17,7 +17,7 @@ from harness.testing.tiny_world import nudged_checkpoint, tiny_checkpoint
 from harness.weights import EditMerge, LargestMagnitudes, RandomDrop, WeightFolder, merge_edits, merge_linear
 from harness.weights.model_folder import hash_checkpoint
 
-MERGEKIT = json.loads((Path(__file__).parents[1] / "fixtures" / "merge" / "mergekit.json").read_text())
+MERGEKIT = json.loads((Path(__file__).parents[2] / "fixtures" / "merge" / "mergekit.json").read_text())
 SHIPPED = Registry.discover(only=["mdrl-harness"])
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from reward_model_world import reward, save, scores
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     AutoModelForSequenceClassification,
     BertConfig,
     BertForSequenceClassification,
-    LlamaConfig,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
     PreTrainedTokenizerFast,
@@ -24,48 +24,12 @@ from harness_lab.rewards import LearnedReward, LearnedRewardConfig
 from harness_rewards.reward_model import RewardModel, RewardModelConfig
 
 TEMPLATE = "{% for m in messages %}{{ m.role[0] }}{{ m.content }}{% endfor %}"
-CHARACTERS = [*map(chr, range(32, 127))]
 LAB = str(Path(harness_lab.__file__).parent / "models" / "cw-reward")
-
-
-def save(folder, *, kind=LlamaForSequenceClassification, labels=1, template=None):
-    vocabulary = {token: index for index, token in enumerate(["<pad>", "<eos>", "<unk>", *CHARACTERS])}
-    tokens = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokens.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=tokens, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
-    )
-    tokenizer.chat_template = template
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = kind(
-            LlamaConfig(
-                vocab_size=len(vocabulary),
-                hidden_size=16,
-                intermediate_size=16,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                num_labels=labels,
-                pad_token_id=0,
-                eos_token_id=1,
-            )
-        )
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return save(tmp_path_factory.mktemp("reward") / "model", template=TEMPLATE)
-
-
-def reward(model, **keys):
-    return RewardModel(RewardModelConfig(model=model, device="cpu", **keys))
-
-
-def scores(made, prompts, completions):
-    return made.score(RewardBatch(prompts=prompts, completions=completions, rows=[{}] * len(prompts)))
 
 
 def by_hand(folder, text):

@@ -13,7 +13,7 @@ import harness_lab
 from harness.testing import tiny_checkpoint
 
 OFFLINE = {"HARNESS_OFFLINE", "HF_HUB_OFFLINE"}
-FIXTURES = Path(__file__).parents[1] / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 REWARD_MODEL = Path(harness_lab.__file__).parent / "models" / "cw-reward"
 
 

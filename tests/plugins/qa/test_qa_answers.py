@@ -11,7 +11,7 @@ from harness_domains.qa.config import MMLUProConfig, SuperGPQAConfig
 from harness_domains.qa.questions import held_out_questions
 from harness_domains.qa.rewards import LetterReward, ShortAnswerReward
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "qa"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "qa"
 CONFIGS = {
     "super_gpqa": SuperGPQAConfig(data_files=FIXTURES / "super_gpqa.jsonl", test_share=1.0),
     "mmlu_pro": MMLUProConfig(data_files=FIXTURES / "mmlu_pro.parquet", test_share=1.0),

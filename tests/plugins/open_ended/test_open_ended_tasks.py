@@ -19,7 +19,7 @@ from harness_domains.open_ended.creative_writing import PAIR_RUBRIC, TEST_RUBRIC
 from harness_domains.open_ended.domain import OpenEndedDomain
 from harness_domains.open_ended.prompts import held_out
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "open_ended" / "creative_writing.jsonl"
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "open_ended" / "creative_writing.jsonl"
 ROWS = [json.loads(line) for line in FIXTURE.read_text().splitlines()]
 REFERENCES = {row["prompt"]: row["response"] for row in ROWS}
 

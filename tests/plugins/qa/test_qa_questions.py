@@ -16,7 +16,7 @@ from harness_domains.qa.questions import held_out_questions, training_questions
 from harness_domains.qa.rewards import LetterReward
 from harness_domains.qa.strata import stratified_order
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "qa"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "qa"
 SUPER, PRO = FIXTURES / "super_gpqa.jsonl", FIXTURES / "mmlu_pro.parquet"
 
 

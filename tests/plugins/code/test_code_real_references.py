@@ -12,7 +12,7 @@ from harness.domains.sandbox import Limits, SandboxConfig, open_sandbox
 from harness_domains.code.judge import judge
 from harness_domains.code.problems import humaneval, mbpp
 
-DATA = Path(os.environ.get("HARNESS_TEST_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+DATA = Path(os.environ.get("HARNESS_TEST_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 TIER = "bubblewrap" if shutil.which("bwrap") else "subprocess"
 HUMANEVAL = {"HumanEval/32", "HumanEval/38", "HumanEval/44", "HumanEval/50", "HumanEval/53", "HumanEval/129"}
 """Loops, random arguments, a helper that the prompt defines, a bare name before the assertions."""

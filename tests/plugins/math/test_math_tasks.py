@@ -14,7 +14,7 @@ from harness.testing import tiny_checkpoint
 from harness_domains.math.config import MathConfig
 from harness_domains.math.domain import MathDomain
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "math"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "math"
 TASKS = ("gsm8k", "math500", "aime25")
 TEST_SETS = {task: {"data_files": FIXTURES / f"{task}_test.jsonl"} for task in TASKS}
 AIME = {"a": "35", "b": "94", "c": "8"}

@@ -8,8 +8,8 @@ import sys
 import pytest
 import torch
 from hub_server import hub_server
+from reward_model_world import reward, save, scores
 from safetensors.torch import load_file
-from test_rewards_reward_model import reward, save, scores
 
 SCRIPT = """
 import json, sys

@@ -24,7 +24,7 @@ from harness_domains.open_ended.domain import OpenEndedDomain
 from harness_domains.open_ended.prompts import held_out
 from harness_rewards.reward_model import RewardModel, RewardModelConfig
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "open_ended"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "open_ended"
 WRITING, CHAT = FIXTURES / "creative_writing.jsonl", FIXTURES / "wildchat_if.jsonl"
 PROMPTS = [json.loads(line)["prompt"] for line in WRITING.read_text().splitlines()]
 LAB = str(Path(harness_lab.__file__).parent / "models" / "cw-reward")

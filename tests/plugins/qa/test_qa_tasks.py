@@ -11,7 +11,7 @@ from harness_domains.qa.answers import LETTERS
 from harness_domains.qa.config import MMLUProConfig, QAConfig, SuperGPQAConfig
 from harness_domains.qa.domain import MMLUProDomain, QADomain, SuperGPQADomain
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "qa"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "qa"
 SUPER, PRO = FIXTURES / "super_gpqa.jsonl", FIXTURES / "mmlu_pro.parquet"
 SETTINGS = {"completion_tokens": 9, "temperature": 0.5}
 DOMAINS = {

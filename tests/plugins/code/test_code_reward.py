@@ -14,7 +14,7 @@ from harness_domains.code.domain import CodeDomain
 from harness_domains.code.problem import Problem
 from harness_domains.code.reward import CodeTestsReward
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "code"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "code"
 BARE = SandboxConfig(tier="subprocess", allow_unsafe=True)
 """These programs are ours: what the tiers contain is shown by the sandbox's own tests."""
 

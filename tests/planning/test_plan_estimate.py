@@ -32,7 +32,7 @@ CONFIG = {
     "num_key_value_heads": 2,
     "vocab_size": 10,
     "dtype": "bfloat16",
-}  # 1160 parameters, 1080 of them multiplied, by tests/unit/test_model_shape.py
+}  # 1160 parameters, 1080 of them multiplied, by tests/planning/test_model_shape.py
 SHAPE = shape_of(CONFIG)
 ASSUMED = Assumptions(prompt_tokens=3, gpu_teraflops=1e-6, generation_utilization=0.5, training_utilization=1.0)
 

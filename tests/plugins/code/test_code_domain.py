@@ -15,7 +15,7 @@ from harness_domains.code.config import CodeConfig
 from harness_domains.code.domain import CodeDomain
 from harness_domains.code.problem import Problem
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "code"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "code"
 BARE = {"tier": "subprocess", "allow_unsafe": True}
 
 
