@@ -13,7 +13,7 @@ from .errors import PluginError as PluginError
 from .errors import Problem as Problem
 from .errors import StepFailed as StepFailed
 from .errors import UsageError as UsageError
-from .plugin.artifacts import Shared as Shared
+from .plugin.artifacts import ArtifactCache as ArtifactCache
 from .plugin.config import Config as Config
 from .plugin.config import NoConfig as NoConfig
 from .plugin.config import Unkeyed as Unkeyed

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.plugin.registry import Registered, Registry
+from harness.plugin.registry import RegisteredPlugin, Registry
 from repository import ROOT, mounted
 from schema_tables import key_table, keys_of, table
 
@@ -102,7 +102,7 @@ def config_schema(kind: str, name: str) -> dict[str, Any]:
     return registry().find(kind, name).config_schema()
 
 
-def _plugin(offer: Registered) -> str:
+def _plugin(offer: RegisteredPlugin) -> str:
     spec = offer.spec
     lines = [f"## `{offer.name}` {{ #{offer.name} }}", "", f"{spec.summary}."]
     if spec.cite:
@@ -116,11 +116,11 @@ def _plugin(offer: Registered) -> str:
     return "\n".join([*lines, "", key_table(keys_of(offer.config_schema()))])
 
 
-def _needs(offer: Registered) -> frozenset[str]:
+def _needs(offer: RegisteredPlugin) -> frozenset[str]:
     return getattr(offer.spec, "needs", frozenset())
 
 
-def _note(offer: Registered) -> str | None:
+def _note(offer: RegisteredPlugin) -> str | None:
     """Returns the page of the README nearest to a plugin's code, if its package has one."""
     module = str(getattr(offer.spec, "load", "")).partition(":")[0]
     found = importlib.util.find_spec(module) if module else None

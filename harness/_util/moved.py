@@ -9,6 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 MOVED = {
+    "harness.Shared": "harness, as ArtifactCache",
     "harness.checkpoint": "harness.weights",
     "harness.completions": "harness.domains",
     "harness.contamination": "harness.domains",

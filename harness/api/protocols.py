@@ -71,16 +71,16 @@ def check_protocol(protocol: ProtocolName, registry: Registry, *, deep: bool = F
 
 def _check_deeply(protocol: Protocol, registry: Registry) -> None:
     """Raises ProtocolError with what a run would find before its first step; fetches what is not there."""
-    from harness.execution.parts import Parts
+    from harness.execution.plugin_instances import PluginInstances
     from harness.execution.readiness import faults_before_start, gathered_faults
     from harness.planning.planner import make_plan
 
-    plan, parts = make_plan(protocol, registry), Parts(registry)
+    plan, plugins = make_plan(protocol, registry), PluginInstances(registry)
     folder = None
     with gathered_faults(str(protocol.path)) as faults:
         with faults.noted():
-            folder = parts.usable_base_folder(plan.base)
-        faults.problems += faults_before_start(protocol, plan, list(plan.nodes.values()), parts, folder)
+            folder = plugins.usable_base_folder(plan.base)
+        faults.problems += faults_before_start(protocol, plan, list(plan.nodes.values()), plugins, folder)
 
 
 def runs_folder(chosen: str | Path | None = None) -> Path:

@@ -80,17 +80,17 @@ def _key(row: Row, seed: int, step: int) -> str:
 def _commands(run: Path, key: str, registry: Registry) -> dict[str, list[str]]:
     """Returns the lm-eval commands that score the checkpoint, by domain; without the domains whose plugin is gone."""
     from harness.evaluation.command import lm_eval_commands
-    from harness.execution.parts import Parts
+    from harness.execution.plugin_instances import PluginInstances
     from harness.execution.run_folder import PLAN
     from harness.planning.serialization import read_plan
 
     if not (run / PLAN).is_file():
         return {}
-    plan, parts = read_plan(run / PLAN), Parts(registry)
+    plan, plugins = read_plan(run / PLAN), PluginInstances(registry)
     commands: dict[str, list[str]] = {}
     for name, node in plan.scorings(key).items():
         with suppress(HarnessError):
-            commands[name] = lm_eval_commands(parts.domain(plan.domains[name].plugin), node.settings)
+            commands[name] = lm_eval_commands(plugins.domain(plan.domains[name].plugin), node.settings)
     return commands
 
 
@@ -114,19 +114,19 @@ def _checkpoints(run: Path, key: str, registry: Registry) -> CheckpointFolders:
     """Returns the model folders of the run's plan, for the base, whose plugin is asked for it, and for what the store
     keeps as what its parent lacks. Raises UsageError where the checkpoint `key` stands on another base model by now."""
     from harness.execution import CheckpointFolders
-    from harness.execution.parts import Parts
+    from harness.execution.plugin_instances import PluginInstances
     from harness.execution.run_folder import PLAN
     from harness.execution.store import Store
     from harness.planning.serialization import read_plan
 
-    plan, parts = read_plan(run / PLAN), Parts(registry)
-    if parts.model(plan.base.model).fingerprint() != plan.base.fingerprint:
+    plan, plugins = read_plan(run / PLAN), PluginInstances(registry)
+    if plugins.model(plan.base.model).fingerprint() != plan.base.fingerprint:
         raise UsageError(
             "the base model that this checkpoint stands on is no longer the one that the run started from",
             where=str(run),
             hint="install the versions in its provenance.json",
         )
-    return CheckpointFolders(plan, Store(run.resolve().parent / "store"), registry, parts=parts)
+    return CheckpointFolders(plan, Store(run.resolve().parent / "store"), registry, plugins=plugins)
 
 
 def _refuse_occupied(directory: Path) -> None:

@@ -13,7 +13,7 @@ from harness.cli.session import session_of
 from harness.plugin.specs import TableFormatSpec
 
 if TYPE_CHECKING:
-    from harness.plugin.registry import Registered, Registry
+    from harness.plugin.registry import RegisteredPlugin, Registry
     from harness.results.leaderboard import Leaderboard
 
 commands = typer.Typer(no_args_is_help=True, help="Export, compare, check, rebuild and keep leaderboards.")
@@ -284,7 +284,7 @@ def _tables_to_keep(registry: Registry, leaderboard: Leaderboard) -> dict[str, s
     return texts
 
 
-def render(offer: Registered, leaderboard: Leaderboard) -> str:
+def render(offer: RegisteredPlugin, leaderboard: Leaderboard) -> str:
     """Returns the leaderboard in the offered format. Raises PluginError naming the distribution where that fails."""
     from harness.errors import HarnessError, PluginError
 

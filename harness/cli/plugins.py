@@ -16,7 +16,7 @@ from harness.cli.session import session_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.plugin.registry import Registered, Registry
+    from harness.plugin.registry import RegisteredPlugin, Registry
 
 commands = typer.Typer(
     no_args_is_help=True, help="List, show and check what the installed plugins offer; start a new one."
@@ -130,7 +130,7 @@ def _json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def _offers_called(registry: Registry, name: str, kind: str | None) -> list[Registered]:
+def _offers_called(registry: Registry, name: str, kind: str | None) -> list[RegisteredPlugin]:
     """Returns all that is called `name`, of `kind` or of any. Raises PluginError where nothing is."""
     offers = [offer for offer in registry.all(_known_kind(kind)) if name in (offer.name, offer.qualified)]
     if not offers:
@@ -169,7 +169,7 @@ def _no_such(registry: Registry, name: str, kind: str | None) -> Exception:
     return PluginError(f"no plugin offers {name!r}", hint=hint)
 
 
-def _summary(offer: Registered) -> dict[str, Any]:
+def _summary(offer: RegisteredPlugin) -> dict[str, Any]:
     return {
         "kind": offer.kind,
         "name": offer.name,
@@ -183,7 +183,7 @@ def _summary(offer: Registered) -> dict[str, Any]:
     }
 
 
-def _details(offer: Registered) -> dict[str, Any]:
+def _details(offer: RegisteredPlugin) -> dict[str, Any]:
     """Returns the summary, the identity that goes into keys, the spec's further fields, and the config's schema."""
     from harness.plugin.specs import ProtocolSpec
 
@@ -197,7 +197,7 @@ def _details(offer: Registered) -> dict[str, Any]:
     return details
 
 
-def _table_of_offers(offers: list[Registered]) -> Any:
+def _table_of_offers(offers: list[RegisteredPlugin]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
@@ -221,7 +221,7 @@ def _print_failures(console: Console, registry: Registry) -> None:
         console.print(f"  → {escape(failure.hint)}")
 
 
-def _print_details(console: Console, offer: Registered) -> None:
+def _print_details(console: Console, offer: RegisteredPlugin) -> None:
     from rich.markup import escape
     from rich.table import Table
 

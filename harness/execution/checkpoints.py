@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness._util.disk_errors import StoreForbidden, StoreFull, disk_error
 from harness.errors import CheckpointError, HarnessError, StepFailed
-from harness.execution.parts import Parts, described
+from harness.execution.plugin_instances import PluginInstances, described
 from harness.execution.restoring import RestoredModels
 from harness.execution.store_marker import DamagedResult
 from harness.planning.nodes import StepNode
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 class CheckpointFolders:
     """Finds and restores them. As a context manager, it is closed at the end.
 
-    registry: where the base model's plugin is looked up; parts: in place of ones of its own.
+    registry: where the base model's plugin is looked up; plugins: in place of ones of its own.
     """
 
-    def __init__(self, plan: Plan, store: Store, registry: Registry, *, parts: Parts | None = None) -> None:
+    def __init__(self, plan: Plan, store: Store, registry: Registry, *, plugins: PluginInstances | None = None) -> None:
         self._plan = plan
         self._store = store
-        self._parts = parts or Parts(registry)
+        self._plugins = plugins or PluginInstances(registry)
         self.restored = RestoredModels(store)
 
     def __enter__(self) -> Self:
@@ -52,7 +52,7 @@ class CheckpointFolders:
         """
         node = self._plan.nodes[key]
         if not isinstance(node, StepNode):
-            return self._parts.base_folder(self._plan.base)
+            return self._plugins.base_folder(self._plan.base)
         if not self._store.has(key):
             raise StepFailed(
                 "this checkpoint is not in the store",
@@ -71,7 +71,7 @@ class CheckpointFolders:
         try:
             return self.restored.folder(node.key, form, stored, lambda: self._below(node, form))
         except CheckpointError as error:
-            maker = described(self._parts.registered(node.plugin)) if form.by_plugin else node.label
+            maker = described(self._plugins.registered(node.plugin)) if form.by_plugin else node.label
             raise error.met_by(maker) from error
         except OSError as error:
             told = disk_error(error, self._store.root)

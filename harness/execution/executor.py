@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from harness._util.distributed import rank
 from harness.errors import PluginError, StepFailed
+from harness.execution.artifact_cache import StoredArtifactCache
 from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.json_data import write_json
 from harness.execution.keeping import keep_as_delta
 from harness.execution.launching import launch
 from harness.execution.outputs import check_output
-from harness.execution.parts import LazyDomains, Parts, described, plugin_faults
+from harness.execution.plugin_instances import LazyDomains, PluginInstances, described, plugin_faults
 from harness.execution.probe_scores import ProbeScores
 from harness.execution.restoring import RestoredModels, soonest
 from harness.execution.seeds import named_seed
-from harness.execution.shared import SharedResults
 from harness.execution.stored_faults import stored_faults
 from harness.planning.node import Node
 from harness.planning.nodes import (
@@ -55,7 +55,7 @@ from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
     from harness.execution.store import Store
-    from harness.plugin.registry import Registered, Registry
+    from harness.plugin.registry import RegisteredPlugin, Registry
 
 Evaluator = Callable[[Path, TaskSet, EvaluationSettings, Path], None]
 """What scores a checkpoint: (model folder, tasks, their folder, settings, output folder)."""
@@ -87,8 +87,8 @@ class Executor:
         self._command = command
         self.store = store
         self.registry = registry
-        self.parts = Parts(registry)
-        self._checkpoints = CheckpointFolders(plan, store, registry, parts=self.parts)
+        self.plugins = PluginInstances(registry)
+        self._checkpoints = CheckpointFolders(plan, store, registry, plugins=self.plugins)
         self._deltas = deltas
         self._evaluator = evaluator
 
@@ -166,11 +166,11 @@ class Executor:
 
     @_compute.register
     def _train(self, node: TrainNode, folder: Path, progress: Progress) -> None:
-        registered = self.parts.registered(node.algorithm)
+        registered = self.plugins.registered(node.algorithm)
         work, metrics = self._workplace(node, folder)
-        domains = LazyDomains(self.plan.domains, self.parts, trained=self.plan.last_trainings(node.parents[0]))
+        domains = LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.parents[0]))
         trained = [replace(domains[name], weight=weight) for name, weight in node.domains.items()]
-        algorithm = self.parts.algorithm(node.algorithm)
+        algorithm = self.plugins.algorithm(node.algorithm)
         context = TrainingContext(
             checkpoint=self._checkpoints.folder(node.parents[0]),
             output=folder / "model",
@@ -187,12 +187,12 @@ class Executor:
 
     @_compute.register
     def _recover(self, node: RecoverNode, folder: Path, progress: Progress) -> None:
-        registered = self.parts.registered(node.recovery)
+        registered = self.plugins.registered(node.recovery)
         work, metrics = self._workplace(node, folder)
         readable = self.plan.domains_before(node.key)  # the key covers these and no others
         domains = LazyDomains(
             {name: self.plan.domains[name] for name in readable},
-            self.parts,
+            self.plugins,
             trained=self.plan.last_trainings(node.parents[-1]),
         )
         depth = self._depth(node.key)
@@ -210,11 +210,11 @@ class Executor:
                 earlier=[domains[name] for name in node.earlier if name not in names],
                 whole=True,
             )
-            with plugin_faults(self.parts.registered(use), node.label, self.store.root):
-                return self.parts.algorithm(use).train(context)
+            with plugin_faults(self.plugins.registered(use), node.label, self.store.root):
+                return self.plugins.algorithm(use).train(context)
 
         training = node.training
-        recovery = self.parts.recovery(node.recovery)
+        recovery = self.plugins.recovery(node.recovery)
         context = RecoveryContext(
             lineage=self._lineage(node.parents),
             target=node.target,
@@ -226,7 +226,7 @@ class Executor:
             seed=named_seed(node.seed, "recover", depth),
             progress=progress,
             train=None if training is None else lambda checkpoint, names: train(training, checkpoint, names),
-            shared=SharedResults(self.plan, node, self.store, self.registry, registered),
+            cache=StoredArtifactCache(self.plan, node, self.store, self.registry, registered),
         )
         with plugin_faults(registered, node.label, self.store.root):
             result = recovery.recover(context)
@@ -234,7 +234,7 @@ class Executor:
 
     @_compute.register
     def _merge(self, node: MergeNode, folder: Path, progress: Progress) -> None:
-        registered = self.parts.registered(node.merge)
+        registered = self.plugins.registered(node.merge)
         work, metrics = self._workplace(node, folder)
         context = MergeContext(
             base=self._checkpoints.folder(node.parents[0]),
@@ -247,7 +247,7 @@ class Executor:
             seed=named_seed(node.seed, "merge", self._depth(node.key)),
             progress=progress,
         )
-        merge = self.parts.merge(node.merge)
+        merge = self.plugins.merge(node.merge)
         with plugin_faults(registered, node.label, self.store.root):
             result = merge.merge(context)
         self._keep(registered, result, folder, metrics)
@@ -255,8 +255,8 @@ class Executor:
     @_compute.register
     def _evaluate(self, node: EvaluateNode, folder: Path, _: Progress) -> None:
         use = self.plan.domains[node.domain].plugin
-        registered = self.parts.registered(use)
-        domain = self.parts.domain(use)
+        registered = self.plugins.registered(use)
+        domain = self.plugins.domain(use)
         checkpoint = self._checkpoints.folder(node.parents[0])
         with plugin_faults(registered, node.label, self.store.root):
             tasks = TaskSet.of(domain)
@@ -274,18 +274,18 @@ class Executor:
 
     @_compute.register
     def _probe(self, node: ProbeNode, folder: Path, progress: Progress) -> None:
-        registered = self.parts.registered(node.probe)
-        probe = self.parts.probe(node.probe)
+        registered = self.plugins.registered(node.probe)
+        probe = self.plugins.probe(node.probe)
         scratch = self.store.scratch(node.key)
-        scores = ProbeScores(self.plan, self.parts, self._evaluator_or_default(), scratch / "scores")
+        scores = ProbeScores(self.plan, self.plugins, self._evaluator_or_default(), scratch / "scores")
         context = ProbeContext(
             lineage=self._lineage(node.parents),
-            domains=LazyDomains(self.plan.domains, self.parts, trained=self.plan.last_trainings(node.parents[-1])),
+            domains=LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.parents[-1])),
             scratch=_made(scratch / "work"),
             seed=named_seed(node.seed, "probe"),
             progress=progress,
             score=scores if isinstance(registered.spec, ProbeSpec) and registered.spec.scores else None,
-            shared=SharedResults(self.plan, node, self.store, self.registry, registered),
+            cache=StoredArtifactCache(self.plan, node, self.store, self.registry, registered),
         )
         with plugin_faults(registered, node.label, self.store.root):
             rows = [dict(row) for row in probe.measure(context)]
@@ -299,7 +299,7 @@ class Executor:
         _made(folder / "model")
         return _made(scratch / "work"), scratch / "metrics.jsonl"
 
-    def _keep(self, registered: Registered, result: StepResult, folder: Path, metrics: Path) -> None:
+    def _keep(self, registered: RegisteredPlugin, result: StepResult, folder: Path, metrics: Path) -> None:
         """Checks the model that a step left and writes the rest of its folder. Raises PluginError for no model, and
         StepFailed for one that diverged.
 
@@ -343,7 +343,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _write_report(path: Path, value: object, registered: Registered) -> None:
+def _write_report(path: Path, value: object, registered: RegisteredPlugin) -> None:
     try:
         write_json(path, value)
     except TypeError as error:

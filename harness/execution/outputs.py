@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import CheckpointError, PluginError, StepFailed
-from harness.execution.parts import described
+from harness.execution.plugin_instances import described
 from harness.weights.model_folder import check_checkpoint
 from harness.weights.storage_forms import check_kept, form_of
 
 if TYPE_CHECKING:
-    from harness.plugin.registry import Registered
+    from harness.plugin.registry import RegisteredPlugin
 
 
-def check_output(model: Path, registered: Registered) -> None:
+def check_output(model: Path, registered: RegisteredPlugin) -> None:
     """Returns where `model` is a whole model that transformers loads, or a form of one, and all its weights are finite.
 
     Reads every weight. Raises PluginError where it is none, StepFailed for a weight that is NaN or infinite.

@@ -16,7 +16,7 @@ from harness.domains.data import SOURCE_TEXT, cached_commit
 from harness.domains.judgeable import UnjudgeableRow, judgeable_rows, refuse
 from harness.errors import PluginError
 from harness.evaluation.lm_eval import load_tasks
-from harness.execution.parts import Parts, described, plugin_faults
+from harness.execution.plugin_instances import PluginInstances, described, plugin_faults
 from harness.planning.node import DomainUse
 from harness.planning.plan import Plan
 from harness.plugin.interfaces import BaseModel, Domain, Reward, TaskSet, TrainingDomain
@@ -57,24 +57,24 @@ def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) ->
 
     Raises UsageError, CheckpointError or PluginError, as the run would, for what cannot be had.
     """
-    parts = Parts(registry)
+    plugins = PluginInstances(registry)
     starting("base model")
-    folder = parts.base_folder(plan.base)
-    yield Fetched(part="base model", detail=folder.name, commits=_commits(parts.model(plan.base.model)))
+    folder = plugins.base_folder(plan.base)
+    yield Fetched(part="base model", detail=folder.name, commits=_commits(plugins.model(plan.base.model)))
     for use in plan.domains.values():
         starting(f"domain {use.name}")
-        yield _domain(use, parts)
+        yield _domain(use, plugins)
         starting(f"reward of {use.name}")
-        yield _reward(use, parts, refuses=refuses(plan, use.name))
+        yield _reward(use, plugins, refuses=refuses(plan, use.name))
 
 
-def _reward(use: DomainUse, parts: Parts, *, refuses: bool) -> Fetched:
-    registered = parts.registered(use.reward)
+def _reward(use: DomainUse, plugins: PluginInstances, *, refuses: bool) -> Fetched:
+    registered = plugins.registered(use.reward)
     with plugin_faults(registered, f"reward of {use.name}"):
-        reward = parts.reward(use.reward)
+        reward = plugins.reward(use.reward)
         reward.fetch()
         commits = _commits(reward)
-        domain = parts.domain(use.plugin)
+        domain = plugins.domain(use.plugin)
         training = TrainingDomain(name=use.name, domain=domain, reward=reward, reward_label=described(registered))
         found = judgeable_rows(training, SEED)
     if refuses:
@@ -88,10 +88,10 @@ def refuses(plan: Plan, domain: str) -> bool:
     return any(use is not None and use.config.get("unjudgeable") == "refuse" for use in trained_with)
 
 
-def _domain(use: DomainUse, parts: Parts) -> Fetched:
-    registered = parts.registered(use.plugin)
+def _domain(use: DomainUse, plugins: PluginInstances) -> Fetched:
+    registered = plugins.registered(use.plugin)
     with plugin_faults(registered, f"domain {use.name}"):
-        domain = parts.domain(use.plugin)
+        domain = plugins.domain(use.plugin)
         rows = domain.training_data(SEED)
         if "prompt" not in rows.column_names:
             raise PluginError("gave training data without a column 'prompt'", where=described(registered))

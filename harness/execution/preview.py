@@ -15,7 +15,7 @@ from harness.domains.contamination import Overlap
 from harness.domains.judgeable import judgeable_rows
 from harness.domains.scoring import score_rewards
 from harness.errors import HarnessError, PluginError, Problem
-from harness.execution.parts import LazyDomains, Parts
+from harness.execution.plugin_instances import LazyDomains, PluginInstances
 from harness.execution.prefetch import text_overlap
 from harness.execution.readiness.model import BaseModelFacts
 from harness.execution.readiness.prompts import prompt_faults, spread
@@ -121,8 +121,8 @@ class Previewer:
         self._prompts = prompts
         self._generations = generations
         self._seed = seed
-        self._parts = Parts(registry)
-        self._domains = LazyDomains(plan.domains, self._parts, trained=plan.first_trainings())
+        self._plugins = PluginInstances(registry)
+        self._domains = LazyDomains(plan.domains, self._plugins, trained=plan.first_trainings())
         self._sampler: BaseSampler | None = None
 
     def previews(self, names: Sequence[str], starting: Callable[[str], None]) -> Iterator[DomainPreview]:
@@ -131,7 +131,7 @@ class Previewer:
         Raises CheckpointError where the base model cannot be had. A domain that cannot be looked at is yielded with
         the fault.
         """
-        folder = self._parts.usable_base_folder(self._plan.base)
+        folder = self._plugins.usable_base_folder(self._plan.base)
         for name in names:
             starting(name)
             try:

@@ -12,7 +12,7 @@ from harness.plugin.interfaces import TaskSet
 from harness.protocol.evaluation_settings import EvaluationSettings
 
 if TYPE_CHECKING:
-    from harness.execution.parts import Parts
+    from harness.execution.plugin_instances import PluginInstances
 
 
 class ProbeScores:
@@ -21,12 +21,12 @@ class ProbeScores:
     def __init__(
         self,
         plan: Plan,
-        parts: Parts,
+        plugins: PluginInstances,
         evaluator: Callable[[Path, TaskSet, EvaluationSettings, Path], None],
         scratch: Path,
     ) -> None:
         self._plan = plan
-        self._parts = parts
+        self._plugins = plugins
         self._evaluator = evaluator
         self._scratch = scratch
 
@@ -44,6 +44,6 @@ class ProbeScores:
         output = self._scratch / name
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
-        tasks = TaskSet.of(self._parts.domain(self._plan.domains[name].plugin))
+        tasks = TaskSet.of(self._plugins.domain(self._plan.domains[name].plugin))
         self._evaluator(folder, tasks, self._plan.settings_of(name), output)
         return output / "rows.json"

@@ -215,10 +215,10 @@ class Runner:
             with faults.noted():
                 check_needs([self._plan.base, *missing], self._plan, os.environ)
             with faults.noted():
-                folders.append(self._executor.parts.usable_base_folder(self._plan.base))
+                folders.append(self._executor.plugins.usable_base_folder(self._plan.base))
                 self._check_space(folders[0], missing)
             faults.problems += self._faults_before_start(
-                self._protocol, self._plan, missing, self._executor.parts, folders[0] if folders else None
+                self._protocol, self._plan, missing, self._executor.plugins, folders[0] if folders else None
             )
 
     def _check_space(self, base: Path, missing: Sequence[Node]) -> None:
@@ -274,7 +274,7 @@ class Runner:
 
     def _told_full(self, full: StoreFull, node: Node) -> StoreFull:
         """Returns the error with the node that was being made, and what those that are not yet made take."""
-        parameters, dtype = size_of(self._executor.parts.base_folder(self._plan.base))
+        parameters, dtype = size_of(self._executor.plugins.base_folder(self._plan.base))
         done = [key for key in self._plan.nodes if self._store.has(key)]
         workloads = workloads_of(self._plan, self._registry)
         need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 if TYPE_CHECKING:
     from harness.plugin.interfaces import LineageEntry
 
 
-class Shared(Protocol):
+class ArtifactCache(Protocol):
     """Keeps what is measured of a checkpoint, so that whoever needs it again, in this run or another, has it."""
 
     def __call__(
@@ -28,3 +28,11 @@ class Shared(Protocol):
         too: the same ones give the same folder. What `make` raises passes through.
         """
         ...
+
+
+class FormerlyShared:
+    """A context whose `cache` was named `shared` before."""
+
+    @property
+    def shared(self) -> NoReturn:
+        raise AttributeError("context.shared is named context.cache now")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from harness.plugin.artifacts import ArtifactCache, FormerlyShared
 from harness.plugin.hub_source import TakesFromHub
 from harness.plugin.sampling import Sampling
 from harness.plugin.start_check import ChecksStart
@@ -19,7 +20,6 @@ from harness.plugin.start_check import ChecksStart
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from harness.plugin.artifacts import Shared
     from harness.results.leaderboard import Leaderboard
 
 
@@ -314,12 +314,12 @@ class LineageEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecoveryContext:
+class RecoveryContext(FormerlyShared):
     """What a recovery is handed.
 
     lineage: base to the damaged checkpoint, in order. target: the harmed domain. peak: index into `lineage` of the
     target's last training. train: for recoveries whose spec says `trains`, runs the resolved algorithm on the given
-    domains from a checkpoint into `output`; None for the others. shared: keeps what is measured; None outside a run.
+    domains from a checkpoint into `output`; None for the others. cache: keeps what is measured; None outside a run.
     """
 
     lineage: Sequence[LineageEntry]
@@ -332,7 +332,7 @@ class RecoveryContext:
     seed: int
     progress: Progress
     train: Callable[[Path, Sequence[str]], StepResult] | None = None
-    shared: Shared | None = None
+    cache: ArtifactCache | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -357,11 +357,11 @@ class Recovery(ChecksStart, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeContext:
+class ProbeContext(FormerlyShared):
     """What a probe is handed: the checkpoints of one method, base first, and the domains of the protocol.
 
     scratch: a folder that outlives a killed process. score: for probes whose spec says `scores`, returns the score of
-    every domain, as the leaderboard would have it, of the model in a folder; None for the others. shared: keeps what is
+    every domain, as the leaderboard would have it, of the model in a folder; None for the others. cache: keeps what is
     measured; None outside a run.
     """
 
@@ -371,7 +371,7 @@ class ProbeContext:
     seed: int
     progress: Progress
     score: Callable[[Path], Mapping[str, float]] | None = None
-    shared: Shared | None = None
+    cache: ArtifactCache | None = None
 
 
 class Probe(ChecksStart, ABC):

@@ -66,7 +66,6 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
     ),
     "has results of its own, which are not in the store": ("domains/reward_rows.py", "prediction"),
     "serves tests and editors": ("protocol/schema.py", "testing"),
-    "has only types": ("plugin/artifacts.py",),
 }
 """Files (or patterns of them) and folders below the package, by the reason why no result depends on them."""
 

@@ -49,7 +49,7 @@ INTERFACES: dict[str, type[Any]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registered:
+class RegisteredPlugin:
     """One offered spec and the plugin it comes from."""
 
     spec: specs.AnySpec

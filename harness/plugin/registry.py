@@ -33,7 +33,7 @@ from harness.plugin.discovery import (
 from harness.plugin.functions import functions_of
 from harness.plugin.keyed_source import harness_digest
 from harness.plugin.nested_reward import RewardUse, reward_uses
-from harness.plugin.registered import FailedPlugin, Registered, check_specs, describe_failure, modules_of
+from harness.plugin.registered import FailedPlugin, RegisteredPlugin, check_specs, describe_failure, modules_of
 from harness.plugin.specs import AnySpec, ProtocolSpec
 
 
@@ -43,7 +43,7 @@ class _Plugin:
 
     source: Source
     manager: pluggy.PluginManager
-    offers: tuple[Registered, ...]
+    offers: tuple[RegisteredPlugin, ...]
 
 
 class Registry:
@@ -103,7 +103,7 @@ class Registry:
                 modules=(*source.modules, *modules_of(specs)),
                 protocols=tuple(spec.path for spec in specs if isinstance(spec, ProtocolSpec)),
             )
-            offers = tuple(Registered(spec=spec, source=source) for spec in specs)
+            offers = tuple(RegisteredPlugin(spec=spec, source=source) for spec in specs)
             self._plugins.append(_Plugin(source, manager, offers))
 
     @property
@@ -116,13 +116,13 @@ class Registry:
         """Returns the version of every distribution of which a plugin was loaded."""
         return {plugin.source.distribution: plugin.source.version for plugin in self._plugins}
 
-    def all(self, kind: str | None = None) -> list[Registered]:
+    def all(self, kind: str | None = None) -> list[RegisteredPlugin]:
         """Returns what is offered, of one kind or of all, ordered by kind as `HOOKS_BY_KIND` is, name, distribution."""
         order = list(hookspecs.HOOKS_BY_KIND)
         offers = [offer for plugin in self._plugins for offer in plugin.offers if kind in (None, offer.kind)]
         return sorted(offers, key=lambda offer: (order.index(offer.kind), offer.name, offer.distribution))
 
-    def find(self, kind: str, name: str) -> Registered:
+    def find(self, kind: str, name: str) -> RegisteredPlugin:
         """Returns the offer called `name`, or `distribution/name`.
 
         Raises PluginError where nobody offers it, naming near matches and failed plugins, or where more than one do.
@@ -136,7 +136,7 @@ class Registry:
             return offers[0]
         raise self._unknown(kind, name) if not offers else _ambiguous(kind, name, offers)
 
-    def build(self, offer: Registered, config: PydanticModel) -> Any:
+    def build(self, offer: RegisteredPlugin, config: PydanticModel) -> Any:
         """Returns the object that an offer loads into, the rewards in its config built before it.
 
         Raises PluginError where one cannot be built, pydantic's ValidationError where a reward's keys are not its own.
@@ -218,7 +218,7 @@ def _yielded(manager: pluggy.PluginManager) -> Iterable[tuple[str, Any]]:
             yield kind, returned
 
 
-def _ambiguous(kind: str, name: str, offers: list[Registered]) -> PluginError:
+def _ambiguous(kind: str, name: str, offers: list[RegisteredPlugin]) -> PluginError:
     by_distribution = sorted({offer.qualified for offer in offers})
     if len(by_distribution) > 1:
         hint = f"choose one by writing {' or '.join(by_distribution)}"
@@ -233,4 +233,4 @@ def _harness_identity() -> str:
     return f"{DISTRIBUTION}@{importlib.metadata.version(DISTRIBUTION)}+src.{harness_digest()[:12]}"
 
 
-__all__ = ["AnySpec", "FailedPlugin", "Registered", "Registry"]
+__all__ = ["AnySpec", "FailedPlugin", "RegisteredPlugin", "Registry"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
 from harness.execution.checkpoints import CheckpointFolders
-from harness.execution.parts import LazyDomains, Parts
+from harness.execution.plugin_instances import LazyDomains, PluginInstances
 from harness.execution.run_folder import PLAN
 from harness.execution.store import Store
 from harness.planning.plan import Plan
@@ -46,11 +46,11 @@ class PredictionWork:
         tell: Callable[[str], None],
     ) -> None:
         self._plan = plan
-        self._parts = Parts(registry)
+        self._plugins = PluginInstances(registry)
         self._run = run
         self._ran = read_plan(run / PLAN) if run is not None else plan
         store = Store((run or Path()).resolve().parent / "store")
-        self._checkpoints = CheckpointFolders(self._ran, store, registry, parts=self._parts)
+        self._checkpoints = CheckpointFolders(self._ran, store, registry, plugins=self._plugins)
         self._completions = completions
         self._horizon = HORIZON if horizon is None else horizon
         self._tell = tell
@@ -71,7 +71,7 @@ class PredictionWork:
         if at is not None:
             check_checkpoint(at)
             return tuple(Start(seed=seed, name=str(at), folder=at) for seed in self._plan.seeds)
-        folder = self._parts.base_folder(self._plan.base)
+        folder = self._plugins.base_folder(self._plan.base)
         return tuple(Start(seed=seed, name=BASE, folder=folder) for seed in self._plan.seeds)
 
     def observed(self, starts: Sequence[Start]) -> list[ObservedPair]:
@@ -107,7 +107,7 @@ class PredictionWork:
 
     def predictions(self, starts: Sequence[Start]) -> dict[Start, Prediction]:
         """Returns the prediction at each start. What a check needs of it is held in memory where there is a run."""
-        domains = LazyDomains(self._plan.domains, self._parts, trained=self._plan.first_trainings())
+        domains = LazyDomains(self._plan.domains, self._plugins, trained=self._plan.first_trainings())
         paces = paces_of(self._plan)
         found = {}
         for start in starts:
@@ -143,4 +143,4 @@ class PredictionWork:
         return check(predictions, observed, self._checkpoints.folder, divergence)
 
     def _base(self, plan: Plan) -> Path:
-        return self._parts.base_folder(plan.base)
+        return self._plugins.base_folder(plan.base)

@@ -14,7 +14,7 @@ from harness.errors import HarnessError, PluginError
 from harness.plugin.config import Unkeyed, faults_in
 from harness.plugin.nested_reward import RewardUse
 from harness.plugin.paths import marked_paths, seen_from
-from harness.plugin.registry import Registered, Registry
+from harness.plugin.registry import RegisteredPlugin, Registry
 from harness.plugin.specs import Spec
 from harness.protocol.faults import Faults, describe, validate
 from harness.protocol.plugin_ref import PluginRef
@@ -36,7 +36,7 @@ class PluginUses:
         self._faults = faults
         self._allow = frozenset(allow)
 
-    def find(self, kind: str, name: object, at: KeyPath) -> Registered | None:
+    def find(self, kind: str, name: object, at: KeyPath) -> RegisteredPlugin | None:
         """Returns the plugin that the key at `at` names; notes a fault and returns None where there is none."""
         if not isinstance(name, str) or not name:
             self._faults.add(at, f"should be the name of a {kind}", f"`harness plugins list` shows every {kind}")
@@ -47,7 +47,7 @@ class PluginUses:
             self._faults.add_plugin_error(at, error)
             return None
 
-    def config_type(self, found: Registered, at: KeyPath) -> type[BaseModel] | None:
+    def config_type(self, found: RegisteredPlugin, at: KeyPath) -> type[BaseModel] | None:
         """Returns the config's type; notes a fault and returns None where the plugin cannot be imported."""
         try:
             return found.config_type()
@@ -112,7 +112,7 @@ class PluginUses:
         self,
         model: type[BaseModel],
         config: Mapping[str, Any],
-        found: Registered,
+        found: RegisteredPlugin,
         at: KeyPath,
         place: Callable[[str], KeyPath],
     ) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError, PluginError, UsageError
 from harness.plugin.interfaces import Reward
-from harness.plugin.registry import Registered, Registry
+from harness.plugin.registry import RegisteredPlugin, Registry
 from harness.plugin.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, RecoverySpec
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
 from harness.testing.rendering_contracts import check_engine, check_metric, check_table_format
@@ -21,7 +21,7 @@ from harness.testing.tiny_world import Digits
 SAMPLE_ROWS = 16
 
 
-def check_spec(offer: Registered) -> None:
+def check_spec(offer: RegisteredPlugin) -> None:
     """Checks that a summary is one line, that what the spec names can be imported, and that the config has a schema.
 
     Raises PluginError naming what is broken.
@@ -34,7 +34,7 @@ def check_spec(offer: Registered) -> None:
 
 
 def check_offer(
-    offer: Registered,
+    offer: RegisteredPlugin,
     registry: Registry,
     folder: Path,
     config: Mapping[str, Any] | None = None,
@@ -86,7 +86,7 @@ def check_offer(
         check_engine(built, folder)
 
 
-def _build(offer: Registered, config: Mapping[str, Any], registry: Registry) -> Any:
+def _build(offer: RegisteredPlugin, config: Mapping[str, Any], registry: Registry) -> Any:
     try:
         return registry.build(offer, offer.config_type()(**config))
     except ValidationError as error:
@@ -99,7 +99,7 @@ def _build(offer: Registered, config: Mapping[str, Any], registry: Registry) -> 
 
 
 def _rows_for(
-    reward: Reward, offer: Registered, registry: Registry, configs: Mapping[str, Mapping[str, Any]]
+    reward: Reward, offer: RegisteredPlugin, registry: Registry, configs: Mapping[str, Mapping[str, Any]]
 ) -> list[list[dict[str, Any]]]:
     """Returns sample rows of each domain that names this reward and has data here, else of the tiny domain.
 

@@ -30,13 +30,13 @@ def cached_gradients(
     The seed is the context's. `harness.training.policy_gradients` says what they are, and which errors they raise.
     """
     make = _maker(kind, checkpoint.folder, domain, count, context.seed)
-    if context.shared is None:
+    if context.cache is None:
         folder = context.scratch / f"{kind}-{checkpoint.step}-{domain.name}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         make(folder)
     else:
-        folder = context.shared(
+        folder = context.cache(
             kind,
             make,
             checkpoint=checkpoint,

@@ -140,7 +140,6 @@ def test_along_needs_a_run():
 
 
 def load_base(plan, registry):
-    from harness.execution.parts import Parts
-    from harness.planning.nodes import BaseNode
+    from harness.execution.plugin_instances import PluginInstances
 
-    return Parts(registry).base_folder(next(node for node in plan.nodes.values() if isinstance(node, BaseNode)))
+    return PluginInstances(registry).base_folder(plan.base)

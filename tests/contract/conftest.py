@@ -6,7 +6,7 @@ import pytest
 from shipped_offers import SHIPPED, plugin_with
 
 import harness_lab
-from harness.plugin.registry import Registered, Registry
+from harness.plugin.registry import RegisteredPlugin, Registry
 from harness.testing import check_offer, tiny_checkpoint
 
 SMALL_SETTINGS = {"steps": 1, "prompts_per_step": 2, "generations": 2, "completions": 4, "prompts": 48}
@@ -81,7 +81,7 @@ def local_model(tmp_path_factory):
 def check_shipped(tmp_path, local_model):
     """Returns a function that checks a shipped offer, small, and on a local model where it asks for one."""
 
-    def check(offer: Registered) -> None:
+    def check(offer: RegisteredPlugin) -> None:
         if offer.name in NEEDS_AN_EXTRA:
             pytest.importorskip(NEEDS_AN_EXTRA[offer.name])
         settings = SMALL_SETTINGS | {"pretrained": str(local_model)}

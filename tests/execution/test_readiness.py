@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.errors import ProtocolError, UsageError
-from harness.execution.parts import Parts
+from harness.execution.plugin_instances import PluginInstances
 from harness.execution.readiness import faults_before_start, gathered_faults
 from harness.planning.planner import make_plan
 from harness.plugin.registry import Registry
@@ -43,8 +43,8 @@ def faults(tmp_path, base):
         path.write_text(json.dumps(RIGHT | {"domains": {"d": domain}} | changed, indent=1))
         protocol = load_protocol(path, REGISTRY)
         protocol.check_here()
-        plan, parts = make_plan(protocol, REGISTRY), Parts(REGISTRY)
-        problems = faults_before_start(protocol, plan, list(plan.nodes.values()), parts, tmp_path / "base")
+        plan, plugins = make_plan(protocol, REGISTRY), PluginInstances(REGISTRY)
+        problems = faults_before_start(protocol, plan, list(plan.nodes.values()), plugins, tmp_path / "base")
         assert all(problem.line for problem in problems if problem.key)
         return [(problem.key, problem.message) for problem in problems]
 

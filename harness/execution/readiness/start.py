@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.domains.judgeable import judgeable_rows, refuse
 from harness.errors import HarnessError, Problem
-from harness.execution.parts import LazyDomains, Parts, described
+from harness.execution.plugin_instances import LazyDomains, PluginInstances, described
 from harness.execution.prefetch import refuses
 from harness.execution.readiness.model import BaseModelFacts
 from harness.execution.readiness.prompts import prompt_faults, spread
@@ -28,18 +28,18 @@ SEED = 0
 """Of the training rows that are looked at: a domain draws them by a seed, from the same data for every seed."""
 
 
-FaultsBeforeStart = Callable[[Protocol, Plan, Sequence[Node], Parts, Path | None], Sequence[Problem]]
-"""Finds what is known to fail: (protocol, plan, nodes to make, parts, the base model's folder)."""
+FaultsBeforeStart = Callable[[Protocol, Plan, Sequence[Node], PluginInstances, Path | None], Sequence[Problem]]
+"""Finds what is known to fail: (protocol, plan, nodes to make, plugins, the base model's folder)."""
 
 
 def faults_before_start(
-    protocol: Protocol, plan: Plan, nodes: Sequence[Node], parts: Parts, base: Path | None
+    protocol: Protocol, plan: Plan, nodes: Sequence[Node], plugins: PluginInstances, base: Path | None
 ) -> list[Problem]:
     """Returns all that is known to make one of `nodes` fail, each fault once, with its line and key.
 
     base: the base model's folder, None where it cannot be had: what depends on it is then not looked at.
     """
-    return list(dict.fromkeys(_Checks(protocol, plan, nodes, parts, base).faults()))
+    return list(dict.fromkeys(_Checks(protocol, plan, nodes, plugins, base).faults()))
 
 
 @dataclass
@@ -47,12 +47,12 @@ class _Checks:
     protocol: Protocol
     plan: Plan
     nodes: Sequence[Node]
-    parts: Parts
+    plugins: PluginInstances
     base: Path | None
     _asked: dict[str, list[Problem]] = field(default_factory=dict)
 
     def faults(self) -> Iterator[Problem]:
-        domains = LazyDomains(self.plan.domains, self.parts)
+        domains = LazyDomains(self.plan.domains, self.plugins)
         training = [node for node in self.nodes if node.trained_with is not None]
         trained = {name for node in training for name in node.sampled_domains}
         scored = {node.domain for node in self.nodes if isinstance(node, EvaluateNode)}
@@ -70,7 +70,7 @@ class _Checks:
             yield from self._step(node)
 
     def _tasks(self, name: str) -> Iterable[Problem]:
-        domain = self.parts.domain(self.plan.domains[name].plugin)
+        domain = self.plugins.domain(self.plan.domains[name].plugin)
         return task_faults(TaskSet.of(domain), self.plan.settings.seed)
 
     def _data(self, name: str, domains: LazyDomains, model: BaseModelFacts | None) -> Iterator[Problem]:
@@ -109,14 +109,14 @@ class _Checks:
         """Yields what a plugin itself says. Its implementation is imported for it."""
 
         def ask() -> Iterable[Problem]:
-            plugin: ChecksStart = self.parts.built(use)
+            plugin: ChecksStart = self.plugins.built(use)
             if self.base is None:
                 return ()
-            domains = LazyDomains({name: self.plan.domains[name] for name in names}, self.parts)
+            domains = LazyDomains({name: self.plan.domains[name] for name in names}, self.plugins)
             processes = int((self.protocol.launch or {}).get("num_processes", 1))
             return plugin.faults_at_start(StartContext(model=self.base, domains=domains, processes=processes))
 
-        yield from self._told(at, ask, who=described(self.parts.registered(use)))
+        yield from self._told(at, ask, who=described(self.plugins.registered(use)))
 
     def _told(self, at: tuple[str, ...], check: Callable[[], Iterable[Problem]], *, who: str = "") -> Iterator[Problem]:
         """Yields a check's problems with line and whole key; an error that it raises is one of them."""

@@ -202,7 +202,7 @@ def test_a_rollback_of_another_size_takes_the_gradients_that_are_there(tmp_path)
     lineage = tiny_lineage(tmp_path / "lineage")
     kept, made = {}, []
 
-    def shared(name, make, *, checkpoint, domain, settings):
+    def cache(name, make, *, checkpoint, domain, settings):
         key = (name, checkpoint.step, domain, json.dumps(settings, sort_keys=True))
         if key not in kept:
             kept[key] = tmp_path / f"kept-{len(kept)}"
@@ -215,7 +215,7 @@ def test_a_rollback_of_another_size_takes_the_gradients_that_are_there(tmp_path)
     for fraction in (0.05, 0.2):
         context = RecoveryContext(
             lineage=lineage, target="one", peak=1, domains=tiny_domains(), output=tmp_path / f"out-{fraction}",
-            scratch=tmp_path, metrics=tmp_path / "m", seed=1, progress=lambda done, total, metrics: None, shared=shared,
+            scratch=tmp_path, metrics=tmp_path / "m", seed=1, progress=lambda done, total, metrics: None, cache=cache,
         )  # fmt: skip
         costs.append(Rollback(RollbackConfig(fraction=fraction, completions=8)).recover(context).cost)
     assert [key[:3] for key in made] == [("fisher", 1, "one")]

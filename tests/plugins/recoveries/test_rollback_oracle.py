@@ -89,7 +89,7 @@ def test_the_same_bits_as_the_plain_rollback(tmp_path_factory, case):
     models = {"base": base, "peak": peak, "now": now}
     folders = {name: write_model(root / name, model, case["shards"]) for name, model in models.items()}
 
-    def shared(name, make, **_):
+    def cache(name, make, **_):
         folder = root / name
         folder.mkdir()
         save_file(measured, folder / "gradients.safetensors")
@@ -103,7 +103,7 @@ def test_the_same_bits_as_the_plain_rollback(tmp_path_factory, case):
     context = RecoveryContext(
         lineage=[entry(0, "base"), entry(1, "peak", "one"), entry(2, "now", "two")], target="one", peak=1,
         domains=tiny_world.tiny_domains(), output=root / "out", scratch=root, metrics=root / "m.jsonl",
-        seed=case["seed"], progress=lambda done, total, metrics: None, shared=shared,
+        seed=case["seed"], progress=lambda done, total, metrics: None, cache=cache,
     )  # fmt: skip
     generator = torch.Generator().manual_seed(case["seed"])
     scores = {

@@ -6,9 +6,9 @@ import pytest
 from runnable_world import Bench, write_model
 
 from harness._util.content_key import content_key
+from harness.execution.artifact_cache import StoredArtifactCache
 from harness.execution.probe_scores import ProbeScores
-from harness.execution.shared import SharedResults
-from harness.plugin.interfaces import LineageEntry
+from harness.plugin.interfaces import LineageEntry, ProbeContext, RecoveryContext
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def bench(tmp_path):
 @pytest.fixture
 def shared(bench):
     node = bench.plan.nodes[bench.key("recover a (undo)")]
-    return SharedResults(bench.plan, node, bench.store, bench.registry, bench.registry.find("recovery", "undo"))
+    return StoredArtifactCache(bench.plan, node, bench.store, bench.registry, bench.registry.find("recovery", "undo"))
 
 
 def entry(step):
@@ -66,7 +66,7 @@ def test_only_what_the_harness_itself_makes_is_the_same_for_every_plugin(bench):
         node = bench.plan.nodes[bench.key("recover a (undo)")]
         for name in ("undo", "repeat"):
             registered = bench.registry.find("recovery", name)
-            asked = SharedResults(bench.plan, node, bench.store, bench.registry, registered)
+            asked = StoredArtifactCache(bench.plan, node, bench.store, bench.registry, registered)
             yield asked("thing", make, checkpoint=entry(1), domain="a", settings={})
 
     assert len(set(folders())) == 2
@@ -79,6 +79,12 @@ def test_a_probes_models_are_scored_as_checkpoints_are(bench, tmp_path):
     model.mkdir()
     write_model(model, {"base": 1, "a": 4})
     scratch = tmp_path / "scores"
-    scores = ProbeScores(bench.plan, bench.executor().parts, bench.evaluate, scratch)
+    scores = ProbeScores(bench.plan, bench.executor().plugins, bench.evaluate, scratch)
     assert scores(model) == dict.fromkeys(bench.plan.domains, 5.0)
     assert not scratch.exists()
+
+
+@pytest.mark.parametrize("context", [RecoveryContext, ProbeContext])
+def test_the_old_name_of_the_cache_is_told_with_the_new_one(context):
+    with pytest.raises(AttributeError, match=r"context\.shared is named context\.cache now"):
+        object.__new__(context).shared  # noqa: B018

@@ -16,13 +16,13 @@ from harness.planning.plan import Plan
 if TYPE_CHECKING:
     from harness.execution.store import Store
     from harness.plugin.interfaces import LineageEntry
-    from harness.plugin.registry import Registered, Registry
+    from harness.plugin.registry import RegisteredPlugin, Registry
 
 
-class SharedResults:
-    """`RecoveryContext.shared` and `ProbeContext.shared` of one node."""
+class StoredArtifactCache:
+    """`RecoveryContext.cache` and `ProbeContext.cache` of one node."""
 
-    def __init__(self, plan: Plan, node: Node, store: Store, registry: Registry, plugin: Registered) -> None:
+    def __init__(self, plan: Plan, node: Node, store: Store, registry: Registry, plugin: RegisteredPlugin) -> None:
         self._plan = plan
         self._node = node
         self._store = store

@@ -21,10 +21,10 @@ from harness.protocol.plugin_ref import PluginRef
 from harness.weights.model_folder import check_checkpoint
 
 if TYPE_CHECKING:
-    from harness.plugin.registry import Registered, Registry
+    from harness.plugin.registry import RegisteredPlugin, Registry
 
 
-class Parts:
+class PluginInstances:
     """Builds plugins from a registry, and keeps them: a domain's data or a reward model is loaded once."""
 
     def __init__(self, registry: Registry) -> None:
@@ -32,7 +32,7 @@ class Parts:
         self._built: dict[str, Any] = {}
         self._folders: dict[str, Path] = {}
 
-    def registered(self, use: PluginRef) -> Registered:
+    def registered(self, use: PluginRef) -> RegisteredPlugin:
         """Returns the offer that `use` names. Raises PluginError where there is none."""
         return self._registry.find(use.kind, use.name)
 
@@ -101,19 +101,19 @@ class LazyDomains(Mapping[str, TrainingDomain]):
     """
 
     def __init__(
-        self, uses: Mapping[str, DomainUse], parts: Parts, *, trained: Mapping[str, Node] | None = None
+        self, uses: Mapping[str, DomainUse], plugins: PluginInstances, *, trained: Mapping[str, Node] | None = None
     ) -> None:
         self._uses = uses
-        self._parts = parts
+        self._plugins = plugins
         self._trained = trained or {}
 
     def __getitem__(self, name: str) -> TrainingDomain:
         use = self._uses[name]
         return TrainingDomain(
             name=name,
-            domain=self._parts.domain(use.plugin),
-            reward=self._parts.reward(use.reward),
-            reward_label=described(self._parts.registered(use.reward)),
+            domain=self._plugins.domain(use.plugin),
+            reward=self._plugins.reward(use.reward),
+            reward_label=described(self._plugins.registered(use.reward)),
             sampling=self._sampling(self._trained[name]) if name in self._trained else None,
         )
 
@@ -121,7 +121,7 @@ class LazyDomains(Mapping[str, TrainingDomain]):
         algorithm = step.trained_with
         if algorithm is None:
             return None
-        domains = [self._parts.domain(self._uses[name].plugin) for name in step.trained_domains if name in self._uses]
+        domains = [self._plugins.domain(self._uses[name].plugin) for name in step.trained_domains if name in self._uses]
         lengths = [domain.completion_tokens for domain in domains if domain.completion_tokens is not None]
         return Sampling.of_config(algorithm.config, max(lengths, default=None))
 
@@ -132,13 +132,13 @@ class LazyDomains(Mapping[str, TrainingDomain]):
         return len(self._uses)
 
 
-def described(registered: Registered) -> str:
+def described(registered: RegisteredPlugin) -> str:
     """Names a plugin to a person: distribution, version, kind and name."""
     return f"{registered.distribution} {registered.version}: {registered.kind} {registered.name!r}"
 
 
 @contextmanager
-def plugin_faults(registered: Registered, label: str, root: Path | None = None) -> Iterator[None]:
+def plugin_faults(registered: RegisteredPlugin, label: str, root: Path | None = None) -> Iterator[None]:
     """Raises StepFailed naming the plugin for an exception that it let out; a HarnessError passes.
 
     With the store's `root`, a full or forbidden disk is told as that and not as the plugin's fault.
