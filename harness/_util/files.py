@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises DiskFull where the disk is, UsageError where the folder cannot be written to. On any failure the file that
     stood at `path` is untouched.
     """
-    temporary = path.with_name(f".{path.name}.tmp-{uuid.uuid4().hex}")
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -41,6 +42,30 @@ def replacing(path: Path) -> Iterator[Path]:
             where=str(path),
             hint="may you write here, and is it a folder's place?",
         ) from error
+
+
+@contextmanager
+def atomic_directory(target: Path, *, temporary: Path | None = None) -> Iterator[Path]:
+    """Yields an empty sibling of `target` to fill; it is renamed to `target` when the block ends well, else removed.
+
+    temporary: the sibling, if the caller has made it. `target` is missing or an empty folder. The block syncs the files
+    that it writes; a block that removes the sibling publishes nothing. What the disk raises passes through.
+    """
+    if temporary is None:
+        temporary = temporary_beside(target)
+        temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if temporary.exists():
+            temporary.rename(target)
+            sync(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # gone already where it was renamed
+
+
+def temporary_beside(path: Path, *, hidden: bool = True) -> Path:
+    """Returns a path beside `path` that nobody else uses. It is not created."""
+    return path.with_name(f"{'.' * hidden}{path.name}.tmp-{uuid.uuid4().hex}")
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:

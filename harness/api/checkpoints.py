@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness._util.files import atomic_directory
 from harness.weights.storage_forms import form_of
 
 if TYPE_CHECKING:
@@ -28,12 +28,8 @@ def whole_checkpoint(run: Path, plan: Plan, key: str, registry: Registry) -> Pat
         if written.is_dir():
             return written
         folder = folders.folder(key)
-        if plan.nodes[key].kind == "base" or form_of(store.path(key) / "model") is None:
+        if key == plan.base.key or form_of(store.path(key) / "model") is None:
             return folder
-        temporary = written.with_name(f".{key}.tmp-{uuid.uuid4().hex}")
-        try:
-            shutil.copytree(folder, temporary)
-            temporary.rename(written)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with atomic_directory(written) as temporary:
+            shutil.copytree(folder, temporary, dirs_exist_ok=True)
         return written

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from harness.api.protocols import installed_plugins
 from harness.errors import UsageError
 from harness.execution.run_folder import LEADERBOARD, PLAN, SCORES
-from harness.planning.nodes import BaseNode
 from harness.planning.plan import Plan
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ class Run:
         import polars as pl
 
         key = self.checkpoint_key(method, step=step, seed=seed)
-        if isinstance(self.plan.nodes[key], BaseNode):
+        if key == self.plan.base.key:
             raise UsageError("step 0 is the base model, which this run did not train", hint="name a later step")
         return pl.DataFrame(list(_json_lines(self._stored(key).read(key, "metrics.jsonl"))), infer_schema_length=None)
 

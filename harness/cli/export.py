@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness._util.disk import comes_of_full, disk_full
+from harness._util.files import atomic_directory
 from harness.api.protocols import runs_folder
 from harness.cli.session import session_of
 from harness.errors import HarnessError, UsageError
@@ -139,16 +139,11 @@ def _refuse_occupied(directory: Path) -> None:
 
 
 def _copy(source: Path, directory: Path, card: str) -> None:
-    """Copies to a temporary sibling and renames it, so that `directory` appears whole or not at all."""
-    directory = directory.absolute()
-    temporary = directory.with_name(f".{directory.name}.tmp-{uuid.uuid4().hex}")
+    """Copies the model folder and writes its card; `directory` appears whole or not at all."""
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, temporary)
-        (temporary / "README.md").write_text(card, encoding="utf-8")
-        if directory.is_dir():
-            directory.rmdir()
-        temporary.rename(directory)
+        with atomic_directory(directory.absolute()) as temporary:
+            shutil.copytree(source, temporary, dirs_exist_ok=True)
+            (temporary / "README.md").write_text(card, encoding="utf-8")
     except (OSError, shutil.Error) as error:
         if comes_of_full(error):
             size = sum(path.stat().st_size for path in source.iterdir() if path.is_file())
@@ -158,5 +153,3 @@ def _copy(source: Path, directory: Path, card: str) -> None:
             where=str(directory),
             hint="may you write here, and read what is copied?",
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -7,13 +7,12 @@ readers share and that ends with its process; only what nobody holds is dropped,
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness._util.files import sync
+from harness._util.files import atomic_directory, sync, temporary_beside
 from harness._util.locks import alone, hold_shared, release
 from harness._util.permissions import make_shared
 from harness.errors import CheckpointError
@@ -52,14 +51,11 @@ class RestoredModels:
             self._discard(key)
             temporary = self._temporary(key)
             make_shared(temporary, self._store.root)
-            try:
+            with atomic_directory(folder, temporary=temporary):
                 form.restore(below, stored, temporary)
                 for path in temporary.rglob("*"):
                     sync(path)
-                temporary.rename(folder)
-                self.made.add(key)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+            self.made.add(key)
         return folder
 
     def beside(self, key: str) -> Path:
@@ -111,7 +107,7 @@ class RestoredModels:
         return self._store.root / PLACE / self._store.path(key).name
 
     def _temporary(self, key: str) -> Path:
-        return self._place(key).with_name(f"{key}.tmp-{uuid.uuid4().hex}")
+        return temporary_beside(self._place(key), hidden=False)
 
     def _hold(self, key: str) -> None:
         if key not in self._held:

@@ -14,7 +14,6 @@ import hashlib
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from harness._util.content_key import canonical_json
 from harness._util.disk_errors import StoreForbidden, disk_error
-from harness._util.files import sync
+from harness._util.files import atomic_directory, temporary_beside
 from harness._util.flags import is_on
 from harness._util.json_reading import parse_json
 from harness._util.locks import shared
@@ -213,20 +212,17 @@ class Store:
             self._sweep(key)
             temporary = self._temporary(key)
             self._make(temporary)
-            try:
+            with atomic_directory(target, temporary=temporary):
                 if definition is not None:
                     (temporary / DEFINITION).write_text(canonical_json(definition) + "\n", encoding="utf-8")
                 yield temporary
                 seal(temporary)
                 for path in [path for path in temporary.rglob("*") if path.is_dir()]:
                     grant(path, writable_by_others(self.root))
-                if self.state(key) != "done":
-                    if target.exists():
-                        self._discard(key)
-                    temporary.rename(target)
-                    sync(self.root)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)  # gone already where it was renamed
+                if self.state(key) == "done":
+                    shutil.rmtree(temporary)
+                elif target.exists():
+                    self._discard(key)
             shutil.rmtree(self.root / ".scratch" / key, ignore_errors=True)
 
     def sweep(self) -> None:
@@ -268,7 +264,7 @@ class Store:
             shutil.rmtree(path)
 
     def _temporary(self, key: str) -> Path:
-        return self.root / f"{key}.tmp-{uuid.uuid4().hex}"
+        return temporary_beside(self.path(key), hidden=False)
 
     def lock_file(self, name: str) -> Path:
         """Returns where the lock `name` lies, a key or one of a kind of its own, whose folder is made."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-import uuid
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import IO
 import torch
 
 from harness._util.disk_errors import disk_error
-from harness._util.files import sync
+from harness._util.files import atomic_directory, sync
 from harness.errors import CheckpointError
 from harness.weights.folder import TensorPlace, WeightFolder, write_from
 
@@ -120,18 +119,14 @@ def patched_copy(source: WeightFolder, output: Path, *, rewritten: Collection[st
         raise CheckpointError(
             "the folder is not empty", where=str(output), hint="a checkpoint is never written in place"
         )
-    beside = output.with_name(f".{output.name}.tmp-{uuid.uuid4().hex}")
     try:
-        beside.mkdir(parents=True)
-        with ThreadPoolExecutor(max_workers=1) as background:
+        with atomic_directory(output) as beside, ThreadPoolExecutor(max_workers=1) as background:
             copy = CheckpointCopy(source, beside, rewritten, background)
             try:
                 yield copy
                 copy.finish()
             finally:
                 copy.close()
-        beside.replace(output)
-        sync(output.parent)
     except OSError as error:
         told = disk_error(error, output)
         if told is None:
@@ -139,8 +134,6 @@ def patched_copy(source: WeightFolder, output: Path, *, rewritten: Collection[st
         raise CheckpointError(
             f"the checkpoint cannot be written: {told.message}", where=str(output), hint=told.hint
         ) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)  # gone already where it was renamed
 
 
 def write_patched(source: WeightFolder, output: Path, patch: Callable[[str, torch.Tensor], torch.Tensor]) -> None:

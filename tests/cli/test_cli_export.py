@@ -111,8 +111,7 @@ def test_a_checkpoint_that_the_store_lost_is_told(run, export, tmp_path):
 
 
 def test_a_copy_that_fails_leaves_nothing(export, tmp_path, monkeypatch):
-    def fail(source, target):
-        target.mkdir()
+    def fail(source, target, **_):
         (target / "model.safetensors").write_text("half")
         raise OSError(28, "No space left on device")
 
