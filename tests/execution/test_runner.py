@@ -205,7 +205,7 @@ def test_a_full_disk_stops_the_run_and_is_what_it_tells(bench):
 
 def test_too_little_room_is_told(bench):
     check_space(bench.folder, DiskNeed(checkpoints=4, checkpoint_bytes=4))
-    with pytest.raises(UsageError, match=r"MiB free; 3 checkpoints need about 1,048,576,000,000 MiB"):
+    with pytest.raises(UsageError, match=r"iB free; 3 checkpoints need about 1,000,000 TiB"):
         check_space(
             bench.folder, DiskNeed(checkpoints=3, checkpoint_bytes=10**18, scratch_bytes=99_511_627_776_000_000)
         )
