@@ -70,7 +70,7 @@ def hooks() -> str:
     """Returns the reference of the hooks, which mkdocstrings fills in."""
     return (
         "# Hooks\n\nA plugin is a module with functions of these names, marked `@hookimpl`. "
-        f"[Write a plugin](../plugins.md) shows how.\n\n::: {HOOKS}\n"
+        f"[Write a plugin](../how-to/plugins.md) shows how.\n\n::: {HOOKS}\n"
         "    options: {members: [RegistrationHooks, ObserverHooks], show_bases: false}\n"
     )
 

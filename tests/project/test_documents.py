@@ -1,4 +1,4 @@
-"""The complete plugin of docs/plugins.md works as it stands, and links between documents lead somewhere."""
+"""The complete plugin of docs/how-to/plugins.md works as it stands, and links between documents lead somewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.protocol import load_protocol
 from harness.testing import check_offer
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = (ROOT / "docs" / "plugins.md").read_text()
+PLUGINS = (ROOT / "docs" / "how-to" / "plugins.md").read_text()
 SHIPPED = (
     "harness_lab",
     "harness_algorithms.grpo",
@@ -49,7 +49,7 @@ def registry_with(*further: tuple[str, ModuleType]) -> Registry:
 
 @pytest.fixture
 def reversal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """Yields the complete example of docs/plugins.md, written out and imported."""
+    """Yields the complete example of docs/how-to/plugins.md, written out and imported."""
     files = named_files(PLUGINS)
     assert len(files) == 8
     for name, text in files.items():
