@@ -1,10 +1,12 @@
 # make demo    installs into .venv, runs the lab protocol, prints its leaderboard
 # make test    installs into .venv with the development tools, runs linters, type checker, import contracts and tests
+# make check   for daily use: linters, type checker, import contracts, and the tests of what differs from SINCE
 # make docs    installs into .venv with the documentation tools, builds the site into build/site
 # make figures draws the README's figures from the lab's kept leaderboard
 # make clean   removes .venv, builds and caches; runs/ stays
 #
 # PYTHON       the interpreter that .venv is made with, 3.11 or newer
+# SINCE        a commit for `make check`; HEAD by default: what is not committed
 # TORCH        what to ask pip for as torch; constraints.txt's version by default
 # TORCH_INDEX  a package index for torch alone, such as PyTorch's index of CPU builds; empty: pip's own configuration
 
@@ -12,15 +14,24 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= $(shell grep '^torch==' constraints.txt)
 TORCH_INDEX ?=
+SINCE ?= HEAD
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test docs figures clean
+.PHONY: demo check test docs figures clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
 	$(BIN)/harness run lab
+
+check: export HF_HUB_OFFLINE = 1
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	folders=$$($(BIN)/python tests/support/touched.py $(SINCE)); test -z "$$folders" || $(BIN)/pytest -q $$folders
 
 test: export HF_HUB_OFFLINE = 1
 test: $(VENV)/.installed-dev
@@ -35,7 +46,7 @@ docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict
 
-figures: $(VENV)/.installed
+figures: $(VENV)/.installed-report
 	$(BIN)/python benchmarks/figures.py
 
 # Plain torch may bring gigabytes of CUDA. Asked for first and alone, it is taken from wherever a CPU build is offered;
@@ -51,8 +62,12 @@ $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 	$(PIP) --constraint constraints.txt --editable .
 	@touch $@
 
+$(VENV)/.installed-report: $(VENV)/.installed
+	$(PIP) --constraint constraints.txt --editable '.[report]'
+	@touch $@
+
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) --constraint constraints.txt --editable '.[dev,monty]'
+	$(PIP) --constraint constraints.txt --editable '.[dev,monty,report]'
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed

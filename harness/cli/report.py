@@ -45,6 +45,9 @@ def report(
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Write a run's report: one HTML file with figures and tables, which opens without a network."""
+    from harness._util.extras import require_extra
+
+    require_extra("report", "altair", "vl_convert", wanted_by="harness report")
     from harness._util.files import write_together
     from harness.api.find_run import find_begun_folder
     from harness.execution.run_folder import REPORT

@@ -28,8 +28,10 @@ PLUGINS = sorted(
     if not (path.parents[1] / "__init__.py").exists()
 )
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-REQUIREMENTS = [Requirement(line) for line in (*PROJECT["project"]["dependencies"], *EXTRAS["dev"], *EXTRAS["docs"])]
-DECLARED = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
+EXTRA = (*EXTRAS["report"], *EXTRAS["dev"], *EXTRAS["docs"])
+REQUIREMENTS = [Requirement(line) for line in (*PROJECT["project"]["dependencies"], *EXTRA)]
+DEPENDENCIES = (*PROJECT["project"]["dependencies"], *EXTRAS["report"])
+DECLARED = {canonicalize_name(Requirement(line).name) for line in DEPENDENCIES}
 MOST_LINES = 400
 HEAVY = {"torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables", "sklearn", "evaluate"}
 HEAVY |= {"altair", "vl_convert"}
@@ -149,6 +151,35 @@ def test_what_is_imported_is_declared() -> None:
 def test_what_is_declared_is_imported() -> None:
     imported = {name for _, _, distributions in imports_by_file() for name in distributions}
     assert not DECLARED - imported
+
+
+REPORTING = {"altair", "vl_convert", "great_tables"}
+
+
+def test_only_reports_need_the_extra_report() -> None:
+    users = {path.relative_to(ROOT).parts[:2] for path, module, _ in imports_by_file() if module in REPORTING}
+    assert users == {("harness", "report")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report"], "harness report needs altair and vl_convert, which are not installed"),
+        (["leaderboard", "export", "-f", "html", "leaderboards/lab"], "needs great_tables, which is not installed"),
+    ],
+)
+def test_a_command_says_which_extra_it_lacks(arguments: list[str], message: str) -> None:
+    code = (
+        "import importlib.util, sys\n"
+        "found = importlib.util.find_spec\n"
+        f"importlib.util.find_spec = lambda name, *rest: None if name in {REPORTING!r} else found(name, *rest)\n"
+        "from harness.cli import main\n"
+        f"sys.argv = ['harness', *{arguments!r}]\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr and "pip install 'mdrl-harness[report]'" in done.stderr
 
 
 def test_constraints_name_no_local_build() -> None:

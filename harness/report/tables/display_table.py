@@ -6,11 +6,13 @@ from typing import Any
 
 import polars as pl
 
+from harness._util.extras import require_extra
 from harness.report.tables.layout import TextTable
 
 
 def display_table(table: TextTable, identifier: str) -> Any:
     """Returns the `great_tables.GT`: headers name columns, the first column names rows. identifier: of its HTML."""
+    require_extra("report", "great_tables", wanted_by="a leaderboard as HTML or LaTeX")
     from great_tables import GT
 
     keys = [f"column{index}" for index in range(len(table.columns))]
