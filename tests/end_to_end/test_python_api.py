@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import polars as pl
 import pytest
+from document_snippets import ROOT, snippets
 
 import harness
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "run_and_plot.py"
+CELLS = [one.text for one in snippets(ROOT / "docs" / "tutorial" / "python.md") if one.language == "python"]
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory):
-    """Returns the folder in which the example ran, and what it printed."""
+    """Returns the folder in which the blocks of the tutorial ran, one after another, and what they printed."""
     folder = tmp_path_factory.mktemp("example")
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(EXAMPLE)]
+    command = [sys.executable, "-c", "\n".join(CELLS)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder, done
@@ -31,10 +31,10 @@ def run(example):
     return harness.load_run("smoke", output=example[0] / "runs")
 
 
-def test_the_example_is_short_prints_tables_and_plots(example):
+def test_the_tutorial_is_short_prints_tables_and_plots(example):
     folder, done = example
-    assert len(EXAMPLE.read_text().splitlines()) <= 15
-    assert "sequential" in done.stdout and "completion" in done.stdout
+    assert len(CELLS[0].splitlines()) <= 15
+    assert "sequential" in done.stdout and "completion_at_the_end" in done.stdout
     assert done.stderr.startswith("run: runs/smoke-")
     assert (folder / "scores.svg").read_text().startswith("<svg")
 
