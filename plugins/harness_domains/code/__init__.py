@@ -1,4 +1,4 @@
-"""Programming: Klear's problems, MBPP and HumanEval, with programs judged by running their tests in the sandbox."""
+"""Programming: Klear's problems, MBPP and HumanEval. Programs are judged by running tests in the sandbox."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Reads simple tests, without running them, into calls of the candidate and checks of what they return.
+"""Parses simple tests, without running them, into calls of the candidate and checks of the returned values.
 
-Simple are tests that are assertions alone, each about calls of the candidate with literal arguments: nearly all of MBPP
-and HumanEval. A check never meets the candidate's objects: its calls are made in the sandbox and give plain data; the
-comparison is made elsewhere, on the data alone. Other tests are run, see `running_tests`.
+Simple tests are assertions about calls of the candidate with literal arguments, like nearly all of MBPP and HumanEval.
+The calls run in the sandbox and return plain data. The checks run elsewhere, on that data, and never see an object of
+the candidate. All other tests are run; see `running_tests`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PURE = frozenset(
     | {"oct", "ord", "pow", "range", "repr", "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple"}
     | {"type", "zip", "math"}
 )
-"""Names whose value is no candidate's: builtins of plain data, and `math`, which tests use without importing it."""
+"""Names that do not belong to the candidate: builtins on plain data, and `math`, which tests use without import."""
 
 _UNSTEADY_MODULES = frozenset({"random", "time", "datetime", "os", "sys", "unittest"})
 VALUE = "_value_"
@@ -31,8 +31,11 @@ VALUE = "_value_"
 
 @dataclass(frozen=True)
 class AssertCase:
-    """One assertion: expressions to evaluate with the candidate, and `check`, an expression over their values, which
-    are named `_value_0`, `_value_1`, …; imports: code that the check needs."""
+    """One assertion.
+
+    calls: expressions to evaluate with the candidate. check: an expression over their values, which are named
+    `_value_0`, `_value_1`, … imports: code that the check needs.
+    """
 
     calls: tuple[str, ...]
     check: ast.expr
@@ -40,14 +43,14 @@ class AssertCase:
 
 
 class _NotSimpleError(Exception):
-    """The tests have to be run."""
+    """The tests are not simple and have to be run."""
 
 
 def read_assertions(source: str, entry_point: str | None = None) -> tuple[AssertCase, ...] | None:
-    """Returns the assertions of simple tests, and None for others.
+    """Returns the assertions of simple tests, or None for other tests.
 
-    entry_point: the candidate's function that a `check` in the code is called with. Raises SyntaxError, ValueError,
-    RecursionError or MemoryError for code that does not parse.
+    entry_point: the function of the candidate that is passed to a `check` in the code. Raises SyntaxError, ValueError,
+    RecursionError or MemoryError if the code does not parse.
     """
     tree = ast.parse(source)
     reader = _Reader(shadowed_builtins(tree, entry_point))
@@ -74,16 +77,16 @@ class _Reader:
         self._shadowed = shadowed
         self._pure = set(PURE - shadowed)
         self._unreadable = set(UNAVAILABLE)
-        """Names that a simple test does not use: variables, functions of the tests, modules that are not steady."""
+        """Names that a simple test may not use: variables, functions of the tests, nondeterministic modules."""
 
     def read(self, body: Sequence[ast.stmt], parameter: str | None = None, given: ast.expr | None = None) -> None:
-        """Reads statements in order, with `given` in place of the name `parameter`."""
+        """Reads statements in order, with the name `parameter` replaced by `given`."""
         renaming = None if parameter is None or given is None else _Rename(parameter, given)
         for statement in body:
             self._statement(statement if renaming is None else renaming.visit(copy.deepcopy(statement)))
 
     def call(self, name: str, given: ast.expr) -> None:
-        """Reads the body of a function of the tests that has one parameter in place of a call of it."""
+        """Reads the body of a one-parameter function of the tests in place of a call to it."""
         function = self.functions[name]
         parameters = function.args.args
         if (
@@ -98,7 +101,7 @@ class _Reader:
     def _statement(self, statement: ast.stmt) -> None:
         match statement:
             case ast.Assert(test=ast.Constant(value=value)) if value:
-                pass  # `assert True, "message"`, which HumanEval has many of, tests nothing
+                pass  # `assert True, "message"`, common in HumanEval, tests nothing
             case ast.Assert(test=test):
                 self._assertion(test)
             case ast.Import() | ast.ImportFrom():
@@ -144,7 +147,7 @@ class _Reader:
 
 
 class _Split(ast.NodeTransformer):
-    """Takes the candidate's calls out of an expression."""
+    """Replaces the candidate's calls in an expression by names of their values."""
 
     def __init__(self, pure: frozenset[str], unreadable: frozenset[str], shadowed: set[str], bound: set[str]) -> None:
         self.calls: list[str] = []
@@ -179,7 +182,7 @@ class _Split(ast.NodeTransformer):
 
 
 def _asked(chain: Sequence[ast.expr]) -> ast.Call:
-    """Returns the part of `f(x).y` that the candidate is asked for: `f(x)`, or `Solution().f(x)`."""
+    """Returns the call to the candidate in `f(x).y`: `f(x)`, or `Solution().f(x)`."""
     match chain:
         case [ast.Name(id=name), ast.Call(), ast.Attribute(attr=attribute), ast.Call() as call, *_] if (
             name[:1].isupper() and attribute not in OF_DATA - OF_CONTAINERS and not attribute.startswith("__")
@@ -191,7 +194,7 @@ def _asked(chain: Sequence[ast.expr]) -> ast.Call:
 
 
 def _chain(node: ast.expr) -> list[ast.expr]:
-    """Returns `f`, `f(x)`, `f(x).y`: the parts of calls, attributes and subscripts from where they begin."""
+    """Returns `f`, `f(x)`, `f(x).y`: the nested calls, attributes and subscripts, innermost first."""
     parts = [node]
     while isinstance(parts[-1], ast.Call | ast.Attribute | ast.Subscript):
         last = parts[-1]

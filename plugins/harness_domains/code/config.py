@@ -1,4 +1,4 @@
-"""The configs of the domain and the reward. Light: what the presets mean is in `problems.py`."""
+"""The configs of the domain and the reward. `problems.py` defines how the presets are read."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ SOURCES = {
     "mbpp": MBPP.model_copy(update={"split": "train"}),
     "humaneval": HUMANEVAL,
 }
-"""Where the presets' training problems are."""
+"""The training data of the presets."""
 
 
 class Sampling(Config):
-    """How many programs a task samples for an item, and how."""
+    """How a task samples programs."""
 
-    samples: int = Field(default=1, ge=1, description="programs an item: one is greedy, n give pass@1 and pass@n")
-    temperature: float = Field(default=0.8, gt=0, description="of the programs, where there are more than one")
-    top_p: float = Field(default=0.95, gt=0, le=1, description="the nucleus they are drawn from")
+    samples: int = Field(default=1, ge=1, description="programs per item: 1 is greedy; n gives pass@1 and pass@n")
+    temperature: float = Field(default=0.8, gt=0, description="of the programs, if there is more than one per item")
+    top_p: float = Field(default=0.95, gt=0, le=1, description="the nucleus that they are sampled from")
     completion_tokens: int = Field(default=4096, ge=1, description="the longest completion, in tokens")
     stop: tuple[str, ...] = Field(default=(), description="texts at which a scored answer ends")
 
     def counts(self) -> tuple[int, ...]:
-        """Returns the ks of the pass@k that the samples give."""
+        """Returns the values of k for which pass@k is computed."""
         return (1,) if self.samples == 1 else (1, self.samples)
 
 
 class CodeConfig(DataSource, Sampling):
-    """Which problems are trained on, how they are asked, and which tasks score the skill."""
+    """The training problems, their prompts, and the tasks that score the domain."""
 
-    preset: Preset = Field(default="klear", description="the form of the data: which columns they have, what they mean")
+    preset: Preset = Field(default="klear", description="the format of the data: its columns and their meaning")
     prompts: int | None = Field(default=None, ge=1, description="training problems to use; null for all")
-    sample_seed: int = Field(default=0, ge=0, description="of the order that `prompts` takes problems in")
+    sample_seed: int = Field(default=0, ge=0, description="of the order from which `prompts` selects problems")
     format: Literal["chat", "plain"] = Field(default="chat", description="prompts as chat messages, or as text")
-    system_prompt: str | None = Field(default=None, description="put before the problem, as the system's message")
+    system_prompt: str | None = Field(default=None, description="the system message before the problem")
     tasks: tuple[Task, ...] | None = Field(
         default=None,
         min_length=1,
-        description="the tasks whose mean pass@1 is the score; null for humaneval and mbpp, or mbpp where HumanEval is"
-        " trained on",
+        description="the tasks whose mean pass@1 is the score; null for humaneval and mbpp, or for mbpp alone if"
+        " HumanEval is trained on",
     )
     humaneval: DataSource = Field(default=HUMANEVAL, description="HumanEval's test items")
     mbpp: DataSource = Field(default=MBPP, description="MBPP's test items")
     sandbox: SandboxConfig = Field(default=SandboxConfig(), description="where the tasks' programs run")
 
     def training_source(self) -> DataSource:
-        """Returns where the training problems are: the preset's data set unless another one or files are named."""
+        """Returns the training data: the preset's data set, unless another data set or files are given."""
         given = {name: getattr(self, name) for name in DataSource.model_fields}
         if self.dataset is None and self.data_files is None:
             preset = SOURCES[self.preset]
@@ -65,29 +65,31 @@ class CodeConfig(DataSource, Sampling):
         return DataSource(**given)
 
     def scoring_tasks(self) -> tuple[Task, ...]:
-        """Returns the tasks that score the skill."""
+        """Returns the tasks that score the domain."""
         return self.tasks or (("mbpp",) if self.preset == "humaneval" else ("humaneval", "mbpp"))
 
     def test_sources(self) -> dict[str, DataSource]:
-        """Returns where the items of the tasks are, by data set."""
+        """Returns the sources of the test items, by data set."""
         names = {task.removesuffix("_plain") for task in self.scoring_tasks()}
         return {name: getattr(self, name) for name in sorted(names)}
 
     @model_validator(mode="after")
     def _trains_on_no_test_items(self) -> Self:
         if self.preset == "humaneval" and set(self.scoring_tasks()) & {"humaneval", "humaneval_plain"}:
-            raise ValueError("HumanEval has test items only: trained on, it cannot be a task; set tasks to [mbpp]")
+            raise ValueError(
+                "HumanEval has only test items: if you train on it, it cannot be a task; set tasks to [mbpp]"
+            )
         return self
 
 
 class CodeRewardConfig(Config):
-    """How a completion is read and what its tests are worth."""
+    """How a program is extracted from a completion and scored."""
 
     score: Literal["share", "all"] = Field(
-        default="share", description="the share of the tests that pass, or 1 where all do and 0 otherwise"
+        default="share", description="the share of the tests that pass, or 1 if all pass and 0 otherwise"
     )
     format: CompletionFormat = Field(
         default="block", description="the program is the last ```python block after the thinking, or all of the text"
     )
-    max_tests: int = Field(default=16, ge=1, description="tests to run of each problem, its first ones")
+    max_tests: int = Field(default=16, ge=1, description="the number of tests to run per problem, from the first")
     sandbox: SandboxConfig = Field(default=SandboxConfig(), description="where the programs run")

@@ -1,4 +1,4 @@
-"""Programming as the harness sees it."""
+"""The domain of programming problems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TASKS = Path(__file__).parent / "lm_eval_tasks"
 METRIC = "pass@1"
 STOCK = {"humaneval": HUMANEVAL, "mbpp": MBPP}
 ITEMS = {"humaneval": 164, "mbpp": 500}
-"""The test items of the stock data sets, by their cards."""
+"""The number of test items of the default data sets, from their cards."""
 
 
 class CodeDomain(Domain):
@@ -69,7 +69,7 @@ class CodeDomain(Domain):
         return sum(min(ITEMS[name], limit or ITEMS[name]) for name in names) * self.config.samples
 
     def task_metadata(self) -> Mapping[str, Any]:
-        """Returns where the tasks' items are, how programs are sampled, and the sandbox they run in."""
+        """Returns the sources of the tasks' items, the sampling settings, and the sandbox's config."""
         sources = {name: _absolute(source) for name, source in self.config.test_sources().items()}
         sampling = self.config.model_dump(mode="json", include=set(Sampling.model_fields))
         return {"sandbox": self.config.sandbox.model_dump(mode="json"), "sampling": sampling, **sources}

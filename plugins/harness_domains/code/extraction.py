@@ -1,4 +1,4 @@
-"""From a completion to the program in it."""
+"""Extracts the program from a completion."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from harness.domains import answer_after_thinking
 CompletionFormat = Literal["block", "plain"]
 
 _FENCE = re.compile(r"([ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)(`{3,}|~{3,})(.*)")
-"""A line that opens or closes a block: its indentation, which may hold a list's mark, the fence and its mark."""
+"""A line that opens or closes a block: indentation (which may include a list marker), fence, and info string."""
 _PYTHON = re.compile(r"[{.]*py(?:thon)?[\d.]*(?![\w+#-])", re.IGNORECASE)
 
 
 def program_of(completion: str, completion_format: CompletionFormat) -> str | None:
-    """Returns the program of a completion, or None where it has none.
+    """Returns the program in a completion, or None if there is none.
 
-    `block`: after the thinking, the last closed block that is marked as Python; where no block is, the last one
-    without a mark. `plain`: all of the text after the thinking. Takes time linear in the length of the text.
+    `block`: the last closed block after the thinking that is marked as Python; if none is marked, the last one without
+    a language. `plain`: all of the text after the thinking. Runs in time linear in the length of the text.
     """
     answer = answer_after_thinking(completion)
     if answer is None:
@@ -35,7 +35,7 @@ def program_of(completion: str, completion_format: CompletionFormat) -> str | No
 
 @dataclass
 class _Block:
-    """An open or closed block. `close` is where it ends if no line closes it without doubt."""
+    """An open or closed block. close: the line where it ends if no unambiguous fence closes it."""
 
     mark: str
     fence: str
@@ -45,12 +45,12 @@ class _Block:
     close: int | None = None
 
     def text(self) -> str:
-        """Returns the lines without the indentation that the block itself has."""
+        """Returns the lines without the indentation of the block itself."""
         width = min([self.indentation, *(_indentation(line) for line in self.lines if line.strip())])
         return "".join(line[min(width, _indentation(line)) :] for line in self.lines)
 
     def add(self, line: str) -> None:
-        """Adds a line and follows the triple quotes in it: a fence within them belongs to a docstring."""
+        """Adds a line, and tracks triple quotes: a fence inside them belongs to a docstring."""
         self.lines.append(line)
         for quotes in re.findall(r'"""|\'\'\'', line):
             if self.in_quotes in ("", quotes):
@@ -60,9 +60,9 @@ class _Block:
 def _closed_blocks(text: str) -> list[_Block]:
     """Returns the closed blocks of `text` in order.
 
-    A fence that is indented more than its block's, or that is within triple quotes, belongs to the program; but where
-    no other fence closes the block, the first such fence does. A marked fence opens a new block, even if the block
-    before it was never closed.
+    A fence that is indented more than its block's, or that is inside triple quotes, belongs to the program. If no other
+    fence closes the block, the first such fence does. A fence with a language opens a new block, even if the previous
+    block was not closed.
     """
     blocks: list[_Block] = []
     block: _Block | None = None
@@ -89,7 +89,7 @@ def _closed_blocks(text: str) -> list[_Block]:
 
 
 def _ended(block: _Block | None) -> list[_Block]:
-    """Returns the block up to the first fence that may have closed it; nothing where there is none."""
+    """Returns the block up to the first fence that may have closed it; empty if there is none."""
     if block is None or block.close is None:
         return []
     del block.lines[block.close :]

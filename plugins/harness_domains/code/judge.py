@@ -1,4 +1,4 @@
-"""Judges programs by their problems' tests: what runs them, and which verdicts come of it."""
+"""Judges programs by the tests of their problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness_domains.code.verdicts import Judgement, Tested
 
 @dataclass(frozen=True)
 class _Tests:
-    """The tests of a source: simple ones, if they are, and all of them ready to run, or why they cannot be run."""
+    """Parsed tests: as assertions if they are simple, as a program to run, or the reason why they cannot be run."""
 
     simple: tuple[AssertCase, ...] | None
     program: TestProgram | None
@@ -42,7 +42,7 @@ def _tests(source: str, entry_point: str | None) -> _Tests:
 
 
 def why_unsupported(problem: Problem) -> str | None:
-    """Returns why none of a problem's tests can be run, as far as reading them shows; None where they can."""
+    """Returns why none of a problem's tests can be run, as far as parsing shows; None if they can."""
     tests = _tests(problem.source, problem.entry_point)
     if problem.stdin or tests.simple:
         return None
@@ -52,12 +52,12 @@ def why_unsupported(problem: Problem) -> str | None:
 def judge(
     submissions: Sequence[tuple[str, Problem]], sandbox: RunsJobs, *, max_tests: int, all_or_nothing: bool
 ) -> list[Judgement]:
-    """Returns a judgement for each submission, a program with its problem, on the first `max_tests` tests of it.
+    """Returns a judgement for each submission (a program and its problem) on the problem's first `max_tests` tests.
 
-    The function tests of a submission share one run of the program, and its time limit. Where simple tests end in a
-    runtime error they are run one by one, so that each is judged by itself; with `all_or_nothing` they all fail with
-    it, and so they do where the program ran out of time. Of tests that run one by one, those after the first that ran
-    out of time do not run and are timeouts too: a slow program costs its time limit once.
+    The function tests of a submission share one run of the program and its time limit. If that run ends in a runtime
+    error, simple tests are run one by one, so that each gets its own verdict; with `all_or_nothing` all of them fail.
+    All of them also fail if the program times out. When tests run one by one, those after the first time-out are not
+    run and count as time-outs too, so that a slow program costs its time limit once.
     """
     judgements = [Judgement() for _ in submissions]
     simple: list[tuple[int, str, tuple[AssertCase, ...]]] = []
@@ -90,7 +90,7 @@ def judge(
 def _judge_streams(
     submissions: Sequence[tuple[str, Problem]], judgements: Sequence[Judgement], sandbox: RunsJobs, max_tests: int
 ) -> None:
-    """Adds the tests of standard streams to judgements: one job per test."""
+    """Adds the verdicts of tests on standard input and output: one job per test."""
     asked = [
         (index, expected, Job(job_code(whole_program(program, problem), given), (OUTPUT, SYNTAX), index))
         for index, (program, problem) in enumerate(submissions)

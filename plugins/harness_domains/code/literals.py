@@ -1,4 +1,4 @@
-"""Plain data as Python source."""
+"""Writes plain data as Python source."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def literal(value: Any) -> str:
-    """Returns source whose value is `value`, plain data. Unlike `repr`, it writes integers of any length, and infinite
-    numbers."""
+    """Returns source code that evaluates to `value`, plain data. Unlike `repr`, it supports integers of any length and
+    infinite numbers."""
     kind = type(value)
     if kind is int:
-        return hex(value)  # Python writes no more than 4300 decimal digits
+        return hex(value)  # Python converts at most 4300 decimal digits
     if kind is float and not math.isfinite(value):
         return f"float('{value}')"
     if kind is complex:

@@ -6,10 +6,10 @@ from math import comb
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
-    """Returns 1 − C(n − c, k) / C(n, k) for n `samples` of which c are `correct`: the chance that at least one of k
-    samples, drawn without replacement, is correct (Chen et al. 2021, arXiv 2107.03374, equation 1).
+    """Returns 1 − C(n − c, k) / C(n, k) for n `samples` of which c are `correct`: the probability that at least one of
+    k samples, drawn without replacement, is correct (Chen et al. 2021, arXiv 2107.03374, equation 1).
 
-    Raises ValueError where k is not in 1 … n or `correct` not in 0 … n.
+    Raises ValueError if k is not in 1 … n or `correct` is not in 0 … n.
     """
     if not 1 <= k <= samples:
         raise ValueError(f"pass@{k} wants at least {k} samples and k ≥ 1; there are {samples} samples")

@@ -1,8 +1,7 @@
-"""Code that makes plain data of what a candidate returned, run with it in the sandbox.
+"""Code that converts a candidate's return value to plain data. It runs in the sandbox, with the candidate.
 
-Test data compare with `==`, by which a Counter, a defaultdict or a named tuple equals the dict or the tuple with the
-same content; a sandbox gives back exact builtin types only. A value that is no plain data is told apart: the tests then
-run as a whole, see `running_tests`.
+The sandbox returns only exact builtin types, so a Counter, a defaultdict or a named tuple becomes the dict or tuple
+with the same content, which is equal under `==`. For any other value the tests run as a whole; see `running_tests`.
 """
 
 NAME = "_harness_value"

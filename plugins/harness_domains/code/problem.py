@@ -1,4 +1,4 @@
-"""What a program is judged by, as one JSON column of the training rows and of the test items."""
+"""The tests of a problem, stored as one JSON column of training rows and test items."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from harness.domains import parse_json
 class Problem:
     """The tests of one problem.
 
-    prefix, suffix: code that stands before the program, such as the signature that a plain completion goes on from, and
-    after it. source: Python with the assertions. entry_point: the function that a `check` of `source` is to be called
-    with, for HumanEval's form. stdin: pairs of standard input and expected standard output.
+    prefix, suffix: code before the program, such as the signature that a plain completion continues, and after it.
+    source: Python code with the assertions. entry_point: the function to pass to the `check` of `source`, as in
+    HumanEval. stdin: pairs of standard input and expected standard output.
     """
 
     prefix: str = ""
@@ -30,7 +30,7 @@ class Problem:
 
     @classmethod
     def from_json(cls, text: Any) -> Problem:
-        """Returns the problem of a column's JSON text or object. Raises ValueError where it is neither."""
+        """Returns the problem of a column's JSON text or object. Raises ValueError if it is neither."""
         if not isinstance(text, str | Mapping):
             raise ValueError(f"the tests are {text!r:.40}, neither JSON text nor an object")
         data = parse_json(text) if isinstance(text, str) else dict(text)

@@ -1,4 +1,4 @@
-"""From the columns of the three data sets to questions and tests."""
+"""Reads the columns of the three data sets as questions and tests."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ import bisect, collections, copy, datetime, functools, heapq, itertools, json, m
 import statistics, string, sys, typing
 from sys import maxsize, setrecursionlimit, stdin, stdout
 """
-"""What LeetCode's judge has imported, and the starter code of such problems takes for granted.
+"""The imports of LeetCode's judge, which the starter code of such problems assumes.
 
-Which modules: those whose names the headers of LeetCodeDataset and LiveCodeBench import. Names that two modules share
-are the builtin's, then those of `collections`: `pow` takes three arguments, `Counter` is no type hint.
+The modules are those in the headers of LeetCodeDataset and LiveCodeBench. The order decides which module a shared name
+comes from: builtins first, then `collections`, so that `pow` takes three arguments and `Counter` is not a type hint.
 """
 
 FENCE = "Write the whole program in one ```python block."
@@ -44,8 +44,11 @@ FENCE = "Write the whole program in one ```python block."
 
 @dataclass(frozen=True)
 class Question:
-    """A problem as it is asked: the text, its tests, a reference solution where the data have one, and the text without
-    what this plugin puts around it."""
+    """A problem.
+
+    text: the prompt. problem: its tests. reference: a reference solution, empty if the data have none. own_text: the
+    problem's text without what this plugin adds to it.
+    """
 
     text: str
     problem: Problem
@@ -55,7 +58,7 @@ class Question:
 
 def klear(row: Mapping[str, Any]) -> Question:
     """Reads `prompt`, a chat of one message, and `reward_model.ground_truth`: JSON with `functional` or `pytest` (test
-    code), or with `inputs` and `outputs` of standard streams. Raises ValueError for another form."""
+    code), or with `inputs` and `outputs` of standard streams. Raises ValueError for other data."""
     prompt = row["prompt"]
     text = prompt if isinstance(prompt, str) else "\n\n".join(str(message["content"]) for message in prompt)
     truth = row["reward_model"]["ground_truth"]
@@ -94,7 +97,7 @@ def humaneval(row: Mapping[str, Any]) -> Question:
 
 @dataclass(frozen=True)
 class Form:
-    """The columns a data set has to have, and how its rows are read."""
+    """The required columns of a data set, and the function that reads its rows."""
 
     columns: Mapping[str, str]
     read: Callable[[Mapping[str, Any]], Question]
@@ -121,7 +124,7 @@ FORMS = {
 
 
 def load_questions(source: DataSource, form: str) -> tuple[Dataset, Sequence[Question]]:
-    """Returns the rows of a source and the question of each. Raises UsageError where the data cannot be had or read."""
+    """Returns the rows of a source and their questions. Raises UsageError if the data cannot be loaded or read."""
     rows = load_table(source, FORMS[form].columns)
     questions = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""The text that runs: a problem's prefix, the program, the problem's suffix."""
+"""Assembles the module to run: the problem's prefix, the program, the problem's suffix."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _AT_THE_TOP = re.compile(
         )*+""",
     re.VERBOSE | re.DOTALL,
 )
-"""What may stand at the top of a module up to its last import from `__future__`; matching never goes back."""
+"""What may precede the last import from `__future__` of a module, and that import. The match never backtracks."""
 _FUTURE = re.compile(r"^from[ \t]+__future__[ \t]+import[ \t]*(?:\([^()]*\)|[^\n;()#]*)", re.MULTILINE)
 
 
 def whole_program(program: str, problem: Problem) -> str:
     """Returns prefix, program and suffix as one module.
 
-    Imports from `__future__` at the top of the program come first: Python allows nothing but a docstring before them.
+    Imports from `__future__` at the top of the program are moved to the front, where Python requires them.
     """
     futures: list[str] = []
     if problem.prefix and "__future__" in program:

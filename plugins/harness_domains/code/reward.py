@@ -1,4 +1,4 @@
-"""The reward of a program: the tests it passes."""
+"""The reward `code-tests`: the tests that a program passes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from harness_domains.code.verdicts import Judgement
 class CodeTestsReward(Reward):
     """Runs each completion's program against the tests in its row's column `tests`.
 
-    A program that is wrong, fails, does not compile or takes too long scores 0.0 for those tests, and the detail says
-    which it was; where the sandbox fails or does not support the program, or no test can be read, there is no reward
-    but an error.
+    Wrong answers, exceptions, syntax errors and time-outs score 0.0 for those tests, and the detail names them. If the
+    sandbox fails or does not support the program, or if no test can be read, the result is an error.
     """
 
     def __init__(self, config: CodeRewardConfig) -> None:
         self.config = config
 
     def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
-        """Returns why none of a row's tests can be run. No code is run for it."""
+        """Returns why none of a row's tests can be run, without running any code."""
         return [_no_tests(row) for row in rows]
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:

@@ -1,7 +1,8 @@
-"""Judges programs by running their problems' tests, in a process that no code of a candidate is in.
+"""Judges programs by running the tests, in a process without any code of the candidate.
 
-The tests run first without a program, which shows what they ask of it. A second process runs the program and carries
-these operations out, knowing no test. Then the tests run on the answers; where they ask for more, both run again.
+First the tests run without the program, which shows the operations that they need from it. A second process, which
+knows no test, runs the program and carries out these operations. Then the tests run again on the results. If they need
+further operations, both steps repeat.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ NO_JUDGEMENT = ("sandbox-error", "unsupported")
 
 
 class RunsJobs(Protocol):
-    """What the judge needs of a sandbox."""
+    """The part of a sandbox that the judge uses."""
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]: ...
 
 
 @dataclass
 class Running:
-    """A program on its way through the tests: what the last run asked for, what the program answered, and the end.
+    """A program that is being tested.
 
-    tests stays None, with a reason, where the tests cannot be run.
+    asked: the operations that the last run of the tests needed, packed. answers: their results, packed. first_asked:
+    the operations of the first run. tests: the verdicts at the end; None, with a reason, if the tests cannot be run.
     """
 
     program: str
@@ -49,13 +51,13 @@ class Running:
         self.tests, self.reason, self.done = tests, reason, True
 
     def fail(self, outcome: Outcome, most_tests: int, what: str = "") -> None:
-        """Ends with all tests failed for one reason."""
+        """Ends with all tests failed for the same reason."""
         count = max(1, min(len(self.source.owners), most_tests))
         self.end([Tested.of(outcome, what)] * count)
 
 
 def judge_by_running(runs: Sequence[Running], sandbox: RunsJobs, *, max_tests: int) -> None:
-    """Runs the tests of each program to their end."""
+    """Runs the tests of each program until they have verdicts."""
     for _ in range(MOST_ROUNDS):
         _run_tests([run for run in runs if not run.done], sandbox, max_tests)
         left = [run for run in runs if not run.done]
@@ -66,11 +68,11 @@ def judge_by_running(runs: Sequence[Running], sandbox: RunsJobs, *, max_tests: i
 
 
 def _end_endless(runs: Sequence[Running], sandbox: RunsJobs, max_tests: int) -> None:
-    """Fails the programs whose answers lead to no end; tests that ask for other things each time have no verdict."""
+    """Ends programs whose tests need ever more operations: they fail, unless the tests are not deterministic."""
     first = [_tests_job(Running(run.program, run.source), max_tests) for run in runs]
     for run, outcome in zip(runs, sandbox.run(first), strict=True):
         if outcome.kind == "ok" and outcome.values[0] == run.first_asked:
-            run.fail(Outcome("runtime-error", detail="the tests come to no end on what it returns"), max_tests)
+            run.fail(Outcome("runtime-error", detail="the tests do not end on its results"), max_tests)
         else:
             run.end(None, "the tests are not the same in each run")
 
@@ -112,7 +114,7 @@ def _run_programs(runs: Sequence[Running], sandbox: RunsJobs, max_tests: int) ->
         if fault is not None:
             run.fail(Outcome("compile-error", detail=str(fault)), max_tests)
         elif not isinstance(answers, str) or not answers.isascii():
-            run.fail(Outcome("runtime-error", detail="wrote into the channel of results"), max_tests)
+            run.fail(Outcome("runtime-error", detail="wrote to the channel of results"), max_tests)
         else:
             run.answers = answers
 
@@ -132,7 +134,7 @@ def _job(module: str, function: str, arguments: tuple[object, ...], values: tupl
 
 @cache
 def _modules(names: tuple[str, ...]) -> str:
-    """Returns code that makes modules of `in_sandbox` importable from their text, in the order of `names`."""
+    """Returns code that creates modules of `in_sandbox` from their text, in the order of `names`."""
     texts = {f"{PACKAGE}.{name}": (resources.files(PACKAGE) / f"{name}.py").read_text("utf-8") for name in names}
     parents = list(accumulate(PACKAGE.split("."), "{}.{}".format))
     return f"""\

@@ -1,4 +1,4 @@
-"""Judges programs by simple tests: their calls in one job, the comparison of the data here or in another job."""
+"""Judges programs by simple tests: the calls run in one job, the values are compared here or in another job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Values = tuple[Any, ...]
 def judge_simple(
     programs: Sequence[tuple[str, Sequence[AssertCase]]], sandbox: RunsJobs, *, all_or_nothing: bool
 ) -> list[list[Tested] | None]:
-    """Returns the verdicts of each program, one per test; None where it gave what is no plain data."""
+    """Returns the verdicts of each program, one per test; None if it returned a value that is not plain data."""
     outcomes = sandbox.run([_job(code, cases, index) for index, (code, cases) in enumerate(programs)])
     found: list[list[Tested | Values]] = []
     for (_, cases), outcome in zip(programs, outcomes, strict=True):
@@ -37,13 +37,13 @@ def judge_simple(
 
 
 def _job(code: str, cases: Sequence[AssertCase], group: int) -> Job:
-    """Returns the job of some tests of a program; the jobs of one program end with the first that runs out of time."""
+    """Returns the job of some tests of a program. The jobs of a group stop after the first time-out."""
     calls = tuple(f"{plain_results.NAME}({call})" for case in cases for call in case.calls)
     return Job(f"{code}\n{plain_results.CODE}", calls, group)
 
 
 def _values(cases: Sequence[AssertCase], outcome: Outcome) -> list[Tested | Values]:
-    """Returns, for each test of a job, the values of its calls, or its verdict where there are none."""
+    """Returns, for each test of a job, the values of its calls, or its verdict if the job failed."""
     if outcome.kind != "ok":
         return [Tested.of(outcome)] * len(cases)
     values = list(outcome.values)
@@ -53,7 +53,8 @@ def _values(cases: Sequence[AssertCase], outcome: Outcome) -> list[Tested | Valu
 def _verdicts(
     programs: Sequence[tuple[str, Sequence[AssertCase]]], found: Sequence[list[Tested | Values]], sandbox: RunsJobs
 ) -> list[list[Tested] | None]:
-    """Returns the verdicts; a check that is more than a comparison with a literal runs where no candidate ever did."""
+    """Returns the verdicts. A check that is more than a comparison with a literal runs in a sandbox without the
+    candidate."""
     is_plain = [all(map(_is_plain, values)) for values in found]
     checks: list[tuple[int, int, Job]] = []
     verdicts: list[list[Tested]] = []
@@ -85,7 +86,7 @@ def _is_plain(values: Tested | Values) -> bool:
 
 
 def _compared(check: ast.expr, value: Any) -> bool | None:
-    """Returns whether a check holds that is `value`, `not value`, `value == literal` or `value is None`; else None."""
+    """Returns whether a check `value`, `not value`, `value == literal` or `value is None` holds; None for any other."""
     match check:
         case ast.Name():
             return bool(value)
@@ -104,8 +105,8 @@ def _compared(check: ast.expr, value: Any) -> bool | None:
 
 
 def _check(case: AssertCase, values: Sequence[Any], group: int) -> Job:
-    """Returns the job that evaluates a check on the values alone, in a module without the candidate's code. What a
-    program returns may make the checks slow; they too end with the first that runs out of time."""
+    """Returns the job that evaluates a check on the values, in a module without the candidate's code. The values may
+    make the checks slow, so they also stop after the first time-out."""
     assigned = "\n".join(f"{VALUE}{index} = {literal(value)}" for index, value in enumerate(values))
     code = f"from math import inf, nan\nimport math\n{case.imports}\n{assigned}\n"
     return Job(code, (f"bool({ast.unparse(case.check)})",), group)

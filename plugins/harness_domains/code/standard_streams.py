@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 OUTPUT, SYNTAX = "_harness_written", "_harness_syntax"
-"""Expressions of what a job made by `job_code` leaves: what was written, and the fault of a program that does not
-compile or None."""
+"""The expressions to read after a job of `job_code`: the program's output, and its syntax error or None."""
 
 _TEMPLATE = """
 import atexit as _harness_atexit, os as _harness_os, sys as _harness_sys, types as _harness_types
@@ -58,15 +57,16 @@ _harness_run()
 
 
 def job_code(program: str, given: str) -> str:
-    """Returns code that runs `program` as a script in a process of its own, to the end of that process.
+    """Returns code that runs `program` as a script in its own process and waits for it.
 
-    Its descriptors 0 and 1 are files, 0 with the text `given`, so all ways to read and write work as in CPython.
+    Descriptors 0 and 1 of the process are files, 0 with the text `given`, so that all ways to read and write work as in
+    CPython.
     """
     return _TEMPLATE.format(program=program, given=given)
 
 
 def same_output(written: str, expected: str) -> bool:
-    """Returns whether two outputs agree but for spaces at the ends of lines and empty lines around them."""
+    """Returns whether two outputs are equal, except for trailing spaces of lines and surrounding blank lines."""
     return _lines(written) == _lines(expected)
 
 

@@ -1,4 +1,4 @@
-"""The source of tests: which names in it are the candidate's, and the form of it that runs in the sandbox."""
+"""Analyses the source of tests, finds the candidate's names in it, and rewrites it to run in the sandbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 UNAVAILABLE = frozenset({"tree_node", "list_node", "is_same_tree", "is_same_list", "TreeNode", "ListNode"})
-"""What LeetCode's judge defines and the data do not: tests that use it cannot be run."""
+"""Names that LeetCode's judge defines and the data do not. Tests that use them cannot be run."""
 CANDIDATE_MODULES = frozenset({"solution"})
 AVAILABLE_MODULES = sys.stdlib_module_names | CANDIDATE_MODULES | {"pytest"}
 RUN = "_harness_tests"
@@ -18,14 +18,14 @@ BUILTINS = frozenset(dir(builtins))
 
 @dataclass(frozen=True)
 class TestProgram:
-    """Tests, ready to run.
+    """Tests that are ready to run.
 
-    code: the source, in which each test is a block that notes how it ended. names: those of the candidate's. calls:
-    functions to call after the code, with the candidate's name for their argument. functions: the text of each
-    function. owners, texts: for each test, the function that it is in and how it reads.
+    code: the source, in which each test is a block that records its result. names: the names of the candidate. calls:
+    functions to call after the code, each with the candidate's name for its argument or None. functions: the text of
+    each function. owners, texts: for each test, the function that contains it and its source.
     """
 
-    __test__ = False  # no class for pytest to collect
+    __test__ = False  # not a test class: pytest must not collect it
 
     code: str
     names: tuple[str, ...]
@@ -36,11 +36,11 @@ class TestProgram:
 
 
 class UnsupportedTestsError(Exception):
-    """The tests use what is not there."""
+    """The tests use something that the sandbox does not have."""
 
 
 def bound_names(tree: ast.AST) -> set[str]:
-    """Returns the names that are given a value anywhere in a tree."""
+    """Returns the names that are bound anywhere in a tree."""
     names: set[str] = set()
     for node in ast.walk(tree):
         match node:
@@ -56,14 +56,14 @@ def bound_names(tree: ast.AST) -> set[str]:
 
 
 def loaded_names(tree: ast.AST) -> set[str]:
-    """Returns the names whose value is used anywhere in a tree."""
+    """Returns the names that are read anywhere in a tree."""
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
 def shadowed_builtins(tree: ast.Module, entry_point: str | None) -> set[str]:
-    """Returns the names of builtins that mean the candidate's function of that name.
+    """Returns the names of builtins that refer to a function of the candidate.
 
-    Where tests call nothing but builtins, one of them has to be the candidate's: the innermost call of each assertion.
+    If tests call only builtins, the innermost call of each assertion must be to the candidate.
     """
     if entry_point is not None:
         return {entry_point} & BUILTINS
@@ -75,7 +75,7 @@ def shadowed_builtins(tree: ast.Module, entry_point: str | None) -> set[str]:
 
 
 def _innermost_call(tree: ast.expr) -> str | None:
-    """Returns the name that the most deeply nested call of an expression calls, the first of several."""
+    """Returns the name of the function in the most deeply nested call of an expression; of several, the first."""
 
     def calls(node: ast.AST, depth: int) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -92,11 +92,11 @@ def from_candidate(tree: ast.AST) -> bool:
 
 
 def prepared(source: str, entry_point: str | None) -> TestProgram:
-    """Returns tests ready to run. Raises UnsupportedTestsError where they use what is not there."""
+    """Returns tests that are ready to run. Raises UnsupportedTestsError if they use something that is not available."""
     tree = ast.parse(source)
     if packages := _modules(tree) - AVAILABLE_MODULES:
         raise UnsupportedTestsError(
-            f"the tests import {', '.join(sorted(packages))}, and the sandbox has Python's standard library alone:"
+            f"the tests import {', '.join(sorted(packages))}, but the sandbox has only Python's standard library:"
             " leave the row out, or write its tests without it"
         )
     if missing := (loaded_names(tree) & UNAVAILABLE) - bound_names(tree):
@@ -165,7 +165,7 @@ def _bound_at_the_top(statement: ast.stmt) -> set[str]:
 
 
 class _Sites(ast.NodeTransformer):
-    """Makes each test a `with` block, and shows functions and attributes to the run of the tests.
+    """Rewrites each test as a `with` block, and passes functions and attributes to the run of the tests.
 
     An `assert` or `self.assert…()` is a test, and so is a whole `try` or `with raises(…)`, whose own assertions decide
     how it ends.
@@ -179,7 +179,7 @@ class _Sites(ast.NodeTransformer):
         self._inside = False
 
     def _site(self, statement: ast.stmt) -> ast.stmt:
-        """Returns the statement as a test of its own, unless it is within one."""
+        """Returns the statement as a test, unless it is inside another test."""
         if self._inside:
             return self._visited(statement)
         self.owners.append(self._owner)
@@ -197,7 +197,7 @@ class _Sites(ast.NodeTransformer):
 
     def visit_Assert(self, node: ast.Assert) -> ast.stmt:
         if isinstance(node.test, ast.Constant) and node.test.value:
-            return ast.Pass()  # `assert True, "message"`, which HumanEval has many of, tests nothing
+            return ast.Pass()  # `assert True, "message"`, common in HumanEval, tests nothing
         return self._site(ast.Assert(test=node.test))
 
     def visit_Try(self, node: ast.Try) -> ast.stmt:
@@ -275,7 +275,7 @@ class _Sites(ast.NodeTransformer):
 
 
 def _named(name: str, of_candidate: str) -> ast.stmt:
-    """Returns the statement that gives a name of the tests the meaning of a name of the candidate's."""
+    """Returns the statement that binds a name of the tests to a name of the candidate."""
     return ast.parse(f"{name} = {RUN}.name({of_candidate!r})").body[0]
 
 

@@ -1,4 +1,4 @@
-"""How a program did in its tests."""
+"""The verdicts of a program's tests."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ MOST_DETAIL = 300
 
 @dataclass(frozen=True)
 class Tested:
-    """The verdict of one test and, where it did not pass, why."""
+    """The verdict of one test, with the reason if it did not pass."""
 
     verdict: Verdict
     detail: str = ""
 
     @classmethod
     def of(cls, outcome: Outcome, what: str = "") -> Self:
-        """Returns the failure of a test whose job did not end well."""
+        """Returns the verdict of a test whose job failed."""
         assert outcome.kind != "ok"
         return cls(outcome.kind, f"{what}{outcome.kind}: {outcome.detail}"[:MOST_DETAIL])
 
 
 @dataclass
 class Judgement:
-    """The verdicts of one program, one per test, and how many of its problem's tests could not be run."""
+    """The verdicts of one program, one per test, and the number of tests that could not be run."""
 
     tests: list[Tested] = field(default_factory=list)
     unsupported: int = 0
@@ -37,11 +37,11 @@ class Judgement:
 
     @property
     def share(self) -> float:
-        """The share of the tests that passed; 0.0 where there is none."""
+        """The share of the tests that passed, from 0 to 1; 0.0 if there are none."""
         return sum(test.verdict == "passed" for test in self.tests) / max(1, len(self.tests))
 
     def describe(self) -> str:
-        """Returns the counts of the verdicts and the first failure, for people."""
+        """Returns the counts of the verdicts and the first failure as text."""
         counts = Counter(test.verdict for test in self.tests)
         parts = [f"{counts['passed']} of {len(self.tests)} tests passed"]
         parts += [f"{count} {verdict}" for verdict, count in sorted(counts.items()) if verdict != "passed"]

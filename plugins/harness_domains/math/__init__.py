@@ -1,4 +1,4 @@
-"""Mathematics with checkable answers: prompts of four data sets, math-verify as the reward and in the tasks."""
+"""Mathematics with checkable answers: four data sets, and math-verify as the reward and in the tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def harness_domains() -> Iterator[DomainSpec]:
 def harness_rewards() -> Iterator[RewardSpec]:
     yield RewardSpec(
         name="math-verify",
-        summary="1 where the last boxed answer equals the reference answer, else 0",
+        summary="1 if the last boxed answer equals the reference answer, else 0",
         load="harness_domains.math.reward:MathVerify",
         config="harness_domains.math.reward:MathVerifyConfig",
     )

@@ -1,4 +1,4 @@
-"""Finds the answer in a text: the last box, or the last boxes where a list of them is given."""
+"""Finds the answer in a text: the last box, or the last list of boxes."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Box = tuple[int, int, str | None]
 
 
 def last_boxed(text: str) -> str | None:
-    r"""Returns the content of the last `\boxed{...}`, or of `\boxed 7`; None without one or where it is not closed.
+    r"""Returns the content of the last `\boxed{...}`, or of `\boxed 7`; None if there is none, or if it is not closed.
 
-    Boxes that only a comma, "and" or "or" separates are one answer: their contents are joined by commas. A box that is
-    named in a sentence ("as asked, in \boxed{}") and holds nothing is no answer.
+    Boxes that are separated only by a comma, "and" or "or" are one answer: their contents are joined by commas. An
+    empty box ("as asked, in \boxed{}") is ignored.
     """
     boxes = list(_boxes(text))
     if not boxes:
@@ -53,7 +53,7 @@ def last_boxed(text: str) -> str | None:
 
 
 def _boxes(text: str) -> Iterator[Box]:
-    """Yields start, end and content of every box that holds something; no content where its brace is never closed."""
+    """Yields start, end and content of every box that is not empty; the content of a box without an end is None."""
     ends = _closing_braces(text)
     for mark in _BOX.finditer(text):
         if text.startswith("{", mark.end()):
@@ -66,7 +66,7 @@ def _boxes(text: str) -> Iterator[Box]:
 
 
 def _closing_braces(text: str) -> dict[int, int]:
-    """Returns the place of the brace that closes each opening one, in one pass; an escaped brace is none."""
+    """Returns the position of the closing brace for each opening one, in one pass. Escaped braces are ignored."""
     opened: list[int] = []
     closed: dict[int, int] = {}
     for found in _BRACE.finditer(text):
@@ -78,5 +78,5 @@ def _closing_braces(text: str) -> dict[int, int]:
 
 
 def boxed_answer(completion: str, *, thinks: bool) -> str | None:
-    """Returns the content of the last box after the thinking; None without one, or where the thinking never ends."""
+    """Returns the content of the last box after the thinking; None without a box, or if the thinking does not end."""
     return last_boxed(answer_after_thinking(completion, thinks=thinks) or "")

@@ -1,7 +1,7 @@
-"""Compares an answer with its reference by math-verify, both in one normal form, and numbers by rules of our own.
+"""Compares an answer with its reference by math-verify, both in a normal form, with additional rules for numbers.
 
-math-verify compares decimals to six places, so it takes any two numbers below a millionth for equal. Numbers have to
-agree by their relative difference too.
+math-verify compares decimals to six places, so it considers any two numbers below a millionth equal. Therefore the
+relative difference of two numbers is checked too.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from harness_domains.math.prose import is_prose
 from harness_domains.math.units import split_unit, without_letters
 
 EXACT = 1e-12
-"""The relative difference up to which two numbers are the same: double precision leaves no more of a decimal."""
+"""The relative difference up to which two numbers are equal, about the precision of a double."""
 AGREEMENT = 5e-5
-"""The relative difference, one half in the fifth significant digit, up to which math-verify's verdict counts."""
+"""The relative difference, half a unit of the fifth significant digit, up to which math-verify's verdict counts."""
 LONGEST = 1000
-"""Characters of an answer. A longer one is wrong without being read, unless it is below four times its reference."""
+"""The maximum length of an answer in characters. A longer one is wrong, unless it is shorter than four references."""
 
 _IMAGINARY_UNIT = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
 _LIST_AS_TEXT = re.compile(r"\s*+\[\s*+(['\"]).*\1\s*\]\s*+", re.DOTALL)
@@ -30,11 +30,11 @@ _PERCENT = re.compile(r"\s*+(?:\\?%|(?:\\text\{\s*+)?\b(?:percent(?:age)?|pct)\b
 
 
 class UnreadableReferenceError(ValueError):
-    """The reference is no mathematical expression: no answer can be compared with it."""
+    """The reference cannot be read as a mathematical expression, so no answer can be compared with it."""
 
 
 def check_reference(reference: str) -> None:
-    """Raises UnreadableReferenceError where no answer can be compared with the reference."""
+    """Raises UnreadableReferenceError if no answer can be compared with the reference."""
     if is_prose(reference):
         raise UnreadableReferenceError(f"the reference {reference!r:.80} is prose, no mathematical expression")
     if _LIST_AS_TEXT.fullmatch(reference):
@@ -48,7 +48,7 @@ def check_reference(reference: str) -> None:
 
 
 def same_answer(reference: str, answer: str) -> bool:
-    """Returns whether the answer is the reference's. Raises UnreadableReferenceError where that cannot be read."""
+    """Returns whether the answer equals the reference. Raises UnreadableReferenceError if that cannot be read."""
     check_reference(reference)
     if len(answer) > max(LONGEST, 4 * len(reference)):
         return False
@@ -58,7 +58,7 @@ def same_answer(reference: str, answer: str) -> bool:
 
 
 def _readings(reference: str, answer: str) -> Iterator[tuple[str, str]]:
-    """Yields the pairs of texts of which one has to agree: without units, and without percent signs where there is one.
+    """Yields pairs of reference and answer of which one must agree: without units, and without percent signs.
 
     A percent sign may be left out or added, as in `50\\%` for 50. An answer such as `(1,100, 200)` has two readings.
     """
@@ -80,7 +80,7 @@ def _readings(reference: str, answer: str) -> Iterator[tuple[str, str]]:
 
 
 def _contradicts_itself(answer: str) -> bool:
-    """Returns whether the answer equates different numbers, as `6 = 5`: math-verify would read the last one alone."""
+    """Returns whether the answer equates different numbers, as `6 = 5`: math-verify would read only the last one."""
     sides = [side.strip(" $") for side in answer.split("=")]
     return all(_PLAIN_NUMBER.fullmatch(side) for side in sides) and len({float(side) for side in sides}) > 1
 
@@ -115,7 +115,7 @@ def _agree(expected: str, given: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> list[Any]:
-    """Returns what math-verify makes of a text: the expression and the text, or the text alone."""
+    """Returns math-verify's reading of a text: the expression and the text, or only the text."""
     from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse
 
@@ -134,7 +134,7 @@ def _parsed(text: str) -> list[Any]:
 
 
 def _with_imaginary_unit(expression: Any) -> Any:
-    """Returns the expression with the variable i as the imaginary unit: math-verify takes it for any variable."""
+    """Returns the expression with the variable i replaced by the imaginary unit; math-verify reads it as a variable."""
     from sympy import I
 
     named = {symbol: I for symbol in getattr(expression, "free_symbols", ()) if getattr(symbol, "name", None) == "i"}
@@ -142,7 +142,7 @@ def _with_imaginary_unit(expression: Any) -> Any:
 
 
 def _relative_difference(reference: list[Any], answer: list[Any]) -> float | None:
-    """Returns the difference of two numbers relative to the larger one; None where one is no number."""
+    """Returns the difference of two numbers relative to the larger one; None if one of them is not a number."""
     numbers = [_number(expressions[0]) for expressions in (reference, answer) if expressions]
     if len(numbers) != 2 or any(number is None for number in numbers):
         return None
@@ -152,7 +152,7 @@ def _relative_difference(reference: list[Any], answer: list[Any]) -> float | Non
 
 
 def _number(expression: Any) -> Any:
-    """Returns the value of an expression to 30 digits, or None where it is no finite number."""
+    """Returns the value of an expression to 30 digits, or None if it is not a finite number."""
     from sympy import Expr
 
     if not isinstance(expression, Expr) or expression.free_symbols:

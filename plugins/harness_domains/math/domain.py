@@ -1,4 +1,4 @@
-"""Mathematics as the harness sees it."""
+"""The domain of mathematics problems."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 TASKS = Path(__file__).parent / "lm_eval_tasks"
 METRIC = "math_verify"
 ITEMS = {"gsm8k": 1319, "math500": 500, "aime25": 30}
-"""The test items of the tasks' own data sets, by their cards."""
+"""The number of test items of the tasks' default data sets, from their cards."""
 
 
 class MathDomain(Domain):
-    """Problems whose answer is put in a box and compared with the reference."""
+    """Problems whose boxed answer is compared with the reference."""
 
     def __init__(self, config: MathConfig) -> None:
         self.config = config
@@ -42,8 +42,7 @@ class MathDomain(Domain):
         return tables
 
     def training_data(self, seed: int) -> Dataset:
-        """Returns `prompt`, `answer`, `thinks`, `source_row` and `source_text`; the same problems for every seed, as a
-        data set is."""
+        """Returns `prompt`, `answer`, `thinks`, `source_row` and `source_text`; the same problems for every seed."""
         from harness.domains import SOURCE_TEXT, as_messages, nested_subset
         from harness_domains.math.problems import load_problems
 
@@ -71,7 +70,7 @@ class MathDomain(Domain):
         return sum(min(ITEMS[task], limit or ITEMS[task]) * config.repeats.get(task, 1) for task in config.tasks)
 
     def task_metadata(self) -> Mapping[str, Any]:
-        """Returns this config with absolute paths, from which the tasks find their problems and their settings."""
+        """Returns the part of the config that the tasks need, with absolute paths."""
         if self.config.stock_tasks:
             return {}
         config = self.config

@@ -1,4 +1,4 @@
-"""The verifier of reward and tasks alike: it compares the last box with the reference, in a process of its own."""
+"""The verifier of the reward and the tasks: it compares the last box with the reference, in a separate process."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from harness.domains import LineWorker
 from harness_domains.math.answers import boxed_answer
 
 SHOWN = 5
-"""References that are named to a person."""
+"""The maximum number of references in a message."""
 
 
 def found_answer(completion: str, *, thinks: bool) -> str | None:
-    """Returns the answer of a completion; None without a box, or where it holds nothing."""
+    """Returns the answer of a completion; None if it has no box, or an empty one."""
     answer = boxed_answer(completion, thinks=thinks)
     return answer if answer and answer.strip() else None
 
 
 def why_wrong(answer: str | None, references: Sequence[str]) -> str:
-    """Returns why an answer that is equal to none of the references gets 0."""
+    """Returns why an answer scores 0 that is equal to none of the references."""
     if answer is None:
         return "no answer was found in the completion"
     none = "is not equal to" if len(references) == 1 else "is equal to none of"
@@ -27,22 +27,22 @@ def why_wrong(answer: str | None, references: Sequence[str]) -> str:
 
 
 class Judge:
-    """Compares answers with references, from any thread. The worker starts at first use, and again after a timeout."""
+    """Compares answers with references, from any thread. The worker starts on first use, and again after a time-out."""
 
     def __init__(self, timeout_seconds: float) -> None:
         self.timeout_seconds = timeout_seconds
         self._worker = LineWorker("harness_domains.math.worker", hint="is math-verify installed beside the harness?")
 
     def score(self, completion: str, reference: str, *, thinks: bool = False) -> RewardResult:
-        """Returns 1.0 where the last box after the thinking equals the reference, 0.0 where it does not or is missing.
+        """Returns 1.0 if the last box after the thinking equals the reference, else 0.0.
 
-        It is an error where the reference cannot be read, a timeout where comparing takes too long.
+        Returns an error if the reference cannot be read, and a time-out if the comparison takes too long.
         """
         return self.compare(reference, found_answer(completion, thinks=thinks))
 
     def compare(self, reference: str, answer: str | None) -> RewardResult:
-        """Returns the result of an answer, with the reason where it is not right; None is no answer, for which the
-        reference is read all the same."""
+        """Returns the result of an answer, with the reason if it is wrong. answer: None for no answer; the reference is
+        still read."""
         try:
             reply = self._worker.ask([reference, answer], self.timeout_seconds)
         except TimeoutError:
@@ -56,5 +56,5 @@ class Judge:
         return RewardResult.ok(0.0, why_wrong(answer, [reference]))
 
     def close(self) -> None:
-        """Ends the worker; the next comparison starts another."""
+        """Stops the worker; the next comparison starts a new one."""
         self._worker.close()

@@ -1,7 +1,7 @@
-"""One way of writing for what LaTeX and Unicode write in several, before math-verify reads an answer.
+"""Rewrites LaTeX and Unicode notations to one normal form before math-verify reads an answer.
 
-Reference and answer go through the same rules. None changes a value: they rewrite signs, join the digits of a number,
-and take off a full stop. What math-verify reads by itself is left to it.
+The same rules apply to reference and answer. No rule changes a value: they rewrite signs, join the digits of a number,
+and remove a full stop. Notations that math-verify reads by itself are left unchanged.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ _LEADING_EQUALS = re.compile(r"(?:=|\\approx(?![A-Za-z])|\\simeq(?![A-Za-z]))\s*
 
 
 def normal_form(text: str) -> str:
-    """Returns the text of an answer in the one way of writing that the verifier reads."""
+    """Returns the text of an answer in the normal form that the verifier reads."""
     text = text.replace(r"\$", " ").replace("$", " ").strip().strip("*")
     text = _RAISED.sub(lambda run: f"^{{{_plain(run[0])}}}", text)
     text = _LOWERED.sub(lambda run: f"_{{{_plain(run[0])}}}", text)
@@ -138,7 +138,7 @@ def normal_form(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Returns raised and lowered characters as ordinary ones, and `½` as `1⁄2`."""
+    """Returns superscript and subscript characters as ordinary ones, and `½` as `1⁄2`."""
     return unicodedata.normalize("NFKC", text).translate({ord("−"): "-"})
 
 
@@ -168,7 +168,7 @@ def _repeating(found: re.Match[str]) -> str:
 
 
 def _bare(text: str) -> str:
-    """Returns the text without space, marks of mathematics and full stops around it."""
+    """Returns the text without the spaces, math delimiters and full stops around it."""
     text = text.strip()
     text = text if text.endswith(r"\right.") else text.rstrip(".,; ")
     text = re.sub(r"\\[()\[\]]\s*+$|^\s*+\\[(\[]", "", text) if re.match(r"\\[(\[]", text) else text
@@ -177,7 +177,7 @@ def _bare(text: str) -> str:
 
 
 def _claim(text: str) -> str:
-    r"""Returns what a set such as `\{x \mid x < 0\}` claims of its numbers, which stands for the set; else the text."""
+    r"""Returns what a set such as `\{x \mid x < 0\}` states about its numbers, in place of the set; else the text."""
     if r"\{" in text:
         text = _with_usual_names(_SET_MARK.sub("", text))
     found = _SET_BUILDER.fullmatch(text)
@@ -199,8 +199,8 @@ def _with_usual_names(text: str) -> str:
 
 
 def is_ambiguous(text: str) -> bool:
-    """Returns whether brackets in an answer hold a list that has two readings: `(1,100, 200)` is 1100 and 200 where
-    the comma separates thousands, or 1, 100 and 200 where the space means nothing."""
+    """Returns whether brackets in an answer hold a list with two readings: `(1,100, 200)` is 1100 and 200 if the comma
+    separates thousands, or 1, 100 and 200 if the space is ignored."""
     return any(
         re.search(r",\s", brackets[0]) and re.search(r"(?<![\d.,])\d{1,3},[1-9]\d{2}(?![\d.])", brackets[0])
         for brackets in _BRACKETS.finditer(text)
@@ -208,7 +208,7 @@ def is_ambiguous(text: str) -> bool:
 
 
 def without_spaces_in_lists(text: str) -> str:
-    """Returns the text without spaces behind commas in brackets: no comma then separates thousands."""
+    """Returns the text without spaces after commas in brackets, so that no comma separates thousands."""
     return _BRACKETS.sub(lambda brackets: re.sub(r",\s+", ",", brackets[0]), text)
 
 
@@ -218,6 +218,6 @@ def is_set_builder(text: str) -> bool:
 
 
 def _relation(text: str) -> str:
-    """Returns `= 5` as 5, and gives `< 5` a left side, so that it is a relation and never the number 5."""
+    """Returns `= 5` as 5, and `< 5` with a left side, so that it is a relation and not the number 5."""
     text = _LEADING_EQUALS.sub("", text, count=1) if _LEADING_EQUALS.match(text) else text
     return f"x {text}" if _LEADING_RELATION.match(text) else text

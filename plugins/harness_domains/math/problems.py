@@ -1,4 +1,4 @@
-"""Loads a table of problems into the two columns that prompts, rewards and tasks read: `problem` and `answer`."""
+"""Loads a table of problems with the columns `problem` and `answer`, which prompts, rewards and tasks read."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def load_problems(table: ProblemTable) -> Dataset:
-    """Returns the table's problems and their reference answers, both text, and `source_row`, the place of each.
+    """Returns the table's problems and reference answers, both as text, and `source_row`, the place of each.
 
-    A problem without an answer has an empty one. Raises UsageError where the data cannot be had or read, columns are
-    missing, a row has something else than text, or no problem has an answer.
+    A missing answer is empty. Raises UsageError if the data cannot be loaded or read, if columns are missing, if a
+    value is not text, or if no problem has an answer.
     """
     from datasets import Dataset
 
@@ -69,9 +69,9 @@ def _fetched(table: ProblemTable) -> Path:
 
 
 def _texts(rows: Dataset, name: str, columns: dict[str, str], places: Sequence[str]) -> Iterator[str]:
-    """Yields the texts of a column, or of the field of a struct column for a name with a dot; "" for a missing one.
+    """Yields the texts of a column, or of a struct's field for a name with a dot; "" for a missing value.
 
-    Raises UsageError, with the row, for a list or an object.
+    Raises UsageError with the row for a list or an object.
     """
     root, dot, field = name.partition(".")
     values = list(rows[root])

@@ -1,4 +1,4 @@
-"""Whether a reference is words and no mathematics: math-verify would read each letter of it as a variable."""
+"""Recognises references that are prose: math-verify would read each of their letters as a variable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def is_prose(text: str) -> bool:
-    """Returns whether a text is words and punctuation alone, two words or more that are longer than a letter."""
+    """Returns whether a text consists of words and punctuation, with at least two words longer than a letter."""
     return len(_WORD.findall(text)) >= 2 and all(_is_of_words(character) for character in text)
 
 

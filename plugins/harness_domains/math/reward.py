@@ -1,4 +1,4 @@
-"""The reward: the verifier's word on the last boxed answer."""
+"""The reward `math-verify`: the verifier's result for the last boxed answer."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from harness_domains.math.judge import Judge, found_answer, why_wrong
 
 _N = r"\d{1,30}(?:\.\d{1,30})?"
 _SIMPLE = re.compile(rf"-?(?:{_N})?(?:{_N}|\\[dt]?frac\{{{_N}\}}\{{{_N}\}}|\\sqrt\{{{_N}\}}|\\pi)")
-"""Answers that the verifier is known to read, so that it need not be asked: most of the common data sets'."""
+"""Answers that the verifier can certainly read, so that it is not called. Most of the common data sets' are such."""
 
 
 class MathVerifyConfig(Config):
-    """How long an answer may take."""
+    """The time limit of a comparison."""
 
     timeout_seconds: float = Field(default=5.0, gt=0, description="for comparing one answer with its reference")
 
 
 class MathVerify(Reward):
-    """1.0 where the last box after the thinking equals the row's `answer`, or one of several in a list, else 0.0; a
-    row's `thinks` says that the thinking has to have ended."""
+    """1.0 if the last box after the thinking equals the row's `answer`, or one of a list of answers, else 0.0.
+
+    If a row's `thinks` is true, the thinking must have ended.
+    """
 
     def __init__(self, config: MathVerifyConfig) -> None:
         self._judge = Judge(config.timeout_seconds)
         self._faults: dict[str, str | None] = {}
 
     def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
-        """Returns why a row's answer cannot be read as mathematics. One that takes too long to read may be read the
-        next time, so it counts as readable."""
+        """Returns why a row's answer cannot be read as mathematics. An answer that takes too long to read counts as
+        readable, because it may be read the next time."""
         return [_missing(row) or self._unreadable(row) for row in rows]
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
@@ -55,7 +57,7 @@ class MathVerify(Reward):
         return next((fault for one in _references(row) if (fault := self._fault(one)) is not None), None)
 
     def _fault(self, reference: str) -> str | None:
-        """Returns why a reference cannot be read. Each is asked for once: every training step loads its data anew."""
+        """Returns why a reference cannot be read. Results are cached, because every training step loads its data."""
         if _SIMPLE.fullmatch(reference):
             return None
         if reference not in self._faults:

@@ -1,6 +1,6 @@
-"""Where problems come from: data sets with their columns, as presets that a config's own keys are laid over.
+"""The data sets of problems and their columns: presets whose values a config's keys replace.
 
-The columns and splits are those of the data sets' own pages; README.md names the source of each.
+The columns and splits are those on the data sets' pages; README.md names the source of each.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.domains import DataSource
 
 
 class ProblemTable(DataSource):
-    """A table of problems and the form of their answers. A dot in a column's name reaches into a struct."""
+    """A table of problems and the format of their answers. A dot in a column's name selects a field of a struct."""
 
     problem_column: str | None = Field(default=None, description="the column with the problem's text")
     answer_column: str | None = Field(default=None, description="the column with the answer")
@@ -25,9 +25,10 @@ class ProblemTable(DataSource):
     hub_file: str | None = Field(default=None, description="one file of a data set that has no configurations")
 
     def under(self, given: ProblemTable) -> ProblemTable:
-        """Returns this table with those keys of `given` laid over that are not at their defaults.
+        """Returns this table with the keys of `given` that are not at their defaults.
 
-        Another data set brings its own split, subset, revision and file, and keeps only the columns.
+        If `given` names another data set, this table's split, subset, revision and file are dropped; only its columns
+        remain.
         """
         keys = {
             name: getattr(given, name)
@@ -41,13 +42,13 @@ class ProblemTable(DataSource):
         return self.model_copy(update=keys)
 
     def fingerprint(self) -> str:
-        """Returns a hash of the local files, or the data set's place, with the columns that are read."""
+        """Returns the fingerprint of the data (see DataSource), with the columns that are read."""
         columns = f"{self.problem_column} {self.answer_column} {self.answer_form}"
         place = "" if self.files() else f" {','.join(self.subsets)} {self.hub_file}"
         return f"{super().fingerprint()}{place} {columns}"
 
     def absolute(self) -> ProblemTable:
-        """Returns the same table with the absolute paths of its files. Raises UsageError where one is missing."""
+        """Returns the same table with absolute paths of its files. Raises UsageError if a file is missing."""
         return self.model_copy(update={"data_files": tuple(Path(path).absolute() for path in self.files()) or None})
 
 

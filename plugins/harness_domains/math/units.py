@@ -1,6 +1,6 @@
-"""Takes the unit off an answer: what stands upright, or is a word, behind its value.
+"""Removes the unit of an answer: upright text, or a word, after its value.
 
-A letter in italics is a variable: the answer `2 t` is a product, and no 2 tonnes.
+An italic letter is a variable: the answer `2 t` is a product, not 2 tonnes.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _NO_UNIT = re.compile(
     r"|squared|cubed|factorial|half|halves|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|hundredth|thousandth|millionth)s?",
     re.IGNORECASE,
 )
-"""Words that name a number, a variable or a relation."""
+"""Words that denote a number, a variable or a relation."""
 _ANOTHER = re.compile(r"\b(?:or|if|when|not)\b|(?<=\s)\(?\d")
-"""What a text holds that says more than a unit: `5 \\text{ hours 30 minutes}`."""
+"""Text that says more than a unit, as in `5 \\text{ hours 30 minutes}`."""
 
 
 def split_unit(text: str) -> tuple[str, str]:
-    """Returns the value of an answer and its unit, as letters alone; an empty unit where there is none.
+    """Returns the value of an answer and its unit, as letters only; the unit is empty if there is none.
 
-    An answer that is nothing but a text, such as `\\text{Monday}`, is its value.
+    An answer that consists of text only, such as `\\text{Monday}`, is a value.
     """
     value, unit = _QUOTIENT.sub(r"\\text{\1/\2}", text).rstrip(), ""
     while tail := _upright_tail(value):
@@ -52,7 +52,7 @@ def split_unit(text: str) -> tuple[str, str]:
 
 
 def without_letters(text: str, unit: str) -> str:
-    """Returns the text without the unit written in plain letters at its end: `5 m` where the unit is known to be m."""
+    """Returns the text without the given unit in plain letters at its end, as in `5 m` for the unit m."""
     found = re.fullmatch(rf"(.*[\d}})])\s*+{re.escape(unit)}\s*+", text, re.DOTALL) if unit else None
     return found[1] if found else text
 
@@ -72,12 +72,12 @@ def _tail(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 
 def _ends_a_value(text: str) -> bool:
-    """Tells whether a unit may follow: behind a number, a bracket or a letter, not behind an operator or a comma."""
+    """Returns whether a unit may follow: after a number, bracket or letter, not after an operator or comma."""
     return text[-1] not in "+-*/=<>,;^_&" and not re.search(r"\\(?:times|cdot|pm|le|ge|in|neq?|cup|cap)$", text[-8:])
 
 
 def _split_words(text: str) -> tuple[str, str]:
-    """Returns a number and the words behind it: `18 dollars`. Without words that name a unit, all is value."""
+    """Returns a number and the words after it, as in `18 dollars`. Without words that name a unit, all is the value."""
     value = _VALUE.match(text)
     assert value is not None  # it matches the empty text
     number, rest = text[: value.end()].rstrip(), text[value.end() :].strip()

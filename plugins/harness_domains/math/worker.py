@@ -1,7 +1,8 @@
-"""The process that compares answers: a pair of texts a line on the standard input, a verdict a line on the output.
+"""The process that compares answers: it reads a pair of texts per line from stdin and writes a verdict per line.
 
-It runs apart because an answer such as 9^9^9^9 keeps the interpreter inside one call that no signal ends, and because
-math-verify's own timeouts need signals, which only a main thread can have. Whoever started it kills it when it is late.
+It is a separate process because an answer such as 9^9^9^9 keeps the interpreter in a call that no signal interrupts,
+and because math-verify's time-outs need signals, which work only in a main thread. The parent kills it after the time
+limit.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import sys
 from harness_domains.math.comparison import UnreadableReferenceError, check_reference, same_answer
 
 MEMORY = 4 * 1024**3
-"""Bytes of address space: a huge number ends as an error here and not as a machine that swaps."""
+"""The limit on address space in bytes, so that a huge number causes an error instead of swapping."""
 
 
 def verdict(reference: str, answer: str | None) -> dict[str, str]:
-    """Returns `verdict`: right, wrong, or error with a `detail` where the reference cannot be read. None is no answer,
-    for which the reference is read all the same."""
+    """Returns `verdict`: right, wrong, or error with a `detail` if the reference cannot be read. answer: None for no
+    answer; the reference is still read."""
     try:
         if answer is None:
             check_reference(reference)
@@ -31,7 +32,7 @@ def verdict(reference: str, answer: str | None) -> dict[str, str]:
 
 
 def main() -> None:
-    """Answers until the input ends."""
+    """Answers requests until the input ends."""
     logging.disable(logging.CRITICAL)  # math-verify warns of the timeouts that are left to the caller
     if sys.platform == "linux":  # elsewhere the limit is refused
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

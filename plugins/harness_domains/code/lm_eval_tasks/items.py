@@ -1,4 +1,4 @@
-"""The items of the tasks, from the files or the data sets that the domain names in the tasks' metadata."""
+"""The items of the tasks, from the sources in the tasks' metadata."""
 
 import json
 from typing import Any

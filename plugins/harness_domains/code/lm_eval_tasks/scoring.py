@@ -1,4 +1,4 @@
-"""The number of an item: pass@k of its programs, each run against the item's tests in the sandbox."""
+"""Scores an item: pass@k of its programs, each tested in the sandbox."""
 
 import json
 from typing import Any
@@ -11,14 +11,14 @@ from harness_domains.code.pass_at_k import pass_at_k
 from harness_domains.code.problem import Problem
 
 MAX_TESTS = 1000
-"""More than any item has: an item counts where all of its tests pass."""
+"""More than any item has, so that a program must pass all tests of an item."""
 
 
 def tests_passed(document: dict[str, Any], results: list[list[str]]) -> dict[str, float]:
-    """Returns `pass@1` of the item's samples, `pass@n` where there are n of them, and `supported`, 1.0.
+    """Returns `pass@1` of the item's samples, `pass@n` for n samples, and `supported`, which is 1.0.
 
-    An item none of whose tests can be read has `supported` 0.0 and no pass@k. A program that the tier does not support
-    does not pass. Raises StepFailed where the sandbox fails.
+    If none of the item's tests can be run, `supported` is 0.0 and there is no pass@k. A program that the sandbox tier
+    does not support fails. Raises StepFailed if the sandbox fails.
     """
     [samples] = results
     problem = Problem.from_json(document["tests"])
@@ -40,6 +40,6 @@ def tests_passed(document: dict[str, Any], results: list[list[str]]) -> dict[str
 
 
 def _program(sample: str) -> str:
-    """Returns the last block, or all of the answer of a model that writes none; nothing where it never answers."""
+    """Returns the last block, or all of the answer if it has no block; empty if there is no answer."""
     program = program_of(sample, "block")
     return program if program is not None else (answer_after_thinking(sample) or "")

@@ -1,4 +1,4 @@
-"""An lm-eval task whose sampling follows the metadata, which YAML alone cannot express."""
+"""The lm-eval task, whose sampling follows the metadata; YAML cannot express that."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from harness_domains.code.config import Sampling
 
 
 class ProgramTask(ReadsThinking, ConfigurableTask):
-    """Samples as many programs an item as the metadata say, and hands all of them to `process_results`."""
+    """Samples the number of programs per item in the metadata, and passes all of them to `process_results`."""
 
     def __init__(self, config: dict[str, Any], **arguments: Any) -> None:
         sampling = Sampling.model_validate(config["metadata"].get("sampling", {}))

@@ -1,4 +1,4 @@
-"""The tasks' items: the problems that the domain's config names, or the tasks' own data sets where there is none."""
+"""The items of the tasks: the problems that the domain's config names, or by default the tasks' own data sets."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Scores an item's answers by the verifier that gives the reward."""
+"""Scores an item's answers by the verifier of the reward."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _JUDGE = Judge(timeout_seconds=30.0)
 
 
 def process_results(doc: dict[str, Any], results: list[list[str]]) -> dict[str, float]:
-    """Returns the mean over the item's answers: right ones, boxed ones, and ones that got no verdict, which count 0."""
+    """Returns the shares of the item's answers that are right, boxed, and without a verdict. The latter count as 0."""
     [answers] = results
     judged = [_JUDGE.score(answer, doc["answer"], thinks=doc["thinks"]) for answer in answers]
     boxes = [boxed_answer(answer, thinks=doc["thinks"]) for answer in answers]

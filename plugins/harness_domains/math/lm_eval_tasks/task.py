@@ -1,4 +1,4 @@
-"""An lm-eval task whose sampling follows the metadata, which YAML alone cannot express."""
+"""The lm-eval task, whose sampling follows the metadata; YAML cannot express that."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from harness_domains.math.config import MathConfig
 
 
 class BoxedTask(ReadsThinking, ConfigurableTask):
-    """Answers every item `repeats` times, and hands all the answers to `process_results`."""
+    """Samples `repeats` answers per item, and passes all of them to `process_results`."""
 
     def __init__(self, config: dict[str, Any], **arguments: Any) -> None:
         settings = MathConfig.model_validate(config["metadata"].get("math", {}))
