@@ -130,7 +130,7 @@ def stages(runs: Path) -> list[dict[str, Any]]:
     """Returns the measurement of each stage of the runs in a folder, once however many runs share it."""
     from harness.execution import CheckpointFolders
     from harness.execution.store import Store
-    from harness.planning.nodes import StepNode
+    from harness.planning.node import StepNode
     from harness.planning.serialization import read_plan
     from harness.plugin.registry import Registry
 

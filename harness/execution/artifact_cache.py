@@ -16,17 +16,16 @@ from harness.planning.plan import Plan
 if TYPE_CHECKING:
     from harness.execution.store import Store
     from harness.plugin.interfaces import LineageEntry
-    from harness.plugin.registry import RegisteredPlugin, Registry
+    from harness.plugin.registry import RegisteredPlugin
 
 
 class StoredArtifactCache:
     """`RecoveryContext.cache` and `ProbeContext.cache` of one node."""
 
-    def __init__(self, plan: Plan, node: Node, store: Store, registry: Registry, plugin: RegisteredPlugin) -> None:
+    def __init__(self, plan: Plan, node: Node, store: Store, plugin: RegisteredPlugin) -> None:
         self._plan = plan
         self._node = node
         self._store = store
-        self._harness = registry.harness_identity()
         self._plugin = plugin
 
     def __call__(
@@ -46,7 +45,7 @@ class StoredArtifactCache:
         own = str(getattr(make, "__module__", "")).split(".")[0] == "harness"
         definition = {
             "kind": "shared",
-            "harness": self._harness,
+            "harness": self._plan.harness,
             "plugin": None if own else self._plugin.identity,
             "name": name,
             "checkpoint": self._node.parents[checkpoint.step],

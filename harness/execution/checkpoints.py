@@ -10,7 +10,7 @@ from harness.errors import CheckpointError, HarnessError, StepFailed
 from harness.execution.plugin_instances import PluginInstances, described
 from harness.execution.restoring import RestoredModels
 from harness.execution.store_marker import DamagedResult
-from harness.planning.nodes import StepNode
+from harness.planning.node import StepNode
 from harness.planning.plan import Plan
 from harness.weights.storage_forms import CheckpointForm, form_of
 

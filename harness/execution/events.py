@@ -10,8 +10,8 @@ from harness.execution.progress import Reporter, never_varied
 from harness.execution.run_folder import RunFolder
 from harness.execution.store import Store
 from harness.execution.undamaged import Undamaged, undamaged_target
-from harness.planning.node import Node
-from harness.planning.nodes import EvaluateNode, StepNode
+from harness.planning.node import Node, StepNode
+from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
 from harness.plugin.events import CheckpointScored, StepFinished, StepStarted
 

@@ -1,64 +1,26 @@
-"""Makes one node: builds the context of its kind, calls the plugin, and writes what the store keeps of it.
-
-In the store a checkpoint's folder holds `model/`, `metrics.jsonl` and `result.json`; an evaluation's `rows.json` and
-lm-eval's own files; a probe's `rows.json`.
-"""
+"""Makes one node of a plan into the store, unless it is there: in this process, or in several that it starts."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
-from functools import singledispatchmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness._util.distributed import rank
-from harness.errors import PluginError, StepFailed
-from harness.execution.artifact_cache import StoredArtifactCache
-from harness.execution.checkpoints import CheckpointFolders
-from harness.execution.json_data import write_json
+from harness.errors import StepFailed
+from harness.execution.computation import Evaluator, NodeComputation
 from harness.execution.keeping import keep_as_delta
 from harness.execution.launching import launch
-from harness.execution.outputs import check_output
-from harness.execution.plugin_instances import LazyDomains, PluginInstances, described, plugin_faults
-from harness.execution.probe_scores import ProbeScores
 from harness.execution.restoring import RestoredModels, soonest
-from harness.execution.seeds import named_seed
 from harness.execution.stored_faults import stored_faults
-from harness.planning.node import Node
-from harness.planning.nodes import (
-    EvaluateNode,
-    MergeNode,
-    ProbeNode,
-    RecoverNode,
-    StepNode,
-    TrainingNode,
-    TrainNode,
-)
+from harness.planning.node import Node, StepNode, TrainingNode
 from harness.planning.plan import Plan
-from harness.plugin.interfaces import (
-    LineageEntry,
-    ProbeContext,
-    Progress,
-    RecoveryContext,
-    StepResult,
-    TaskSet,
-    TrainingContext,
-)
-from harness.plugin.merge_interface import Expert, MergeContext
-from harness.plugin.specs import ProbeSpec
-from harness.protocol.evaluation_settings import EvaluationSettings
-from harness.protocol.plugin_ref import PluginRef
+from harness.plugin.interfaces import Progress
 from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
     from harness.execution.store import Store
-    from harness.plugin.registry import RegisteredPlugin, Registry
-
-Evaluator = Callable[[Path, TaskSet, EvaluationSettings, Path], None]
-"""What scores a checkpoint: (model folder, tasks, their folder, settings, output folder)."""
+    from harness.plugin.registry import Registry
 
 
 def silent(done: int, total: int, metrics: Mapping[str, float]) -> None:
@@ -86,11 +48,10 @@ class Executor:
         self.plan = plan
         self._command = command
         self.store = store
-        self.registry = registry
-        self.plugins = PluginInstances(registry)
-        self._checkpoints = CheckpointFolders(plan, store, registry, plugins=self.plugins)
         self._deltas = deltas
-        self._evaluator = evaluator
+        self._computation = NodeComputation(plan, registry, store, evaluator)
+        self._checkpoints = self._computation.checkpoints
+        self.plugins = self._computation.plugins
 
     def execute(self, key: str, progress: Progress = silent) -> None:
         """Makes the node unless the store has it, having waited for another process that makes it.
@@ -119,7 +80,7 @@ class Executor:
                     if isinstance(node, TrainingNode) and node.launch is not None:
                         self._launch(node, node.launch, folder)
                     else:
-                        self._compute(node, folder, progress)
+                        self._computation.compute(node, folder, progress)
                     if isinstance(node, StepNode):
                         whole = keep_as_delta(folder / "model", key, self._checkpoints, self._deltas)
                 if whole is not None:
@@ -132,7 +93,7 @@ class Executor:
     def execute_rank(self, key: str, folder: Path, progress: Progress = silent) -> None:
         """Does this process's part of a launched step, whose files rank 0 writes to `folder`. Raises as `execute`."""
         try:
-            self._compute(self.plan.nodes[key], folder, progress)
+            self._computation.compute(self.plan.nodes[key], folder, progress)
         finally:
             self.restored.release()
 
@@ -148,211 +109,11 @@ class Executor:
     def _launch(self, node: TrainingNode, config: Mapping[str, Any], folder: Path) -> None:
         if self._command is None:
             raise StepFailed("a step in several processes is started by `harness run` or `exec-node`", where=node.label)
-        self._workplace(node, folder)
+        self._computation.workplace(node, folder)
         launch(self._command(node.key), config, folder, self.store.scratch(node.key), node.label)
 
     def _definition(self, node: Node) -> dict[str, Any]:
         """Returns what the store keeps of a node's key: its definition, and that of the base model, which is not stored
         itself."""
-        return {
-            "definition": self.plan.definition_of(node.key),
-            "base": self.plan.definition_of(self.plan.base.key),
-        }
-
-    @singledispatchmethod
-    def _compute(self, node: Node, folder: Path, progress: Progress) -> None:
-        """Computes a node of one kind into `folder`."""
-        raise TypeError(f"a {type(node).__name__} cannot be computed")
-
-    @_compute.register
-    def _train(self, node: TrainNode, folder: Path, progress: Progress) -> None:
-        registered = self.plugins.registered(node.algorithm)
-        work, metrics = self._workplace(node, folder)
-        domains = LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.parents[0]))
-        trained = [replace(domains[name], weight=weight) for name, weight in node.domains.items()]
-        algorithm = self.plugins.algorithm(node.algorithm)
-        context = TrainingContext(
-            checkpoint=self._checkpoints.folder(node.parents[0]),
-            output=folder / "model",
-            scratch=work,
-            metrics=metrics,
-            domains=trained,
-            seed=named_seed(node.seed, "train", self._depth(node.key)),
-            progress=progress,
-            earlier=[domains[name] for name in node.earlier],
-        )
-        with plugin_faults(registered, node.label, self.store.root):
-            result = algorithm.train(context)
-        self._keep(registered, result, folder, metrics)
-
-    @_compute.register
-    def _recover(self, node: RecoverNode, folder: Path, progress: Progress) -> None:
-        registered = self.plugins.registered(node.recovery)
-        work, metrics = self._workplace(node, folder)
-        readable = self.plan.domains_before(node.key)  # the key covers these and no others
-        domains = LazyDomains(
-            {name: self.plan.domains[name] for name in readable},
-            self.plugins,
-            trained=self.plan.last_trainings(node.parents[-1]),
-        )
-        depth = self._depth(node.key)
-
-        def train(use: PluginRef, checkpoint: Path, names: Sequence[str]) -> StepResult:
-            """Runs the recovery's training into the recovery's own output."""
-            context = TrainingContext(
-                checkpoint=checkpoint,
-                output=folder / "model",
-                scratch=_made(work / "training"),
-                metrics=metrics,
-                domains=[domains[name] for name in names],
-                seed=named_seed(node.seed, "recover", "train", depth),
-                progress=progress,
-                earlier=[domains[name] for name in node.earlier if name not in names],
-                whole=True,
-            )
-            with plugin_faults(self.plugins.registered(use), node.label, self.store.root):
-                return self.plugins.algorithm(use).train(context)
-
-        training = node.training
-        recovery = self.plugins.recovery(node.recovery)
-        context = RecoveryContext(
-            lineage=self._lineage(node.parents),
-            target=node.target,
-            peak=node.peak,
-            domains=domains,
-            output=folder / "model",
-            scratch=_made(work / "recovery"),
-            metrics=metrics,
-            seed=named_seed(node.seed, "recover", depth),
-            progress=progress,
-            train=None if training is None else lambda checkpoint, names: train(training, checkpoint, names),
-            cache=StoredArtifactCache(self.plan, node, self.store, self.registry, registered),
-        )
-        with plugin_faults(registered, node.label, self.store.root):
-            result = recovery.recover(context)
-        self._keep(registered, result, folder, metrics)
-
-    @_compute.register
-    def _merge(self, node: MergeNode, folder: Path, progress: Progress) -> None:
-        registered = self.plugins.registered(node.merge)
-        work, metrics = self._workplace(node, folder)
-        context = MergeContext(
-            base=self._checkpoints.folder(node.parents[0]),
-            experts=[
-                Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self._checkpoints.folder(key))
-                for name, weight, key in zip(node.experts, node.weights, node.parents[1:], strict=True)
-            ],
-            output=folder / "model",
-            scratch=work,
-            seed=named_seed(node.seed, "merge", self._depth(node.key)),
-            progress=progress,
-        )
-        merge = self.plugins.merge(node.merge)
-        with plugin_faults(registered, node.label, self.store.root):
-            result = merge.merge(context)
-        self._keep(registered, result, folder, metrics)
-
-    @_compute.register
-    def _evaluate(self, node: EvaluateNode, folder: Path, _: Progress) -> None:
-        use = self.plan.domains[node.domain].plugin
-        registered = self.plugins.registered(use)
-        domain = self.plugins.domain(use)
-        checkpoint = self._checkpoints.folder(node.parents[0])
-        with plugin_faults(registered, node.label, self.store.root):
-            tasks = TaskSet.of(domain)
-        if not tasks.tasks:
-            raise PluginError("names no task to score it by", where=described(registered))
-        with plugin_faults(registered, node.label, self.store.root):  # tasks run the domain's own functions
-            self._evaluator_or_default()(checkpoint, tasks, node.settings, folder)
-
-    def _evaluator_or_default(self) -> Evaluator:
-        if self._evaluator is None:
-            from harness.evaluation.lm_eval import evaluate_checkpoint
-
-            self._evaluator = evaluate_checkpoint
-        return self._evaluator
-
-    @_compute.register
-    def _probe(self, node: ProbeNode, folder: Path, progress: Progress) -> None:
-        registered = self.plugins.registered(node.probe)
-        probe = self.plugins.probe(node.probe)
-        scratch = self.store.scratch(node.key)
-        scores = ProbeScores(self.plan, self.plugins, self._evaluator_or_default(), scratch / "scores")
-        context = ProbeContext(
-            lineage=self._lineage(node.parents),
-            domains=LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.parents[-1])),
-            scratch=_made(scratch / "work"),
-            seed=named_seed(node.seed, "probe"),
-            progress=progress,
-            score=scores if isinstance(registered.spec, ProbeSpec) and registered.spec.scores else None,
-            cache=StoredArtifactCache(self.plan, node, self.store, self.registry, registered),
-        )
-        with plugin_faults(registered, node.label, self.store.root):
-            rows = [dict(row) for row in probe.measure(context)]
-        if len({tuple(row) for row in rows}) > 1:
-            raise PluginError("gave rows whose keys differ", where=described(registered))
-        _write_report(folder / "rows.json", rows, registered)
-
-    def _workplace(self, node: Node, folder: Path) -> tuple[Path, Path]:
-        """Returns the step's scratch and its metrics file, both of which outlive a killed process."""
-        scratch = self.store.scratch(node.key)
-        _made(folder / "model")
-        return _made(scratch / "work"), scratch / "metrics.jsonl"
-
-    def _keep(self, registered: RegisteredPlugin, result: StepResult, folder: Path, metrics: Path) -> None:
-        """Checks the model that a step left and writes the rest of its folder. Raises PluginError for no model, and
-        StepFailed for one that diverged.
-
-        Of several ranks only the first does: the others have left nothing.
-        """
-        if rank() > 0:
-            return
-        check_output(folder / "model", registered)
-        if not isinstance(result, StepResult):
-            raise PluginError(
-                f"returned a {type(result).__name__}", where=described(registered), hint="return a StepResult"
-            )
-        _write_report(folder / "result.json", {"cost": asdict(result.cost), "report": result.report}, registered)
-        lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
-        whole = "".join(f"{line}\n" for line in lines if _is_json(line))  # a kill tears the line it falls into
-        (folder / "metrics.jsonl").write_text(whole, encoding="utf-8")
-
-    def _lineage(self, keys: Sequence[str]) -> list[LineageEntry]:
-        return [
-            LineageEntry(
-                step=step,
-                label=self.plan.nodes[key].label,
-                domains=self.plan.nodes[key].trained_domains,
-                folder=self._checkpoints.folder(key),
-            )
-            for step, key in enumerate(keys)
-        ]
-
-    def _trained_to(self, key: str) -> tuple[str, ...]:
-        """Returns the domains that the steps up to the checkpoint `key` trained, by name."""
-        steps = (self.plan.nodes[step] for step in self.plan.lineage_of(key))
-        return tuple(sorted({name for step in steps for name in step.trained_domains}))
-
-    def _depth(self, key: str) -> int:
-        """Returns how many steps lie between the base and the checkpoint `key`, itself included."""
-        return len(self.plan.lineage_of(key)) - 1
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _write_report(path: Path, value: object, registered: RegisteredPlugin) -> None:
-    try:
-        write_json(path, value)
-    except TypeError as error:
-        raise PluginError(f"reported what is no JSON data: {error}", where=described(registered)) from error
-
-
-def _is_json(line: str) -> bool:
-    try:
-        json.loads(line)
-    except json.JSONDecodeError:
-        return False
-    return True
+        definition_of = self.plan.definition_of
+        return {"definition": definition_of(node.key), "base": definition_of(self.plan.base.key)}

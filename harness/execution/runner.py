@@ -28,8 +28,8 @@ from harness.planning.checks import check_needs, check_space, check_writable
 from harness.planning.counts import workloads_of
 from harness.planning.dependents import dependent_on_base_score
 from harness.planning.disk_need import disk_need, size_of
-from harness.planning.node import Node
-from harness.planning.nodes import EvaluateNode, StepNode
+from harness.planning.node import Node, StepNode
+from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
 from harness.planning.titles import titled
 from harness.plugin.engine_interface import Engine, NodeRequest

@@ -111,15 +111,5 @@ def keys_in_use(store: Store, plans: Mapping[str, Plan], results: Sequence[Store
                 )
             used.update(result.key for result in results if names.intersection(result.runs))
         else:
-            used.update({key}, *(_ancestors(key, plan) for plan in plans.values()))
+            used.update({key}, *(plan.steps_behind(key) for plan in plans.values() if key in plan.nodes))
     return used
-
-
-def _ancestors(key: str, plan: Plan) -> set[str]:
-    found: set[str] = set()
-    waiting = [key] if key in plan.nodes else []
-    while waiting:
-        parents = [parent for parent in plan.nodes[waiting.pop()].parents if parent not in found]
-        found.update(parents)
-        waiting.extend(parents)
-    return found

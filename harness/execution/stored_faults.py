@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from harness.errors import CheckpointError, DiskFull, HarnessError, StepFailed
 from harness.execution.restoring import PLACE
 from harness.execution.store_marker import DamagedResult
-from harness.planning.node import Node
-from harness.planning.nodes import StepNode
+from harness.planning.node import Node, StepNode
 from harness.planning.plan import Plan
 
 if TYPE_CHECKING:

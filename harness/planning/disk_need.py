@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness._util.json_reading import parse_json
 from harness.planning.model_shape import BYTES, shape_of
-from harness.planning.nodes import StepNode
+from harness.planning.node import StepNode
 from harness.planning.plan import Plan
 from harness.plugin.workload import Workload
 from harness.weights.model_folder import CONFIG

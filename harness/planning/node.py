@@ -1,4 +1,4 @@
-"""What all nodes of a plan have in common, and the domains that their keys cover."""
+"""What nodes of several kinds have in common, and the domains that their keys cover."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ from pydantic import ConfigDict
 
 from harness.plugin.workload import Workload
 from harness.protocol.plugin_ref import PluginRef
+
+_PLACE_OF_LAUNCH = frozenset(
+    {
+        "debug",
+        "enable_cpu_affinity",
+        "gpu_ids",
+        "main_process_ip",
+        "main_process_port",
+        "rdzv_backend",
+        "same_network",
+    }
+)
+"""Keys of accelerate's config that say where processes run and meet, not what they compute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,3 +139,38 @@ class Node(ABC):
     def workload_source(self) -> str:
         """What would have to say a workload that is not known, for people."""
         return self.kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepNode(Node):
+    """What makes a checkpoint."""
+
+    @property
+    @abstractmethod
+    def plugin(self) -> PluginRef:
+        """The plugin that makes the checkpoint."""
+
+    @property
+    def workload_source(self) -> str:
+        return f"{self.plugin.kind} {self.plugin.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingNode(StepNode):
+    """A step that may train.
+
+    earlier: the domains trained before, by name, where the algorithm replays them; the parents' keys cover them.
+    launch: accelerate's config where the step runs in several processes.
+    """
+
+    earlier: tuple[str, ...] = ()
+    launch: Mapping[str, Any] | None = None
+
+    def workload(self, source: WorkloadSource) -> Workload | None:
+        return source.of_config(self.trained_with or self.plugin)
+
+    def _launch_definition(self) -> dict[str, Any]:
+        """Returns what a key covers of the launch: the number of processes that share the work changes every sum."""
+        if self.launch is None:
+            return {}
+        return {"launch": {key: value for key, value in self.launch.items() if key not in _PLACE_OF_LAUNCH}}

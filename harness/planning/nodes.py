@@ -2,38 +2,24 @@
 
 A node's key is a sha256 over its definition, which is everything that its result depends on, so a key is a name for the
 result itself: the same key, the same bytes. `definition` of each class of nodes is the one place that says what a key
-covers. `harness.planning.planner` makes nodes, `harness.execution.executor` executes them.
+covers. `harness.planning.planner` makes nodes, `harness.execution.computation` computes them.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness.planning.node import Calls, Domains, Node, WorkloadSource
+from harness.planning.node import Calls, Domains, Node, StepNode, TrainingNode, WorkloadSource
 from harness.plugin.workload import Workload
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 
 PARENT_PARTS = frozenset({"parent", "lineage", "checkpoint", "base", "experts"})
 """Parts of a definition that are keys of other nodes."""
-
-_PLACE_OF_LAUNCH = frozenset(
-    {
-        "debug",
-        "enable_cpu_affinity",
-        "gpu_ids",
-        "main_process_ip",
-        "main_process_port",
-        "rdzv_backend",
-        "same_network",
-    }
-)
-"""Keys of accelerate's config that say where processes run and meet, not what they compute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,41 +36,6 @@ class BaseNode(Node):
 
     def plugins(self, domains: Domains) -> list[PluginRef]:
         return [self.model]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepNode(Node):
-    """What makes a checkpoint."""
-
-    @property
-    @abstractmethod
-    def plugin(self) -> PluginRef:
-        """The plugin that makes the checkpoint."""
-
-    @property
-    def workload_source(self) -> str:
-        return f"{self.plugin.kind} {self.plugin.name}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingNode(StepNode):
-    """A step that may train.
-
-    earlier: the domains trained before, by name, where the algorithm replays them; the parents' keys cover them.
-    launch: accelerate's config where the step runs in several processes.
-    """
-
-    earlier: tuple[str, ...] = ()
-    launch: Mapping[str, Any] | None = None
-
-    def workload(self, source: WorkloadSource) -> Workload | None:
-        return source.of_config(self.trained_with or self.plugin)
-
-    def _launch_definition(self) -> dict[str, Any]:
-        """Returns what a key covers of the launch: the number of processes that share the work changes every sum."""
-        if self.launch is None:
-            return {}
-        return {"launch": {key: value for key, value in self.launch.items() if key not in _PLACE_OF_LAUNCH}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.planning.node import DomainUse, Node
-from harness.planning.nodes import PARENT_PARTS, AnyNode, BaseNode, EvaluateNode, StepNode
+from harness.planning.node import DomainUse, Node, StepNode
+from harness.planning.nodes import PARENT_PARTS, AnyNode, BaseNode, EvaluateNode
 from harness.protocol.evaluation_settings import EvaluationSettings
 
 

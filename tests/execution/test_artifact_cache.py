@@ -19,7 +19,7 @@ def bench(tmp_path):
 @pytest.fixture
 def shared(bench):
     node = bench.plan.nodes[bench.key("recover a (undo)")]
-    return StoredArtifactCache(bench.plan, node, bench.store, bench.registry, bench.registry.find("recovery", "undo"))
+    return StoredArtifactCache(bench.plan, node, bench.store, bench.registry.find("recovery", "undo"))
 
 
 def entry(step):
@@ -66,7 +66,7 @@ def test_only_what_the_harness_itself_makes_is_the_same_for_every_plugin(bench):
         node = bench.plan.nodes[bench.key("recover a (undo)")]
         for name in ("undo", "repeat"):
             registered = bench.registry.find("recovery", name)
-            asked = StoredArtifactCache(bench.plan, node, bench.store, bench.registry, registered)
+            asked = StoredArtifactCache(bench.plan, node, bench.store, registered)
             yield asked("thing", make, checkpoint=entry(1), domain="a", settings={})
 
     assert len(set(folders())) == 2

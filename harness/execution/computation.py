@@ -1,0 +1,262 @@
+"""What computes one node: builds the context of its kind, calls the plugin, and writes what the store keeps of it.
+
+In the store a checkpoint's folder holds `model/`, `metrics.jsonl` and `result.json`; an evaluation's `rows.json` and
+lm-eval's own files; a probe's `rows.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import singledispatchmethod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness._util.distributed import rank
+from harness.errors import PluginError
+from harness.execution.artifact_cache import StoredArtifactCache
+from harness.execution.checkpoints import CheckpointFolders
+from harness.execution.json_data import write_json
+from harness.execution.outputs import check_output
+from harness.execution.plugin_instances import LazyDomains, PluginInstances, described, plugin_faults
+from harness.execution.probe_scores import ProbeScores
+from harness.execution.seeds import named_seed
+from harness.planning.node import Node
+from harness.planning.nodes import (
+    EvaluateNode,
+    MergeNode,
+    ProbeNode,
+    RecoverNode,
+    TrainNode,
+)
+from harness.planning.plan import Plan
+from harness.plugin.interfaces import (
+    LineageEntry,
+    ProbeContext,
+    Progress,
+    RecoveryContext,
+    StepResult,
+    TaskSet,
+    TrainingContext,
+)
+from harness.plugin.merge_interface import Expert, MergeContext
+from harness.plugin.specs import ProbeSpec
+from harness.protocol.evaluation_settings import EvaluationSettings
+from harness.protocol.plugin_ref import PluginRef
+
+if TYPE_CHECKING:
+    from harness.execution.store import Store
+    from harness.plugin.registry import RegisteredPlugin, Registry
+
+Evaluator = Callable[[Path, TaskSet, EvaluationSettings, Path], None]
+"""What scores a checkpoint: (model folder, tasks, their folder, settings, output folder)."""
+
+
+class NodeComputation:
+    """Computes the nodes of one plan. evaluator: lm-eval's unless given."""
+
+    def __init__(self, plan: Plan, registry: Registry, store: Store, evaluator: Evaluator | None) -> None:
+        self.plan = plan
+        self.store = store
+        self.plugins = PluginInstances(registry)
+        self.checkpoints = CheckpointFolders(plan, store, registry, plugins=self.plugins)
+        self._evaluator = evaluator
+
+    @singledispatchmethod
+    def compute(self, node: Node, folder: Path, progress: Progress) -> None:
+        """Computes a node of one kind into `folder`."""
+        raise TypeError(f"a {type(node).__name__} cannot be computed")
+
+    @compute.register
+    def _train(self, node: TrainNode, folder: Path, progress: Progress) -> None:
+        registered = self.plugins.registered(node.algorithm)
+        work, metrics = self.workplace(node, folder)
+        domains = LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.parents[0]))
+        trained = [replace(domains[name], weight=weight) for name, weight in node.domains.items()]
+        algorithm = self.plugins.algorithm(node.algorithm)
+        context = TrainingContext(
+            checkpoint=self.checkpoints.folder(node.parents[0]),
+            output=folder / "model",
+            scratch=work,
+            metrics=metrics,
+            domains=trained,
+            seed=named_seed(node.seed, "train", self._depth(node.key)),
+            progress=progress,
+            earlier=[domains[name] for name in node.earlier],
+        )
+        with plugin_faults(registered, node.label, self.store.root):
+            result = algorithm.train(context)
+        self._keep(registered, result, folder, metrics)
+
+    @compute.register
+    def _recover(self, node: RecoverNode, folder: Path, progress: Progress) -> None:
+        registered = self.plugins.registered(node.recovery)
+        work, metrics = self.workplace(node, folder)
+        readable = self.plan.domains_before(node.key)  # the key covers these and no others
+        domains = LazyDomains(
+            {name: self.plan.domains[name] for name in readable},
+            self.plugins,
+            trained=self.plan.last_trainings(node.parents[-1]),
+        )
+        depth = self._depth(node.key)
+
+        def train(use: PluginRef, checkpoint: Path, names: Sequence[str]) -> StepResult:
+            """Runs the recovery's training into the recovery's own output."""
+            context = TrainingContext(
+                checkpoint=checkpoint,
+                output=folder / "model",
+                scratch=_made(work / "training"),
+                metrics=metrics,
+                domains=[domains[name] for name in names],
+                seed=named_seed(node.seed, "recover", "train", depth),
+                progress=progress,
+                earlier=[domains[name] for name in node.earlier if name not in names],
+                whole=True,
+            )
+            with plugin_faults(self.plugins.registered(use), node.label, self.store.root):
+                return self.plugins.algorithm(use).train(context)
+
+        training = node.training
+        recovery = self.plugins.recovery(node.recovery)
+        context = RecoveryContext(
+            lineage=self._lineage(node.parents),
+            target=node.target,
+            peak=node.peak,
+            domains=domains,
+            output=folder / "model",
+            scratch=_made(work / "recovery"),
+            metrics=metrics,
+            seed=named_seed(node.seed, "recover", depth),
+            progress=progress,
+            train=None if training is None else lambda checkpoint, names: train(training, checkpoint, names),
+            cache=StoredArtifactCache(self.plan, node, self.store, registered),
+        )
+        with plugin_faults(registered, node.label, self.store.root):
+            result = recovery.recover(context)
+        self._keep(registered, result, folder, metrics)
+
+    @compute.register
+    def _merge(self, node: MergeNode, folder: Path, progress: Progress) -> None:
+        registered = self.plugins.registered(node.merge)
+        work, metrics = self.workplace(node, folder)
+        context = MergeContext(
+            base=self.checkpoints.folder(node.parents[0]),
+            experts=[
+                Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self.checkpoints.folder(key))
+                for name, weight, key in zip(node.experts, node.weights, node.parents[1:], strict=True)
+            ],
+            output=folder / "model",
+            scratch=work,
+            seed=named_seed(node.seed, "merge", self._depth(node.key)),
+            progress=progress,
+        )
+        merge = self.plugins.merge(node.merge)
+        with plugin_faults(registered, node.label, self.store.root):
+            result = merge.merge(context)
+        self._keep(registered, result, folder, metrics)
+
+    @compute.register
+    def _evaluate(self, node: EvaluateNode, folder: Path, _: Progress) -> None:
+        use = self.plan.domains[node.domain].plugin
+        registered = self.plugins.registered(use)
+        domain = self.plugins.domain(use)
+        checkpoint = self.checkpoints.folder(node.parents[0])
+        with plugin_faults(registered, node.label, self.store.root):
+            tasks = TaskSet.of(domain)
+        if not tasks.tasks:
+            raise PluginError("names no task to score it by", where=described(registered))
+        with plugin_faults(registered, node.label, self.store.root):  # tasks run the domain's own functions
+            self._evaluator_or_default()(checkpoint, tasks, node.settings, folder)
+
+    def _evaluator_or_default(self) -> Evaluator:
+        if self._evaluator is None:
+            from harness.evaluation.lm_eval import evaluate_checkpoint
+
+            self._evaluator = evaluate_checkpoint
+        return self._evaluator
+
+    @compute.register
+    def _probe(self, node: ProbeNode, folder: Path, progress: Progress) -> None:
+        registered = self.plugins.registered(node.probe)
+        probe = self.plugins.probe(node.probe)
+        scratch = self.store.scratch(node.key)
+        scores = ProbeScores(self.plan, self.plugins, self._evaluator_or_default(), scratch / "scores")
+        context = ProbeContext(
+            lineage=self._lineage(node.parents),
+            domains=LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.parents[-1])),
+            scratch=_made(scratch / "work"),
+            seed=named_seed(node.seed, "probe"),
+            progress=progress,
+            score=scores if isinstance(registered.spec, ProbeSpec) and registered.spec.scores else None,
+            cache=StoredArtifactCache(self.plan, node, self.store, registered),
+        )
+        with plugin_faults(registered, node.label, self.store.root):
+            rows = [dict(row) for row in probe.measure(context)]
+        if len({tuple(row) for row in rows}) > 1:
+            raise PluginError("gave rows whose keys differ", where=described(registered))
+        _write_report(folder / "rows.json", rows, registered)
+
+    def workplace(self, node: Node, folder: Path) -> tuple[Path, Path]:
+        """Returns the step's scratch and its metrics file, both of which outlive a killed process."""
+        scratch = self.store.scratch(node.key)
+        _made(folder / "model")
+        return _made(scratch / "work"), scratch / "metrics.jsonl"
+
+    def _keep(self, registered: RegisteredPlugin, result: StepResult, folder: Path, metrics: Path) -> None:
+        """Checks the model that a step left and writes the rest of its folder. Raises PluginError for no model, and
+        StepFailed for one that diverged.
+
+        Of several ranks only the first does: the others have left nothing.
+        """
+        if rank() > 0:
+            return
+        check_output(folder / "model", registered)
+        if not isinstance(result, StepResult):
+            raise PluginError(
+                f"returned a {type(result).__name__}", where=described(registered), hint="return a StepResult"
+            )
+        _write_report(folder / "result.json", {"cost": asdict(result.cost), "report": result.report}, registered)
+        lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
+        whole = "".join(f"{line}\n" for line in lines if _is_json(line))  # a kill tears the line it falls into
+        (folder / "metrics.jsonl").write_text(whole, encoding="utf-8")
+
+    def _lineage(self, keys: Sequence[str]) -> list[LineageEntry]:
+        return [
+            LineageEntry(
+                step=step,
+                label=self.plan.nodes[key].label,
+                domains=self.plan.nodes[key].trained_domains,
+                folder=self.checkpoints.folder(key),
+            )
+            for step, key in enumerate(keys)
+        ]
+
+    def _trained_to(self, key: str) -> tuple[str, ...]:
+        """Returns the domains that the steps up to the checkpoint `key` trained, by name."""
+        steps = (self.plan.nodes[step] for step in self.plan.lineage_of(key))
+        return tuple(sorted({name for step in steps for name in step.trained_domains}))
+
+    def _depth(self, key: str) -> int:
+        """Returns how many steps lie between the base and the checkpoint `key`, itself included."""
+        return len(self.plan.lineage_of(key)) - 1
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_report(path: Path, value: object, registered: RegisteredPlugin) -> None:
+    try:
+        write_json(path, value)
+    except TypeError as error:
+        raise PluginError(f"reported what is no JSON data: {error}", where=described(registered)) from error
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except json.JSONDecodeError:
+        return False
+    return True
