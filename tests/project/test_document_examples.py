@@ -46,6 +46,7 @@ NOT_RUN = {
     "vllm serve Qwen/Qwen3-32B --port 8000": SERVER + ", on a GPU",
     "pip install --editable .": NETWORK + "; the page's plugin is put on the path instead",
     "pip install 'mdrl-harness[ifollow]'": NETWORK,
+    ".venv/bin/pip install --editable '.[report]'": NETWORK,
     "mkdir runs && chgrp lab runs && chmod 2775 runs": "needs a group `lab`",
     "cat rows.jsonl": "its output is the file, which the next command reads",
     "python -m harness_domains.reasoning_gym.task_file leg_counting FOLDER": "reasoning-gym is an optional package",
