@@ -1,18 +1,26 @@
 from .api.planned import PlannedRun as PlannedRun
 from .api.planned import plan as plan
+from .api.protocols import ProtocolName as ProtocolName
 from .api.protocols import validate as validate
 from .api.run import Run as Run
 from .api.run import load_run as load_run
 from .api.running import run as run
+from .domains.reward_limits import CallLimits as CallLimits
 from .domains.scoring import Scoring as Scoring
 from .domains.scoring import score_rewards as score_rewards
 from .domains.scoring import score_together as score_together
 from .errors import CheckpointError as CheckpointError
+from .errors import ExitCode as ExitCode
 from .errors import HarnessError as HarnessError
 from .errors import PluginError as PluginError
 from .errors import Problem as Problem
 from .errors import StepFailed as StepFailed
 from .errors import UsageError as UsageError
+from .execution.runner import Failure as Failure
+from .execution.runner import RunOutcome as RunOutcome
+from .planning.counts import PlanCost as PlanCost
+from .planning.why import Explanation as Explanation
+from .planning.why import Reason as Reason
 from .plugin.artifacts import ArtifactCache as ArtifactCache
 from .plugin.config import Config as Config
 from .plugin.config import NoConfig as NoConfig
@@ -58,7 +66,10 @@ from .plugin.metric_interface import ScoreMatrix as ScoreMatrix
 from .plugin.nested_reward import RewardUse as RewardUse
 from .plugin.paths import FolderOrName as FolderOrName
 from .plugin.paths import looks_local as looks_local
+from .plugin.registered import FailedPlugin as FailedPlugin
+from .plugin.registered import RegisteredPlugin as RegisteredPlugin
 from .plugin.registry import Registry as Registry
+from .plugin.sampling import Sampling as Sampling
 from .plugin.specs import AlgorithmSpec as AlgorithmSpec
 from .plugin.specs import DomainSpec as DomainSpec
 from .plugin.specs import EngineSpec as EngineSpec
@@ -73,5 +84,6 @@ from .plugin.specs import TableFormatSpec as TableFormatSpec
 from .plugin.start_check import StartContext as StartContext
 from .plugin.workload import Workload as Workload
 from .results.leaderboard import Leaderboard as Leaderboard
+from .weights.storage_forms import Deltas as Deltas
 
 __version__: str

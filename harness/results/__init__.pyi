@@ -7,12 +7,17 @@ from .leaderboard import Leaderboard as Leaderboard
 from .leaderboard import MeanCost as MeanCost
 from .leaderboard import MeasuredTask as MeasuredTask
 from .leaderboard import Measurement as Measurement
+from .leaderboard import MetricColumn as MetricColumn
 from .leaderboard import RecoveryResult as RecoveryResult
 from .leaderboard import Row as Row
 from .leaderboard import TrajectoryStep as TrajectoryStep
 from .metrics import Score as Score
 from .metrics import StepScores as StepScores
+from .probe_rows import ProbeRows as ProbeRows
+from .probe_tables import MeanRow as MeanRow
+from .probe_tables import Measured as Measured
 from .probe_tables import ProbeRecord as ProbeRecord
 from .probe_tables import ProbeTable as ProbeTable
+from .published import Cell as Cell
 from .published import PublishedRow as PublishedRow
 from .published import PublishedTable as PublishedTable

@@ -1,5 +1,6 @@
 from .differences import EditSummary as EditSummary
 from .differences import edit_summary as edit_summary
+from .folder import TensorPlace as TensorPlace
 from .folder import WeightFolder as WeightFolder
 from .linear import linear_combination as linear_combination
 from .loading import loaded_model as loaded_model
@@ -30,6 +31,7 @@ from .selection import select_share as select_share
 from .sparsity import LargestMagnitudes as LargestMagnitudes
 from .sparsity import RandomDrop as RandomDrop
 from .sparsity import Sparsity as Sparsity
+from .sparsity import TensorSparsity as TensorSparsity
 from .stream import Chunk as Chunk
 from .stream import Stream as Stream
 from .threads import over_chunks as over_chunks
