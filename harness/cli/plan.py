@@ -74,6 +74,10 @@ def plan(
         Path | None,
         typer.Option("--model-config", metavar="FILE", help="Estimates: the model's config.json, or its folder."),
     ] = None,
+    slots: Annotated[
+        int | None,
+        typer.Option("--slots", min=1, metavar="N", help="Estimate how long this takes with N results at a time."),
+    ] = None,
     why: Annotated[
         bool, typer.Option("--why", help="Print why each result is to do: what differs from the nearest stored one.")
     ] = False,
@@ -86,11 +90,11 @@ def plan(
     """
     from harness import api
     from harness._util.processor import processor_here
-    from harness.cli.plan_summary import cost_lines, estimate_lines, estimate_to_json, need_lines
+    from harness.cli.plan_summary import cost_lines, estimate_lines, estimate_to_json, need_lines, schedule_lines
     from harness.execution.provenance import changed_versions
     from harness.execution.run_folder import RunFolder
     from harness.execution.undamaged import undamaged_targets
-    from harness.planning.estimate import Assumptions, Estimator
+    from harness.planning.estimate import Assumptions, Estimator, schedule_of
     from harness.planning.requirements import needs_of, sandboxes_here
     from harness.planning.serialization import plan_to_json
     from harness.planning.unpinned import unpinned_lines, unpinned_of, uses_of
@@ -115,6 +119,7 @@ def plan(
     unpinned = unpinned_of(uses_of(made), registry)
     needs, sandboxes = needs_of(made), sandboxes_here()
     explanation = planned.why() if why else None
+    scheduled = None if slots is None else schedule_of(made, estimator.nodes, done, slots)
     if as_json:
         told = {
             **plan_to_json(made),
@@ -135,6 +140,7 @@ def plan(
             "undamaged_targets": [asdict(found) for found in undamaged],
             "unpinned": [asdict(source) for source in unpinned],
             **({} if explanation is None else {"why": asdict(explanation)}),
+            **({} if scheduled is None else {"schedule": asdict(scheduled)}),
         }
         typer.echo(json.dumps(told, indent=2))
         return
@@ -143,6 +149,7 @@ def plan(
     for line in (
         *cost_lines(cost, left),
         *estimate_lines(total, to_do, shape, assumed, made.model, memory=here.memory_bytes),
+        *schedule_lines(made, scheduled, estimator.nodes),
         *need_lines(needs, sandboxes),
         *unpinned_lines(unpinned),
         *(f"not here: {problem.key}: {problem.message}" for problem in read.unmet),

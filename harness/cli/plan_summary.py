@@ -10,9 +10,11 @@ from harness._util.disk import format_bytes
 
 if TYPE_CHECKING:
     from harness.planning.counts import PlanCost
-    from harness.planning.estimate import Assumptions, Estimate
+    from harness.planning.estimate import Assumptions, Estimate, NodeEstimate
     from harness.planning.model_shape import ModelShape
+    from harness.planning.plan import Plan
     from harness.planning.requirements import NeedOf
+    from harness.planning.schedule import Schedule
 
 COUNTS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand"))
 EXECUTES_CODE = "executes-code"
@@ -78,6 +80,24 @@ def estimate_lines(
         )
     for what, labels in total.not_counted.items():
         yield f"tokens not counted: {what}, {len(labels)} of them"
+
+
+def schedule_lines(plan: Plan, scheduled: Schedule | None, nodes: Mapping[str, NodeEstimate]) -> Iterator[str]:
+    """Yields how long the rest takes with several results at a time, its longest chain, and each method's hours."""
+    if scheduled is None:
+        return
+    from harness.planning.estimate import hours_of_methods
+    from harness.planning.titles import title_of
+
+    path = [plan.nodes[key] for key in scheduled.critical_path]
+    labels = [title_of(node.kind, node.label, node.seed) for node in path]
+    yield (
+        f"{scheduled.slots} results at a time: about {_hours(scheduled.makespan)} hours of"
+        f" {_hours(scheduled.work)}; never below {_hours(scheduled.critical_length)}, the longest chain:"
+    )
+    yield f"  {' → '.join(labels)}" if labels else "  nothing is to do"
+    methods = ", ".join(f"{name} {_hours(hours)}" for name, hours in hours_of_methods(plan, nodes).items())
+    yield f"hours of each method, shared steps counted in each: {methods}"
 
 
 def need_lines(needs: Sequence[NeedOf], sandboxes: Mapping[str, bool]) -> Iterator[str]:

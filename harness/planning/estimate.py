@@ -17,6 +17,7 @@ from harness.planning.model_shape import ModelShape
 from harness.planning.node import Node
 from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
+from harness.planning.schedule import Schedule, schedule
 from harness.plugin.registry import Registry
 from harness.plugin.workload import Workload
 
@@ -148,6 +149,24 @@ class Estimator:
         generation = work.completions * forward / self._assumed.generation_utilization
         training = (work.scored_completions + trained) * forward / self._assumed.training_utilization
         return (generation + training) / (self._assumed.gpu_teraflops * 1e12) / 3600
+
+
+def schedule_of(plan: Plan, nodes: Mapping[str, NodeEstimate], done: Collection[str], slots: int) -> Schedule:
+    """Returns what the nodes that are not `done` take on so many slots, in hours. Unknown hours count as 0."""
+    parents = {node.key: node.parents for node in plan.results if node.key not in done}
+    return schedule(parents, {key: nodes[key].gpu_hours or 0.0 for key in parents}, slots)
+
+
+def hours_of_methods(plan: Plan, nodes: Mapping[str, NodeEstimate]) -> dict[str, float]:
+    """Returns the hours of each method: its steps, those of experts it merges, and all scorings and probes of its
+    checkpoints, over all seeds. What methods share is in each. Hours that are not known count as 0."""
+    found: dict[str, float] = {}
+    for method in plan.methods:
+        steps = {*plan.steps_behind(method.lineage[-1]), *method.probes}
+        keys = steps | {node.key for key in method.lineage for node in plan.scorings(key).values()}
+        hours = sum(nodes[key].gpu_hours or 0.0 for key in keys)
+        found[method.name] = found.get(method.name, 0.0) + hours
+    return found
 
 
 def _sum(counts: Iterable[int | None]) -> int:

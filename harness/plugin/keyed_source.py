@@ -37,6 +37,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "planning/model_shape.py",
         "planning/planner.py",
         "planning/requirements.py",
+        "planning/schedule.py",
         "planning/serialization.py",
         "planning/unpinned.py",
         "planning/why.py",

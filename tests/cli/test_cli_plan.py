@@ -234,3 +234,16 @@ def test_help_breaks_its_lines_where_the_terminal_does(monkeypatch):
     monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 300)
     shown = CliRunner().invoke(app, ["plan", "--help"]).stdout
     assert "are estimated from the configs and the model's config.json; nothing is fetched." in shown
+
+
+def test_slots_tell_the_makespan_the_longest_chain_and_the_hours_of_each_method(tmp_path):
+    def printed(*arguments):
+        return CliRunner().invoke(app, ["plan", "lab", "-o", str(tmp_path), *arguments]).stdout
+
+    told = json.loads(printed("--slots", "2", "--json"))["schedule"]
+    alone = json.loads(printed("--slots", "1", "--json"))["schedule"]
+    assert told["critical_length"] <= told["makespan"] < alone["makespan"] == pytest.approx(alone["work"])
+    text = printed("--slots", "2")
+    assert "2 results at a time: about" in text
+    assert " → " in text.split("the longest chain:")[1]
+    assert "hours of each method, shared steps counted in each: sequential" in text
