@@ -147,7 +147,7 @@ def test_monty_that_does_not_start_is_told_to_a_person(monkeypatch):
 
 
 def test_the_uncontained_tier_wants_to_be_allowed():
-    with pytest.raises(UsageError, match="contains nothing"):
+    with pytest.raises(UsageError, match="is not a sandbox"):
         open_sandbox(SandboxConfig(tier="subprocess"))
 
 

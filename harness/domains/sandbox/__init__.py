@@ -1,4 +1,4 @@
-"""Untrusted code, run apart: jobs in, plain data out. docs/explanation/sandbox.md says what each tier contains."""
+"""Runs untrusted code in isolation: jobs in, plain data out. docs/explanation/sandbox.md describes the tiers."""
 
 from harness.domains.sandbox.jobs import Job, Limits, Outcome, OutcomeKind, SandboxConfig, Tier
 from harness.domains.sandbox.line_worker import LineWorker

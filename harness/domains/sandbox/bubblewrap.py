@@ -1,4 +1,4 @@
-"""The command that starts a zygote inside bubblewrap: no network, no host files but Python's own, all read-only."""
+"""The command that starts a zygote in bubblewrap: no network, and only Python's files of the host, read-only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.domains.sandbox.jobs import Limits
 from harness.domains.sandbox.system_calls import filter_program
 from harness.domains.sandbox.worker import Worker, WorkerFailedError, interpreter_arguments, python_program
 
-FIRST_USER = 0x70000000  # far from the numbers that people and services have
+FIRST_USER = 0x70000000  # far from the numbers of users and services
 INSIDE = Path("/sandbox")
 MODULES = ("frames.py", "job_process.py", "plain_data.py", "zygote.py")
 SCRATCH = ("/tmp", "/dev/shm")
@@ -22,7 +22,7 @@ LIBRARIES = ("/lib", "/lib32", "/lib64", "/libx32", "/bin")
 
 
 def file_system(limits: Limits) -> list[str]:
-    """Returns the options that build what a job can see: the system's libraries, Python, an empty /tmp and /dev/shm."""
+    """Returns the options for a job's file system: the system's libraries, Python, an empty /tmp and /dev/shm."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in LIBRARIES:
         library = Path(name)
@@ -43,12 +43,12 @@ def file_system(limits: Limits) -> list[str]:
 
 
 def folder(path: Path) -> list[str]:
-    """Returns the options for a folder that everybody may enter: those that bubblewrap makes by itself are root's."""
+    """Returns the options for a folder that everybody may enter; bubblewrap's own belong to root."""
     return ["--perms", "0755", "--dir", str(path)]
 
 
 def python_folders() -> list[str]:
-    """Returns the options that make visible where Python is installed, as far as that is not below /usr."""
+    """Returns the options that mount Python's installation, if it is not below /usr."""
     options = []
     for prefix in {Path(name).resolve(): None for name in (sys.base_prefix, sys.base_exec_prefix)}:
         if not prefix.is_relative_to("/usr"):
@@ -59,7 +59,7 @@ def python_folders() -> list[str]:
 
 
 def with_user_of_its_own(program: str, limits: Limits, number: int) -> list[str]:
-    """Returns the command for root: each job gives up root for a user of the worker's, whose processes are counted."""
+    """Returns the command for root. Each job switches to a user of its worker, so that its processes can be counted."""
     rights = ["--cap-drop", "ALL"]
     for right in ("CAP_SETUID", "CAP_SETGID", "CAP_KILL"):
         rights += ["--cap-add", right]
@@ -69,7 +69,7 @@ def with_user_of_its_own(program: str, limits: Limits, number: int) -> list[str]
 
 
 def with_user_namespace(program: str, limits: Limits, number: int) -> list[str]:
-    """Returns the command for anybody else: the caller's own user, renumbered, in a user namespace."""
+    """Returns the command for other users: the caller's user, renumbered, in a user namespace."""
     spaces = ["--unshare-all", "--unshare-user", "--disable-userns", "--uid", "65534", "--gid", "65534"]
     return command(program, [*spaces, "--cap-drop", "ALL"], limits, None)
 
@@ -83,7 +83,7 @@ def command(program: str, separation: list[str], limits: Limits, user: int | Non
 
 
 def start_worker(way: Callable[[str, Limits, int], list[str]], program: str, limits: Limits, number: int) -> Worker:
-    """Returns a started worker, behind the filter of system calls where there is one for this machine."""
+    """Returns a started worker, with the system-call filter if there is one for this machine."""
     name, *options = way(program, limits, number)
     filtering = filter_program()
     if filtering is None:
@@ -95,9 +95,9 @@ def start_worker(way: Callable[[str, Limits, int], list[str]], program: str, lim
 
 
 def worker_factory(limits: Limits) -> tuple[Callable[[int], Worker], Worker]:
-    """Returns what starts the worker of a given number, and the first worker, already started.
+    """Returns a function that starts the worker with a given number, and the first worker, already started.
 
-    Raises WorkerFailedError, with a reason for people, where bubblewrap is missing or not allowed to work here.
+    Raises WorkerFailedError with a readable reason if bubblewrap is missing or not permitted.
     """
     program = shutil.which("bwrap")
     if program is None:

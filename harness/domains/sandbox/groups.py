@@ -1,4 +1,4 @@
-"""Jobs of one group: they run in order, and the first that runs out of time ends the group."""
+"""Groups of jobs: they run in order, and the group stops after the first time-out."""
 
 from __future__ import annotations
 

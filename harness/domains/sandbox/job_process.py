@@ -1,6 +1,6 @@
-"""What the process of one job does: give up rights, set limits, run the candidate, evaluate, report data.
+"""The process of one job: drops rights, sets limits, runs the candidate, evaluates expressions, reports data.
 
-Runs inside the sandbox without the package around it: the standard library only.
+Runs in the sandbox without the rest of the package, so it uses only the standard library.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ OPEN_FILES = 64
 
 
 def become(user: int) -> None:
-    """Gives up root for the user and group number `user`, for good: root is not held to a number of processes."""
+    """Switches from root to the user and group `user` permanently, because the process limit does not apply to root."""
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
 
 
 def set_limits(limits: dict[str, Any], *, count_processes: bool) -> None:
-    """Sets the kernel's limits for this process and all that it starts."""
+    """Sets the kernel's limits for this process and its children."""
     memory = limits["memory_mebibytes"] << 20
     seconds = math.ceil(limits["seconds"]) + 1
     bounds = {
@@ -49,7 +49,7 @@ def set_limits(limits: dict[str, Any], *, count_processes: bool) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """Returns the type and message of an exception, whose own `__str__` may be the candidate's."""
+    """Returns the type and message of an exception. Its `__str__` may be code of the candidate."""
     try:
         text = f"{type(error).__name__}: {error}"
     except BaseException:
@@ -58,14 +58,14 @@ def describe(error: BaseException) -> str:
 
 
 def outcome_of(code: str, expressions: list[str], room: int) -> dict[str, Any]:
-    """Returns `{"kind", "values", "detail"}` of running `code` as a module and then each expression in it."""
+    """Runs `code` as a module, evaluates each expression in it, and returns `{"kind", "values", "detail"}`."""
     try:
         program = compile(code, "<candidate>", "exec")
         questions = [compile(expression.strip(), "<expression>", "eval") for expression in expressions]
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         return {"kind": "compile-error", "values": [], "detail": describe(error)}
     module = ModuleType("candidate")
-    sys.modules["candidate"] = module  # dataclasses and typing look a class's module up there
+    sys.modules["candidate"] = module  # dataclasses and typing look up a class's module there
     random.seed(0)
     where = "the code"
     values = []
@@ -76,13 +76,15 @@ def outcome_of(code: str, expressions: list[str], room: int) -> dict[str, Any]:
             values.append(encode(eval(question, module.__dict__), room))
     except NotPlainDataError as error:
         return {"kind": "runtime-error", "values": [], "detail": f"{where}: {error}"}
-    except BaseException as error:  # SystemExit and KeyboardInterrupt too: the candidate does not end the judging
+    except (
+        BaseException
+    ) as error:  # including SystemExit and KeyboardInterrupt: the candidate must not stop the judging
         return {"kind": "runtime-error", "values": [], "detail": f"{where}: {describe(error)}"}
     return {"kind": "ok", "values": values, "detail": ""}
 
 
 def report(descriptor: int, token: bytes, outcome: dict[str, Any], most_bytes: int) -> None:
-    """Writes the outcome, after the job's token, to the zygote."""
+    """Writes the job's token and the outcome to the zygote."""
     payload = json.dumps(outcome).encode("ascii")
     if len(payload) > most_bytes + 2 * MOST_DETAIL:
         detail = f"values of more than {most_bytes} bytes"
@@ -91,12 +93,12 @@ def report(descriptor: int, token: bytes, outcome: dict[str, Any], most_bytes: i
 
 
 def run_job(job: dict[str, Any], limits: dict[str, Any], descriptor: int, token: bytes) -> None:
-    """Runs one job and reports it. Returns nothing; does not return at all in what the candidate itself forked."""
+    """Runs one job and reports its outcome. Does not return in processes that the candidate forked."""
     process = os.getpid()
     outcome = outcome_of(job["code"], job["expressions"], limits["output_bytes"])
     if os.getpid() == process:
         with contextlib.suppress(OSError, ValueError):  # closed by the candidate
             for stream in (sys.__stdout__, sys.__stderr__):
                 if stream is not None:
-                    stream.flush()  # what is printed counts, buffered or not
+                    stream.flush()  # buffered output counts too
         report(descriptor, token, outcome, limits["output_bytes"])

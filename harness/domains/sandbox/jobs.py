@@ -1,4 +1,4 @@
-"""What is asked of a sandbox and what comes back."""
+"""The jobs and outcomes of a sandbox, and its config."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Tier = Literal["auto", "bubblewrap", "monty", "subprocess"]
 
 @dataclass(frozen=True)
 class Job:
-    """`code` is run as a module, then each of `expressions` is evaluated in its namespace, in order.
+    """Code to run as a module, and expressions to evaluate in its namespace, in order.
 
-    The jobs of one `group` run in order, one at a time. After one of them runs out of time the rest do not run and are
-    timeouts too, so that a slow program costs its time limit once, and which of its tests count does not depend on the
-    number of workers. None: a group of its own.
+    group: jobs of one group run in order, one at a time. After the first time-out the rest are not run and count as
+    time-outs too, so that a slow program costs its time limit once, and results do not depend on the number of workers.
+    With None, a job has its own group.
     """
 
     code: str
@@ -29,7 +29,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job came to.
+    """The outcome of a job.
 
     `ok`: `values` holds one value per expression, plain data of exact builtin types (None, bool, int, float,
     complex, str, bytes, list, tuple, dict, set, frozenset). Whether they are the right ones, the caller says.
@@ -45,7 +45,7 @@ class Outcome:
 
 
 class Limits(Config):
-    """What one job may use."""
+    """The limits of one job."""
 
     seconds: float = Field(default=5.0, gt=0, le=600, description="Wall-clock seconds.")
     memory_mebibytes: int = Field(default=512, ge=64, description="Address space of each process, MiB.")
@@ -55,11 +55,11 @@ class Limits(Config):
 
 
 class SandboxConfig(Config):
-    """Which sandbox, and what a job may use in it."""
+    """The sandbox's tier, and its limits for a job."""
 
     tier: Tier = Field(default="auto", description="auto: bubblewrap, which runs CPython itself; it never falls back.")
     limits: Limits = Limits()
-    workers: Annotated[int, Unkeyed("each job runs alone, however many run beside it")] = Field(
-        default=2, ge=1, le=64, description="Jobs that run at the same time."
+    workers: Annotated[int, Unkeyed("a job's result does not depend on others")] = Field(
+        default=2, ge=1, le=64, description="Concurrent jobs."
     )
     allow_unsafe: bool = Field(default=False, description="Allows the tier subprocess, which contains nothing.")

@@ -1,6 +1,6 @@
-"""Our own code over a model's text, in a process that can be killed: requests in, replies out, each a line of JSON.
+"""Runs trusted code on a model's text, in a process that can be killed. Requests and replies are lines of JSON.
 
-A parser or a verifier is trusted, what it is given is not: `9^9^9^9` keeps it inside one call that no signal ends.
+A parser or verifier is trusted, but its input is not: `9^9^9^9` keeps it in a call that no signal interrupts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from typing import IO, Any, cast
 from harness.errors import StepFailed
 
 READY = "ready"
-"""What a worker's module prints, on a line of its own, once its imports are done and requests are read."""
+"""The line that a worker's module prints when its imports are done and it reads requests."""
 START_SECONDS = 120.0
-"""For the worker's imports, which take a second on an idle machine."""
+"""The time limit in seconds for the worker's imports, which take about a second on an idle machine."""
 
 
 class LineWorker:
-    """Runs `module` and asks it one request at a time, from any thread. It starts at first use, and again after it was
-    late or died. hint: what to do where it does not start. environment: over this process's own."""
+    """Runs `module` in a process and sends it one request at a time, from any thread.
+
+    The process starts on first use, and again after a time-out or crash. hint: what to do if it does not start.
+    environment: variables to add to this process's own.
+    """
 
     def __init__(self, module: str, *, hint: str, environment: Mapping[str, str] | None = None) -> None:
         self.module = module
@@ -35,8 +38,8 @@ class LineWorker:
         atexit.register(self.close)
 
     def ask(self, request: Any, seconds: float | None = None) -> Any:
-        """Returns the worker's reply. Raises TimeoutError where it took more than `seconds`, ConnectionError where it
-        died, StepFailed where it does not start."""
+        """Returns the worker's reply. Raises TimeoutError after `seconds`, ConnectionError if the process dies, and
+        StepFailed if it does not start."""
         with self._lock:
             process = self._process or self._started()
             was_late = threading.Event()
@@ -65,7 +68,7 @@ class LineWorker:
             raise ConnectionError(f"the process of {self.module} died")
 
     def close(self) -> None:
-        """Ends the worker; the next request starts another."""
+        """Stops the process; the next request starts a new one."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()

@@ -1,6 +1,6 @@
-"""Monty: a subset of Python, interpreted in Rust, with no way to the host.
+"""The tier Monty: a subset of Python, interpreted in Rust, without access to the host.
 
-Its results are not always CPython's (regular expressions, rounding, the order of sets), so nothing falls back to it.
+Its results may differ from CPython's (regular expressions, rounding, the order of sets), so nothing falls back to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.domains.sandbox.jobs import Job, Limits, Outcome
 from harness.domains.sandbox.plain_data import NotPlainDataError, encode
 
 SECONDS_OF_GRACE = 1.0
-# What leaves Monty is converted: a range or a function would arrive as a string. So the types are told apart inside.
+# Values that leave Monty are converted: a range or a function would arrive as a string. So types are checked inside.
 IS_PLAIN = """
 def __is_plain_data(value):
     kind = type(value)
@@ -37,7 +37,7 @@ PERHAPS_UNSUPPORTED = (NotImplementedError, ImportError, AttributeError, OSError
 
 
 class MontySandbox:
-    """Runs jobs in a pool of Monty's processes. `unsupported` where CPython might have run the code."""
+    """Runs jobs in a pool of Monty's processes. The outcome is `unsupported` if CPython might have run the code."""
 
     def __init__(self, limits: Limits, workers: int) -> None:
         self.library = import_module("pydantic_monty")  # an optional dependency
@@ -67,7 +67,7 @@ class MontySandbox:
         return outcomes
 
     def run_one(self, job: Job) -> Outcome:
-        """Returns the outcome of one job, in a session of its own."""
+        """Returns the outcome of one job, in its own session."""
         library = self.library
         limits = library.ResourceLimits(
             max_feed_duration_secs=self.limits.seconds,
@@ -82,7 +82,7 @@ class MontySandbox:
             return self.outcome_in(session, job)
 
     def outcome_in(self, session: Any, job: Job) -> Outcome:
-        """Returns the outcome of a job in a fresh session. Whatever a program makes Monty raise is its own outcome."""
+        """Returns the outcome of a job in a fresh session. Whatever Monty raises for a program is the job's outcome."""
         library = self.library
         printed = library.CollectString(self.limits.output_bytes)
         where = "the code"
@@ -103,7 +103,7 @@ class MontySandbox:
             return self.failed(error, where)
 
     def value_of(self, expression: str, feed: Callable[[str], Any]) -> Any:
-        """Returns the value of one expression. Raises NotPlainDataError where it is none that may leave."""
+        """Returns the value of one expression. Raises NotPlainDataError if it is not plain data."""
         if feed(f"{NAME} = (\n{expression}\n)\n__is_plain_data({NAME})") is not True:
             raise NotPlainDataError("not plain data")
         value = feed(NAME)
@@ -111,8 +111,8 @@ class MontySandbox:
         return value
 
     def failed(self, error: Exception, where: str) -> Outcome:
-        """Returns the outcome of what a program made Monty raise. It is the program's fault only where CPython would
-        surely have raised too."""
+        """Returns the outcome for an exception of Monty. It is the program's error only if CPython would certainly have
+        raised too."""
         library = self.library
         detail = f"{where}: {error}"
         raised = error.exception() if isinstance(error, library.MontyRuntimeError) else error
@@ -129,5 +129,5 @@ class MontySandbox:
         return Outcome("unsupported", detail=f"{UNSUPPORTED}: {detail}")
 
     def close(self) -> None:
-        """Ends the pool."""
+        """Stops the pool."""
         self.stack.close()

@@ -1,6 +1,6 @@
-"""Values as tagged JSON: plain data only, by exact type, so that no candidate's object reaches the trusted side.
+"""Encodes plain data as tagged JSON, by exact type, so that no object of a candidate reaches the trusted side.
 
-Runs on both sides, and inside the sandbox without the package around it: the standard library only.
+Runs on both sides, and in the sandbox without the rest of the package, so it uses only the standard library.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ NAMED: dict[str, Any] = {kind.__name__: kind for kind in (*AS_TEXT, *SEQUENCES, 
 
 
 class NotPlainDataError(Exception):
-    """A value that is not, all the way down, of the exact builtin types that `encode` knows, or is too large."""
+    """A value is too large, or a part of it has another type than those that `encode` supports."""
 
 
 def encode(value: Any, room: int) -> Any:
-    """Returns `value` as JSON data that tells int from bool, tuple from list, and 1 from 1.0.
+    """Returns `value` as JSON data that distinguishes int from bool, tuple from list, and 1 from 1.0.
 
-    `None`, `bool`, `str` and the types in `NAMED` are known, by exact type: a subclass could carry an `__eq__` of its
-    own. At most `room` values in all, nested at most `DEEPEST` deep.
+    Supports `None`, `bool`, `str` and the types in `NAMED`, by exact type, because a subclass could define its own
+    `__eq__`. room: the maximum number of values; they may be nested `DEEPEST` deep.
 
     Raises NotPlainDataError for any other value.
     """
@@ -66,7 +66,7 @@ def encode(value: Any, room: int) -> Any:
 
 
 def decode(data: Any) -> Any:
-    """Returns the value that `encode` took. Raises ValueError for what `encode` never writes: `data` may be forged."""
+    """Returns the value that `encode` encoded. Raises ValueError for any other data, which may be forged."""
     try:
         return _decoded(data, 0)
     except (

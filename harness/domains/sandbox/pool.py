@@ -1,4 +1,4 @@
-"""Runs a list of jobs on several workers: order kept, a failed worker replaced, no wait longer than its limit."""
+"""Runs a list of jobs on several workers: keeps their order, replaces failed workers, and enforces time limits."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MOST_STARTS = 2
 
 @dataclass
 class Task:
-    """The jobs of one group that are still to run, as indices, and how often the first of them was started."""
+    """The remaining jobs of one group, as indices. starts: how often the first of them was started."""
 
     left: deque[int]
     starts: int = 0
 
 
 class WorkerPool:
-    """Runs jobs on up to `workers` zygotes, which `start` makes by number. One call to `run` at a time."""
+    """Runs jobs on up to `workers` zygotes, which `start` creates by number. Calls to `run` are serialized."""
 
     def __init__(self, start: Callable[[int], Worker], workers: int, first: Worker | None = None) -> None:
         self.start_worker = start
@@ -43,12 +43,14 @@ class WorkerPool:
                     run.hand_out()
                     run.collect()
             finally:
-                for worker in list(self.busy):  # an interrupt: their answers would be taken for those of the next jobs
+                for worker in list(
+                    self.busy
+                ):  # after an interrupt, their answers would be read as those of the next jobs
                     self.drop(worker)
             return [outcome for outcome in run.outcomes if outcome is not None]
 
     def worker(self, *, fresh: bool) -> Worker:
-        """Returns an idle worker, or a new one; with `fresh` a new one in place of an idle one."""
+        """Returns an idle worker, or a new one. fresh: replace an idle worker by a new one."""
         if self.idle:
             worker = self.idle.pop()
             if not fresh:
@@ -58,12 +60,12 @@ class WorkerPool:
         return self.start_worker(self.started - 1)
 
     def drop(self, worker: Worker) -> None:
-        """Ends a worker."""
+        """Stops a worker."""
         self.busy.pop(worker, None)
         worker.close()
 
     def close(self) -> None:
-        """Ends all workers."""
+        """Stops all workers."""
         with self.lock:
             for worker in [*self.idle, *self.busy]:
                 worker.close()
@@ -72,7 +74,7 @@ class WorkerPool:
 
 
 class _Run:
-    """One call to `WorkerPool.run`: what waits, and what came back."""
+    """One call to `WorkerPool.run`: its waiting jobs and its outcomes."""
 
     def __init__(self, pool: WorkerPool, jobs: Sequence[Job]) -> None:
         self.pool = pool
@@ -81,7 +83,7 @@ class _Run:
         self.waiting = deque(Task(deque(indices)) for indices in grouped(jobs))
 
     def hand_out(self) -> None:
-        """Gives waiting jobs to idle workers, and starts workers while there may be more."""
+        """Assigns waiting jobs to idle workers, and starts workers up to the maximum."""
         while self.waiting and len(self.pool.busy) < self.pool.workers:
             task = self.waiting.popleft()
             task.starts += 1
@@ -96,7 +98,7 @@ class _Run:
                 self.retry(task, Outcome("sandbox-error", detail=str(error)))
 
     def collect(self) -> None:
-        """Waits for the first outcomes, and gives up workers that are past every limit."""
+        """Waits for the first outcomes, and stops workers that exceed all limits."""
         busy = self.pool.busy
         if not busy:
             return
@@ -122,7 +124,7 @@ class _Run:
                 self.retry(task, Outcome("timeout", detail="its sandbox stopped answering"))
 
     def finished(self, task: Task, outcome: Outcome) -> None:
-        """Takes the outcome of a task's first job; the next one of the group is ready to run, unless time ran out."""
+        """Records the outcome of a task's first job. The next job of the group is queued, unless this one timed out."""
         self.outcomes[task.left.popleft()] = outcome
         task.starts = 0
         if outcome.kind == "timeout":
@@ -132,9 +134,9 @@ class _Run:
             self.waiting.appendleft(task)
 
     def retry(self, task: Task, last: Outcome) -> None:
-        """Puts a task back whose worker failed; the second failure, on a worker started for it, is its outcome `last`.
+        """Queues a task again after its worker failed. If a fresh worker fails too, `last` is the outcome.
 
-        A worker that started and then ended during a job was ended by the job: that is no fault of the sandbox.
+        If a worker started and then ended during a job, the job ended it; the sandbox is not at fault.
         """
         if task.starts < MOST_STARTS:
             self.waiting.appendleft(task)

@@ -1,7 +1,7 @@
-"""A filter of system calls for bubblewrap: no further namespaces, no tracing, no memory or messages outside the limits.
+"""The system-call filter for bubblewrap: no new namespaces, no tracing, no memory or messages outside the limits.
 
 The program is classic BPF over `struct seccomp_data` (seccomp(2)): number at offset 0, architecture at 4, low halves
-of the arguments at 16, 24, 32. Numbers are those of the kernel's tables for the two architectures.
+of the arguments at 16, 24, 32. The numbers come from the kernel's tables for the two architectures.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import struct
 LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-X32_CALLS = 0x40000000  # a second way to make the calls of x86_64
+X32_CALLS = 0x40000000  # a second ABI for the calls of x86_64
 NEW_NAMESPACES = (
     0x7E020000  # CLONE_NEWUSER, NEWNS, NEWPID, NEWNET, NEWIPC, NEWUTS, NEWCGROUP; the time one has no place in clone
 )
 CLONE = {"x86_64": 56, "aarch64": 220}
-CLONE3 = 435  # its flags lie in memory, which a filter cannot read; told that there is none, libc uses clone
+CLONE3 = 435  # its flags are in memory, which a filter cannot read; if it fails with ENOSYS, libc uses clone
 REFUSED = {
     "unshare": (272, 97),
     "setns": (308, 268),
@@ -43,8 +43,8 @@ REFUSED = {
     "setpriority": (141, 140),
     "ioprio_set": (251, 30),
 }
-"""Calls that always fail. System V's objects, message queues and keys outlive the process that made them; memory files
-(memfd) belong to no address space, which is what is bounded."""
+"""Calls that always fail. System V objects, message queues and keys outlive the process that created them; memory files
+(memfd) are not part of the address space, to which the limit applies."""
 OF_ANOTHER_PROCESS = {
     "prlimit64": (302, 261),
     "sched_setparam": (142, 118),
@@ -52,12 +52,12 @@ OF_ANOTHER_PROCESS = {
     "sched_setaffinity": (203, 122),
     "sched_setattr": (314, 274),
 }
-"""Calls that fail unless their first argument, a process, is 0 (the caller itself): process 1 has the same user."""
+"""Calls that fail unless their first argument, a process, is 0 (the caller), because process 1 has the same user."""
 SOCKET = {"x86_64": 41, "aarch64": 198}
-"""Fails for every family but AF_UNIX. There is no network to reach, buffers of TCP are memory outside the limits, and a
-virtual machine's sockets (vsock) are in no namespace."""
+"""Fails for every family except AF_UNIX. There is no network, TCP buffers are memory outside the limits, and sockets of
+virtual machines (vsock) have no namespace."""
 SET_SOCKET_OPTION = {"x86_64": 54, "aarch64": 208}
-"""Fails for the sizes of buffers, which may be megabytes each."""
+"""Fails for buffer sizes, because buffers may have megabytes."""
 
 Step = tuple[int, int, int, int]
 FIRST, SECOND, THIRD = ((LOAD, 0, 0, offset) for offset in (16, 24, 32))
@@ -65,7 +65,7 @@ FIRST, SECOND, THIRD = ((LOAD, 0, 0, offset) for offset in (16, 24, 32))
 
 
 def filter_program(machine: str = platform.machine()) -> bytes | None:
-    """Returns the filter for `machine` as the kernel reads it, None for a machine whose numbers are not known here."""
+    """Returns the filter for `machine` in the kernel's format, or None if its call numbers are not known here."""
     if machine not in ARCHITECTURE:
         return None
     column = list(ARCHITECTURE).index(machine)
@@ -87,9 +87,9 @@ def filter_program(machine: str = platform.machine()) -> bytes | None:
 
 
 def by_argument(number: int, tests: list[Step], error: int) -> list[Step]:
-    """Returns the steps for a call that is decided by its arguments.
+    """Returns the steps for a call whose arguments decide.
 
-    The tests are followed by a failure and by a success: they go to the next step for the one, past it for the other.
+    The tests are followed by a failing and a succeeding step: they continue with the former or skip it.
     """
     ends = [(RETURN, 0, 0, FAIL | error), (RETURN, 0, 0, ALLOW)]
     return [(JUMP_EQUAL, 0, len(tests) + len(ends), number), *tests, *ends]

@@ -1,4 +1,4 @@
-"""Opens the sandbox that `SandboxConfig.tier` names, or says what to install."""
+"""Opens the sandbox of `SandboxConfig.tier`, or reports what to install."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Runner(Protocol):
         ...
 
     def close(self) -> None:
-        """Ends its processes."""
+        """Stops its processes."""
         ...
 
 
@@ -40,11 +40,11 @@ class Sandbox:
         self.runner = runner
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Returns one outcome per job, in the order of `jobs`; raises nothing for what a candidate does."""
+        """Returns one outcome per job, in the order of `jobs`. Never raises for anything that a candidate does."""
         return self.runner.run(jobs)
 
     def close(self) -> None:
-        """Ends all processes of the sandbox."""
+        """Stops all processes of the sandbox."""
         self.runner.close()
 
     def __enter__(self) -> Self:
@@ -57,13 +57,13 @@ class Sandbox:
 
 
 def bubblewrap(config: SandboxConfig) -> WorkerPool:
-    """Returns the pool of contained zygotes. Raises WorkerFailedError where bubblewrap cannot work."""
+    """Returns a pool of contained zygotes. Raises WorkerFailedError if bubblewrap cannot work."""
     start, first = worker_factory(config.limits)
     return WorkerPool(start, config.workers, first)
 
 
 def monty(config: SandboxConfig) -> MontySandbox:
-    """Returns the pool of Monty's processes. Raises UsageError where it is missing or its program does not start."""
+    """Returns a pool of Monty's processes. Raises UsageError if it is missing or its program does not start."""
     if find_spec("pydantic_monty") is None:
         raise UsageError("the tier monty needs the package pydantic-monty", hint=INSTALL_MONTY)
     try:
@@ -76,7 +76,7 @@ def monty(config: SandboxConfig) -> MontySandbox:
 
 
 def uncontained(limits: Limits, workers: int) -> WorkerPool:
-    """Returns a pool of zygotes without a sandbox around them: limits on time, memory and output, nothing else."""
+    """Returns a pool of zygotes without a sandbox: with limits on time, memory and output, and nothing else."""
 
     def start(number: int) -> Worker:
         arguments = interpreter_arguments(Path(__file__).parent, limits, contained=False, user=None)
@@ -86,16 +86,16 @@ def uncontained(limits: Limits, workers: int) -> WorkerPool:
 
 
 def open_sandbox(config: SandboxConfig) -> Sandbox:
-    """Returns a sandbox of the wanted tier. `auto` is bubblewrap: a verdict must not depend on what is installed.
+    """Returns a sandbox of the config's tier. `auto` is bubblewrap, so that verdicts do not depend on the installation.
 
-    Raises UsageError, saying what to install, where the tier is not available, and where `subprocess` is wanted without
+    Raises UsageError if the tier is not available, with what to install, or if `subprocess` is used without
     `allow_unsafe`.
     """
     if config.tier == "subprocess":
         if not config.allow_unsafe:
             raise UsageError(
-                "the tier subprocess contains nothing: code of the model would run with your rights",
-                hint=f"{INSTALL_BUBBLEWRAP}, or say allow_unsafe: true",
+                "the tier subprocess is not a sandbox: the model's code would run with your rights",
+                hint=f"{INSTALL_BUBBLEWRAP}, or set allow_unsafe: true",
             )
         return Sandbox("subprocess", uncontained(config.limits, config.workers))
     if config.tier == "monty":

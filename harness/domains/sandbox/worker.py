@@ -1,4 +1,4 @@
-"""The trusted end of one zygote: start it, hand it a job, read what came of it."""
+"""The trusted side of one zygote: starts it, sends it a job, reads the outcome."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECONDS_OF_GRACE = 10.0
 FAILURES = (OSError, EOFError, ValueError, RecursionError)
 REPORT = ("kind", "values", "detail")
 KINDS_OF_A_JOB = ("ok", "compile-error", "runtime-error")
-"""What the process of a job may report; time-outs and failures of the sandbox are seen by others."""
+"""The kinds that a job's process may report; time-outs and failures of the sandbox are detected elsewhere."""
 MOST_DETAIL = 1000
 
 
@@ -32,9 +32,9 @@ class WorkerFailedError(Exception):
 
 
 def interpreter_arguments(folder: Path, limits: Limits, *, contained: bool, user: int | None) -> list[str]:
-    """Returns the arguments for Python that start the zygote whose modules lie in `folder`.
+    """Returns the arguments for Python that start the zygote with the modules in `folder`.
 
-    The package is made by hand, so that neither `harness` nor anything it needs is imported where candidates run.
+    The packages are created by hand, so that `harness` and its dependencies are not imported where candidates run.
     """
     bootstrap = (
         "import sys, types\n"
@@ -49,12 +49,12 @@ def interpreter_arguments(folder: Path, limits: Limits, *, contained: bool, user
 
 
 def python_program() -> Path:
-    """Returns the interpreter itself, not the link to it in a virtual environment."""
+    """Returns the interpreter itself, not a virtual environment's link to it."""
     return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
 def readable(workers: Iterable[Worker], seconds: float) -> list[Worker]:
-    """Waits for the first answers and returns the workers that gave them, whatever the numbers of their files."""
+    """Waits for answers and returns the workers that have one. Works for descriptors of any number, unlike `select`."""
     with selectors.DefaultSelector() as selector:
         for worker in workers:
             selector.register(worker, selectors.EVENT_READ, worker)
@@ -62,7 +62,7 @@ def readable(workers: Iterable[Worker], seconds: float) -> list[Worker]:
 
 
 class Worker:
-    """A running zygote. Raises WorkerFailedError where it does not start, with what it said."""
+    """A running zygote. Raises WorkerFailedError with its error output if it does not start."""
 
     def __init__(self, command: Sequence[str], limits: Limits, passed: Sequence[int] = ()) -> None:
         self.limits = limits
@@ -81,7 +81,7 @@ class Worker:
                 cwd=self.folder.name,
                 env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"},
                 pass_fds=passed,
-                start_new_session=True,  # an interrupt from the keyboard is for us to act on
+                start_new_session=True,  # the harness handles interrupts from the keyboard
             )
             assert self.process.stdin is not None and self.process.stdout is not None
             self.requests, self.answers = self.process.stdin.fileno(), self.process.stdout.fileno()
@@ -101,7 +101,7 @@ class Worker:
         return self.answers
 
     def start(self, job: Job) -> None:
-        """Hands over one job. Raises WorkerFailedError where nobody takes it."""
+        """Sends one job. Raises WorkerFailedError if the zygote has ended."""
         self.deadline = time.monotonic() + self.limits.seconds + SECONDS_OF_GRACE
         self.expected = len(job.expressions)
         try:
@@ -110,7 +110,7 @@ class Worker:
             raise WorkerFailedError(self.message() or "ended") from error
 
     def finish(self) -> tuple[Outcome, bool]:
-        """Returns the outcome, and whether the zygote ended with it. Raises WorkerFailedError where it ended before."""
+        """Returns the outcome, and whether the zygote ends after it. Raises WorkerFailedError if it ended before."""
         try:
             answer = read_frame(self.answers)
         except FAILURES as error:
@@ -118,12 +118,12 @@ class Worker:
         return outcome_from(answer, self.expected), bool(answer.get("spent"))
 
     def message(self) -> str:
-        """Returns the end of what the worker wrote to its standard error."""
+        """Returns the last part of the worker's standard error."""
         self.said.seek(0)
         return self.said.read().decode(errors="replace").strip()[-500:]
 
     def close(self) -> None:
-        """Ends the zygote and with it all that runs in its sandbox."""
+        """Stops the zygote and everything in its sandbox."""
         if self.process is not None:
             for end in (self.process.stdin, self.process.stdout):
                 if end is not None:
@@ -136,9 +136,9 @@ class Worker:
 
 
 def outcome_from(answer: dict[str, Any], count: int) -> Outcome:
-    """Returns the outcome of a zygote's answer: a failure that the zygote saw, or the report of the job's process.
+    """Returns the outcome in a zygote's answer: a failure that the zygote detected, or the report of the job's process.
 
-    The candidate may have forged the report, so anything but a valid one is its runtime error.
+    The candidate may have forged the report, so an invalid report counts as a runtime error of the candidate.
     """
     if "report" not in answer:
         return Outcome(answer["kind"], detail=answer["detail"])
@@ -163,5 +163,5 @@ def parse_report(text: str) -> tuple[OutcomeKind, list[Any], str]:
 
 
 def printable(text: str) -> str:
-    """Returns the start of `text` without control characters and surrogates: a candidate's words reach terminals."""
+    """Returns the start of `text` without control characters and surrogates, so that it is safe to print."""
     return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text[:MOST_DETAIL])

@@ -1,7 +1,7 @@
-"""A process that forks once a job: Python starts once, each job gets a fresh copy of it.
+"""A process that forks once per job: Python starts once, and each job gets a fresh copy of it.
 
-In the contained tier it is process 1 of its own process namespace: what a job started dies with the job, because
-process 1 may signal all others, and nobody in the namespace can kill process 1. The standard library only.
+In the contained tier it is process 1 of its own process namespace. Process 1 may signal all others and cannot be killed
+from inside, so everything that a job started dies with the job. Uses only the standard library.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ FORGED = "wrote into the channel of results"
 
 
 class Zygote:
-    """Runs jobs one by one; `contained` says that it is process 1 of a sandbox, `user` whom its jobs run as."""
+    """Runs jobs one by one. contained: whether it is process 1 of a sandbox. user: the user that jobs run as."""
 
     def __init__(self, limits: dict[str, Any], *, contained: bool, user: int | None) -> None:
         self.limits = limits
         self.contained = contained
         self.user = user
-        # The pipes move away from 0 and 1, so that nothing which prints can write into them.
+        # Move the pipes away from 0 and 1, so that printing cannot write into them.
         self.requests, self.answers = os.dup(0), os.dup(1)
         self.null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
@@ -55,7 +55,7 @@ class Zygote:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     def serve(self) -> None:
-        """Answers requests until the other side closes its end, or a job left something behind for the next."""
+        """Answers requests until the other side closes the pipe, or until a job leaves traces for the next one."""
         untouched = traces() if self.contained else None
         filtered = self.contained and is_filtered()
         write_frame(self.answers, {"ready": True})
@@ -71,7 +71,7 @@ class Zygote:
                 return
 
     def run(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Returns the outcome of one job, after everything that it started is dead."""
+        """Returns the outcome of one job, after killing everything that it started."""
         token = os.urandom(TOKEN_BYTES)
         result, result_end = os.pipe()
         output, output_end = os.pipe()
@@ -84,7 +84,7 @@ class Zygote:
         if process == 0:
             self.become_the_job(job, token, result_end, output_end, (result, output))
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.setpgid(process, process)  # the job does so too; whichever comes first
+            os.setpgid(process, process)  # the job does this too, whichever comes first
         for end in (result_end, output_end):
             os.close(end)
         try:
@@ -118,7 +118,7 @@ class Zygote:
             os._exit(status)
 
     def watch(self, process: int, token: bytes, result: int, output: int) -> dict[str, Any]:
-        """Returns the outcome once the job reported, ended, wrote too much or ran out of time."""
+        """Returns the outcome once the job reports, ends, writes too much or times out."""
         deadline = time.monotonic() + self.limits["seconds"]
         poll = select.poll()
         for end in (result, output, self.woken):
@@ -147,14 +147,14 @@ class Zygote:
                         os.read(self.woken, 4096)
             outcome = outcome or self.outcome_of_ended(process, token, result, reported)
             if outcome is not None:
-                printed += len(rest_of(output))  # what was printed before the end counts, whoever was read first
+                printed += len(rest_of(output))  # output before the end counts, in whatever order the pipes are read
             outcome = self.excess(printed) or outcome
             if outcome is not None:
                 return outcome
         return failure("timeout", f"ran longer than {self.limits['seconds']:g} seconds")
 
     def excess(self, printed: int) -> dict[str, Any] | None:
-        """Returns the outcome of a job that printed too much or made too many files, None for any other."""
+        """Returns the outcome of a job that printed too much or created too many files, None for any other."""
         if printed > self.limits["output_bytes"]:
             return failure("runtime-error", f"printed more than {self.limits['output_bytes']} bytes")
         if self.contained and files_made() > MOST_FILES:
@@ -162,8 +162,8 @@ class Zygote:
         return None
 
     def outcome_in(self, reported: bytes, token: bytes) -> dict[str, Any] | None:
-        """Returns the outcome once a whole report has arrived, None before that. The zygote does not parse the report:
-        its text may be forged, and only the trusted side judges it."""
+        """Returns the outcome once a complete report has arrived, None before. The zygote does not parse the report,
+        which may be forged; only the trusted side does."""
         start = len(token) + 4
         length = int.from_bytes(reported[len(token) : start], "big")
         forged = reported[: len(token)] != token[: len(reported)]
@@ -174,7 +174,7 @@ class Zygote:
         return {"report": reported[start : start + length].decode("ascii", "replace")}
 
     def outcome_of_ended(self, process: int, token: bytes, result: int, reported: bytes) -> dict[str, Any] | None:
-        """Returns the outcome where the job's process ended, None where it still runs."""
+        """Returns the outcome if the job's process has ended, None if it still runs."""
         try:
             ended, status = os.waitpid(process, os.WNOHANG)
         except ChildProcessError:
@@ -190,7 +190,7 @@ class Zygote:
         return failure("runtime-error", f"ended without a result, with {end}")
 
     def kill_all(self, process: int) -> None:
-        """Kills and reaps: in a sandbox everything else that lives in it, outside it the job's own session."""
+        """Kills and reaps all other processes of the sandbox, or without a sandbox the job's session."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if self.contained:
                 os.kill(-1, signal.SIGKILL)
@@ -204,16 +204,16 @@ class Zygote:
 
 
 def files_made() -> int:
-    """Returns how many files, empty ones too, take the kernel's memory."""
+    """Returns the number of files in the scratch folders, including empty ones, which use the kernel's memory."""
     systems = [os.statvfs(folder) for folder in SCRATCH]
     return sum(system.f_files - system.f_ffree for system in systems)
 
 
 def traces() -> object:
-    """Returns what the next job could see of the jobs so far, which equals what it was where they left nothing.
+    """Returns everything that a job can leave behind; it is unchanged if the jobs so far left nothing.
 
-    Folders above Python's own can be written to where they are in /tmp. Their times are set to 0, since files may have
-    been made and removed.
+    Folders above Python's own are writable if they are in /tmp. Their times are set to 0, because files may have been
+    created and removed.
     """
     above = [folder for folder in Path(sys.base_prefix).parents if folder.is_relative_to("/tmp")]
     seen: list[object] = []
@@ -222,18 +222,18 @@ def traces() -> object:
             status = folder.stat()
             seen += [status.st_mode, status.st_gid, os.listxattr(folder), sorted(folder.iterdir())]
             os.utime(folder, (0, 0))
-    except OSError as error:  # closed to process 1 too
+    except OSError as error:  # not readable even for process 1
         seen.append(error)
     return seen
 
 
 def is_filtered() -> bool:
-    """Returns whether a filter of system calls is in force: without one, messages and shared memory outlive a job."""
+    """Returns whether a system-call filter is active. Without it, messages and shared memory outlive a job."""
     return "Seccomp:\t2" in Path("/proc/self/status").read_text()
 
 
 def rest_of(pipe: int) -> bytes:
-    """Returns what lies in a pipe already, without waiting for more: at most what a pipe holds."""
+    """Returns the data in a pipe without waiting for more: at most the pipe's capacity."""
     os.set_blocking(pipe, False)
     try:
         return os.read(pipe, 1 << 20)
@@ -247,19 +247,19 @@ def failure(kind: str, detail: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Serves; `sys.argv[1]` is JSON: `limits`, `contained`, `user`."""
+    """Runs the zygote. `sys.argv[1]` is JSON with `limits`, `contained` and `user`."""
     settings = json.loads(sys.argv[1])
     sys.argv[1:] = []
     if settings["contained"]:
         if os.getpid() != 1:
             raise SystemExit("not process 1: killing all processes would reach outside the sandbox")
         os.umask(0o022)
-        with contextlib.suppress(OSError):  # where memory runs out, a job ends and not the harness
+        with contextlib.suppress(OSError):  # if memory runs out, the kernel kills a job rather than the harness
             Path("/proc/self/oom_score_adj").write_text("1000")
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # a job must not read the pipes in /proc/1/fd
     for name in PRELOADED:
         importlib.import_module(name)
-    site.setquit()  # `exit` and `quit`, which Python started with -S lacks
+    site.setquit()  # defines `exit` and `quit`, which python -S lacks
     zygote = Zygote(settings["limits"], contained=settings["contained"], user=settings["user"])
     gc.freeze()
     zygote.serve()

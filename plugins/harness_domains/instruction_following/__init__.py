@@ -1,4 +1,4 @@
-"""Instruction following: constraints that a program can check, by the checkers of lm-eval's IFEval."""
+"""Instruction following: constraints that lm-eval's IFEval can check."""
 
 from __future__ import annotations
 

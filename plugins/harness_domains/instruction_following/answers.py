@@ -1,4 +1,4 @@
-"""What of a completion is checked: what follows the thinking."""
+"""Extracts the part of a completion to check: the text after the thinking."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from harness.domains import answer_after_thinking
 
 
 def checked_text(completion: str, *, thinks: bool = False) -> str:
-    """Returns what follows the thinking, without the space before it, as lm-eval's `think_end_token` leaves it.
+    """Returns the text after the thinking, without leading space, as with lm-eval's `think_end_token`.
 
-    Without thinking it is the completion as it is; where a thought never ends, nothing. `thinks` is that of
-    `harness.domains.completions.answer_after_thinking`.
+    Without thinking this is the whole completion; if the thinking does not end, it is empty. thinks: see
+    `harness.domains.answer_after_thinking`.
     """
     answer = answer_after_thinking(completion, thinks=thinks) or ""
     return answer if answer == completion else answer.lstrip()

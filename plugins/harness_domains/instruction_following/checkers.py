@@ -1,6 +1,6 @@
-"""lm-eval's own checkers of IFEval's constraints: which there are, what is wrong with a constraint, what a text meets.
+"""Uses lm-eval's checkers for IFEval's constraints: lists them, validates constraints, and checks responses.
 
-Nothing is checked by code of ours, so that rewards and scores are lm-eval's. Importing this imports no lm-eval.
+All checks are lm-eval's, so that rewards and scores agree with it. Importing this module does not import lm-eval.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.domains import parse_json
 from harness_domains.instruction_following import sentence_data
 
 LANGUAGE_SEED = 0
-"""Of langdetect, which otherwise draws afresh at every call and gives short texts now one language, now another."""
+"""The seed of langdetect, which is otherwise random and detects different languages for the same short text."""
 
 PROBE = "Just a probe."
 LISTS = ("keywords", "forbidden_words")
@@ -28,15 +28,15 @@ LISTS = ("keywords", "forbidden_words")
 
 @dataclass(frozen=True)
 class Constraint:
-    """One checkable constraint: its id in lm-eval's registry and its arguments, without those that are None."""
+    """A checkable constraint: its id in lm-eval's registry, and its arguments that are not None."""
 
     identifier: str
     arguments: Mapping[str, Any]
 
     def fault(self, *, chance: bool = False) -> str | None:
-        """Returns why the constraint cannot be checked, or None where it can.
+        """Returns why the constraint cannot be checked, or None if it can.
 
-        An argument that is missing or out of range lm-eval draws at random. That is a fault too, unless `chance`.
+        chance: allow arguments that are missing or out of range, for which lm-eval draws a random value.
         """
         if self.identifier not in known_identifiers():
             return f"lm-eval has no constraint {self.identifier}; it has {', '.join(known_identifiers())}"
@@ -45,14 +45,14 @@ class Constraint:
         return _fault(self.identifier, json.dumps(self.arguments, sort_keys=True), chance)
 
     def lacks_data(self) -> bool:
-        """Returns whether this machine lacks the data of nltk that the constraint is checked with."""
+        """Returns whether the constraint needs nltk data that this machine does not have."""
         return self.identifier in sentence_data.SPLITTING and not sentence_data.has_sentence_data()
 
 
 def constraints_of(identifiers: Any, arguments: Any) -> list[Constraint]:
-    """Returns a row's constraints from its lists of ids and of arguments, either of which may be JSON text.
+    """Returns a row's constraints from its lists of ids and of arguments, each of which may be JSON text.
 
-    Raises ValueError saying what is not as it should be; the constraints themselves are not looked at.
+    Raises ValueError if the lists are malformed. The constraints themselves are not checked.
     """
     identifiers, arguments = _from_json(identifiers, "ids"), _from_json(arguments, "arguments")
     if not isinstance(identifiers, list) or not identifiers or not all(isinstance(name, str) for name in identifiers):
@@ -67,20 +67,20 @@ def constraints_of(identifiers: Any, arguments: Any) -> list[Constraint]:
 
 
 def as_json(constraints: Iterable[Constraint]) -> str:
-    """Returns the constraints' arguments as JSON text, which a table can hold whatever their types are."""
+    """Returns the constraints' arguments as JSON text, because their types differ."""
     return json.dumps([dict(one.arguments) for one in constraints])
 
 
 def met(constraints: Sequence[Constraint], response: str) -> list[bool]:
-    """Returns of each constraint whether a response meets it, by lm-eval's strict test; an empty one meets none."""
+    """Returns for each constraint whether a response meets it, by lm-eval's strict test. An empty one meets none."""
     return [_meets(one, response) for one in constraints]
 
 
 def ifeval_scores(constraints: Sequence[Constraint], response: str) -> dict[str, Any]:
-    """Returns the numbers of an item as lm-eval's `process_results` gives them.
+    """Returns the metrics of an item as computed by lm-eval's `process_results`.
 
-    A checker that runs out of stack on nested text takes the whole evaluation with it in lm-eval. Here its constraint
-    alone counts as not met.
+    In lm-eval a checker that exceeds the recursion limit on nested text stops the whole evaluation. Here only its
+    constraint counts as not met.
     """
     try:
         return _process_results(constraints, response)
@@ -92,7 +92,7 @@ def ifeval_scores(constraints: Sequence[Constraint], response: str) -> dict[str,
 
 @cache
 def ifeval() -> Any:
-    """Returns lm-eval's module that scores IFEval. Raises UsageError where packages that it needs are missing."""
+    """Returns lm-eval's module that scores IFEval. Raises UsageError if packages that it needs are missing."""
     try:
         nltk, langdetect = import_module("nltk"), import_module("langdetect")
         # Imported where nltk lacks its data, the module would download them, needed or not, with a network or without.

@@ -1,4 +1,4 @@
-"""What a protocol says of the domain: where the constrained prompts are, how they are asked, and what is scored."""
+"""The config of the domain: constrained prompts, their format, and the scored items."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Metric = Literal["prompt_level_strict_acc", "inst_level_strict_acc", "prompt_lev
 
 
 class InstructionTable(DataSource):
-    """A table of prompts and their constraints. A dot in a column's name reaches into a struct.
+    """A table of prompts and constraints. A dot in a column's name selects a field of a struct.
 
-    The defaults are those of nvidia/Llama-Nemotron-Post-Training-Dataset; README.md names their source.
+    The defaults fit nvidia/Llama-Nemotron-Post-Training-Dataset; README.md names the source.
     """
 
     dataset: str | None = Field(
@@ -37,7 +37,7 @@ class InstructionTable(DataSource):
     )
 
     def columns(self) -> dict[str, str]:
-        """Returns the columns that the data must have, and what each holds; dotted names are fields of a struct."""
+        """Returns the required columns and a description of each; dotted names are fields of a struct."""
         return {
             self.prompt: "the prompt, as text or as messages (another column: set `prompt`)",
             self.instructions: "the list of the constraints' ids (another: set `instructions`)",
@@ -45,16 +45,16 @@ class InstructionTable(DataSource):
         }
 
     def fingerprint(self) -> str:
-        """Returns a hash of the local files, or the data set's place, with the columns that are read."""
+        """Returns the fingerprint of the data (see DataSource), with the columns that are read."""
         return f"{super().fingerprint()} {self.prompt} {self.instructions} {self.arguments} {self.faulty_rows}"
 
     def place(self) -> str:
-        """Returns where the rows come from, for people."""
+        """Returns the source of the rows, for messages."""
         return ", ".join(map(str, self.files())) or f"{self.dataset} ({self.split})"
 
 
 class HeldOutTable(InstructionTable):
-    """The items that are scored: google/IFEval, all of it in its split `train`."""
+    """The scored items: google/IFEval, which has only the split `train`."""
 
     dataset: str | None = Field(default="google/IFEval", description="a data set's name on the hub")
     subset: str | None = Field(default=None, description="the data set's configuration")
@@ -70,30 +70,30 @@ class HeldOutTable(InstructionTable):
     )
 
     def absolute(self) -> Self:
-        """Returns the same table with the absolute paths of its files. Raises UsageError where one is missing."""
+        """Returns the same table with absolute paths of its files. Raises UsageError if a file is missing."""
         return self.model_copy(update={"data_files": tuple(Path(path).absolute() for path in self.files()) or None})
 
 
 class InstructionFollowingConfig(InstructionTable):
-    """Training prompts by the keys of InstructionTable, how they are asked, and the items that score the skill."""
+    """Training prompts, given by the keys of InstructionTable, their format, and the scored items."""
 
     prompts: int | None = Field(default=None, ge=1, description="training prompts to use; null for all")
-    subset_seed: int = Field(default=0, ge=0, description="fixes the order of which smaller numbers take a prefix")
+    subset_seed: int = Field(default=0, ge=0, description="fixes the order from which `prompts` selects")
     format: Literal["chat", "plain"] = Field(default="chat", description="prompts as chat messages, or as text")
-    system_prompt: str | None = Field(default=None, description="of the chat format, put before the messages")
-    thinks: bool = Field(default=False, description="an answer counts only after </think>, which has to come")
+    system_prompt: str | None = Field(default=None, description="the system message of the chat format")
+    thinks: bool = Field(default=False, description="an answer counts only after </think>, which is required")
     completion_tokens: int = Field(
         default=1280, ge=1, description="the longest completion, in tokens; lm-eval's ifeval has 1280"
     )
     stop: tuple[str, ...] = Field(default=(), description="texts at which a scored answer ends")
-    temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 takes the likeliest token")
+    temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 is greedy")
     test: HeldOutTable = Field(default=HeldOutTable(), description="the items that are scored, in IFEval's columns")
     metric: Metric = Field(
-        default="prompt_level_strict_acc", description="which of the four numbers of lm-eval's ifeval is the score"
+        default="prompt_level_strict_acc", description="which of the four metrics of lm-eval's ifeval is the score"
     )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.system_prompt is not None and self.format == "plain":
-            raise ValueError("system_prompt wants format: chat")
+            raise ValueError("system_prompt requires format: chat")
         return self

@@ -1,4 +1,4 @@
-"""Instruction following as the harness sees it."""
+"""The domain of instruction following."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCORING = {"thinks", "completion_tokens", "stop", "temperature"}
 
 
 class InstructionFollowing(Domain):
-    """Requests whose constraints a program checks, scored on IFEval."""
+    """Requests with constraints that a program checks, scored on IFEval."""
 
     reads_thinking = True
 
@@ -67,12 +67,12 @@ class InstructionFollowing(Domain):
         return Path(__file__).parent / "lm_eval_tasks"
 
     def scored_completions(self, limit: int | None) -> int | None:
-        """Returns how many answers scoring a checkpoint samples at most, None where only the data tell."""
+        """Returns the maximum number of answers sampled to score a checkpoint, or None if only the data tell."""
         test = self.config.test
         return min(ITEMS, limit or ITEMS) if test == HeldOutTable(revision=test.revision) else None
 
     def task_metadata(self) -> Mapping[str, Any]:
-        """Returns the scored items' place with absolute paths, and how they are answered."""
+        """Returns the source of the scored items with absolute paths, and the generation settings."""
         settings = self.config.model_dump(mode="json", include=SCORING, exclude_defaults=True)
         items = self.config.test.absolute().model_dump(mode="json", exclude_defaults=True)
         return {METADATA: settings | ({"test": items} if items else {})}

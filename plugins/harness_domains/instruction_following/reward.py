@@ -1,4 +1,4 @@
-"""The reward: the fraction of a row's constraints that a completion meets."""
+"""The reward `ifeval`: the fraction of a row's constraints that a completion meets."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from harness_domains.instruction_following.sentence_data import fetch_sentence_d
 
 
 class InstructionReward(Reward):
-    """The share of the constraints in the row's `instruction_id_list` and `kwargs` that hold after the thinking.
+    """The share of a row's constraints that the text after the thinking meets.
 
-    `kwargs` is a list of mappings, or JSON text of one; a row's `thinks` says that the thinking has to have ended. A
-    completion without an answer gets 0. A row whose constraints cannot be checked is an error.
+    The row has the constraints in `instruction_id_list` and `kwargs`, a list of mappings or its JSON text. If its
+    `thinks` is true, the thinking must have ended. A completion without an answer gets 0. A row whose constraints
+    cannot be checked is an error.
     """
 
     def __init__(self, config: NoConfig) -> None:
         pass
 
     def fetch(self) -> None:
-        """Downloads the data of nltk that two of the checkers need, where they can be had.
+        """Downloads the nltk data that two of the checkers need, if possible.
 
-        Which rows there are is not known here: a domain whose rows need the data refuses to load without them, and
-        others do not need them.
+        Failures are ignored, because the rows are not known here: a domain whose rows need the data refuses to load
+        without them.
         """
         ifeval()
         with suppress(UsageError):
             fetch_sentence_data()
 
     def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
-        """Returns why a row's constraints cannot be checked; data of nltk that this machine lacks are no reason."""
+        """Returns why a row's constraints cannot be checked. Missing nltk data are not a reason."""
         ifeval()
         return [_fault(row) for row in rows]
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
-        """Returns one result a row. Raises UsageError where the packages that lm-eval's checkers need are missing."""
+        """Returns one result per row. Raises UsageError if packages that lm-eval's checkers need are missing."""
         ifeval()
         return [self._score(text, row) for text, row in zip(batch.completions, batch.rows, strict=True)]
 
@@ -56,7 +57,7 @@ class InstructionReward(Reward):
 
 
 def _fault(row: Mapping[str, Any], *, here: bool = False) -> str | None:
-    """Returns why a row's constraints cannot be checked, or, with `here`, not on this machine."""
+    """Returns why a row's constraints cannot be checked. here: also consider what this machine lacks."""
     if missing := [name for name in ("instruction_id_list", "kwargs") if row.get(name) is None]:
         return f"the row has no column {', '.join(missing)}"
     try:

@@ -1,4 +1,4 @@
-"""Loads a table of prompts and constraints, and says of rows whose constraints cannot be checked what is wrong."""
+"""Loads a table of prompts and constraints, and reports rows whose constraints cannot be checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Row:
-    """A prompt as messages, the last of them the user's, its constraints, and its place in the data."""
+    """A prompt as messages that end with the user's, its constraints, and its place in the data."""
 
     messages: list[Message]
     constraints: list[Constraint]
@@ -25,15 +25,16 @@ class Row:
 
     @property
     def text(self) -> str:
-        """The contents of the messages; of a single one, its text as it is."""
+        """The contents of the messages, or the text of a single one."""
         return "\n".join(message["content"] for message in self.messages)
 
 
 def load_rows(table: InstructionTable, *, single: bool = False, chance: bool = False) -> list[Row]:
-    """Returns the table's rows whose constraints can all be checked; `chance` is Constraint.fault's.
+    """Returns the table's rows whose constraints can all be checked.
 
-    With `single`, prompts have to be one message. Fetches nltk's data where a constraint needs them. Raises UsageError
-    where the data cannot be had or read, columns are missing, rows are faulty and not to be skipped, or none is left.
+    chance: see Constraint.fault. single: require prompts of one message. Downloads nltk data if a constraint needs
+    them. Raises UsageError if the data cannot be loaded or read, if columns are missing, if rows are faulty and not to
+    be skipped, or if no row is left.
     """
     ifeval()
     values, places = _values(table)
@@ -52,7 +53,7 @@ def load_rows(table: InstructionTable, *, single: bool = False, chance: bool = F
         raise UsageError(
             f"{len(faults)} of the {len(parsed)} rows cannot be used, the first of them {faults[0]}",
             where=table.place(),
-            hint="mend them, name other columns, or leave such rows out with faulty_rows: skip",
+            hint="correct them, name other columns, or leave such rows out with faulty_rows: skip",
         )
     return rows
 
@@ -78,13 +79,13 @@ def _column(held: Mapping[str, list[Any]], name: str, table: InstructionTable, r
         raise UsageError(
             f"the column {root} has no field {field}",
             where=table.place(),
-            hint="the columns wanted are " + "; ".join(f"{column}: {text}" for column, text in roots.items()),
+            hint="required columns: " + "; ".join(f"{column}: {text}" for column, text in roots.items()),
         )
     return [value.get(field) if isinstance(value, dict) else None for value in held[root]]
 
 
 def _parsed(prompt: Any, identifiers: Any, arguments: Any, *, single: bool) -> Row | str:
-    """Returns a row, or what is wrong with it."""
+    """Returns a row, or why it is faulty."""
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     if not is_a_request(messages):
         return f"the prompt is {prompt!r:.60}, neither text nor messages with role and content that end with the user's"

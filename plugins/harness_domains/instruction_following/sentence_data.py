@@ -1,4 +1,4 @@
-"""The data of nltk that two of lm-eval's checkers split text with: whether they are here, and fetching them."""
+"""Finds and downloads the nltk data with which two of lm-eval's checkers split text into sentences."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from harness import UsageError
 
 NAME = "punkt_tab"
 SPLITTING = frozenset({"length_constraints:number_sentences", "change_case:capital_word_frequency"})
-"""The constraints that are checked with these data; the others do without."""
+"""The constraints that need these data."""
 
 MISSING = f"nltk's data {NAME} are not on this machine"
 HINT = f"with the network: `harness prefetch PROTOCOL`, or `python -m nltk.downloader {NAME}`"
 
 
 def has_sentence_data() -> bool:
-    """Returns whether nltk finds the data. Its own variable NLTK_DATA names further folders to look in."""
+    """Returns whether nltk finds the data. The environment variable NLTK_DATA adds folders to search."""
     try:
         import_module("nltk").data.find(f"tokenizers/{NAME}/english/")
     except LookupError:
@@ -25,7 +25,7 @@ def has_sentence_data() -> bool:
 
 
 def fetch_sentence_data() -> None:
-    """Downloads the data unless they are here. Raises UsageError where they cannot be had, or the run is offline."""
+    """Downloads the data if they are missing. Raises UsageError if that fails, or if the run is offline."""
     if has_sentence_data():
         return
     if os.environ.get("HF_HUB_OFFLINE") == "1":
@@ -36,4 +36,4 @@ def fetch_sentence_data() -> None:
     except (OSError, ValueError) as error:
         cause = str(error).strip().splitlines()[0]
     if not has_sentence_data():
-        raise UsageError(f"{MISSING}, and cannot be had: {cause}", hint=HINT)
+        raise UsageError(f"{MISSING}, and cannot be downloaded: {cause}", hint=HINT)

@@ -1,4 +1,4 @@
-"""A user's own prompts and answers as a domain, from YAML alone, and rule rewards that any domain can use."""
+"""A domain of the user's own prompts and answers, configured in YAML, and rule rewards for any domain."""
 
 from __future__ import annotations
 

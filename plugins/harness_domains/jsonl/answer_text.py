@@ -1,4 +1,4 @@
-"""When two texts are the same answer."""
+"""Decides whether two texts are the same answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness import Config
 
 
 def composed(text: str) -> str:
-    """Returns the text in Unicode's form NFC: a letter and its accent are one character wherever there is one."""
+    """Returns the text in Unicode's form NFC: a letter and its accent become one character if there is one."""
     return unicodedata.normalize("NFC", text)
 
 
@@ -22,15 +22,15 @@ _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})++(?![\d,])")
 
 
 class Normalisation(Config):
-    """Which differences between two texts do not count. Never counted: space at the ends, and whether a letter and its
+    """The differences between two texts to ignore. Always ignored: spaces at the ends, and whether a letter and its
     accent are one character or two (Unicode's NFC)."""
 
-    ignore_case: bool = Field(default=False, description="B and b are the same")
-    ignore_punctuation: bool = Field(default=False, description="leave out punctuation, except inside a number")
-    ignore_space: bool = Field(default=True, description="any run of space is one space")
+    ignore_case: bool = Field(default=False, description="B and b are equal")
+    ignore_punctuation: bool = Field(default=False, description="ignore punctuation, except inside a number")
+    ignore_space: bool = Field(default=True, description="any whitespace is one space")
 
     def normalised(self, text: str) -> str:
-        """Returns the form of `text` in which the same answers are equal."""
+        """Returns a normal form of `text`, which is equal for equal answers."""
         text = composed(text)
         if self.ignore_case:
             text = composed(text.casefold())

@@ -1,4 +1,4 @@
-"""What a protocol says of a domain of the user's own data."""
+"""The config of a domain of the user's own data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness_domains.jsonl.rules import Rule, rule_named
 
 
 class JsonlConfig(DataSource):
-    """Where the rows are, which columns are prompt and answer, how prompts look, what is held out and how scored."""
+    """Prompts and answers: their source and columns, the prompts' format, and the held-out rows with their scoring."""
 
     prompt: str = Field(default="prompt", min_length=1, description="the column with the prompt")
     answer: str = Field(default="answer", min_length=1, description="the column with the answer, or a list of answers")
@@ -29,20 +29,25 @@ class JsonlConfig(DataSource):
     system_prompt: str | None = Field(default=None, description="of the chat format")
     completion_tokens: int = Field(default=64, ge=1, description="the longest useful completion, in tokens")
     stop: tuple[str, ...] = Field(default=(), description="texts at which a scored answer ends")
-    temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 takes the likeliest token")
+    temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 is greedy")
     score: str | dict[str, Any] = Field(
-        default="exact-match", description="the rule that scores test items: a name, or use: and the rule's keys"
+        default="exact-match", description="the rule that scores test items: its name, or `use` with the rule's keys"
     )
     test_files: Annotated[tuple[Path, ...] | Path | None, Unkeyed("the fingerprint covers the files")] = Field(
         default=None, description="files with the test items"
     )
     test_split: str | None = Field(default=None, description="the hub's split with the test items")
     test_share: float = Field(
-        default=0.2, gt=0, lt=1, description="the share held out by hash of the prompt, without files or split for it"
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="the share to hold out by hash of the prompt, if there are no test_files or test_split",
     )
     prompts: int | None = Field(default=None, ge=1, description="training prompts to use; null for all")
     test_items: int | None = Field(default=None, ge=1, description="test items to use; null for all")
-    subset_seed: int = Field(default=0, ge=0, description="fixes the order of which smaller numbers take a prefix")
+    subset_seed: int = Field(
+        default=0, ge=0, description="fixes the order from which `prompts` and `test_items` select"
+    )
 
     @field_validator("score")
     @classmethod
@@ -61,9 +66,9 @@ class JsonlConfig(DataSource):
     @model_validator(mode="after")
     def _fits_together(self) -> JsonlConfig:
         if self.system_prompt is not None and self.format == "plain":
-            raise ValueError("system_prompt wants format: chat")
+            raise ValueError("system_prompt requires format: chat")
         if {"prompt", "answer"} & set(self.keep):
-            raise ValueError("the columns prompt and answer cannot be kept beside the domain's own")
+            raise ValueError("keep must not contain prompt or answer, which the domain's own columns are called")
         if self.test_files is not None and self.test_split is not None:
             raise ValueError("give test_files or test_split, not both")
         return self
@@ -73,13 +78,13 @@ class JsonlConfig(DataSource):
         yield from missing_files("test_files", self.test_files)
 
     def columns(self) -> Mapping[str, str]:
-        """Returns the columns that the data must have, and what each holds."""
+        """Returns the required columns and a description of each."""
         further = dict.fromkeys(template_columns(self.template), "named in the template")
         further |= dict.fromkeys(self.keep, "named under keep")
         return further | {self.prompt: "the prompt", self.answer: "the answer, or a list of answers"}
 
     def text_columns(self) -> tuple[str, ...]:
-        """Returns the columns that are read as text: numbers and dates in them stay as they are written."""
+        """Returns the columns that are read as text: numbers and dates keep their spelling."""
         return (self.prompt, self.answer, *template_columns(self.template))
 
     def rendered(self, row: Mapping[str, Any]) -> str:
@@ -87,7 +92,7 @@ class JsonlConfig(DataSource):
         return str(row[self.prompt]) if self.template is None else self.template.format(**row)
 
     def test_source(self) -> DataSource | None:
-        """Returns where the test items are, or None where they are a share of the rows."""
+        """Returns the source of the test items, or None if they are a share of the rows."""
         where = {key: getattr(self, key) for key in ("dataset", "subset", "revision", "split")}
         if self.test_files is not None:
             return DataSource(data_files=self.test_files)
@@ -99,7 +104,7 @@ class JsonlConfig(DataSource):
 
 
 def template_columns(template: str | None) -> list[str]:
-    """Returns the columns that a template names. Raises ValueError where it is malformed or reaches into a value."""
+    """Returns the columns in a template. Raises ValueError if it is malformed, or if it accesses parts of a value."""
     names = [name for _, name, _, _ in Formatter().parse(template or "") if name is not None]
     for name in names:
         if not name or name.isdigit() or any(mark in name for mark in ".[]"):

@@ -1,4 +1,4 @@
-"""The user's own data as the harness sees them."""
+"""The domain of the user's own data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class JsonlDomain(Domain):
-    """Prompts and answers from files; what is held out is scored by a rule."""
+    """Prompts and answers from files. A rule scores the held-out ones."""
 
     reads_thinking = True
 

@@ -1,4 +1,4 @@
-"""The rules as rewards."""
+"""Rewards by rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RuleReward(Reward):
         self.rule = config
 
     def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
-        """Returns why a row has no answer that a completion could give."""
+        """Returns why a row has no answer that a completion can match."""
         return [self.rule.unjudgeable(row) for row in rows]
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:

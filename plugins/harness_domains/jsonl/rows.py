@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def training_rows(config: JsonlConfig) -> Dataset:
-    """Returns the rows to train on: `prompt`, `answer` as text or list of texts, the columns to keep, and those of
-    `harness.domains.data`: `source_row` and `source_text`.
+    """Returns the training rows: `prompt`, `answer` as text or list of texts, the columns of `keep`, `source_row` and
+    `source_text`.
 
-    A row whose prompt is a test item's is left out. Raises UsageError where the data are not as the config says.
+    Rows with the prompt of a test item are left out. Raises UsageError if the data do not match the config.
     """
     rows, source = _prepared(config, config), config.test_source()
     if source is None:
@@ -29,10 +29,10 @@ def training_rows(config: JsonlConfig) -> Dataset:
 
 
 def test_items(config: JsonlConfig) -> Dataset:
-    """Returns the items that are held out, no prompt twice, with the columns of the training rows.
+    """Returns the held-out items, no prompt twice, with the columns of the training rows.
 
-    An item whose answer the scoring rule cannot read stays among them. Raises UsageError where the data are not as the
-    config says, or no item can be judged.
+    Items whose answer the scoring rule cannot read are included. Raises UsageError if the data do not match the config,
+    or if no item can be judged.
     """
     source = config.test_source()
     rows = _prepared(config, source or config)
@@ -50,7 +50,7 @@ def test_items(config: JsonlConfig) -> Dataset:
 
 
 def _held_out(prompt: str, share: float) -> bool:
-    """Returns whether a prompt is a test item, which hangs on its text alone: more rows move none of the others."""
+    """Returns whether a prompt is a test item. This depends only on its text, so that adding rows moves no others."""
     number = int.from_bytes(hashlib.sha256(f"held out/{prompt}".encode()).digest()[:8], "big")
     return number < share * 2**64
 
@@ -77,7 +77,7 @@ def _prepared(config: JsonlConfig, source: DataSource) -> Dataset:
 
 
 def _check_answer(answer: Any, column: str, where: str) -> None:
-    """Raises UsageError for an answer that is neither text, nor a list of texts, nor missing."""
+    """Raises UsageError for an answer that is not text, a list of texts, or missing."""
     for part in answer if isinstance(answer, list) else [answer]:
         if part is not None and not isinstance(part, str):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""The rules that say whether a completion gives a row's answer: the rewards' configs, and the lm-eval task's score."""
+"""The rules that decide whether a completion has a row's answer. They are the rewards' configs, and score the task."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _LONE_LETTER = r"(?<![\w'\\])([{0}])(?![\w'])(?!\s+[a-z])"
 
 
 class Rule(Normalisation):
-    """Compares the answer in a completion, after its thinking, with the one or the several in a column of the row."""
+    """Compares the answer in a completion, after its thinking, with the answer or answers in a column of the row."""
 
     answer_column: str = Field(default="answer", description="the row's column with the answer, or a list of answers")
 
     @abstractmethod
     def agrees(self, text: str, answer: str) -> bool:
-        """Returns whether `text`, a completion without its thinking, gives `answer`."""
+        """Returns whether `text`, a completion without its thinking, has the answer `answer`."""
 
     def unusable(self, answer: str) -> str | None:
-        """Returns why no completion could give `answer`, or None where one can."""
+        """Returns why no completion can match `answer`, or None if one can."""
         return None if self.normalised(answer) else "the row's answer is empty"
 
     def unjudgeable(self, row: Mapping[str, Any]) -> str | None:
-        """Returns why no completion can be judged by a row, or None where one can."""
+        """Returns why no completion can be judged by a row, or None if one can."""
         answers = self._answers(row)
         if not answers or any(answer is None for answer in answers):
             return f"the row has no answer in the column {self.answer_column!r}"
         return next((fault for answer in answers if (fault := self.unusable(str(answer)))), None)
 
     def judge(self, completion: str, row: Mapping[str, Any]) -> RewardResult:
-        """Returns 1 where the completion gives one of the row's answers, else 0; an error where the row has none."""
+        """Returns 1 if the completion has one of the row's answers, else 0; an error if the row has none."""
         if fault := self.unjudgeable(row):
             return RewardResult.error(fault)
         answered = (answer_after_thinking(completion) or "").strip()
@@ -67,14 +67,14 @@ class ExactMatch(Rule):
 
 
 class Contains(Rule):
-    """The answer stands in the completion, not as a part of a longer word or number."""
+    """The completion contains the answer, not as part of a longer word or number."""
 
     def agrees(self, text: str, answer: str) -> bool:
         return stands_in(*(self.normalised(with_groups_joined(one)) for one in (answer, text)))
 
 
 class Pattern(Rule):
-    """What a regular expression finds last is the answer."""
+    """The last match of a regular expression is the answer."""
 
     pattern: str = Field(description="a Python regular expression; its first group, or all of it, is the answer")
 
@@ -96,9 +96,9 @@ class Pattern(Rule):
 
 
 class ChoiceLetter(Rule):
-    """The completion settles on the answer's letter.
+    """The completion chooses the answer's letter.
 
-    That is the last letter after "answer is", "answer:" or in `\\boxed{}`, else the last that stands alone.
+    This is the last letter after "answer is", "answer:" or in `\\boxed{}`, else the last one that stands alone.
     """
 
     letters: str = Field(default="ABCDEFGHIJ", pattern="^[A-Z]{2,26}$", description="the letters of the choices")
@@ -132,9 +132,9 @@ RULES: Mapping[str, type[Rule]] = {
 
 
 def rule_named(named: str | Mapping[str, Any]) -> Rule:
-    """Returns the rule that `named` is the name of, or that it names under `use` beside the rule's keys.
+    """Returns a rule. named: its name, or a mapping with the name under `use` and the rule's keys.
 
-    Raises ValueError for a name that is none, pydantic's for keys that are wrong.
+    Raises ValueError for an unknown name, and pydantic's ValidationError for wrong keys.
     """
     keys: dict[str, Any] = {"use": named} if isinstance(named, str) else dict(named)
     name = keys.pop("use", "")

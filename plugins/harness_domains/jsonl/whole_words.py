@@ -1,7 +1,7 @@
-"""Whether a text stands in another one as whole words and whole numbers.
+"""Finds a text in another one as whole words and numbers.
 
-Where a script separates words by spaces, a match must not be part of a longer word. Chinese, Japanese, Thai, Lao, Khmer
-and Burmese do not, and Korean attaches particles to words: beside their letters every place may begin or end a word.
+In scripts that separate words by spaces, a match must not be part of a longer word. Chinese, Japanese, Thai, Lao, Khmer
+and Burmese do not use spaces, and Korean attaches particles to words: there a word may begin or end anywhere.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ _UNSPACED = (
     *("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "BOPOMOFO", "YI", "HANGUL", "HALFWIDTH KATAKANA"),
     *("THAI", "LAO", "KHMER", "MYANMAR"),
 )
-"""How the Unicode names of the letters of those scripts begin."""
+"""The prefixes of the Unicode names of those scripts' letters."""
 
 _GROUP = "\N{WORD JOINER}"
-"""Stands for a space within a number, and is none that is removed as space."""
+"""Replaces a space inside a number, and is not removed as whitespace."""
 _GROUPED = re.compile("(?<=\\d)[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}](?=\\d{3}(?!\\d))")
 _SPACED = re.compile(r"\d{1,3}(?: \d{3})+")
 _JOINTS = ".,'’/:^" + _GROUP
-"""Between two digits they make one number, fraction, time or power: 3.5, 1,500, 5/6, 12:30, 2^5."""
+"""Characters that join two digits into one number, fraction, time or power: 3.5, 1,500, 5/6, 12:30, 2^5."""
 _DATE = re.compile(r"(?<![\d-])(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}-\d{1,2}-\d{4})(?![\d-])")
 _APOSTROPHES = "'’"
 _POSSESSIVE = re.compile(r"[sS](?!\w)")
 _ELIDED = re.compile(r"(?<!\w)(?:[cdjlmnst]|qu|un|dell|all|nell|sull|dall)['’]$", re.IGNORECASE)
-"""A French or Italian word that has lost its end before a vowel: the next word begins behind it."""
+"""An elided French or Italian word: the next word begins after the apostrophe."""
 
 _MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{FULLWIDTH HYPHEN-MINUS}": "-"})
 _CURRENCY = "$€£¥₹"
@@ -35,14 +35,14 @@ _FRACTION = re.compile(r"\d+/\d+")
 
 
 def with_groups_joined(text: str) -> str:
-    """Returns the text with a mark for the spaces that separate thousands and that no line breaks at."""
+    """Returns the text with a mark in place of the non-breaking spaces that separate thousands."""
     return _GROUPED.sub(_GROUP, text)
 
 
 def stands_in(answer: str, text: str) -> bool:
-    """Returns whether `answer` stands in `text` as whole words and numbers: 5 is not in 55, 3.5, 1,500 or -5.
+    """Returns whether `text` contains `answer` as whole words and numbers: 5 is not in 55, 3.5, 1,500 or -5.
 
-    Both have gone through `with_groups_joined`.
+    Apply `with_groups_joined` to both first.
     """
     answer, text = answer.translate(_MINUS), text.translate(_MINUS)
     dates = [found.span() for found in _DATE.finditer(text)]
@@ -58,7 +58,7 @@ def stands_in(answer: str, text: str) -> bool:
 
 
 def _within(start: int, end: int, whole: tuple[int, int]) -> bool:
-    """Returns whether a place is a part of another one, and not all of it."""
+    """Returns whether a span is a proper part of another one."""
     return whole[0] <= start and end <= whole[1] and (start, end) != whole
 
 
@@ -70,7 +70,7 @@ def _occurrences(answer: str, text: str) -> Iterator[int]:
 
 
 def _begins(text: str, start: int, answer: str) -> bool:
-    """Returns whether no word or number goes on from before `start` into the answer there."""
+    """Returns whether no word or number continues from before `start` into the answer."""
     if start == 0:
         return True
     before, first = text[start - 1], text[start]
@@ -85,7 +85,7 @@ def _begins(text: str, start: int, answer: str) -> bool:
 
 
 def _continues_number(text: str, start: int, answer: str) -> bool:
-    """Returns whether the number at `start` is the end of another: of 3.5, of 2 1/2, or of -5 and -$5."""
+    """Returns whether the number at `start` is the end of another number, such as 3.5, 2 1/2, -5 or -$5."""
     before, further = text[start - 1], text[start - 2] if start > 1 else " "
     if before.isdigit():
         return True
@@ -101,12 +101,12 @@ def _continues_number(text: str, start: int, answer: str) -> bool:
 
 
 def _operand(character: str) -> bool:
-    """Returns whether a minus sign behind this character subtracts."""
+    """Returns whether a minus sign after this character is a subtraction."""
     return _in_word(character) or character in ")]}"
 
 
 def _ends(text: str, end: int) -> bool:
-    """Returns whether no word or number that ends before `end` goes on there."""
+    """Returns whether no word or number continues at `end`."""
     if end == len(text):
         return True
     last, after = text[end - 1], text[end]
@@ -125,7 +125,7 @@ def _starts_number(answer: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def _in_word(character: str) -> bool:
-    """Returns whether a character belongs to a word that ends where such characters end."""
+    """Returns whether a character belongs to words that are separated from others."""
     if unicodedata.category(character).startswith("M"):
         return True
     return (character.isalnum() or character == "_") and not unicodedata.name(character, "").startswith(_UNSPACED)

@@ -1,4 +1,4 @@
-"""Question answering on multiple-choice data: SuperGPQA, MMLU-Pro, or any data of their shape."""
+"""Multiple-choice questions: SuperGPQA, MMLU-Pro, or your own data with such columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules that say whether a completion answers a question: by the letter of its option, or in words."""
+"""The rules that decide whether a completion answers a question: by the option's letter, or in words."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _IN_WORDS = re.compile(r"(?:answer\s*+(?:is|:)|\\boxed\{)[\s:*]*(.+)", re.IGNORE
 
 
 def chosen_letter(completion: str, options: int) -> str | None:
-    """Returns the letter that a completion settles on among the first `options`, or None.
+    """Returns the letter that a completion chooses among the first `options`, or None.
 
-    That is the last one after "answer is", "answer:" or in `\\boxed{}`; where there is none, the last that stands alone
-    and is no word of a sentence.
+    This is the last letter after "answer is", "answer:" or in `\\boxed{}`; if there is none, the last letter that
+    stands alone and is not a word of a sentence.
     """
     text, letters = _answer(completion), LETTERS[:options]
     settled = [*re.finditer(_SAID.format(letters), text), *re.finditer(_BOXED.format(letters), text)]
@@ -32,36 +32,36 @@ def chosen_letter(completion: str, options: int) -> str | None:
 
 
 def answer_in_words(completion: str) -> str:
-    """Returns what follows the last "answer is" or "answer:" on its line, or the last line where there is none."""
+    """Returns the text after the last "answer is" or "answer:" on its line, or the last line if there is none."""
     text = _answer(completion)
     said = _IN_WORDS.findall(text)
     return normalised(said[-1] if said else (text.splitlines() or [""])[-1])
 
 
 def normalised(text: str) -> str:
-    """Returns the words of a text without case, articles, ASCII punctuation at their ends and surplus space, in NFC."""
+    """Returns a text in NFC and lower case, without articles, punctuation at the ends of words, and extra spaces."""
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     words = (word.strip(string.punctuation) or word for word in text.split())
     return " ".join(word for word in words if word not in ("a", "an", "the"))
 
 
 def letter_agrees(completion: str, row: Mapping[str, Any]) -> bool:
-    """Returns whether a completion chose the row's `letter` among its `options`. Raises ValueError for an odd row."""
+    """Returns whether a completion chooses the row's `letter`. Raises ValueError for an invalid row."""
     return chosen_letter(completion, len(options_of(row))) == _letter(row)
 
 
 def words_agree(completion: str, row: Mapping[str, Any]) -> bool:
-    """Returns whether a completion says the right option of the row in words. Raises ValueError for an odd row."""
+    """Returns whether a completion gives the row's right option in words. Raises ValueError for an invalid row."""
     return answer_in_words(completion) == normalised(right_option(row))
 
 
 def right_option(row: Mapping[str, Any]) -> str:
-    """Returns the text of the row's right option. Raises ValueError for an odd row."""
+    """Returns the text of the row's right option. Raises ValueError for an invalid row."""
     return options_of(row)[LETTERS.index(_letter(row))]
 
 
 def unjudgeable(row: Mapping[str, Any]) -> str | None:
-    """Returns why no completion can be judged by a row, or None where one can."""
+    """Returns why no completion can be judged by a row, or None if one can."""
     try:
         _letter(row)
     except ValueError as error:
@@ -77,7 +77,7 @@ def _answer(completion: str) -> str:
 
 
 def options_of(row: Mapping[str, Any]) -> Sequence[str]:
-    """Returns the options of a row. Raises ValueError where they are not two to ten texts."""
+    """Returns the options of a row. Raises ValueError unless they are two to ten texts."""
     options = row.get("options")
     if not isinstance(options, (list, tuple)) or not 2 <= len(options) <= len(LETTERS):
         raise ValueError(f"the row's options are {options!r:.60}, not a list of 2 to {len(LETTERS)}")

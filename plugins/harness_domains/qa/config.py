@@ -1,4 +1,4 @@
-"""What a protocol says of a question-answering domain; the two data sets are presets of it."""
+"""The configs of question-answering domains. SuperGPQA and MMLU-Pro are presets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OPTIONS = "a list of two to ten options"
 
 
 class QAConfig(DataSource):
-    """Where the questions are, the names of their columns, how they are asked, and what is held out."""
+    """Multiple-choice questions: their source and columns, their prompts, and the held-out share."""
 
     question: str = Field(default="question", description="the column with the question")
     options: str = Field(default="options", description="the column with the list of options")
@@ -27,20 +27,22 @@ class QAConfig(DataSource):
     system_prompt: str | None = Field(default=None, description="of the chat format")
     completion_tokens: int = Field(default=2048, ge=1, description="the longest useful completion, in tokens")
     stop: tuple[str, ...] = Field(default=(), description="texts at which a scored answer ends")
-    temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 takes the likeliest token")
+    temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 is greedy")
     test_share: float = Field(default=0.1, gt=0, le=1, description="the share of the questions that is held out")
     prompts: int | None = Field(default=None, ge=1, description="training questions to use; null for all")
     test_items: int | None = Field(default=None, ge=1, description="held-out questions to use; null for all")
-    subset_seed: int = Field(default=0, ge=0, description="fixes the order of which smaller numbers take a prefix")
+    subset_seed: int = Field(
+        default=0, ge=0, description="fixes the order from which `prompts` and `test_items` select"
+    )
 
     @model_validator(mode="after")
     def _system_prompt_in_chat_only(self) -> Self:
         if self.system_prompt is not None and self.format == "plain":
-            raise ValueError("system_prompt wants format: chat")
+            raise ValueError("system_prompt requires format: chat")
         return self
 
     def columns(self) -> dict[str, str]:
-        """Returns the columns that the data must have, and what each holds."""
+        """Returns the required columns and a description of each."""
         strata = dict.fromkeys(self.strata, "a stratum's name")
         return strata | {
             self.question: "the question",
@@ -68,7 +70,7 @@ class SuperGPQAConfig(QAConfig):
         default=("subfield", "difficulty"), description="columns by whose values questions are drawn evenly"
     )
     mmlu_pro: MMLUProConfig | None = Field(
-        default=None, description="keys of an mmlu-pro whose held-out questions are scored too; {} for its defaults"
+        default=None, description="an mmlu-pro config whose held-out questions are scored too; {} for its defaults"
     )
 
     @model_validator(mode="after")
@@ -82,9 +84,9 @@ class SuperGPQAConfig(QAConfig):
 
 
 CONFIGS: dict[str, type[QAConfig]] = {"qa": QAConfig, "super_gpqa": SuperGPQAConfig, "mmlu_pro": MMLUProConfig}
-"""The config that each lm-eval task is told as metadata, by the metadata's key."""
+"""The config class of each lm-eval task, by its key in the task's metadata."""
 
 
 def config_from(metadata: dict[str, Any], key: str) -> QAConfig:
-    """Returns the config under `key` of a task's metadata; its defaults where there is none."""
+    """Returns the config under `key` of a task's metadata, or its defaults if there is none."""
     return CONFIGS[key](**metadata.get(key, {}))

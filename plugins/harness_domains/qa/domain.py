@@ -1,4 +1,4 @@
-"""Question answering as the harness sees it."""
+"""The domains of multiple-choice questions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class QADomain(Domain):
-    """Multiple-choice questions; a share of every stratum is held out."""
+    """Multiple-choice questions. A share of every stratum is held out."""
 
     key: ClassVar[str] = "qa"
 
@@ -60,7 +60,7 @@ class MMLUProDomain(QADomain):
 
 
 class SuperGPQADomain(QADomain):
-    """SuperGPQA, scored on its held-out questions and, where asked for, on MMLU-Pro's."""
+    """SuperGPQA, scored on its held-out questions and optionally on MMLU-Pro's."""
 
     key = "super_gpqa"
 

@@ -1,4 +1,4 @@
-"""Questions as prompts, and their split into those to train on and those that are held out."""
+"""Formats questions as prompts, and splits them into training and held-out questions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ ASK_WORDS = "Think, then write “Answer: ” and a few words."
 
 
 def training_questions(config: QAConfig) -> Dataset:
-    """Returns the rows to train on: `prompt` as text, `options`, `letter`, `stratum`, `source_row` and `source_text`.
+    """Returns the training rows: `prompt` as text, `options`, `letter`, `stratum`, `source_row` and `source_text`.
 
-    Raises UsageError where the data are not as the config says, or nothing is left to train on.
+    Raises UsageError if the data do not match the config, or if no question is left to train on.
     """
     rows, held_out = _split(config)
     kept = set(range(len(rows))) - set(held_out)
@@ -36,16 +36,16 @@ def training_questions(config: QAConfig) -> Dataset:
 
 
 def held_out_questions(config: QAConfig) -> Dataset:
-    """Returns the questions that are held out, in the columns of the training rows.
+    """Returns the held-out questions, with the columns of the training rows.
 
-    Raises UsageError where the data are not as the config says.
+    Raises UsageError if the data do not match the config.
     """
     rows, held_out = _split(config)
     return rows.select(held_out[: config.test_items])
 
 
 def prompt_of(question: str, options: list[str], answers: str) -> str:
-    """Returns the prompt: the question, the options by their letters unless it is asked for in words, what to do."""
+    """Returns the prompt: the question, the lettered options (unless the answer is in words), and the instruction."""
     if answers == "short":
         return f"Question: {question.strip()}\n\n{ASK_WORDS}"
     listed = "\n".join(f"{letter}. {option.strip()}" for letter, option in zip(LETTERS, options, strict=False))
@@ -53,15 +53,17 @@ def prompt_of(question: str, options: list[str], answers: str) -> str:
 
 
 def _split(config: QAConfig) -> tuple[Dataset, list[int]]:
-    """Returns all questions, none twice, and the indices of those held out: a beginning of their stratified order."""
+    """Returns the distinct questions, and the indices of the held-out ones: a prefix of their stratified order."""
     rows = _prepared(config)
     order = stratified_order(rows["prompt"][:], rows["stratum"][:], f"held out/{config.subset_seed}")
     return rows, order[: max(1, round(config.test_share * len(order)))]
 
 
 def _prepared(config: QAConfig) -> Dataset:
-    """Returns all questions, none twice. Raises UsageError for a row that cannot be asked, or where no answer can be
-    judged; questions with an unknown letter stay among them."""
+    """Returns the distinct questions, including those with an unknown letter.
+
+    Raises UsageError if a row has no valid question, or if no answer can be judged.
+    """
     from datasets import Dataset
 
     questions: dict[str, Mapping[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""The rules of `answers` as rewards."""
+"""Rewards by the rules of `answers`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness_domains.qa.answers import RULES, right_option, unjudgeable
 
 
 class QAReward(Reward):
-    """1 for a right answer, 0 for a wrong one, an error for a row that has no question's columns."""
+    """1 for a right answer, 0 for a wrong one, an error for a row without the columns of a question."""
 
     rule: ClassVar[str]
 
@@ -34,12 +34,12 @@ class QAReward(Reward):
 
 
 class LetterReward(QAReward):
-    """The letter of the right option."""
+    """Rewards the letter of the right option."""
 
     rule = "letter"
 
 
 class ShortAnswerReward(QAReward):
-    """The right option's text, in words."""
+    """Rewards the text of the right option."""
 
     rule = "short"

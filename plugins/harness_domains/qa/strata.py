@@ -1,4 +1,4 @@
-"""An order of rows in which every beginning holds the strata by their shares."""
+"""A stratified order: every prefix contains the strata in their proportions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Hashable, Sequence
 
 
 def stratified_order(texts: Sequence[str], strata: Sequence[Hashable], seed: str) -> list[int]:
-    """Returns the indices of `texts`, which are distinct, in an order fixed by `seed`, whatever order they came in.
+    """Returns the indices of the distinct `texts` in an order that depends on `seed` but not on their given order.
 
-    Systematic sampling: row r of the n in a stratum, in an order drawn by hash, stands at (r + u) / n, where u
-    in [0, 1) is the stratum's own. So up to any point in [0, 1] each stratum has given its share, to less than one row,
-    and smaller subsets are beginnings of larger ones.
+    Systematic sampling: row r of the n rows of a stratum, ordered by hash, has the position (r + u) / n, where u in
+    [0, 1) belongs to the stratum. Up to any position each stratum has contributed its share, to within one row, and
+    smaller subsets are prefixes of larger ones.
     """
     members: dict[Hashable, list[int]] = defaultdict(list)
     for index, stratum in enumerate(strata):
@@ -26,5 +26,5 @@ def stratified_order(texts: Sequence[str], strata: Sequence[Hashable], seed: str
 
 
 def _fraction(text: str) -> float:
-    """Returns a number in [0, 1) that hangs on nothing but the text."""
+    """Returns a number in [0, 1) that depends only on the text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48

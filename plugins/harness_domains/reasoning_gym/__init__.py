@@ -25,7 +25,7 @@ def harness_domains() -> Iterator[DomainSpec]:
 def harness_rewards() -> Iterator[RewardSpec]:
     yield RewardSpec(
         name="reasoning-gym-verifier",
-        summary="What the verifier of the row's reasoning-gym task gives its answer, from 0 to 1",
+        summary="The score of the row's reasoning-gym verifier for the answer, from 0 to 1",
         load="harness_domains.reasoning_gym.reward:ReasoningGymReward",
         config="harness_domains.reasoning_gym.reward:ReasoningGymRewardConfig",
         cite=CITE,

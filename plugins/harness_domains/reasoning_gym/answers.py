@@ -1,4 +1,4 @@
-"""Where the answer of a completion is: what form it is asked for in, and how it is taken out of that form."""
+"""The forms in which answers are requested, and their extraction from completions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ INSTRUCTIONS: dict[AnswerForm, str] = {
     "boxed": "Think first, then put the final answer alone in \\boxed{}, in the form the task asks for.",
     "last-line": "Think first, then write the final answer alone on the last line, in the form the task asks for.",
 }
-"""What a model is told of each form where the protocol says nothing else."""
+"""The default instruction for each form."""
 
 
 def answer_in(completion: str, form: AnswerForm, *, thinks: bool = False) -> str | None:
-    """Returns the answer after the thinking, without the space around it; None where there is none in that form."""
+    """Returns the answer after the thinking, stripped; None if there is none in that form."""
     text = answer_after_thinking(completion, thinks=thinks) or ""
     if form == "tags":
         found = _last_tagged(text)
@@ -32,12 +32,12 @@ def answer_in(completion: str, form: AnswerForm, *, thinks: bool = False) -> str
 
 
 def in_form(answer: str, form: AnswerForm) -> str:
-    """Returns a completion that says `answer` and nothing else in the given form."""
+    """Returns a completion that consists of `answer` in the given form."""
     return {"tags": f"<answer>{answer}</answer>", "boxed": f"{_BOX}{answer}}}", "last-line": answer}[form]
 
 
 def _last_tagged(text: str) -> str | None:
-    """Returns what the last closing tag closes, from the first opening tag behind the closing tag before it."""
+    """Returns the text up to the last closing tag, from the first opening tag after the previous closing tag."""
     for part in reversed(text.split(_CLOSE)[:-1]):
         _, opened, content = part.partition(_OPEN)
         if opened:

@@ -1,6 +1,6 @@
-"""The tasks of the installed reasoning-gym: their names, what their configs take, and which are refused.
+"""The tasks of the installed reasoning-gym: their names, their settings, and those that are refused.
 
-The package is imported inside functions: it takes a second, and need not be there.
+The package is imported inside functions, because the import takes a second and the package is optional.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REFUSED = {
     "game_of_life_halting": "its verifier gives 1 to every answer that is not empty, right or wrong",
     "puzzle24": "its verifier takes any four numbers of its range that make 24, whichever the problem gives",
 }
-"""Tasks that no domain can be made of, and why."""
+"""Tasks that cannot be used as a domain, with the reason."""
 
 _EVALUATES = re.compile(r"\b(?:eval|exec|parse_expr|sympify)\(")
 _READ = {
@@ -38,7 +38,7 @@ _READ = {
 
 
 def package_version() -> str:
-    """Returns the installed version, without importing the package; "none" where it is not installed."""
+    """Returns the installed version without importing the package, or "none" if it is not installed."""
     try:
         return version(PACKAGE)
     except PackageNotFoundError:
@@ -46,12 +46,12 @@ def package_version() -> str:
 
 
 def task_names() -> list[str]:
-    """Returns the names of the installed tasks that a domain can be made of. Raises ValueError without the package."""
+    """Returns the names of the tasks that can be used as a domain. Raises ValueError if the package is missing."""
     return sorted(set(_registered()) - set(REFUSED))
 
 
 def check_task(task: str) -> None:
-    """Raises ValueError where `task` is unknown, with near matches, or refused, with the reason."""
+    """Raises ValueError if `task` is unknown, with close matches, or refused, with the reason."""
     registered = _registered()
     if task not in registered:
         near = get_close_matches(task, registered, n=3)
@@ -68,12 +68,12 @@ def check_task(task: str) -> None:
 
 
 def check_settings(task: str, settings: Mapping[str, Any]) -> None:
-    """Raises ValueError where `settings` are not what the config of `task` takes, with the keys it has."""
+    """Raises ValueError, with the valid keys, if the config of `task` does not accept `settings`."""
     _, config_type = _registered()[task]
     known = {field.name for field in fields(config_type)} - {"seed", "size"}
     for key in settings:
         if key in ("seed", "size"):
-            raise ValueError(f"{key!r} is not the task's to set: see prompts, test_items and test_seed of the domain")
+            raise ValueError(f"{key!r} is set by the domain's keys prompts, test_items and test_seed")
         if key not in known:
             near = get_close_matches(key, known, n=3)
             hint = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(sorted(known))}"
@@ -83,7 +83,9 @@ def check_settings(task: str, settings: Mapping[str, Any]) -> None:
         if hasattr(config, "validate"):
             config.validate()
     except Exception as error:  # whatever a task's own checks raise; most are assertions
-        raise ValueError(f"the task {task!r} does not take these settings: {error or type(error).__name__}") from error
+        raise ValueError(
+            f"the task {task!r} does not accept these settings: {error or type(error).__name__}"
+        ) from error
 
 
 def make_dataset(task: str, settings: Mapping[str, Any], seed: int, size: int) -> Any:

@@ -1,4 +1,4 @@
-"""What a protocol says of a domain of reasoning-gym."""
+"""The config of a reasoning-gym domain."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from harness_domains.reasoning_gym.catalogue import check_settings, check_task
 
 
 class ReasoningGymConfig(Config):
-    """Which task with which settings, how it is asked, and how many items are trained on and tested."""
+    """The task and its settings, the prompts' format, and the numbers of training and test problems."""
 
     task: str = Field(description="the name of a task of reasoning-gym, such as leg_counting")
     config: dict[str, Any] = Field(default={}, description="the task's own settings, such as max_animals: 5")
     format: Literal["chat", "plain"] = Field(default="chat", description="prompts as chat messages, or as text")
-    answer: AnswerForm = Field(default="tags", description="where a completion's answer is")
+    answer: AnswerForm = Field(default="tags", description="the form of the answer in a completion")
     instruction: str | None = Field(
-        default=None, description="what the model is told of that; null for a sentence of ours, '' for nothing"
+        default=None, description="the instruction about that form; null for the default, '' for none"
     )
-    thinks: bool = Field(default=False, description="an answer counts only after </think>, which has to come")
+    thinks: bool = Field(default=False, description="an answer counts only after </think>, which is required")
     completion_tokens: int = Field(default=1024, ge=1, description="the longest completion, in tokens")
-    prompts: int = Field(default=1024, ge=1, description="training problems, before those of the test are left out")
-    test_items: int = Field(default=256, ge=1, description="test problems, before repeated ones are left out")
+    prompts: int = Field(
+        default=1024, ge=1, description="training problems to generate, before test problems are removed from them"
+    )
+    test_items: int = Field(default=256, ge=1, description="test problems to generate, before duplicates are removed")
     test_seed: int = Field(default=0, ge=0, description="of the test problems, which are the same for every run")
     temperature: float = Field(default=0.0, ge=0, description="of the scored answers; 0 takes the likeliest token")
     top_p: float = Field(default=1.0, gt=0, le=1, description="the nucleus that scored answers are drawn from")

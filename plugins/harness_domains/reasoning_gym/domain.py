@@ -1,4 +1,4 @@
-"""A task of reasoning-gym as the harness sees it."""
+"""The domain of a reasoning-gym task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ReasoningGymDomain(Domain):
-    """Problems that a task generates; training and test problems are drawn from seeds of their own."""
+    """Problems that a task generates. Training and test problems have different seeds."""
 
     reads_thinking = True
 
@@ -36,7 +36,7 @@ class ReasoningGymDomain(Domain):
         return f"reasoning-gym {package_version()}/{config.task}/{config.settings_json()}/{drawn}/1"
 
     def training_data(self, seed: int) -> Dataset:
-        """Returns `prompt`, the column that the reward reads, and `source_text`; other problems for every seed."""
+        """Returns `prompt`, the column that the reward reads, and `source_text`; different problems for each seed."""
         from datasets import Dataset
 
         from harness_domains.reasoning_gym.problems import ENTRY_COLUMN, training_problems
@@ -54,7 +54,7 @@ class ReasoningGymDomain(Domain):
         return (EvaluationTask(task=task_name(self.config.task), metric="score"),)
 
     def task_folder(self) -> Path:
-        """Returns a folder with the task's file, written at the first call and removed with this object."""
+        """Returns a folder with the task's file, which is written on the first call and removed with this object."""
         if self._tasks is None:
             self._tasks = TemporaryDirectory(prefix="reasoning-gym-")
             write_task_file(self.config.task, Path(self._tasks.name))

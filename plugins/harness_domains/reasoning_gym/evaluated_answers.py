@@ -1,8 +1,8 @@
-"""Answers that a verifier evaluates as Python: which ones are safe to hand over.
+"""Decides which answers are safe for verifiers that evaluate them as Python.
 
-Eight verifiers call `eval` on what the model wrote, or SymPy's `parse_expr`, which is `eval` behind a tokenizer. So an
-answer reaches them only where it is all of a small language without names to call, attributes or subscripts: a literal,
-arithmetic, a polynomial, a formula. Anything else is to the verifier no answer at all, and nothing of it is run.
+Eight verifiers call `eval` on the model's answer, or SymPy's `parse_expr`, which is `eval` behind a tokenizer. So they
+get an answer only if it is in a small language without attributes, subscripts and calls, except of known functions: a
+literal, arithmetic, a polynomial, a formula. Any other answer counts as missing and is never run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 MOST_CHARACTERS = 4000
-"""Beyond this an answer of these tasks is refused: parsers take long, or recurse too deep, on endless ones."""
+"""The maximum length of answers of these tasks in characters. Parsers are slow or recurse too deeply on longer ones."""
 
 FUNCTIONS = frozenset(
     {
@@ -20,10 +20,10 @@ FUNCTIONS = frozenset(
         *("sinh", "cosh", "tanh", "coth", "asinh", "acosh", "atanh", "exp", "log", "ln", "sqrt", "Abs", "erf"),
     }
 )
-"""What a formula may call: SymPy's elementary functions, and the error function, by their names there."""
+"""The functions that a formula may call: SymPy's elementary functions and error function, by SymPy's names."""
 
 LARGEST_EXPONENT = 100
-"""A power of it is computed at once, and a tower of powers never."""
+"""Powers up to this exponent are computed immediately; nested powers are refused."""
 
 _ARITHMETIC = re.compile(r"[\d\s.()+\-*/]*")
 _FORMULA = re.compile(r"[\w\s.(),+\-*/]*", re.ASCII)
@@ -32,7 +32,7 @@ _SIGNS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 
 
 def is_literal(answer: str) -> bool:
-    """Returns whether Python would read `answer` as a literal, or not at all: then `eval` stops before it runs any."""
+    """Returns whether `answer` is a Python literal, or a syntax error, so that `eval` runs nothing."""
     try:
         tree = ast.parse(answer.strip(), mode="eval")
     except SyntaxError:
@@ -48,17 +48,17 @@ def is_literal(answer: str) -> bool:
 
 
 def is_arithmetic(answer: str) -> bool:
-    """Returns whether `answer` is numbers under + - * / and brackets, and nothing else."""
+    """Returns whether `answer` consists of numbers, + - * / and brackets."""
     return _ARITHMETIC.fullmatch(answer) is not None and _is_formula(answer, powers=False, functions=frozenset())
 
 
 def is_polynomial(answer: str) -> bool:
-    """Returns whether `answer` is numbers and names of one letter under + - * / **, and nothing else."""
+    """Returns whether `answer` consists of numbers, one-letter names, and + - * / **."""
     return _FORMULA.fullmatch(answer) is not None and _is_formula(answer, powers=True, functions=frozenset())
 
 
 def is_formula(answer: str) -> bool:
-    """Returns whether `answer` is a polynomial in the above sense that may also call `FUNCTIONS`."""
+    """Returns whether `answer` is such a polynomial, with calls of `FUNCTIONS` allowed."""
     return _FORMULA.fullmatch(answer) is not None and _is_formula(answer, powers=True, functions=FUNCTIONS)
 
 
@@ -72,13 +72,13 @@ SAFE_ANSWER: dict[str, Callable[[str], bool]] = {
     "spiral_matrix": is_literal,
     "string_insertion": is_literal,
 }
-"""By task, what its verifier may be handed."""
+"""The check for answers to each task whose verifier evaluates them."""
 
 
 def is_safe(task: str, answer: str, reference: str | None = None) -> bool:
-    """Returns whether the verifier of `task` may be handed `answer`: always, where it evaluates no answers.
+    """Returns whether `answer` is safe for the verifier of `task`; always true if it evaluates no answers.
 
-    Those that look for a literal compare the answer with the reference first, and evaluate none that is equal.
+    Verifiers that read a literal first compare the answer with the reference, and do not evaluate an equal one.
     """
     safe = SAFE_ANSWER.get(task)
     if safe is None or (safe is is_literal and reference is not None and answer == reference.strip()):
@@ -87,7 +87,7 @@ def is_safe(task: str, answer: str, reference: str | None = None) -> bool:
 
 
 def _is_small(exponent: ast.expr) -> bool:
-    """Returns whether an exponent has no power in it and no number above the largest."""
+    """Returns whether an exponent contains no power, and no number above `LARGEST_EXPONENT`."""
     numbers = [node.value for node in ast.walk(exponent) if isinstance(node, ast.Constant)]
     return not any(isinstance(node, ast.Pow) for node in ast.walk(exponent)) and all(
         isinstance(number, (int, float)) and number <= LARGEST_EXPONENT for number in numbers

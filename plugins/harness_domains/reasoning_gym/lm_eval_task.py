@@ -1,7 +1,7 @@
-"""What the generated lm-eval tasks refer to: their items, how answers are sampled, and how they are scored.
+"""The functions of the generated lm-eval tasks: items, generation settings and scoring.
 
-All of it comes from the domain's config, which the harness hands over as the task's metadata; `lm-eval --metadata
-'{"reasoning_gym": {"task": "leg_counting"}}'` does the same.
+They follow the domain's config, which the harness passes as the task's metadata, as does `lm-eval --metadata
+'{"reasoning_gym": {"task": "leg_counting"}}'`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness_domains.reasoning_gym.problems import ENTRY_COLUMN, test_problems
 from harness_domains.reasoning_gym.verifier import judge
 
 SECONDS = 30.0
-"""For verifying one answer; nothing waits for it as a training does."""
+"""The time limit for verifying one answer, in seconds. It is longer than the reward's, because no training waits."""
 
 
 def items(reasoning_gym: Mapping[str, Any], **_: Any) -> dict[str, Dataset]:
@@ -35,14 +35,14 @@ def items(reasoning_gym: Mapping[str, Any], **_: Any) -> dict[str, Dataset]:
 
 
 def score(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Returns the verifier's number, whether it is the full 1, and whether there is none, which counts 0."""
+    """Returns the verifier's score, whether it is 1, and whether there is none, which counts as 0."""
     result = judge(results[0], item[ENTRY_COLUMN], SECONDS)
     value = result.value or 0.0
     return {"score": value, "solved": float(value >= 1.0), "unjudged": float(result.outcome != "ok")}
 
 
 class GeneratedTask(ReadsThinking, ConfigurableTask):
-    """A generation task whose length and sampling are the domain's, which a YAML file cannot say."""
+    """A generation task that takes its length from the domain's config, which YAML cannot."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         domain = ReasoningGymConfig(**config["metadata"]["reasoning_gym"])

@@ -1,7 +1,7 @@
-"""What a verifier needs of an item, as JSON that gives back the same: tuples, sets, and keys that are no text.
+"""JSON that preserves tuples, sets, and keys that are not text, for the items that verifiers read.
 
-A verifier may compare a grid of tuples with another or look a vertex up by its number; plain JSON would make lists and
-text of them, and a right answer would be a wrong one.
+A verifier may compare a grid of tuples with another, or look up a vertex by its number. Plain JSON would turn these
+into lists and text, and right answers would be judged wrong.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ _FRACTION = "(fraction)"
 
 
 def dumps(value: Any) -> str:
-    """Returns one line of JSON. Raises TypeError for what is no None, bool, number, fraction, text, list, tuple, set
-    or dict of such; subclasses, such as numpy's float64, become what they derive from."""
+    """Returns one line of JSON.
+
+    Supports None, bool, numbers, fractions, text, and lists, tuples, sets and dicts of these. Instances of subclasses,
+    such as numpy's float64, become instances of the base class. Raises TypeError for any other value.
+    """
     return json.dumps(_tagged(value), ensure_ascii=False)
 
 
 def loads(text: str) -> Any:
-    """Returns the value that `dumps` took. Raises ValueError for what is no JSON."""
+    """Returns the value that `dumps` encoded. Raises ValueError for invalid JSON."""
     return _untagged(json.loads(text))
 
 

@@ -1,4 +1,4 @@
-"""Training and test problems, which never share a question."""
+"""Generates training and test problems that share no question."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from harness_domains.reasoning_gym.plain_json import loads
 from harness_domains.reasoning_gym.shared_worker import shared_worker
 
 ENTRY_COLUMN = "reasoning_gym"
-"""The column that the reward reads: JSON with all that the verifier needs."""
+"""The column that the reward reads: JSON with everything that the verifier needs."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """An item of a task: its question, its reference answer ("" where there is none), and what the reward reads."""
+    """An item of a task: its question, its reference answer ("" if there is none), and the row for the reward."""
 
     question: str
     answer: str
@@ -28,9 +28,9 @@ class Problem:
 
 
 def training_problems(config: ReasoningGymConfig, seed: int) -> list[Problem]:
-    """Returns the problems of a run's seed, without those that are test items.
+    """Returns the problems of a run's seed, without test items.
 
-    Raises StepFailed where the task raises, UsageError where no problem is left.
+    Raises StepFailed if the task raises, and UsageError if no problem is left.
     """
     tested = {problem.question for problem in test_problems(config)}
     made = _made(config, f"train/{seed}", config.prompts)
@@ -38,7 +38,7 @@ def training_problems(config: ReasoningGymConfig, seed: int) -> list[Problem]:
 
 
 def test_problems(config: ReasoningGymConfig) -> list[Problem]:
-    """Returns the test problems, none twice. Raises StepFailed where the task raises."""
+    """Returns the distinct test problems. Raises StepFailed if the task raises."""
     made = _made(config, f"test/{config.test_seed}", config.test_items)
     return list({problem.question: problem for problem in reversed(made)}.values())[::-1]
 
@@ -47,9 +47,9 @@ test_problems.__test__ = False  # type: ignore[attr-defined]  # pytest would tak
 
 
 def verifier_request(row: str) -> Mapping[str, Any]:
-    """Returns a row of `Problem.row`: `task`, `settings`, `form`, `thinks`, and `entry`, the item itself.
+    """Returns the content of `Problem.row`: `task`, `settings`, `form`, `thinks`, and `entry`, the item itself.
 
-    Raises ValueError where it is none.
+    Raises ValueError for any other text.
     """
     request = json.loads(row)
     if not isinstance(request, dict) or not {"task", "settings", "form", "thinks", "entry"} <= set(request):
@@ -86,7 +86,7 @@ def _generated(task: str, settings: str, seed: int, size: int, form: str) -> tup
 
 
 def _seed_of(draw: str) -> int:
-    """Returns a seed of 31 bits. reasoning-gym seeds item i with seed + i, so seeds that lie close share items."""
+    """Returns a 31-bit seed. reasoning-gym seeds item i with seed + i, so seeds that are close would share items."""
     return int.from_bytes(hashlib.sha256(f"reasoning-gym/{draw}".encode()).digest()[:4], "big") >> 1
 
 

@@ -1,4 +1,4 @@
-"""The reward: what the verifier of the row's task gives the answer."""
+"""The reward `reasoning-gym-verifier`: the score of the task's verifier."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _NO_ENTRY = f"the row has no column `{ENTRY_COLUMN}`"
 
 
 class ReasoningGymRewardConfig(Config):
-    """How long an answer may take."""
+    """The time limit of a verification."""
 
     timeout_seconds: float = Field(default=10.0, gt=0, description="for verifying one answer")
 
 
 class ReasoningGymReward(Reward):
-    """0 to 1, as the verifier has it; the row says which task and how its answer is written."""
+    """The verifier's score, from 0 to 1. The row names the task and the form of the answer."""
 
     def __init__(self, config: ReasoningGymRewardConfig) -> None:
         self.config = config
@@ -31,7 +31,7 @@ class ReasoningGymReward(Reward):
         return f"reasoning-gym {package_version()}"
 
     def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
-        """Returns that a row does not say which problem it is."""
+        """Returns why a row does not identify its problem."""
         return [None if isinstance(row.get(ENTRY_COLUMN), str) else _NO_ENTRY for row in rows]
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:

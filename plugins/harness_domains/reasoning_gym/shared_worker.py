@@ -1,4 +1,4 @@
-"""The one worker of this process, which all domains and rewards of reasoning-gym ask."""
+"""The worker that all reasoning-gym domains and rewards of this process share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from harness_domains.reasoning_gym.catalogue import INSTALL
 
 @lru_cache(maxsize=1)
 def shared_worker() -> LineWorker:
-    """Returns the worker; sets of text have one order for good in it, and matplotlib asks for no display."""
+    """Returns the worker. Its environment fixes the order of sets of text, and keeps matplotlib off displays."""
     environment = {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg"}
     return LineWorker("harness_domains.reasoning_gym.worker", hint=INSTALL, environment=environment)

@@ -1,4 +1,4 @@
-"""Writes the lm-eval task of a reasoning-gym task, for the harness and for lm-eval's command line:
+"""Writes the lm-eval task file of a reasoning-gym task, for the harness and for lm-eval's command line:
 
 python -m harness_domains.reasoning_gym.task_file leg_counting FOLDER
 """

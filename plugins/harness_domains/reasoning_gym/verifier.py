@@ -1,4 +1,4 @@
-"""The verifier's word on a completion, for the reward and the lm-eval tasks alike."""
+"""Scores a completion with the verifier, for the reward and the lm-eval tasks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from harness_domains.reasoning_gym.shared_worker import shared_worker
 
 
 def judge(completion: str, row: str, seconds: float) -> RewardResult:
-    """Returns what the verifier gives the answer in `completion`: its own number, and for no answer what it gives None.
+    """Returns the verifier's score of the answer in `completion`; without an answer, its score of None.
 
-    It is an error where the row cannot be read or the verifier raises, a timeout where it takes more than `seconds`.
+    Returns an error if the row cannot be read or the verifier raises, and a time-out after `seconds`.
     """
     try:
         request = verifier_request(row)

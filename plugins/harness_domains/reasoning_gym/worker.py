@@ -1,8 +1,8 @@
-"""The process that makes items and scores answers: a request a line comes in, a reply a line goes out.
+"""The process that generates items and scores answers: it reads a request per line and writes a reply per line.
 
-It runs apart because some generators set or draw from the global random generators, or print, because sets of text have
-another order in every process that is not told its hash seed, and because a verifier can be kept busy without end by an
-odd answer. Whoever started it kills it when it is late.
+It is a separate process because some generators seed or use the global random generators, or print; because the order
+of sets of text depends on the process's hash seed; and because some answers keep a verifier busy forever. The parent
+kills it after the time limit.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from harness_domains.reasoning_gym.evaluated_answers import is_safe
 from harness_domains.reasoning_gym.plain_json import dumps, loads
 
 MEMORY = 4 * 1024**3
-"""Bytes of address space: a huge number ends as an error here and not as a machine that swaps."""
+"""The limit on address space in bytes, so that a huge number causes an error instead of swapping."""
 FEWEST_TO_TELL = 8
-"""Items from which on it is no chance that none of their answers is safe: SymPy leaves some integrals as they are."""
+"""The number of items from which it is an error if no answer is safe to evaluate. Of a few items all may be unsafe by
+chance, because SymPy leaves some integrals unevaluated."""
 
 
 def items(task: str, settings: dict[str, Any], seed: int, size: int, form: AnswerForm) -> dict[str, Any]:
-    """Returns `items`: each one's question, answer and metadata as tagged JSON. Or `error`, where the task raises,
-    where an answer cannot be given in the form asked for, or where no answer is safe to verify."""
+    """Returns `items`: question, answer and metadata of each as tagged JSON. Or returns `error`, if the task raises, if
+    an answer cannot be given in the requested form, or if no answer is safe to verify."""
     dataset = make_dataset(task, settings, seed, size)
     made, refused = [], 0
     for index in range(size):
@@ -48,9 +49,9 @@ def items(task: str, settings: dict[str, Any], seed: int, size: int, form: Answe
 
 
 def score(task: str, settings_json: str, entry: str, answer: str | None) -> dict[str, Any]:
-    """Returns `score`, what the verifier gives `answer`; None is no answer, and so is one that is not safe to evaluate.
+    """Returns `score`, the verifier's score of `answer`. None is no answer; an unsafe answer counts as None.
 
-    Or `error`, where the verifier raises or gives no finite number.
+    Or returns `error`, if the verifier raises or does not return a finite number.
     """
     item = loads(entry)
     if answer is not None and not is_safe(task, answer, item["answer"]):
@@ -83,12 +84,12 @@ def _replied(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answers until the input ends."""
+    """Answers requests until the input ends."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # some tasks print
     if sys.platform == "linux":  # elsewhere the limit is refused
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    make_dataset("leg_counting", {}, 0, 1)  # the imports are done before the first answer is timed
+    make_dataset("leg_counting", {}, 0, 1)  # do the imports before the first answer is timed
     replies.write("ready\n")
     replies.flush()
     for line in sys.stdin:

@@ -225,7 +225,7 @@ def test_a_download_that_fails_says_what_to_do(no_sentence_data, monkeypatch):
 
     monkeypatch.setattr(nltk, "download", download)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with pytest.raises(UsageError, match="had: no route to the host\n") as caught:
+    with pytest.raises(UsageError, match="downloaded: no route to the host\n") as caught:
         sentence_data.fetch_sentence_data()
     assert "python -m nltk.downloader punkt_tab" in caught.value.hint
 

@@ -179,7 +179,7 @@ def test_how_many_answers_are_scored_is_known_of_ifeval_alone():
 
 
 def test_a_system_prompt_wants_chat():
-    with pytest.raises(ValidationError, match="system_prompt wants format: chat"):
+    with pytest.raises(ValidationError, match="system_prompt requires format: chat"):
         InstructionFollowingConfig(format="plain", system_prompt="Be exact.")
 
 

@@ -36,9 +36,9 @@ test_items.__test__ = False
         ({"task": "codeio"}, "refused: it makes its items by running programs"),
         ({"config": {"max_animal": 3}}, "no setting 'max_animal'; did you mean max_animals"),
         ({"config": {"min_animals": 9, "max_animals": 3}}, "max_animals must be >= min_animals"),
-        ({"config": {"max_animals": "many"}}, "does not take these settings"),
-        ({"config": {"seed": 1}}, "'seed' is not the task's to set"),
-        ({"config": {"size": 1}}, "'size' is not the task's to set"),
+        ({"config": {"max_animals": "many"}}, "does not accept these settings"),
+        ({"config": {"seed": 1}}, "'seed' is set by the domain's keys"),
+        ({"config": {"size": 1}}, "'size' is set by the domain's keys"),
     ],
 )
 def test_a_wrong_config_is_refused_when_it_is_read(config, message):

@@ -1,6 +1,6 @@
-"""IFEval's items, from the hub or from files, scored by lm-eval's own `process_results`.
+"""IFEval's items, from the hub or from files, scored by lm-eval's `process_results`.
 
-The domain's config comes as the task's metadata; `lm-eval --metadata '{"instruction_following": {…}}'` does the same.
+The harness passes the config as the task's metadata, as does `lm-eval --metadata '{"instruction_following": {…}}'`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness_domains.instruction_following.rows import load_rows
 
 
 def items(instruction_following: Mapping[str, Any] | None = None, **_: Any) -> dict[str, Dataset]:
-    """Returns lm-eval's mapping of splits: all items of the table that the config has as `test`, in its order."""
+    """Returns lm-eval's mapping of splits: all items of the config's table `test`, in its order."""
     config = InstructionFollowingConfig(**(instruction_following or {}))
     # A few of IFEval's own items leave an argument to chance, and lm-eval scores them.
     rows = load_rows(config.test, single=True, chance=True)
@@ -33,18 +33,18 @@ def items(instruction_following: Mapping[str, Any] | None = None, **_: Any) -> d
 
 
 def scores(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:
-    """Returns lm-eval's four numbers for an item: two of the whole prompt, and two lists, one entry an instruction."""
+    """Returns lm-eval's four metrics of an item: two for the prompt, and two lists with an entry per instruction."""
     constraints = constraints_of(item["instruction_id_list"], item["kwargs"])
     return ifeval_scores(constraints, checked_text(results[0], thinks=item["thinks"]))
 
 
 def share_of_instructions(lists: Sequence[Sequence[bool]]) -> float:
-    """Returns the share of instructions that are followed, over all items."""
+    """Returns the share of all items' instructions that are followed."""
     return float(ifeval().agg_inst_level_acc(lists))
 
 
 class InstructionTask(ReadsThinking, ConfigurableTask):
-    """A generation task whose answers' length, stops and temperature are the domain's, which a YAML file cannot say."""
+    """A generation task that takes length, stop texts and temperature from the domain's config, which YAML cannot."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         domain = InstructionFollowingConfig(**config["metadata"].get("instruction_following", {}))

@@ -1,7 +1,7 @@
-"""The lm-eval task of a domain of one's own data: its items, how long answers are, and the rule that scores them.
+"""The lm-eval task of a jsonl domain: its items, generation settings and scoring rule come from the domain's config.
 
-All of it comes from the domain's config, which the harness hands over as the task's metadata; `lm-eval --metadata
-'{"jsonl": {"data_files": "mine.jsonl"}}'` does the same.
+The harness passes the config as the task's metadata, as does `lm-eval --metadata '{"jsonl": {"data_files":
+"mine.jsonl"}}'`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _RULE = "scored by"
 def items(jsonl: Mapping[str, Any] | None = None, **_: Any) -> dict[str, Dataset]:
     """Returns lm-eval's mapping of splits: the held-out items of the domain whose config is `jsonl`.
 
-    Every item carries its rule, for a task's scoring function is handed the item and nothing else.
+    Every item carries its rule, because a task's scoring function receives the item and nothing else.
     """
     config = JsonlConfig(**(jsonl or {}))
     held_out = test_items(config)
@@ -32,14 +32,14 @@ def items(jsonl: Mapping[str, Any] | None = None, **_: Any) -> dict[str, Dataset
 
 
 def score(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Returns `score`, 1.0 where the answer is right, else 0.0; `unjudged` is 1.0 for an item that the rule cannot
-    judge, whose score is 0.0."""
+    """Returns `score`, 1.0 for a right answer and else 0.0, and `unjudged`, 1.0 for an item that the rule cannot judge,
+    whose score is 0.0."""
     verdict = rule_named(json.loads(item[_RULE])).judge(results[0], item)
     return {"score": verdict.value or 0.0, "unjudged": float(verdict.value is None)}
 
 
 class JsonlTask(ReadsThinking, ConfigurableTask):
-    """A generation task whose length, stops and temperature are the domain's, which a YAML file cannot say."""
+    """A generation task that takes length, stop texts and temperature from the domain's config, which YAML cannot."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         domain = JsonlConfig(**config["metadata"].get("jsonl", {}))

@@ -1,7 +1,7 @@
-"""The lm-eval tasks: their items, how long answers are, and the rule that scores them, as the domain's config says.
+"""The lm-eval tasks: their items, generation settings and scoring rule come from the domain's config.
 
-The harness hands the config over as the tasks' metadata, which
-`lm-eval --metadata '{"super_gpqa": {"data_files": "some.jsonl"}}'` does too.
+The harness passes the config as the tasks' metadata, as does
+`lm-eval --metadata '{"super_gpqa": {"data_files": "some.jsonl"}}'`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness_domains.qa.questions import held_out_questions
 
 
 def qa(**metadata: Any) -> dict[str, Dataset]:
-    """Returns lm-eval's mapping of splits for questions of one's own."""
+    """Returns lm-eval's mapping of splits for the user's own questions."""
     return _items(metadata, "qa")
 
 
@@ -34,14 +34,14 @@ def mmlu_pro(**metadata: Any) -> dict[str, Dataset]:
 
 
 def right(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Returns `right`, 1.0 where the answer is right, else 0.0; `unjudged` is 1.0 for an item without a letter."""
+    """Returns `right`, 1.0 for a right answer and else 0.0, and `unjudged`, 1.0 for an item without a valid letter."""
     if unjudgeable(item) is not None:
         return {"right": 0.0, "unjudged": 1.0}
     return {"right": float(RULES[item["rule"]](results[0], item)), "unjudged": 0.0}
 
 
 class QuestionTask(ReadsThinking, ConfigurableTask):
-    """A generation task whose answers' length, stops and temperature are the domain's, which a YAML file cannot say."""
+    """A generation task that takes length, stop texts and temperature from the domain's config, which YAML cannot."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         domain = config_from(config["metadata"], config["task"].removeprefix("harness_"))
