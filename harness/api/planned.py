@@ -98,6 +98,6 @@ def planned(protocol: Protocol, registry: Registry, root: Path) -> PlannedRun:
         plan=made,
         folder=run_folder_of(root, made),
         store=store,
-        done=frozenset(key for key, node in made.nodes.items() if node.kind == "base" or store.has(key)),
+        done=frozenset({made.base.key, *(node.key for node in made.results if store.has(node.key))}),
         registry=registry,
     )

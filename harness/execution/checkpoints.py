@@ -71,8 +71,8 @@ class CheckpointFolders:
         try:
             return self.restored.folder(node.key, form, stored, lambda: self._below(node, form))
         except CheckpointError as error:
-            maker = described(self._plugins.registered(node.plugin)) if form.by_plugin else node.label
-            raise error.met_by(maker) from error
+            plugin = node.plugins(self._plan.domains)[0]
+            raise error.met_by(described(self._plugins.registered(plugin)) if form.by_plugin else node.label) from error
         except OSError as error:
             told = disk_error(error, self._store.root)
             if told is None:

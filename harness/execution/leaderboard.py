@@ -168,7 +168,7 @@ class _Builder:
         node = self.plan.nodes[keys[0]]
         return TrajectoryStep(
             step=step,
-            label=node.step_label,
+            label=f"train {node.label}" if node.kind == "train" else node.label,
             trained=steps[0].trained,
             recovered=steps[0].recovered,
             checkpoints=tuple(keys[:1] if shared else keys),

@@ -84,8 +84,9 @@ def _reward(use: DomainUse, plugins: PluginInstances, *, refuses: bool) -> Fetch
 
 def refuses(plan: Plan, domain: str) -> bool:
     """Returns whether a training of the domain is not to start where rows of it cannot be judged."""
-    trained_with = [node.trained_with for node in plan.nodes.values() if node.may_train(domain)]
-    return any(use is not None and use.config.get("unjudgeable") == "refuse" for use in trained_with)
+    # A recovery chooses what it trains on among all domains trained before it.
+    nodes = [node for node in plan.nodes.values() if node.recovered_domain or domain in node.sampled_domains]
+    return any(use.config.get("unjudgeable") == "refuse" for node in nodes if (use := node.trained_with) is not None)
 
 
 def _domain(use: DomainUse, plugins: PluginInstances) -> Fetched:

@@ -32,7 +32,7 @@ CONSOLE_LOG = "console.log"
 
 def run_folder_of(run_root: Path, plan: Plan) -> Path:
     """Returns where the run of `plan` lies or will lie, below the folder of runs."""
-    return run_root / f"{plan.protocol}-{plan.key[:12]}"
+    return run_root / plan.run_name
 
 
 class RunFolder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -27,7 +27,7 @@ from harness.execution.store import Store
 from harness.planning.checks import check_needs, check_space, check_writable
 from harness.planning.counts import workloads_of
 from harness.planning.dependents import dependent_on_base_score
-from harness.planning.disk_need import disk_need, size_of
+from harness.planning.disk_need import DiskNeed, disk_need, size_of
 from harness.planning.node import Node, StepNode
 from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
@@ -216,17 +216,17 @@ class Runner:
                 check_needs([self._plan.base, *missing], self._plan, os.environ)
             with faults.noted():
                 folders.append(self._executor.plugins.usable_base_folder(self._plan.base))
-                self._check_space(folders[0], missing)
+                done = self._plan.nodes.keys() - {node.key for node in missing}
+                check_space(self._run_root, self._disk_need(folders[0], done))
             faults.problems += self._faults_before_start(
                 self._protocol, self._plan, missing, self._executor.plugins, folders[0] if folders else None
             )
 
-    def _check_space(self, base: Path, missing: Sequence[Node]) -> None:
+    def _disk_need(self, base: Path, done: Collection[str]) -> DiskNeed:
+        """Returns what the nodes take whose keys are not in `done`."""
         parameters, dtype = size_of(base)
-        done = self._plan.nodes.keys() - {node.key for node in missing}
         workloads = workloads_of(self._plan, self._registry)
-        need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
-        check_space(self._run_root, need)
+        return disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
 
     def _walk(self, missing: Sequence[Node], done: int, walk: _Walk) -> None:
         for index, node in enumerate(missing, start=done + 1):
@@ -274,10 +274,8 @@ class Runner:
 
     def _told_full(self, full: StoreFull, node: Node) -> StoreFull:
         """Returns the error with the node that was being made, and what those that are not yet made take."""
-        parameters, dtype = size_of(self._executor.plugins.base_folder(self._plan.base))
-        done = [key for key in self._plan.nodes if self._store.has(key)]
-        workloads = workloads_of(self._plan, self._registry)
-        need = disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
+        base = self._executor.plugins.base_folder(self._plan.base)
+        need = self._disk_need(base, [key for key in self._plan.nodes if self._store.has(key)])
         left = f"the checkpoints that are left to make take about {format_bytes(need.total_bytes)}"
         return StoreFull(
             f"{full.message}: {node.label} was not finished",

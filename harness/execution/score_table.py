@@ -57,11 +57,6 @@ class ReadableStore(Protocol):
 ROWS = "rows.json"
 
 
-def run_name(plan: Plan) -> str:
-    """Returns the name of the plan's run folder, `<protocol>-<first 12 digits of the key>`."""
-    return f"{plan.protocol}-{plan.key[:12]}"
-
-
 def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
     """Returns the score table (columns of `SCHEMA`) of all that the store holds; a partial run gives a partial table.
 
@@ -76,7 +71,7 @@ def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
                 if not store.holds(node.key):
                     continue
                 place = {
-                    "run": run_name(plan),
+                    "run": plan.run_name,
                     "method": method.name,
                     "seed": method.seed,
                     "step": step,

@@ -5,23 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from harness._util.json_reading import parse_json
 from harness.planning.nodes import RecoverNode
 from harness.planning.plan import Plan
 
 if TYPE_CHECKING:
+    from harness.execution.store import Store
     from harness.planning.node import Node
-
-
-class ReadableStore(Protocol):
-    """The part of `harness.execution.store.Store` that scores are read from."""
-
-    def has(self, key: str) -> bool: ...
-
-    def path(self, key: str) -> Path: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +35,7 @@ class Undamaged:
         )
 
 
-def undamaged_target(node: Node, plan: Plan, store: ReadableStore) -> Undamaged | None:
+def undamaged_target(node: Node, plan: Plan, store: Store) -> Undamaged | None:
     """Returns what to say of a recovery whose target is not damaged; None where it is, where the scores are not known,
     and for any other step."""
     if not isinstance(node, RecoverNode):
@@ -65,7 +57,7 @@ def undamaged_target(node: Node, plan: Plan, store: ReadableStore) -> Undamaged 
     )
 
 
-def undamaged_targets(plan: Plan, store: ReadableStore, *, without: Collection[str] = ()) -> Iterator[Undamaged]:
+def undamaged_targets(plan: Plan, store: Store, *, without: Collection[str] = ()) -> Iterator[Undamaged]:
     """Yields the recoveries of a plan whose targets are not damaged, as far as the store has their scores.
 
     without: keys of nodes that are left out.
@@ -74,7 +66,7 @@ def undamaged_targets(plan: Plan, store: ReadableStore, *, without: Collection[s
     return (undamaged for undamaged in found if undamaged is not None)
 
 
-def _score(checkpoint: str, domain: str, plan: Plan, store: ReadableStore) -> tuple[float, bool] | None:
+def _score(checkpoint: str, domain: str, plan: Plan, store: Store) -> tuple[float, bool] | None:
     """Returns a checkpoint's score on a domain, the mean of its primary measurements, and whether higher is better."""
     evaluation = plan.evaluations.get(checkpoint, {}).get(domain)
     if evaluation is None or not store.has(evaluation):

@@ -64,15 +64,8 @@ class PluginWorkloads:
         config = validate(self._registry.find(use.kind, use.name).config_type(), use.config)
         return config.workload() if isinstance(config, Config) else None
 
-    def scored_completions(self, domain: str, limit: int | None) -> int | None:
-        """Returns how many completions score a checkpoint on a domain, None where the domain does not say."""
-        return self._domain(domain).scored_completions(limit)
-
-    def completion_tokens(self, domain: str) -> int | None:
-        """Returns the length of a domain's longest completion, None where the domain does not say."""
-        return self._domain(domain).completion_tokens
-
-    def _domain(self, name: str) -> Domain:
+    def domain(self, name: str) -> Domain:
+        """Returns a domain of the plan."""
         if name not in self._domains:
             self._domains[name] = instance_of(self._plan.domains[name].plugin, self._registry)
         return self._domains[name]

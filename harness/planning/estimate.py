@@ -90,7 +90,7 @@ class Estimator:
         unknown: dict[str, list[str]] = {}
         for key, one in nodes.items():
             if one.generated_tokens is None:
-                unknown.setdefault(self._plan.nodes[key].workload_source, []).append(self._plan.nodes[key].label)
+                unknown.setdefault(self._silent(self._plan.nodes[key]), []).append(self._plan.nodes[key].label)
         hours = [one.gpu_hours for one in nodes.values() if one.gpu_hours is not None]
         return Estimate(
             generated_tokens=generated,
@@ -125,7 +125,7 @@ class Estimator:
             return NodeEstimate(generated_tokens=0, prompt_tokens=0, gpu_hours=0.0)
         longest = work.completion_tokens
         if longest is None:
-            known = [length for name in names if (length := self._source.completion_tokens(name)) is not None]
+            known = [length for name in names if (length := self._source.domain(name).completion_tokens) is not None]
             if len(known) < len(names) or not known:
                 return NodeEstimate()
             longest = max(known)
@@ -149,6 +149,11 @@ class Estimator:
         generation = work.completions * forward / self._assumed.generation_utilization
         training = (work.scored_completions + trained) * forward / self._assumed.training_utilization
         return (generation + training) / (self._assumed.gpu_teraflops * 1e12) / 3600
+
+    def _silent(self, node: Node) -> str:
+        """Returns what would have to tell the tokens of a node that are not known."""
+        use = node.plugins(self._plan.domains)[0]
+        return f"scoring of {node.domain}" if isinstance(node, EvaluateNode) else f"{use.kind} {use.name}"
 
 
 def schedule_of(plan: Plan, nodes: Mapping[str, NodeEstimate], done: Collection[str], slots: int) -> Schedule:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import ConfigDict
 
+from harness.plugin.interfaces import Domain
 from harness.plugin.workload import Workload
 from harness.protocol.plugin_ref import PluginRef
 
@@ -56,11 +57,11 @@ Calls = list[tuple[PluginRef, tuple[str, ...]]]
 
 
 class WorkloadSource(Protocol):
-    """What the plugins of a plan say about the work they do; None where one does not say."""
+    """What the plugins of a plan say about the work they do."""
 
     def of_config(self, use: PluginRef) -> Workload | None: ...
 
-    def scored_completions(self, domain: str, limit: int | None) -> int | None: ...
+    def domain(self, name: str) -> Domain: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +91,6 @@ class Node(ABC):
         return ()
 
     @property
-    def step_label(self) -> str:
-        """What a leaderboard calls the step."""
-        return self.label
-
-    @property
     def trained_domains(self) -> tuple[str, ...]:
         """The domains that the node trained: none for the base model and for a training-free recovery."""
         return ()
@@ -114,10 +110,6 @@ class Node(ABC):
         """The domains for whose prompts the node may generate completions."""
         return ()
 
-    def may_train(self, domain: str) -> bool:
-        """Whether the node's algorithm may be given the domain."""
-        return False
-
     def works_on(self, domain: str) -> bool:
         """Whether the node trains, recovers or scores the domain."""
         return domain in self.trained_domains or domain == self.recovered_domain
@@ -127,7 +119,7 @@ class Node(ABC):
         return []
 
     def plugins(self, domains: Domains) -> list[PluginRef]:
-        """Returns all plugins that run: those that compute the node, and the domains and rewards they are given."""
+        """Returns all plugins that run: first the one that makes the result, last the domains and rewards in use."""
         used = [domains[name] for name in self.sampled_domains]
         return [use for use, _ in self.calls(domains)] + [ref for use in used for ref in (use.plugin, use.reward)]
 
@@ -135,24 +127,10 @@ class Node(ABC):
         """Returns what the node does at most, None where it is not known."""
         return None
 
-    @property
-    def workload_source(self) -> str:
-        """What would have to say a workload that is not known, for people."""
-        return self.kind
-
 
 @dataclass(frozen=True, kw_only=True)
 class StepNode(Node):
     """What makes a checkpoint."""
-
-    @property
-    @abstractmethod
-    def plugin(self) -> PluginRef:
-        """The plugin that makes the checkpoint."""
-
-    @property
-    def workload_source(self) -> str:
-        return f"{self.plugin.kind} {self.plugin.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +143,6 @@ class TrainingNode(StepNode):
 
     earlier: tuple[str, ...] = ()
     launch: Mapping[str, Any] | None = None
-
-    def workload(self, source: WorkloadSource) -> Workload | None:
-        return source.of_config(self.trained_with or self.plugin)
 
     def _launch_definition(self) -> dict[str, Any]:
         """Returns what a key covers of the launch: the number of processes that share the work changes every sum."""

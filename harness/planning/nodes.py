@@ -61,14 +61,6 @@ class TrainNode(TrainingNode):
         }
 
     @property
-    def plugin(self) -> PluginRef:
-        return self.algorithm
-
-    @property
-    def step_label(self) -> str:
-        return f"train {self.label}"
-
-    @property
     def trained_domains(self) -> tuple[str, ...]:
         return tuple(self.domains)
 
@@ -80,11 +72,11 @@ class TrainNode(TrainingNode):
     def sampled_domains(self) -> tuple[str, ...]:
         return (*self.domains, *self.earlier)
 
-    def may_train(self, domain: str) -> bool:
-        return domain in self.sampled_domains
-
     def calls(self, domains: Domains) -> Calls:
         return [(self.algorithm, self.sampled_domains)]
+
+    def workload(self, source: WorkloadSource) -> Workload | None:
+        return source.of_config(self.algorithm)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +108,6 @@ class RecoverNode(TrainingNode):
         }
 
     @property
-    def plugin(self) -> PluginRef:
-        return self.recovery
-
-    @property
     def trained_domains(self) -> tuple[str, ...]:
         return () if self.training is None else (self.target,)
 
@@ -135,12 +123,12 @@ class RecoverNode(TrainingNode):
     def sampled_domains(self) -> tuple[str, ...]:
         return (self.target, *self.earlier)
 
-    def may_train(self, domain: str) -> bool:
-        return self.training is not None  # the recovery chooses the domains among those trained before it
-
     def calls(self, domains: Domains) -> Calls:
         training = [] if self.training is None else [(self.training, self.sampled_domains)]
         return [(self.recovery, (self.target,)), *training]
+
+    def workload(self, source: WorkloadSource) -> Workload | None:
+        return source.of_config(self.training or self.recovery)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,10 +157,6 @@ class MergeNode(StepNode):
             "weights": list(self.weights),
             "merge": self.merge.definition(),
         }
-
-    @property
-    def plugin(self) -> PluginRef:
-        return self.merge
 
     @property
     def start(self) -> str:
@@ -225,12 +209,8 @@ class EvaluateNode(Node):
         return [domains[self.domain].plugin]
 
     def workload(self, source: WorkloadSource) -> Workload | None:
-        count = source.scored_completions(self.domain, self.settings.limit)
+        count = source.domain(self.domain).scored_completions(self.settings.limit)
         return None if count is None else Workload(completions=count)
-
-    @property
-    def workload_source(self) -> str:
-        return f"scoring of {self.domain}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,10 +238,6 @@ class ProbeNode(Node):
 
     def calls(self, domains: Domains) -> Calls:
         return [(self.probe, tuple(domains))]
-
-    @property
-    def workload_source(self) -> str:
-        return f"probe {self.probe.name}"
 
 
 CheckpointNode = BaseNode | TrainNode | RecoverNode | MergeNode

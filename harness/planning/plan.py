@@ -38,6 +38,11 @@ class Plan:
     harness: str = ""
 
     @property
+    def run_name(self) -> str:
+        """The name of the run's folder."""
+        return f"{self.protocol}-{self.key[:12]}"
+
+    @property
     def base(self) -> BaseNode:
         """The base model."""
         return next(node for node in self.nodes.values() if isinstance(node, BaseNode))

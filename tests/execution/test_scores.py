@@ -7,7 +7,7 @@ import pytest
 from fake_run import BASE, DOMAINS, fill, make_plan, measurement, put, put_scores
 
 from harness.errors import DiskFull, UsageError
-from harness.execution.score_table import SCHEMA, collect_scores, domain_scores, read_scores, run_name, write_scores
+from harness.execution.score_table import SCHEMA, collect_scores, domain_scores, read_scores, write_scores
 from harness.execution.store import Store
 
 
@@ -25,7 +25,7 @@ def test_every_checkpoint_of_every_method_stands_in_the_table(store):
     assert not frame.select("method", "seed", "step", "domain", "task").is_duplicated().any()
     last = frame.filter((pl.col("method") == "re-math") & (pl.col("seed") == 1) & (pl.col("step") == 4))
     assert set(last["parent"]) == {plan.methods[3].lineage[3]}
-    assert (last["run"][0], last["limit"][0], last["batch_size"][0]) == (run_name(plan), 512, 64)
+    assert (last["run"][0], last["limit"][0], last["batch_size"][0]) == (plan.run_name, 512, 64)
 
 
 def test_a_checkpoint_shared_by_methods_stands_once_for_each(store):
