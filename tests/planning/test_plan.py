@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from small_world import DISTRIBUTION, PROTOCOL, Game, Model, SmallWorld
 
 from harness import DomainSpec, PluginError, hookimpl
+from harness.errors import ProtocolError
 from harness.planning.counts import PlanCost, cost_of
 from harness.planning.nodes import EvaluateNode, ProbeNode, RecoverNode, TrainNode
 from harness.planning.planner import make_plan
@@ -236,7 +237,7 @@ def test_a_domain_that_cannot_be_built_is_told_by_name(plan_of):
             yield DomainSpec(name="chess-960", summary="Fails", reward="win", load="no_such_package:Chess")
 
     registry = Registry.of([(DISTRIBUTION, SmallWorld()), ("broken", Broken())])
-    with pytest.raises(PluginError, match=r"broken 0: domain 'chess-960'"):
+    with pytest.raises(ProtocolError, match=r"broken 0: domain 'chess-960'"):
         plan_of(PROTOCOL.replace("{use: chess}", "{use: chess-960}"), registry)
 
 
