@@ -1,7 +1,7 @@
-"""Errors that are told to a person: what was wrong, where, and what to do.
+"""User-facing errors: what was wrong, where, and what to do.
 
-Raised where the fault is known, caught once, in the command line, which prints `message`, `where` and `hint` and exits
-with `exit_code`. Anything that is not a `HarnessError` is a defect of ours.
+The command line catches them, prints `message`, `where` and `hint`, and exits with `exit_code`. Any other exception is
+a bug in the harness.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller."""
+    """Exit codes of the command line."""
 
     DONE = 0
     STEP_FAILED = 1
@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 
 class HarnessError(Exception):
-    """An error with a message for a person; `where` and `hint` may be empty."""
+    """A user-facing error; `where` and `hint` may be empty."""
 
     exit_code: ExitCode = ExitCode.USAGE
 
@@ -41,14 +41,14 @@ class HarnessError(Exception):
 
 
 class UsageError(HarnessError):
-    """A wrong argument, a missing file, an output folder that cannot be written to."""
+    """An invalid argument, a missing file or an output folder that is not writable."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One fault of a protocol: its line (from 1; 0 for none), the path of the key, what is wrong, what to do.
+    """A problem of a protocol: its line (from 1; 0 if unknown), the path of the key, a message and a hint.
 
-    A plugin that yields one gives no line, and the key as seen from its own config.
+    In a problem yielded by a plugin there is no line, and the key is relative to the plugin's config.
     """
 
     line: int = 0
@@ -62,13 +62,13 @@ LONGEST_PART = 1000
 
 
 def shortened(text: str) -> str:
-    """Returns a part of a message, without its middle where it is very long."""
+    """Returns the text with its middle elided if it is longer than LONGEST_PART."""
     half = LONGEST_PART // 2
     return text if len(text) <= LONGEST_PART else f"{text[:half]} … {text[-half:]}"
 
 
 class ProtocolError(HarnessError):
-    """All that is wrong with a protocol, at once; `problems` in the order of their lines."""
+    """All problems of a protocol, sorted by line."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.source = source
@@ -76,8 +76,8 @@ class ProtocolError(HarnessError):
         lines = []
         for problem in self.problems[:PROBLEMS_SHOWN]:
             place = f"{source}:{problem.line}" if problem.line else source
-            told = [place, problem.key, problem.message] if problem.key else [place, problem.message]
-            lines.append(": ".join(map(shortened, told)))
+            parts = [place, problem.key, problem.message] if problem.key else [place, problem.message]
+            lines.append(": ".join(map(shortened, parts)))
             if problem.hint:
                 lines.append(f"  → {shortened(problem.hint)}")
         more = len(self.problems) - PROBLEMS_SHOWN
@@ -87,31 +87,31 @@ class ProtocolError(HarnessError):
 
 
 class PluginError(HarnessError):
-    """A plugin that is unknown, ambiguous, failed to load, or broke its contract."""
+    """A plugin is unknown or ambiguous, failed to load, or violated its contract."""
 
     exit_code = ExitCode.PLUGIN
 
 
 class CheckpointError(HarnessError):
-    """A model folder that cannot be read: missing, truncated, or of another shape than its neighbours."""
+    """A model folder cannot be read: missing, truncated, or with other shapes than the other checkpoints."""
 
     def met_by(self, who: str) -> CheckpointError:
-        """Returns the same error with the plugin that met it before the place."""
+        """Returns the same error with the name of the plugin added to `where`."""
         where = f"{who}, {self.where}" if self.where else who
         return CheckpointError(self.message, where=where, hint=self.hint)
 
 
 class StepFailed(HarnessError):
-    """A step of a run failed; what was computed before it is in the store."""
+    """A step of a run failed. Earlier results are in the store."""
 
     exit_code = ExitCode.STEP_FAILED
 
 
 class DiskFull(StepFailed):
-    """The disk filled up in the middle of a write: nothing half-written is left, what was done before is kept."""
+    """The disk filled up during a write. Partial files are removed and earlier results are in the store."""
 
 
 class RunStopped(HarnessError):
-    """The run was asked to stop (SIGTERM) and can be resumed by the same command."""
+    """The run was stopped by SIGTERM. The same command resumes it."""
 
     exit_code = ExitCode.STOPPED

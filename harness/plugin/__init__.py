@@ -1,1 +1,1 @@
-"""What a plugin implements (hook specifications, specs, interfaces, configs, events), and the registry."""
+"""The plugin API (hook specifications, specs, interfaces, configs, events) and the plugin registry."""

@@ -1,4 +1,4 @@
-"""What a step or probe measures of a checkpoint and others may need too: how a plugin asks for it."""
+"""The cache through which steps and probes share measurements of a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ArtifactCache(Protocol):
-    """Keeps what is measured of a checkpoint, so that whoever needs it again, in this run or another, has it."""
+    """Caches measurements of a checkpoint across steps, probes and runs."""
 
     def __call__(
         self,
@@ -22,17 +22,18 @@ class ArtifactCache(Protocol):
         domain: str,
         settings: Mapping[str, Any],
     ) -> Path:
-        """Returns a folder, only to be read, with what `make` has written to the empty folder it is given.
+        """Returns a read-only folder with the files that `make` wrote; on a cache miss, `make` is called with an empty
+        folder.
 
-        `settings` is JSON data and names all, beside the checkpoint and the domain, that the result depends on, seeds
-        too: the same ones give the same folder. What `make` raises passes through.
+        The cache key is the name, the checkpoint, the domain and `settings`: JSON data with everything else that the
+        result depends on, seeds included. Exceptions of `make` propagate.
         """
         ...
 
 
 class FormerlyShared:
-    """A context whose `cache` was named `shared` before."""
+    """A context whose `cache` was formerly named `shared`."""
 
     @property
     def shared(self) -> NoReturn:
-        raise AttributeError("context.shared is named context.cache now")
+        raise AttributeError("context.shared was renamed to context.cache")

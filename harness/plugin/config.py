@@ -1,4 +1,4 @@
-"""The base of plugins' configs: pydantic models that a protocol's keys are checked against."""
+"""The base class of plugin configs: pydantic models that validate the keys of a protocol."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unkeyed:
-    """Marks a config field whose value changes no result, so that results stay valid when it changes:
+    """Marks a config field that does not affect results, so that stored results stay valid when it changes:
 
         workers: Annotated[int, Unkeyed("how many run at once")] = 2
 
-    It also works in nested configs. reason: why no result depends on the value. entries: for a field that is a mapping,
-    the keys that are meant; by default the whole field.
+    It also works in nested configs. reason: why no result depends on the value. entries: for a mapping, the keys that
+    are excluded; by default the whole field.
     """
 
     reason: str
@@ -31,38 +31,39 @@ class Unkeyed:
 
 
 class Config(PydanticModel):
-    """The base of a plugin's config: unknown keys are refused, values are frozen."""
+    """The base class of plugin configs: unknown keys are rejected, instances are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     def workload(self) -> Workload | None:
-        """Returns what a training or recovery with this config does at most, for `harness plan`; None where the config
-        does not tell. Nothing is read or imported for it that is heavy."""
+        """Returns upper bounds for a training or recovery with this config, or None if the config does not determine
+        them. Used by `harness plan`; must be cheap and import nothing heavy."""
         return None
 
     def faults(self) -> Iterable[Problem]:
-        """Yields what this machine lacks for this config: files that do not exist, optional packages.
+        """Yields what is missing on this machine: files that do not exist, optional packages that are not installed.
 
-        `harness validate` and the start of a run report it, for configs inside this config too. It must be quick and
-        import nothing heavy. A problem's key is seen from this config.
+        Called by `harness validate` and at the start of a run, for nested configs too. It must be fast and import
+        nothing heavy. The key of a problem is relative to this config.
         """
         return ()
 
     def fault_in_method(self, labels: Sequence[str], peak: int) -> tuple[str, str, str] | None:
-        """Returns what is wrong with this config of a recovery at its place in a method: the key, a message and a hint;
-        None where nothing is. Asked when the protocol is read.
+        """Validates the config of a recovery against its position in a method. Returns (key, message, hint) of the
+        first problem, or None. Called when the protocol is loaded.
 
-        labels: of the checkpoints before it, base first, as in a lineage; peak: the place of the target's among them.
+        labels: the labels of the preceding checkpoints, base first, as in a lineage. peak: the index of the target's
+        peak in `labels`.
         """
         return None
 
 
 class NoConfig(Config):
-    """The config of a plugin that has nothing to set."""
+    """The config of a plugin without options."""
 
 
 def faults_in(value: Any) -> Iterator[Problem]:
-    """Yields the faults of a config and of every config in it, with keys as seen from `value`."""
+    """Yields the faults of a config and of all nested configs, with keys relative to `value`."""
     if isinstance(value, Config):
         yield from value.faults()
     if isinstance(value, PydanticModel):
@@ -81,10 +82,10 @@ def faults_in(value: Any) -> Iterator[Problem]:
 
 
 def missing_package(package: str, *, key: str, wanted_by: str, install: str = "") -> Iterator[Problem]:
-    """Yields the problem that a package is not installed; nothing where it is. Imports nothing.
+    """Yields a problem if a package is not installed. Does not import it.
 
-    key: the config's key that needs it. wanted_by: what needs it, for a person. install: what pip is to install, where
-    that is not the package.
+    key: the config key that needs the package. wanted_by: what needs it, for the message. install: the requirement to
+    pass to pip, if it differs from `package`.
     """
     if find_spec(package) is None:
         hint = f"pip install '{install or package}', or leave {key} out"

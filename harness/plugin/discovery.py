@@ -1,6 +1,6 @@
-"""Finding plugins: the entry points of the group `harness.plugins`, and which of them the user wants.
+"""Plugin discovery: the entry points of the group `harness.plugins` and the user's selection among them.
 
-Nothing is imported here; `harness.plugin.registry` loads what this module finds.
+No plugin is imported here; `harness.plugin.registry` loads them.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ UNKNOWN = "unknown"
 class Source:
     """Where a plugin comes from.
 
-    load: imports it. files: finds the files of its code, given the modules it loads from; None for one not installed.
-    modules: those modules. protocols: the files of the protocols it offers, which no result depends on.
+    load: imports the plugin. files: returns its source files, given the modules it loads from; None if the plugin is
+    not installed. modules: these modules. protocols: the protocol files it offers, on which no result depends.
     """
 
     distribution: str
@@ -42,12 +42,12 @@ class Source:
 
     @cached_property
     def digest(self) -> str | None:
-        """Returns the digest of its code, None for one that is not installed or is the harness's own. Computed once."""
-        files = self.counted()
+        """The digest of the plugin's source; None if it is not installed or belongs to the harness. Computed once."""
+        files = self.digested_files()
         return digest_of(files) if files else None
 
-    def counted(self) -> dict[str, Path]:
-        """Returns the files of its code that results depend on."""
+    def digested_files(self) -> dict[str, Path]:
+        """Returns the source files that results depend on."""
         if self.files is None:
             return {}
         protocols = {path.resolve() for path in self.protocols}
@@ -55,12 +55,12 @@ class Source:
 
     @property
     def label(self) -> str:
-        """Names the plugin to a person: distribution, version, entry point."""
+        """The plugin in messages: distribution, version, entry point."""
         return f"{self.distribution} {self.version} ({self.entry_point})"
 
 
 def installed_sources() -> list[Source]:
-    """Returns every installed entry point of the group, ordered by distribution and name; none is loaded."""
+    """Returns all installed entry points of the group, sorted by distribution and name, without loading them."""
     entry_points = importlib.metadata.entry_points(group=GROUP)
     modules = {entry_point.module for entry_point in entry_points}
     sources = [_source(entry_point, modules) for entry_point in entry_points]
@@ -72,7 +72,7 @@ def _source(entry_point: importlib.metadata.EntryPoint, plugins: Collection[str]
     assert distribution is not None, "entry points of installed distributions know theirs"
     try:
         name, version = distribution.name, distribution.version
-    except Exception:  # what is raised for damaged metadata differs between versions of Python
+    except Exception:  # the exception for damaged metadata differs between Python versions
         name, version = None, None
     if not (name and version):
         return Source(
@@ -81,7 +81,7 @@ def _source(entry_point: importlib.metadata.EntryPoint, plugins: Collection[str]
             entry_point=entry_point.name,
             load=lambda: _refuse_unnamed(entry_point),
         )
-    # The harness's own distribution holds many plugins; a change of one is none of the others.
+    # The harness's distribution contains many plugins; changing one must not affect the others.
     whole = canonicalize_name(name) != DISTRIBUTION
     return Source(
         distribution=name,
@@ -96,20 +96,20 @@ def _source(entry_point: importlib.metadata.EntryPoint, plugins: Collection[str]
 def _refuse_unnamed(entry_point: importlib.metadata.EntryPoint) -> object:
     raise PluginError(
         f"the distribution of {entry_point.value} has no name or version in its metadata",
-        hint="it was half removed or half installed: remove its .dist-info folder, or install it again",
+        hint="its installation is incomplete: remove its .dist-info folder or reinstall it",
     )
 
 
 def wanted_distributions() -> tuple[str, ...] | None:
-    """Returns the distributions that `HARNESS_PLUGINS` names, or None where it is not set or empty."""
+    """Returns the distributions named by `HARNESS_PLUGINS`, or None if it is unset or empty."""
     names = [name.strip() for name in os.environ.get(SELECTION_VARIABLE, "").split(",")]
     return tuple(name for name in names if name) or None
 
 
 def select(sources: Iterable[Source], *, only: Collection[str] | None, without: Collection[str]) -> list[Source]:
-    """Returns the sources of the distributions in `only` (None for all), less those in `without`.
+    """Returns the sources of the distributions in `only` (None for all), except those in `without`.
 
-    Raises UsageError where either names a distribution that offers no plugin.
+    Raises UsageError if either names a distribution without plugins.
     """
     sources = list(sources)
     known = {canonicalize_name(source.distribution) for source in sources}
@@ -117,8 +117,8 @@ def select(sources: Iterable[Source], *, only: Collection[str] | None, without: 
         for name in names:
             if canonicalize_name(name) not in known:
                 near = difflib.get_close_matches(canonicalize_name(name), known, n=3)
-                choice = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known))}"
+                choice = f"did you mean {' or '.join(near)}?" if near else f"available: {', '.join(sorted(known))}"
                 raise UsageError(f"no installed distribution {name!r} offers plugins", where=option, hint=choice)
-    kept = known if only is None else {canonicalize_name(name) for name in only}
-    kept = kept - {canonicalize_name(name) for name in without}
-    return [source for source in sources if canonicalize_name(source.distribution) in kept]
+    chosen = known if only is None else {canonicalize_name(name) for name in only}
+    chosen = chosen - {canonicalize_name(name) for name in without}
+    return [source for source in sources if canonicalize_name(source.distribution) in chosen]

@@ -1,4 +1,4 @@
-"""What an `EngineSpec` loads into, and the request it is handed; exported by `harness`."""
+"""The interface of engines and the request they execute; exported by `harness`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class NodeRequest:
-    """What an engine is asked to make: one node of a plan, into the store.
+    """One node of a plan that an engine executes; its result goes to the store.
 
-    protocol: the file the plan was made from. store: its root. arguments: the command that makes the node anywhere the
-    same files are seen (`harness exec-node …`). execute: makes it in this process.
+    protocol: the protocol file of the plan. store: the root of the store. arguments: a command (`harness exec-node …`)
+    that executes the node on any machine with access to the same files. execute: executes it in this process.
     """
 
     key: str
@@ -26,8 +26,8 @@ class NodeRequest:
 
 
 class Engine(ABC):
-    """Where nodes are executed."""
+    """Executes nodes."""
 
     @abstractmethod
     def execute(self, request: NodeRequest) -> None:
-        """Returns once the store holds the node `request.key`. Raises StepFailed where it cannot be made."""
+        """Returns when the node `request.key` is in the store. Raises StepFailed if its execution fails."""

@@ -1,4 +1,4 @@
-"""What observer hooks are told: one frozen event each, made of plain data."""
+"""The events passed to observer hooks: frozen dataclasses of plain data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted:
-    """A run begins: its folder, how many nodes it has, and how many of them the store already holds."""
+    """A run starts: its folder, the number of its nodes, and how many of them are already in the store."""
 
     protocol: str
     run: Path
@@ -19,7 +19,7 @@ class RunStarted:
 
 @dataclass(frozen=True, kw_only=True)
 class StepStarted:
-    """A node begins to execute: `kind` is train, recover, merge, evaluate or probe."""
+    """The execution of a node starts: `kind` is train, recover, merge, evaluate or probe."""
 
     run: Path
     key: str
@@ -30,7 +30,7 @@ class StepStarted:
 
 @dataclass(frozen=True, kw_only=True)
 class StepFinished:
-    """A node ended; `error` is empty when it succeeded, `seconds` its wall time."""
+    """The execution of a node ended; `error` is empty on success, `seconds` is the wall time."""
 
     run: Path
     key: str
@@ -55,7 +55,7 @@ class CheckpointScored:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFinished:
-    """A run ended: its folder, how many nodes it executed, how many failed."""
+    """A run ended: its folder and the numbers of executed and failed nodes."""
 
     protocol: str
     run: Path

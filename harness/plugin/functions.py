@@ -1,12 +1,12 @@
-"""Plugins as plain functions: decorators that turn a function into a plugin of its kind.
+"""Decorators that turn a plain function into a plugin.
 
     @harness.reward(name="shout")
     def shout(completion: str, *, mark: str = "!", **row) -> float:
         return completion.count(mark)
 
-The decorated function is returned unchanged. The module that defines it becomes a plugin by being named in the
-entry-point group `harness.plugins`; the registry finds the functions in it. Keyword-only parameters with a default are
-the plugin's config. Plugins with state are classes, registered through the hooks of `harness.plugin.hookspecs`.
+The decorated function is returned unchanged. To install it, name its module in the entry-point group
+`harness.plugins`; the registry finds the decorated functions. Keyword-only parameters with a default form the config.
+Plugins with state are classes, registered through the hooks of `harness.plugin.hookspecs`.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _SPECS = "__harness_specs__"
 def reward(
     *, name: str, summary: str = "", needs: Collection[str] = (), cite: str | None = None
 ) -> Callable[[Function], Function]:
-    """Makes a function a reward: `function(completion, column, …, *, key=default, **row)`, one call per completion.
+    """Makes a function a reward: `function(completion, column, …, *, key=default, **row)`, called once per completion.
 
-    The first parameter gets the completion's text. Parameters without a default get the columns of the training row
-    that they name, `prompt` among them; positional ones with a default get their column where the row has it; `**row`
-    gets the other columns. The function returns the reward, None to abstain, or a `RewardResult`; it may be
-    `async def`. What it raises is the error of this completion alone. summary: by default the first line of the
+    The first parameter receives the completion text. Parameters without a default receive the column of the training
+    row with their name (`prompt` is one); positional parameters with a default receive their column if the row has it;
+    `**row` receives the other columns. The function returns a number, None to abstain, or a `RewardResult`; it may be
+    `async def`. An exception becomes the error of this completion only. summary: defaults to the first line of the
     docstring. Raises PluginError for a function with other parameters.
     """
 
@@ -57,9 +57,9 @@ def reward(
 def table_format(
     *, name: str, extension: str, summary: str = "", needs: Collection[str] = (), cite: str | None = None
 ) -> Callable[[Function], Function]:
-    """Makes a function a table format: `function(leaderboard, *, key=default)` returns the whole table as text.
+    """Makes a function a table format: `function(leaderboard, *, key=default)` returns the table as text.
 
-    extension: of a file in this format, without the dot. Raises PluginError for a function with other parameters.
+    extension: the file extension, without the dot. Raises PluginError for a function with other parameters.
     """
 
     def mark(function: Function) -> Function:
@@ -141,7 +141,7 @@ class _FunctionMetric(Metric):
 def functions_of(plugin: object) -> Iterator[tuple[str, list[AnySpec]]]:
     """Yields (kind, specs) for each decorated function among the attributes of a plugin.
 
-    Functions that a module imported from another distribution's package are not its own and are left out.
+    Functions imported from the package of another distribution are skipped.
     """
     seen: set[int] = set()
     for value in vars(plugin).values() if hasattr(plugin, "__dict__") else ():
@@ -166,16 +166,16 @@ def _marked(function: Function, spec: AnySpec) -> Function:
 def _described(
     function: Callable[..., Any], name: str, summary: str, needs: Collection[str], cite: str | None
 ) -> dict[str, Any]:
-    """Returns the fields that specs of all kinds have, `load` apart."""
+    """Returns the fields that all kinds of specs have, except `load`."""
     first, *_ = [*(inspect.getdoc(function) or "").splitlines(), ""]
-    told = summary or first or f"The function {function.__module__}.{function.__qualname__}"
-    return {"name": name, "summary": told, "config": _config(function), "needs": frozenset(needs), "cite": cite}
+    summary = summary or first or f"The function {function.__module__}.{function.__qualname__}"
+    return {"name": name, "summary": summary, "config": _config(function), "needs": frozenset(needs), "cite": cite}
 
 
 def _loader(function: Callable[..., Any], make: Callable[[Mapping[str, Any]], Any]) -> Callable[[Config], Any]:
-    """Returns what a spec loads: called with the config, it makes the plugin of the config's values by name.
+    """Returns the `load` of a spec: given a config, it calls `make` with the config's values by name.
 
-    It has the function's name and module, so that messages and the plugin's digest name the function's file.
+    It takes the function's name and module, so that messages and the source digest refer to the function's file.
     """
 
     @wraps(function, updated=())
@@ -186,7 +186,7 @@ def _loader(function: Callable[..., Any], make: Callable[[Mapping[str, Any]], An
 
 
 def _config(function: Callable[..., Any]) -> str | type[Config]:
-    """Returns the config of a function's keyword-only parameters that have a default."""
+    """Returns a config whose fields are the function's keyword-only parameters with a default."""
     settings = {
         parameter.name: parameter
         for parameter in inspect.signature(function).parameters.values()
@@ -206,12 +206,12 @@ def _config(function: Callable[..., Any]) -> str | type[Config]:
         )
     except (PydanticUserError, NameError, TypeError) as error:
         raise broken(
-            function, f"its parameters {', '.join(settings)} make no config: {error}", "use JSON's types"
+            function, f"its parameters {', '.join(settings)} cannot form a config: {error}", "use JSON types"
         ) from error
 
 
 def _type_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
-    """Returns a parameter's type: as annotated, else that of its default."""
+    """Returns the annotated type of a parameter, else the type of its default."""
     if parameter.annotation is parameter.empty:
         return Any if parameter.default is None else type(parameter.default)
     holder = type("Annotations", (), {"__annotations__": {"type": parameter.annotation}})
@@ -219,18 +219,18 @@ def _type_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     try:
         return get_type_hints(holder, globalns=names, include_extras=True)["type"]
     except NameError as error:
-        told = f"the type of {parameter.name} is {parameter.annotation!r}: {error}"
-        raise broken(function, told, "import what it names above the function, and not under TYPE_CHECKING") from error
+        message = f"cannot resolve the annotation {parameter.annotation!r} of {parameter.name}: {error}"
+        raise broken(function, message, "import the name at module level, not under TYPE_CHECKING") from error
 
 
 def _check_single_argument(function: Callable[..., Any], argument: str) -> None:
     first, *others = [*inspect.signature(function).parameters.values(), None]
     if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
-        raise broken(function, "it takes no argument", f"its first parameter gets the {argument}")
+        raise broken(function, "it takes no positional argument", f"its first parameter must be the {argument}")
     for other in others:
         if other is not None and (other.kind is not other.KEYWORD_ONLY or other.default is other.empty):
             raise broken(
                 function,
-                f"nothing is known for its parameter {other}",
-                f"write it as ({argument}, *, key=default): keyword-only parameters with a default are its config",
+                f"it has an unexpected parameter {other}",
+                f"its signature must be ({argument}, *, key=default), where the keyword-only parameters are its config",
             )

@@ -1,4 +1,4 @@
-"""The hooks a plugin may implement. This file is their reference.
+"""Reference of the hooks that a plugin may implement.
 
 A plugin is a module (or object) named in the entry-point group `harness.plugins`, with functions marked `@hookimpl`:
 
@@ -9,8 +9,8 @@ A plugin is a module (or object) named in the entry-point group `harness.plugins
         yield DomainSpec(name="chess", summary="Mate in two", reward="chess-mate",
                          load="harness_chess.domain:Chess", config="harness_chess.config:ChessConfig")
 
-Registration hooks yield specs and are called once, when the registry is built. Observer hooks are told of a run's
-events; an exception in one is reported and never stops the run.
+Registration hooks yield specs and are called once, when the registry is built. Observer hooks receive the events of a
+run; an exception in an observer is reported and does not stop the run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class RegistrationHooks:
-    """Hooks that offer something. Each may yield any number of specs; a plugin implements those it needs."""
+    """Hooks that register plugins. Each may yield any number of specs; all are optional."""
 
     @hookspec
     def harness_models(self) -> Iterable[ModelSpec]:  # type: ignore[empty-body]
@@ -84,31 +84,31 @@ class RegistrationHooks:
 
     @hookspec
     def harness_protocols(self) -> Iterable[ProtocolSpec]:  # type: ignore[empty-body]
-        """Packaged files: `yield ProtocolSpec(name="chess", summary="…", path=Path(__file__).with_name("c.yaml"))`."""
+        """Protocol files: `yield ProtocolSpec(name="chess", summary="…", path=Path(__file__).with_name("c.yaml"))`."""
 
 
 class ObserverHooks:
-    """Hooks that are told of a run. The runner calls them; what they return is ignored."""
+    """Hooks that observe a run. The runner calls them and ignores their return values."""
 
     @hookspec
     def harness_run_started(self, event: RunStarted) -> None:
-        """A run begins, before its first node."""
+        """Called before the first node of a run."""
 
     @hookspec
     def harness_run_finished(self, event: RunFinished) -> None:
-        """A run ended, after its last node, also when some failed."""
+        """Called after the last node of a run, even if nodes failed."""
 
     @hookspec
     def harness_step_started(self, event: StepStarted) -> None:
-        """A node of any kind begins to execute; nodes already in the store are not told."""
+        """Called before a node of any kind is executed. Not called for cached nodes."""
 
     @hookspec
     def harness_step_finished(self, event: StepFinished) -> None:
-        """A node of any kind ended, well or not."""
+        """Called after a node of any kind succeeded or failed. Not called for cached nodes."""
 
     @hookspec
     def harness_checkpoint_scored(self, event: CheckpointScored) -> None:
-        """A checkpoint got its scores on one domain."""
+        """Called when a checkpoint has been scored on one domain."""
 
 
 HOOKS_BY_KIND = {

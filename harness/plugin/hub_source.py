@@ -1,4 +1,4 @@
-"""What a plugin takes of the hub: named, so that it can be told what is not pinned."""
+"""The Hugging Face Hub repositories that a plugin uses, so that unpinned ones can be reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, kw_only=True)
 class HubSource:
-    """A model or a data set of the hub, at a revision: a branch, a tag or a commit; None for its main branch."""
+    """A Hub model or data set at a revision: a branch, a tag or a commit; None for the main branch."""
 
     kind: Literal["model", "dataset"]
     name: str
@@ -20,7 +20,7 @@ class HubSource:
 
     @property
     def pinned(self) -> bool:
-        """Whether the revision is a commit, which cannot move."""
+        """Whether the revision is a commit hash."""
         return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
 
     @property
@@ -32,11 +32,11 @@ class HubSource:
 
 
 class TakesFromHub:
-    """What models, domains and rewards have in common."""
+    """Mixin of models, domains and rewards: declares the Hub repositories they use."""
 
     def hub_sources(self) -> Sequence[HubSource]:
-        """Returns the models and data sets of the hub that this takes, each at its revision; none where all is local.
+        """Returns the Hub models and data sets that this plugin loads; empty if everything is local.
 
-        Cheap, and without importing torch or datasets: `harness validate` and `plan` tell which are not pinned.
+        Must be cheap and must not import torch or datasets: `harness validate` and `plan` report unpinned ones.
         """
         return ()

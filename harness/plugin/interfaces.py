@@ -1,7 +1,7 @@
-"""What a spec loads into: the objects a plugin author writes, and the contexts they are handed.
+"""The interfaces that plugins implement and the contexts that their methods receive.
 
-This module imports no torch. A module that a spec's `load` names may, except for domains, rewards and models,
-whose `fingerprint` is asked for by `harness plan`: keep their heavy imports inside the methods that need them.
+This module does not import torch. Modules with implementations may, except those of domains, rewards and models:
+`harness plan` calls their `fingerprint`, so import heavy packages only inside the methods that need them.
 """
 
 from __future__ import annotations
@@ -27,23 +27,24 @@ if TYPE_CHECKING:
 
 
 class BaseModel(TakesFromHub, ChecksStart, ABC):
-    """A base model that every method starts from."""
+    """The base model that every method starts from."""
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Returns a string that changes when the weights do: a pinned revision, or a hash of the files. No torch."""
+        """Returns a string that changes with the weights: a pinned revision or a hash of the files. Must not import
+        torch."""
 
     @abstractmethod
     def folder(self) -> Path:
-        """Returns a Hugging Face model folder with its tokenizer, fetched first where it has to be.
+        """Returns a Hugging Face model folder with its tokenizer, downloaded first if necessary.
 
-        Raises CheckpointError where it cannot be had.
+        Raises CheckpointError if the model is not available.
         """
 
     def config_json(self) -> Mapping[str, Any] | None:
-        """Returns the values of the model's config.json where they are known without the network, else None. No torch.
+        """Returns the model's config.json if it is available without the network, else None. Must not import torch.
 
-        `harness plan` tells the model's size from them.
+        `harness plan` estimates the model size from it.
         """
         return None
 
@@ -53,9 +54,10 @@ class BaseModel(TakesFromHub, ChecksStart, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationTask:
-    """One lm-eval task of a domain and the number of it that counts.
+    """One lm-eval task of a domain and the metric that is its score.
 
-    `metric` and `filter` name lm-eval's result `"metric,filter"`. With `percent`, lm-eval's 0 to 1 is shown times 100.
+    `metric` and `filter` select lm-eval's result `"metric,filter"`. With `percent`, a value from 0 to 1 is shown
+    multiplied by 100.
     """
 
     task: str
@@ -67,9 +69,11 @@ class EvaluationTask:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSet:
-    """What lm-eval is asked to run for a domain: its tasks, where they are defined (None for lm-eval's own), the
-    metadata their `custom_dataset` functions are called with, as by `lm-eval --metadata`, its system prompt, and
-    whether the tasks take the thinking off themselves."""
+    """The lm-eval tasks of a domain.
+
+    folder: where the tasks are defined; None for lm-eval's own. metadata: passed to their `custom_dataset` functions,
+    as by `lm-eval --metadata`. reads_thinking: whether the tasks remove the thinking from completions themselves.
+    """
 
     tasks: Sequence[EvaluationTask]
     folder: Path | None = None
@@ -79,7 +83,7 @@ class TaskSet:
 
     @classmethod
     def of(cls, domain: Domain) -> TaskSet:
-        """Returns what `domain` says of its tasks."""
+        """Returns the tasks of a domain."""
         return cls(
             tasks=domain.evaluation_tasks(),
             folder=domain.task_folder(),
@@ -90,46 +94,47 @@ class TaskSet:
 
 
 class Domain(TakesFromHub, ChecksStart, ABC):
-    """Training prompts and the lm-eval tasks that score the skill."""
+    """A skill: training prompts and the lm-eval tasks that score it."""
 
     completion_tokens: int | None = None
-    """The longest useful completion, in tokens; algorithms take it where their config sets none."""
+    """The maximum completion length in tokens; the default of algorithms whose config sets none."""
 
     chat: bool | None = None
-    """Whether the training prompts are chat messages. Test items are then scored through the model's chat template, and
-    plain text without it. None where the domain does not say: the protocol's `evaluate.chat_template` decides."""
+    """Whether the training prompts are chat messages. If True, test items are scored with the model's chat template; if
+    False, as plain text; if None, the protocol's `evaluate.chat_template` decides."""
 
     system_prompt: str | None = None
-    """Put before the items when they are scored through a chat template; training prompts carry their own."""
+    """The system prompt for scoring with a chat template. Training prompts include their own."""
 
     reads_thinking: bool = False
-    """Says that the tasks take off what comes up to `</think>` themselves, so that lm-eval leaves it to them: only so
-    can they tell an answer from a thought that was cut short. `harness.domains.completions.ReadsThinking` is for such
-    tasks."""
+    """Whether the tasks remove the text up to `</think>` themselves, so that lm-eval does not. Tasks need the full text
+    to distinguish an answer from a truncated thought; `harness.domains.completions.ReadsThinking` helps with this."""
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Returns a string that changes when the data do. Cheap, and without importing torch or datasets."""
+        """Returns a string that changes with the data. Must be cheap and must not import torch or datasets."""
 
     @abstractmethod
     def training_data(self, seed: int) -> Dataset:
-        """Returns rows with a column `prompt` (a string, or a list of chat messages) and those the reward reads."""
+        """Returns rows with a column `prompt` (a string or a list of chat messages) and the columns that the reward
+        reads."""
 
     @abstractmethod
     def evaluation_tasks(self) -> Sequence[EvaluationTask]:
-        """Returns the tasks of this domain; its score is the mean of theirs. At least one."""
+        """Returns at least one task. The score of the domain is the mean over its tasks."""
 
     def task_folder(self) -> Path | None:
-        """Returns the folder with the tasks' YAML files, or None where they are lm-eval's own."""
+        """Returns the folder with the YAML files of the tasks, or None for lm-eval's own tasks."""
         return None
 
     def task_metadata(self) -> Mapping[str, Any]:
-        """Returns JSON data that the tasks' `custom_dataset` functions are called with: where the items are."""
+        """Returns JSON data that is passed to the tasks' `custom_dataset` functions, such as the location of the
+        items."""
         return {}
 
     def scored_completions(self, limit: int | None) -> int | None:
-        """Returns how many completions the scoring of a checkpoint samples at most, at `limit` items a task; None where
-        only the data tell. Nothing is read for it."""
+        """Returns an upper bound on the completions sampled to score a checkpoint with `limit` items per task, or None
+        if it depends on the data. Must not load the data."""
         return None
 
 
@@ -140,10 +145,10 @@ Outcome = Literal["ok", "abstain", "error", "timeout"]
 
 @dataclass(frozen=True, slots=True)
 class RewardResult:
-    """The reward of one completion. Only `ok` has a value; the others say in `detail` why they have none,
-    and `ok` may say what the value comes of.
+    """The reward of one completion. Only the outcome `ok` has a value. `detail` explains the outcome; it is optional
+    for `ok`.
 
-    parts: what a reward made of several got from each, by name; logged and counted beside the whole.
+    parts: the results of the components of a composite reward, by name; they are logged and counted separately.
     """
 
     outcome: Outcome
@@ -170,7 +175,7 @@ class RewardResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RewardBatch:
-    """Completions to score, row by row: the prompt, the completion's text, and the data set's other columns."""
+    """Completions to score. Per row: the prompt, the completion text and the other columns of the data set."""
 
     prompts: Sequence[Any]
     completions: Sequence[str]
@@ -181,33 +186,34 @@ class Reward(TakesFromHub, ChecksStart, ABC):
     """Scores completions."""
 
     tried_at_start: bool = True
-    """Whether a run scores a few training rows before it starts, to find rewards that can judge none. Set it to False
-    for rewards that cost money or load a large model, which check themselves in `faults_at_start`."""
+    """Whether a run first scores a few training rows, to detect a reward that cannot score any. Set it to False for
+    rewards that cost money or load a large model; implement `faults_at_start` instead."""
 
     def fingerprint(self) -> str:
-        """Returns a string that changes when what the rewards hang on beside config and source does, such as the
-        weights of a reward model. No torch."""
+        """Returns a string that changes with any other input of the reward besides config and source, such as the
+        weights of a reward model. Must not import torch."""
         return "config and source"
 
     def fetch(self) -> None:
-        """Downloads what scoring needs, so that a later run does without the network. Nothing, unless overridden."""
+        """Downloads what scoring needs, so that a later run works offline. Does nothing by default."""
 
     def unjudgeable(self, prompts: Sequence[Any], rows: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
-        """Returns, for each training row, why no completion of it can be scored, or None where one can.
+        """Returns, for each training row, the reason why its completions cannot be scored, or None if they can.
 
-        Called once when a training loads its data, before the first step; rows with a reason are left out, or refused
-        under `unjudgeable: refuse`. What it returns must depend on the prompt and the row alone, so that every run
-        trains on the same rows. rows: the data set's columns beside the prompt. By default every row can be judged.
+        Called once when the training data are loaded. Rows with a reason are skipped, or rejected with
+        `unjudgeable: refuse`. The result must depend only on the prompt and the row, so that every run trains on the
+        same rows. rows: the other columns of the data set. By default all rows can be scored.
         """
         return [None] * len(rows)
 
     @abstractmethod
     def score(self, batch: RewardBatch) -> Sequence[RewardResult] | Awaitable[Sequence[RewardResult]]:
-        """Returns one result a row, in order. A row's fault is an `error` result, never a zero and never raised.
+        """Returns one result per row, in order. If a row cannot be scored, return an `error` result; do not return zero
+        or raise.
 
-        May be `async def`: the asynchronous rewards of one batch wait together. Every batch has an event loop of its
-        own, so what belongs to a loop, such as a client's connections, is opened in here. `harness.score_rewards` calls
-        either kind.
+        May be `async def`: the asynchronous rewards of one batch run concurrently. Every batch has its own event loop,
+        so open loop-bound objects, such as client connections, inside this method. `harness.score_rewards` calls both
+        kinds.
         """
 
 
@@ -216,10 +222,10 @@ class Reward(TakesFromHub, ChecksStart, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingDomain:
-    """A domain as a training step sees it: its reward loaded, and its weight in the mix (1.0 is its fair share).
+    """A domain as passed to a training step: with its reward, and its weight in the mix (1.0 is an equal share).
 
-    reward_label: the reward's distribution and name, for messages. sampling: how the last training of the domain before
-    this step sampled its completions; None where there was none.
+    reward_label: the reward's distribution and name, for messages. sampling: the sampling settings of the last training
+    of the domain before this step; None if there was none.
     """
 
     name: str
@@ -230,26 +236,25 @@ class TrainingDomain:
     sampling: Sampling | None = None
 
     def sampled_as(self) -> Sampling:
-        """Returns how completions of the domain are sampled: as its training did, else at temperature 1 up to the
-        domain's own length."""
+        """Returns the sampling settings of the domain's training; by default temperature 1 and the domain's length."""
         return self.sampling or Sampling.of_config({}, self.domain.completion_tokens)
 
 
 NEVER_VARIED = "reward_never_varied/"
-"""What the metric begins with that has, for a domain, in how many rounds its rewards never differed within a group."""
+"""Prefix of a metric per domain: the number of rounds in which rewards did not differ within any group."""
 WAITING_FOR = "waiting for "
-"""Among the metrics of a progress call, `waiting for NAME` is for how many seconds the step has waited for NAME."""
+"""Prefix of a progress metric: `waiting for NAME` is the number of seconds the step has waited for NAME."""
 
 
 class Progress(Protocol):
-    """Where a long step tells how far it is: a bar on a terminal, plain lines elsewhere."""
+    """Reports the progress of a long step: as a bar on a terminal, as lines elsewhere."""
 
     def __call__(self, done: int, total: int, metrics: Mapping[str, float]) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a step cost; zeros for a training-free one."""
+    """The cost of a step; zeros for a training-free one."""
 
     optimizer_steps: int = 0
     completions: int = 0
@@ -267,7 +272,7 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """What a training, a recovery or a merge says of itself: its cost, and a report of plain JSON data."""
+    """The result of a training, recovery or merge: its cost and a report of plain JSON data."""
 
     cost: Cost = Cost()
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -275,13 +280,13 @@ class StepResult:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingContext:
-    """What an algorithm is handed.
+    """The input of an algorithm.
 
-    checkpoint: the model folder to start from. output: an existing empty folder for the trained one. scratch: a folder
-    that outlives a killed process, for resuming. metrics: a JSON-lines file to append training metrics to. earlier: the
-    domains that the method trained before this step, without the step's own, by name; for algorithms whose spec says
-    `replays`, none for the others. whole: the output has to be a whole model and no adapter, for a recovery goes on
-    with it.
+    checkpoint: the model folder to start from. output: an existing empty folder for the trained model. scratch: a
+    folder that survives a killed process, for resuming. metrics: a JSON-lines file to append training metrics to.
+    earlier: the domains that the method trained before this step, except the step's own, sorted by name; empty unless
+    the algorithm's spec sets `replays`. whole: the output must be a full model, not an adapter, because a recovery
+    continues from it.
     """
 
     checkpoint: Path
@@ -300,12 +305,12 @@ class Algorithm(ChecksStart, ABC):
 
     @abstractmethod
     def train(self, context: TrainingContext) -> StepResult:
-        """Writes the trained model and its tokenizer to `context.output`. Raises StepFailed with a cause."""
+        """Writes the trained model and its tokenizer to `context.output`. Raises StepFailed with the cause."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineageEntry:
-    """A checkpoint of a method: `step` 0 is the base; `domains` are those its step trained (none for the base)."""
+    """A checkpoint of a method: `step` 0 is the base; `domains` are those that the step trained."""
 
     step: int
     label: str
@@ -315,11 +320,12 @@ class LineageEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryContext(FormerlyShared):
-    """What a recovery is handed.
+    """The input of a recovery.
 
-    lineage: base to the damaged checkpoint, in order. target: the harmed domain. peak: index into `lineage` of the
-    target's last training. train: for recoveries whose spec says `trains`, runs the resolved algorithm on the given
-    domains from a checkpoint into `output`; None for the others. cache: keeps what is measured; None outside a run.
+    lineage: the checkpoints from the base to the damaged one. target: the harmed domain. peak: the index in `lineage`
+    of the target's last training. train: trains a checkpoint on the given domains with the resolved algorithm and
+    writes to `output`; None unless the recovery's spec sets `trains`. cache: a cache for measurements; None outside a
+    run.
     """
 
     lineage: Sequence[LineageEntry]
@@ -336,21 +342,21 @@ class RecoveryContext(FormerlyShared):
 
     @property
     def checkpoint(self) -> Path:
-        """The damaged checkpoint that is to be recovered."""
+        """The damaged checkpoint to recover."""
         return self.lineage[-1].folder
 
     @property
     def peak_checkpoint(self) -> Path:
-        """The target's peak."""
+        """The checkpoint after the target's last training."""
         return self.lineage[self.peak].folder
 
 
 class Recovery(ChecksStart, ABC):
-    """Brings a harmed domain back."""
+    """Recovers a harmed domain."""
 
     @abstractmethod
     def recover(self, context: RecoveryContext) -> StepResult:
-        """Writes the recovered model and its tokenizer to `context.output`. Raises StepFailed with a cause."""
+        """Writes the recovered model and its tokenizer to `context.output`. Raises StepFailed with the cause."""
 
 
 # -------------------------------------------------------------------------------------------------- probes
@@ -358,11 +364,11 @@ class Recovery(ChecksStart, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeContext(FormerlyShared):
-    """What a probe is handed: the checkpoints of one method, base first, and the domains of the protocol.
+    """The input of a probe: the checkpoints of one method, base first, and the domains of the protocol.
 
-    scratch: a folder that outlives a killed process. score: for probes whose spec says `scores`, returns the score of
-    every domain, as the leaderboard would have it, of the model in a folder; None for the others. cache: keeps what is
-    measured; None outside a run.
+    scratch: a folder that survives a killed process. score: evaluates the model in a folder and returns its score per
+    domain, as in the leaderboard; None unless the probe's spec sets `scores`. cache: a cache for measurements; None
+    outside a run.
     """
 
     lineage: Sequence[LineageEntry]
@@ -379,7 +385,7 @@ class Probe(ChecksStart, ABC):
 
     @abstractmethod
     def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
-        """Returns rows of plain JSON data, all with the same keys: one row a measurement, units in the key's name."""
+        """Returns one row of plain JSON data per measurement. All rows have the same keys, which include the units."""
 
 
 # ---------------------------------------------------------------------------------------------------- tables
@@ -390,4 +396,4 @@ class TableFormat(ABC):
 
     @abstractmethod
     def render(self, leaderboard: Leaderboard) -> str:
-        """Returns the whole table as text in this format."""
+        """Returns the table as text in this format."""

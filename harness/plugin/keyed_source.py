@@ -1,6 +1,6 @@
-"""Which files of the harness are in the keys of results: all but those named here.
+"""The files of the harness that the keys of results cover: all except those listed here.
 
-A file may be named here only if no other file of the harness that is in the keys imports it; a test checks that.
+A file may be listed only if no covered file imports it; a test checks this.
 """
 
 from __future__ import annotations
@@ -68,22 +68,22 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
     "has results of its own, which are not in the store": ("domains/reward_rows.py", "prediction"),
     "serves tests and editors": ("protocol/schema.py", "testing"),
 }
-"""Files (or patterns of them) and folders below the package, by the reason why no result depends on them."""
+"""Excluded files, patterns and folders, relative to the package, by the reason why no result depends on them."""
 
 
 def keyed_files() -> dict[str, Path]:
-    """Returns the files of the harness that are in the keys. Raises FileNotFoundError where an exception is missing."""
+    """Returns the files covered by the keys. Raises FileNotFoundError if an excluded file does not exist."""
     files = package_files(HARNESS)
     for path in (path for paths in UNKEYED_SOURCE.values() for path in paths):
         pattern = f"{HARNESS}/{path}"
-        named = [file for file in files if fnmatch(file, pattern) or file.startswith(f"{pattern}/")]
-        if not named:
+        excluded = [file for file in files if fnmatch(file, pattern) or file.startswith(f"{pattern}/")]
+        if not excluded:
             raise FileNotFoundError(f"harness.plugin.keyed_source names {path}, which does not exist")
-        for file in named:
+        for file in excluded:
             del files[file]
     return files
 
 
 def harness_digest() -> str:
-    """Returns the digest of the files that are in the keys."""
+    """Returns the digest of the files covered by the keys."""
     return digest_of(keyed_files())

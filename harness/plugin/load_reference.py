@@ -1,4 +1,4 @@
-"""Whether a spec's `load`, `"module:attribute"`, names something, without importing the module."""
+"""Checks a spec's `load`, `"module:attribute"`, without importing the module."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from harness.errors import PluginError
 
 
 def check_reference(reference: str) -> None:
-    """Returns where the module exists and, as far as its source tells, defines the attribute.
+    """Checks that the module exists and, as far as its source shows, defines the attribute. Raises PluginError.
 
-    The packages that hold the module are imported, the module is not. Raises PluginError otherwise.
+    The parent packages of the module are imported, the module itself is not.
     """
     name, _, attribute = reference.partition(":")
     first = attribute.partition(".")[0]
@@ -26,20 +26,20 @@ def check_reference(reference: str) -> None:
     if known is not None and first not in known:
         near = get_close_matches(first, known, n=1)
         raise PluginError(
-            f"load {reference!r}: the module {name} defines no {first}",
-            hint=f"did you mean {near[0]}?" if near else "this is a fault of the plugin: tell its authors",
+            f"load {reference!r}: the module {name} does not define {first}",
+            hint=f"did you mean {near[0]}?" if near else "this is a bug in the plugin: report it to its authors",
         )
 
 
 def _defined(name: str, reference: str) -> set[str] | None:
-    """Returns the names that a module's source defines, None where the source does not tell."""
+    """Returns the names that a module's source defines, or None if they cannot be determined."""
     try:
         spec = find_spec(name)
     except (Exception, SystemExit) as error:
         raise PluginError(f"load {reference!r}: {type(error).__name__}: {error}") from error
     if spec is None:
         raise PluginError(
-            f"load {reference!r}: there is no module {name}", hint="this is a fault of the plugin: tell its authors"
+            f"load {reference!r}: no module {name}", hint="this is a bug in the plugin: report it to its authors"
         )
     if not spec.origin or not spec.origin.endswith(".py"):
         return None
@@ -51,7 +51,7 @@ def _defined(name: str, reference: str) -> set[str] | None:
 
 
 def _bound(body: Iterable[ast.stmt]) -> Iterator[str]:
-    """Yields the names that statements bind, those in branches included."""
+    """Yields the names that statements bind, including those in branches."""
     for statement in body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield statement.name

@@ -1,4 +1,4 @@
-"""What a `MergeSpec` loads into, and the context it is handed; exported by `harness`."""
+"""The interface of merges and its input; exported by `harness`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from harness.plugin.start_check import ChecksStart
 
 @dataclass(frozen=True, kw_only=True)
 class Expert:
-    """A checkpoint that is merged: the name of its method, its weight (1.0 unless the protocol gives one), and the
-    domains that the method trained."""
+    """A checkpoint to merge: the name of its method, its weight (1.0 unless the protocol sets one) and the domains that
+    the method trained."""
 
     name: str
     weight: float
@@ -24,10 +24,10 @@ class Expert:
 
 @dataclass(frozen=True, kw_only=True)
 class MergeContext:
-    """What a merge is handed.
+    """The input of a merge.
 
     base: the model folder that every expert was trained from. experts: at least two, in the order of the protocol.
-    output: an existing empty folder for the merged one. scratch: a folder that outlives a killed process.
+    output: an existing empty folder for the merged model. scratch: a folder that survives a killed process.
     """
 
     base: Path
@@ -39,8 +39,8 @@ class MergeContext:
 
 
 class Merge(ChecksStart, ABC):
-    """Makes one checkpoint of several."""
+    """Merges several checkpoints into one."""
 
     @abstractmethod
     def merge(self, context: MergeContext) -> StepResult:
-        """Writes the merged model and its tokenizer to `context.output`. Raises StepFailed with a cause."""
+        """Writes the merged model and its tokenizer to `context.output`. Raises StepFailed with the cause."""

@@ -1,4 +1,4 @@
-"""What a `MetricSpec` loads into, and the scores it is given; `harness` exports both."""
+"""The interface of metrics and its input; exported by `harness`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreMatrix:
-    """All scores of one method with one seed, none missing: `scores[k][domain]` after step k, k = 0 being the base.
+    """The complete scores of one method and seed: `scores[k][domain]` after step k, where k = 0 is the base.
 
-    domains: the leaderboard's columns in order. trained: by step, the domains that it trained. recovered: by step, the
-    domain that it recovered, else None. lower_is_better: the domains of that direction.
+    domains: the columns of the leaderboard, in order. trained: the domains trained by each step. recovered: the domain
+    recovered by each step, or None. lower_is_better: the domains where lower scores are better.
     """
 
     domains: tuple[str, ...]
@@ -27,7 +27,7 @@ class ScoreMatrix:
         return self.scores[-1]
 
     def last_training(self, domain: str) -> int | None:
-        """Returns the index of the last step that trained the domain, recoveries apart; None where none did."""
+        """Returns the index of the last training step on the domain, ignoring recoveries; None if there is none."""
         steps = [
             step
             for step, (trained, recovered) in enumerate(zip(self.trained, self.recovered, strict=True))
@@ -37,9 +37,9 @@ class ScoreMatrix:
 
 
 class Metric(ABC):
-    """A number of a method that its scores determine: a further column of the leaderboard."""
+    """A number computed from the scores of a method; a column of the leaderboard."""
 
     @abstractmethod
     def compute(self, scores: ScoreMatrix) -> float | None:
-        """Returns the metric for one method and seed, None where it is not defined. Called for each seed that has all
-        its scores; the leaderboard shows the mean over seeds with its interval."""
+        """Returns the metric for one method and seed, or None if it is undefined. Called for each seed with complete
+        scores; the leaderboard shows the mean over seeds with its confidence interval."""

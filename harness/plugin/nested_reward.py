@@ -1,8 +1,8 @@
-"""A reward inside another plugin's config, written in a protocol as a reward is: by name, or with its own keys.
+"""A reward inside the config of another plugin, written by name or with its own keys.
 
-Reading a protocol finds the inner plugin, checks its config and fills in its defaults: the outer plugin's config
-then says what the inner one is, and a plan adds the fingerprint of what it reads: the keys of all that the outer plugin
-makes cover both. Building the outer one builds the inner one first.
+When a protocol is loaded, the inner plugin is resolved, its config validated and its defaults filled in, so the config
+of the outer plugin identifies it. A plan adds the fingerprint of the inner reward, so that keys cover both. The inner
+reward is built before the outer plugin.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ KeyPath = tuple[str | int, ...]
 
 
 class RewardUse(Config):
-    """A config field's type: a reward by name, `{use: name, …}` with its keys, or its resolved form.
+    """The type of a config field: a reward by name, `{use: name, …}` with its keys, or its resolved form.
 
-    identity: the inner plugin's `distribution:name@version`, empty until a protocol was read.
+    identity: the inner plugin's `distribution:name@version`, empty until the protocol is loaded.
     """
 
-    use: str = Field(min_length=1, description="the reward's name")
-    config: Mapping[str, Any] = Field(default_factory=dict, description="the reward's own keys")
-    identity: str = Field(default="", description="filled in when a protocol is read")
+    use: str = Field(min_length=1, description="name of the reward")
+    config: Mapping[str, Any] = Field(default_factory=dict, description="keys of the reward")
+    identity: str = Field(default="", description="filled in when the protocol is loaded")
 
     _bound: tuple[Reward, BaseModel] | None = PrivateAttr(None)
 
@@ -41,12 +41,12 @@ class RewardUse(Config):
         return value
 
     def load(self) -> Reward:
-        """Returns the reward. Raises PluginError where the config was not built through a registry."""
+        """Returns the reward. Raises PluginError if the config was not built through a registry."""
         return self._built()[0]
 
     def fingerprints(self) -> Iterator[tuple[KeyPath, Callable[[], object]]]:
-        """Yields the fingerprint functions of this reward, at the empty path, and of the rewards in its own config, at
-        their paths in it. Raises PluginError as `load` does."""
+        """Yields (path, fingerprint function) of this reward, at the empty path, and of the rewards nested in its
+        config. Raises PluginError as `load` does."""
         reward, config = self._built()
         yield (), reward.fingerprint
         for path, inner in reward_uses(config):
@@ -59,13 +59,13 @@ class RewardUse(Config):
         return self._bound
 
     def bind(self, build: Callable[[RewardUse], tuple[Reward, BaseModel]]) -> None:
-        """Makes `load` return the reward that `build` returns with its config. `build` is called once."""
+        """Sets the reward that `load` returns to that of `build`, which is called at most once."""
         if self._bound is None:
             self._bound = build(self)
 
 
 def reward_uses(value: Any, at: KeyPath = ()) -> Iterator[tuple[KeyPath, RewardUse]]:
-    """Yields every reward in use in a config with its path, however deep in its models, lists and mappings."""
+    """Yields all rewards in a config with their paths, including those in nested models, lists and mappings."""
     if isinstance(value, RewardUse):
         yield at, value
         return

@@ -1,4 +1,4 @@
-"""Paths in a protocol: relative ones are seen from the protocol's folder, wherever a command runs."""
+"""Paths in a protocol. Relative paths are resolved against the protocol's folder, not the working directory."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FolderOrName:
-    """Marks a config field whose text is a local folder or a name on the hub:
+    """Marks a config field that contains a local folder or a Hub name:
 
         model: Annotated[str, FolderOrName()]
 
-    A text that begins with `.`, `/` or `~`, and one that is a folder as seen from the protocol's, is a path. Fields of
-    the type `Path` need no mark.
+    The value is a path if it starts with `.`, `/` or `~`, or if it is a folder relative to the protocol's. Fields of
+    type `Path` need no mark.
     """
 
 
 @dataclass(frozen=True)
 class PathEntries:
-    """Marks a config field that is a mapping in which the texts of some entries are paths."""
+    """Marks a mapping field in which the values of some entries are paths."""
 
     entries: frozenset[str]
 
 
 class SeenPath(str):
-    """A path made absolute. written: as the protocol has it, which is what keys cover of it."""
+    """An absolute path. written: the path as written in the protocol, which is the part that keys cover."""
 
     written: str
 
@@ -41,19 +41,20 @@ class SeenPath(str):
 
 
 def seen_from(folder: Path | None, written: str) -> str:
-    """Returns a path as seen from `folder`; an absolute one, one in a home folder, and any for None as it is."""
+    """Resolves a path against `folder`. Absolute paths and those starting with `~` are returned unchanged, as is any
+    path if `folder` is None."""
     if folder is None or Path(written).expanduser().is_absolute():
         return written
     return SeenPath(str(folder.absolute() / written), written)
 
 
 def looks_local(name: str) -> bool:
-    """Returns whether a model's name is written as a path."""
+    """Returns whether the name of a model is a path."""
     return name.startswith((".", "/", "~"))
 
 
 def marked_paths(folder: Path | None, value: Any, marks: Iterable[object]) -> Any:
-    """Returns a field's JSON value with the paths that its marks tell of made absolute."""
+    """Returns the JSON value of a field with its marked paths made absolute."""
     for mark in marks:
         if isinstance(mark, FolderOrName) and isinstance(value, str):
             value = _model_seen_from(folder, value)
@@ -66,7 +67,7 @@ def marked_paths(folder: Path | None, value: Any, marks: Iterable[object]) -> An
 
 
 def _model_seen_from(folder: Path | None, written: str) -> str:
-    """Returns a model's name, made absolute where it is a local folder."""
+    """Returns the name of a model, made absolute if it is a local folder."""
     if looks_local(written) or (folder is not None and (folder / written).is_dir()):
         return seen_from(folder, written)
     return written

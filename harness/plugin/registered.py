@@ -1,4 +1,4 @@
-"""What a plugin offers once it is loaded, and what is said of one that is not."""
+"""Loaded plugins and the specs they offer, and plugins that failed to load."""
 
 from __future__ import annotations
 
@@ -50,73 +50,73 @@ INTERFACES: dict[str, type[Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredPlugin:
-    """One offered spec and the plugin it comes from."""
+    """A spec and the source it comes from."""
 
     spec: specs.AnySpec
     source: Source
 
     @property
     def kind(self) -> str:
-        """Returns the spec's kind."""
+        """The kind of the spec."""
         return self.spec.kind
 
     @property
     def name(self) -> str:
-        """Returns the spec's name, unique in its kind within one distribution."""
+        """The name of the spec, unique per kind and distribution."""
         return self.spec.name
 
     @property
     def distribution(self) -> str:
-        """Returns the name of the distribution that offers it."""
+        """The name of the distribution."""
         return self.source.distribution
 
     @property
     def version(self) -> str:
-        """Returns the distribution's version."""
+        """The version of the distribution."""
         return self.source.version
 
     @property
     def entry_point(self) -> str:
-        """Returns the name of the entry point in the group `harness.plugins`."""
+        """The name of the entry point in the group `harness.plugins`."""
         return self.source.entry_point
 
     @property
     def source_digest(self) -> str | None:
-        """Returns the sha256 of the plugin's code, None for one that is not installed; read when first asked."""
+        """The sha256 of the plugin's source, or None if it is not installed; computed on first access."""
         return self.source.digest
 
     @property
     def qualified(self) -> str:
-        """Returns `distribution/name`, by which a protocol selects it among several of its name."""
+        """`distribution/name`, by which a protocol selects one of several plugins with the same name."""
         return f"{self.distribution}/{self.name}"
 
     @property
     def identity(self) -> str:
-        """Returns `distribution:name@version+src.<12 hex of the code's digest>`: it goes into keys."""
+        """`distribution:name@version+src.<first 12 hex digits of the source digest>`, a part of keys."""
         identity = f"{self.distribution}:{self.name}@{self.version}"
         digest = self.source_digest
         return identity if digest is None else f"{identity}+src.{digest[:12]}"
 
     def config_type(self) -> type[PydanticModel]:
-        """Returns the config's pydantic model. Raises PluginError where it cannot be imported or takes unknown keys."""
+        """Returns the config's pydantic model. Raises PluginError if it cannot be imported or allows unknown keys."""
         spec = self._loadable()
         found = self._resolve(spec.config, "config")
         if not (isinstance(found, type) and issubclass(found, PydanticModel)):
-            raise self._broken(f"config {_written(spec.config)} is no pydantic model", "derive it from harness.Config")
+            raise self._broken(f"config {_written(spec.config)} is not a pydantic model", "derive from harness.Config")
         if found.model_config.get("extra") != "forbid":
-            raise self._broken(f"config {_written(spec.config)} takes unknown keys", "derive it from harness.Config")
+            raise self._broken(f"config {_written(spec.config)} allows unknown keys", "derive from harness.Config")
         return found
 
     def config_schema(self) -> dict[str, Any]:
-        """Returns the config's JSON Schema. Raises PluginError where the config has none."""
+        """Returns the JSON Schema of the config. Raises PluginError if it has none."""
         config = self.config_type()
         try:
             return config.model_json_schema()
         except PydanticUserError as error:
-            raise self._broken(f"config {config.__name__} has no JSON Schema: {error}", "use JSON's types") from error
+            raise self._broken(f"config {config.__name__} has no JSON Schema: {error}", "use JSON types") from error
 
     def check_load(self) -> None:
-        """Returns where `load` names something that is there, without importing it. Raises PluginError otherwise."""
+        """Checks that the target of `load` exists, without importing it. Raises PluginError."""
         reference = self._loadable().load
         if isinstance(reference, str):
             try:
@@ -125,7 +125,7 @@ class RegisteredPlugin:
                 raise self._broken(error.message, error.hint) from error
 
     def implementation(self) -> Callable[[Any], Any]:
-        """Returns what `load` names, imported now. Raises PluginError where it cannot be had or called."""
+        """Imports and returns the target of `load`. Raises PluginError if it cannot be imported or called."""
         spec = self._loadable()
         found = self._resolve(spec.load, "load")
         if not callable(found):
@@ -133,29 +133,29 @@ class RegisteredPlugin:
         return found  # type: ignore[no-any-return]
 
     def build(self, config: PydanticModel) -> Any:
-        """Returns the object that `harness.plugin.interfaces` describes for this kind, made from `config`.
+        """Builds the plugin from its config. Returns an instance of the interface of its kind.
 
-        Raises PluginError where the import or the constructor fails or it gives something else; a HarnessError that the
-        constructor raises is meant for the person and passes.
+        Raises PluginError if the import or the constructor fails, or the result does not implement the interface. A
+        HarnessError of the constructor propagates.
         """
         make = self.implementation()
         reference = _written(self._loadable().load)
         try:
-            made = make(config)
+            built = make(config)
         except HarnessError:
             raise
         except (Exception, SystemExit) as error:
             message = f"{reference} failed: {type(error).__name__}: {error}{_place(error)}"
-            raise self._broken(message, "this is a fault of the plugin: tell its authors") from error
+            raise self._broken(message, "this is a bug in the plugin: report it to its authors") from error
         interface = INTERFACES[self.kind]
-        if not isinstance(made, interface):
-            message = f"{reference} gave a {type(made).__name__}, not a harness.{interface.__name__}"
+        if not isinstance(built, interface):
+            message = f"{reference} returned a {type(built).__name__}, not a harness.{interface.__name__}"
             raise self._broken(message, f"derive it from harness.{interface.__name__}")
-        return made
+        return built
 
     def _loadable(self) -> specs.Spec:
         if not isinstance(self.spec, specs.Spec):
-            raise PluginError(f"{self.kind} {self.name!r} is a file and loads nothing")
+            raise PluginError(f"{self.kind} {self.name!r} is a file and cannot be loaded as a plugin")
         return self.spec
 
     def _resolve(self, reference: str | Any, field: str) -> Any:
@@ -178,7 +178,7 @@ class RegisteredPlugin:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedPlugin:
-    """A plugin that could not be loaded; everything else works without it."""
+    """A plugin that failed to load. Other plugins are not affected."""
 
     distribution: str
     version: str
@@ -188,15 +188,15 @@ class FailedPlugin:
 
     @property
     def label(self) -> str:
-        """Names the plugin to a person: distribution, version, entry point."""
+        """The plugin in messages: distribution, version, entry point."""
         return f"{self.distribution} {self.version} ({self.entry_point})"
 
 
 def check_specs(yielded: Iterable[tuple[str, Any]]) -> list[specs.AnySpec]:
-    """Returns the specs of one plugin, given each implementation's (kind, iterable of specs).
+    """Returns the specs of one plugin, given (kind, iterable of specs) of each hook implementation.
 
-    Raises PluginError for what is no spec of its kind, a name that comes twice, and a packaged protocol that is not
-    there; what a generator raises passes.
+    Raises PluginError for objects that are not specs of the kind, duplicate names and missing protocol files.
+    Exceptions of generators propagate.
     """
     found: list[specs.AnySpec] = []
     seen: set[tuple[str, str]] = set()
@@ -209,18 +209,18 @@ def check_specs(yielded: Iterable[tuple[str, Any]]) -> list[specs.AnySpec]:
                 raise PluginError(f"{hook} yielded a {type(spec).__name__}: {spec!r:.80}", hint=f"yield a {wanted}")
             if not isinstance(spec.summary, str) or not spec.summary.isprintable():
                 fault = f"{hook} yielded {spec.name!r} with the summary {spec.summary!r:.80}"
-                raise PluginError(fault, hint="a summary is one line of text")
+                raise PluginError(fault, hint="a summary must be one line of text")
             if (kind, spec.name) in seen:
-                raise PluginError(f"{hook} yielded {spec.name!r} twice", hint="names are unique in their kind")
+                raise PluginError(f"{hook} yielded {spec.name!r} twice", hint="names must be unique within a kind")
             if isinstance(spec, specs.ProtocolSpec) and not Path(spec.path).is_file():
-                raise PluginError(f"the protocol {spec.name!r} is not at {spec.path}", hint="package the file")
+                raise PluginError(f"no file {spec.path} for the protocol {spec.name!r}", hint="package the file")
             seen.add((kind, spec.name))
             found.append(spec)
     return found
 
 
 def modules_of(offered: Iterable[specs.AnySpec]) -> list[str]:
-    """Returns the modules that specs load from: those of their implementations and configs."""
+    """Returns the modules of the implementations and configs of specs."""
     references = [part for spec in offered if isinstance(spec, specs.Spec) for part in (spec.load, spec.config)]
     return sorted(
         {
@@ -231,7 +231,7 @@ def modules_of(offered: Iterable[specs.AnySpec]) -> list[str]:
 
 
 def describe_failure(source: Source, error: BaseException) -> FailedPlugin:
-    """Returns what is told of a plugin that `error` stopped: a line saying what, and one saying what to do."""
+    """Returns the failure of a plugin, with the error message and a hint in one line each."""
     if isinstance(error, HarnessError):
         message, hint = error.message, error.hint
     else:
@@ -248,12 +248,12 @@ def describe_failure(source: Source, error: BaseException) -> FailedPlugin:
 def _import_hint(error: BaseException, source: Source) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         missing = error.name.partition(".")[0]
-        return f"is {missing!r} installed? `pip install --force-reinstall {source.distribution}` fetches what it needs"
-    return f"this is a fault of the plugin: tell its authors; --without {source.distribution} leaves it out"
+        return f"is {missing!r} installed? `pip install --force-reinstall {source.distribution}` installs dependencies"
+    return f"this is a bug in the plugin: report it to its authors; skip it with --without {source.distribution}"
 
 
 def _place(error: BaseException) -> str:
-    """Returns ` (file:line)` of the innermost frame, or nothing where there is none."""
+    """Returns ` (file:line)` of the innermost frame, or an empty string if there is none."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames or isinstance(error, SyntaxError):
         return ""

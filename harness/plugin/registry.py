@@ -1,7 +1,7 @@
-"""The registry of plugins: each loaded on its own, what it offers checked, and found again by kind and name.
+"""The plugin registry: loads and validates plugins and finds them by kind and name.
 
-The only file that touches pluggy's manager. Every plugin has a manager to itself, so that a fault of one reaches no
-other: neither a hook that is misspelt, nor a wrapper around somebody else's specs, nor an observer that raises.
+Only this module uses pluggy's manager. Every plugin has its own manager, which isolates faults: a misspelt hook, a hook
+wrapper or an observer that raises cannot affect other plugins.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from harness.plugin.specs import AnySpec, ProtocolSpec
 
 @dataclass(frozen=True)
 class _Plugin:
-    """A plugin that loaded: its source, its manager, and what it offers."""
+    """A loaded plugin: its source, its manager and its registered specs."""
 
     source: Source
     manager: pluggy.PluginManager
@@ -47,7 +47,7 @@ class _Plugin:
 
 
 class Registry:
-    """The plugins that were found, those that failed, and what the former offer."""
+    """The loaded plugins, their specs, and the plugins that failed to load."""
 
     def __init__(self, sources: Iterable[Source], *, left_out: Collection[str] = ()) -> None:
         self._plugins: list[_Plugin] = []
@@ -60,14 +60,15 @@ class Registry:
     def discover(
         cls, *, without: Collection[str] = (), strict: bool = False, only: Collection[str] | None = None
     ) -> Registry:
-        """Returns the registry of the installed plugins: those of `only` (else of `HARNESS_PLUGINS`), less `without`.
+        """Returns the registry of the installed plugins of the distributions `only` (default: `HARNESS_PLUGINS`),
+        except those of `without`.
 
-        Raises UsageError where either names an unknown distribution; with `strict`, PluginError where a plugin failed.
+        Raises UsageError if either names an unknown distribution; with `strict`, PluginError if a plugin fails to load.
         """
         sources = installed_sources()
         chosen = select(sources, only=wanted_distributions() if only is None else only, without=without)
-        kept = {source.distribution for source in chosen}
-        registry = cls(chosen, left_out=sorted({source.distribution for source in sources} - kept))
+        distributions = {source.distribution for source in chosen}
+        registry = cls(chosen, left_out=sorted({source.distribution for source in sources} - distributions))
         if strict and registry.failures:
             failures = registry.failures
             lines = [f"{failed.label}: {failed.error}\n    → {failed.hint}" for failed in failures]
@@ -76,7 +77,8 @@ class Registry:
 
     @classmethod
     def of(cls, plugins: Iterable[tuple[str, object]]) -> Registry:
-        """Returns the registry of the given (distribution, module or object), none of them installed: for tests."""
+        """Returns a registry of the given (distribution, module or object) pairs, which need not be installed. For
+        tests."""
         return cls(
             Source(
                 distribution=distribution,
@@ -88,9 +90,9 @@ class Registry:
         )
 
     def _admit(self, source: Source) -> None:
-        """Loads one plugin. Whatever goes wrong in it, an exit included, is a failure of this plugin alone."""
+        """Loads one plugin. Any error, `sys.exit` included, is recorded as a failure of this plugin."""
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints must not mix with --json
+            with contextlib.redirect_stdout(sys.stderr):  # a plugin's output must not mix with --json
                 plugin = source.load()
                 functions = list(functions_of(plugin))
                 manager = _manager_of(plugin, has_functions=bool(functions))
@@ -108,24 +110,25 @@ class Registry:
 
     @property
     def failures(self) -> list[FailedPlugin]:
-        """Returns the plugins that failed to load."""
+        """The plugins that failed to load."""
         return list(self._failures)
 
     @property
     def distributions(self) -> dict[str, str]:
-        """Returns the version of every distribution of which a plugin was loaded."""
+        """The version of every distribution with a loaded plugin."""
         return {plugin.source.distribution: plugin.source.version for plugin in self._plugins}
 
     def all(self, kind: str | None = None) -> list[RegisteredPlugin]:
-        """Returns what is offered, of one kind or of all, ordered by kind as `HOOKS_BY_KIND` is, name, distribution."""
+        """Returns the registered plugins of one kind or all, sorted by kind (in the order of `HOOKS_BY_KIND`), name and
+        distribution."""
         order = list(hookspecs.HOOKS_BY_KIND)
         offers = [offer for plugin in self._plugins for offer in plugin.offers if kind in (None, offer.kind)]
         return sorted(offers, key=lambda offer: (order.index(offer.kind), offer.name, offer.distribution))
 
     def find(self, kind: str, name: str) -> RegisteredPlugin:
-        """Returns the offer called `name`, or `distribution/name`.
+        """Returns the plugin called `name` or `distribution/name`.
 
-        Raises PluginError where nobody offers it, naming near matches and failed plugins, or where more than one do.
+        Raises PluginError if there is none, with close matches and failed plugins in the hint, or if there are several.
         """
         distribution, _, short = name.rpartition("/")
         offers = [offer for offer in self.all(kind) if offer.name == short]
@@ -137,9 +140,9 @@ class Registry:
         raise self._unknown(kind, name) if not offers else _ambiguous(kind, name, offers)
 
     def build(self, offer: RegisteredPlugin, config: PydanticModel) -> Any:
-        """Returns the object that an offer loads into, the rewards in its config built before it.
+        """Builds a plugin, after the rewards in its config.
 
-        Raises PluginError where one cannot be built, pydantic's ValidationError where a reward's keys are not its own.
+        Raises PluginError if one cannot be built, and pydantic's ValidationError for invalid keys of a reward.
         """
         self.bind_rewards(config)
         return offer.build(config)
@@ -164,16 +167,16 @@ class Registry:
         elif elsewhere:
             hints.append(f"{name} is the name of a {' and of a '.join(elsewhere)}")
         else:
-            hints.append(f"there are: {', '.join(sorted(set(known))) or 'none'}")
+            hints.append(f"available: {', '.join(sorted(set(known))) or 'none'}")
         if self._failures:
             failed = ", ".join(failure.label for failure in self._failures)
             hints.append(f"it may come from a plugin that failed to load: {failed}; see `harness plugins list`")
         if self._left_out:
-            hints.append(f"{SELECTION_VARIABLE} or --without leave out: {', '.join(self._left_out)}")
+            hints.append(f"{SELECTION_VARIABLE} or --without excludes: {', '.join(self._left_out)}")
         return PluginError(f"no {kind} is called {name!r}", hint="; ".join(hints))
 
     def notify(self, hook_name: str, event: object) -> list[str]:
-        """Tells every plugin's observers of `event`; returns the messages of those that raised, and never raises."""
+        """Calls the observers of all plugins with `event`. Returns the messages of those that raised; never raises."""
         messages = []
         for plugin in self._plugins:
             try:
@@ -183,13 +186,13 @@ class Registry:
         return messages
 
     def harness_identity(self) -> str:
-        """Returns `mdrl-harness@version+src.<12 hex of the digest of what results depend on>`. Kept for the process."""
+        """Returns `mdrl-harness@version+src.<first 12 hex digits of the source digest>`. Computed once per process."""
         return _harness_identity()
 
 
 def _manager_of(plugin: object, *, has_functions: bool) -> pluggy.PluginManager:
-    """Returns a manager with the one plugin. Raises PluginError where it misspells a hook or does not mark one, or,
-    unless it has decorated functions, implements none."""
+    """Returns a manager with one plugin. Raises PluginError for a misspelt or unmarked hook, and for a plugin without
+    hooks and decorated functions."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs.RegistrationHooks)
     manager.add_hookspecs(hookspecs.ObserverHooks)
@@ -199,20 +202,20 @@ def _manager_of(plugin: object, *, has_functions: bool) -> pluggy.PluginManager:
     for name in sorted(implemented - known):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "harness.plugin.hookspecs lists the hooks"
-        raise PluginError(f"implements {name}, which is no hook", hint=hint)
+        raise PluginError(f"implements {name}, which is not a hook", hint=hint)
     for name in sorted(known - implemented):
         if callable(getattr(plugin, name, None)):
-            raise PluginError(f"{name} is not marked", hint="put @hookimpl, from harness, above it")
+            raise PluginError(f"{name} is not marked", hint="decorate it with @hookimpl from harness")
     if not implemented and not has_functions:
         raise PluginError(
             "implements no hook and has no decorated function",
-            hint="mark functions with @hookimpl (harness.plugin.hookspecs lists the hooks) or @harness.reward",
+            hint="decorate functions with @hookimpl (harness.plugin.hookspecs lists the hooks) or @harness.reward",
         )
     return manager
 
 
 def _yielded(manager: pluggy.PluginManager) -> Iterable[tuple[str, Any]]:
-    """Yields (kind, what one implementation of its hook returned), in the order of the kinds."""
+    """Yields (kind, return value) of each hook implementation, in the order of the kinds."""
     for kind, hook_name in hookspecs.HOOKS_BY_KIND.items():
         for returned in getattr(manager.hook, hook_name)():
             yield kind, returned
@@ -221,9 +224,9 @@ def _yielded(manager: pluggy.PluginManager) -> Iterable[tuple[str, Any]]:
 def _ambiguous(kind: str, name: str, offers: list[RegisteredPlugin]) -> PluginError:
     by_distribution = sorted({offer.qualified for offer in offers})
     if len(by_distribution) > 1:
-        hint = f"choose one by writing {' or '.join(by_distribution)}"
+        hint = f"write {' or '.join(by_distribution)}"
     else:
-        hint = f"{offers[0].distribution} has to rename one; --without {offers[0].distribution} leaves it out"
+        hint = f"{offers[0].distribution} must rename one; skip it with --without {offers[0].distribution}"
     owners = " and ".join(offer.source.label for offer in offers)
     return PluginError(f"the {kind} {name!r} is offered by {owners}", hint=hint)
 

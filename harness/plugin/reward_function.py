@@ -1,4 +1,4 @@
-"""A plain function as a reward: which columns it reads, and what its return value means."""
+"""A reward implemented by a plain function: its columns and its return value."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ PROMPT = "prompt"
 
 
 def broken(function: Callable[..., Any], message: str, hint: str) -> PluginError:
-    """Returns the error that says what is wrong with a decorated function, and where it is."""
+    """Returns an error for an invalid decorated function, with its location."""
     code = getattr(function, "__code__", None)
     place = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
     return PluginError(f"{function.__module__}.{function.__qualname__}: {message}{place}", hint=hint)
 
 
 def check_columns(function: Callable[..., Any]) -> None:
-    """Returns where the parameters are those of a reward function. Raises PluginError otherwise."""
+    """Checks the parameters of a reward function. Raises PluginError."""
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters or parameters[0].kind not in (
         inspect.Parameter.POSITIONAL_ONLY,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
     ):
-        raise broken(function, "it takes no completion", "its first parameter gets the completion's text")
+        raise broken(function, "it takes no completion", "its first parameter must be the completion text")
     for parameter in parameters[1:]:
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
             raise broken(
                 function,
-                f"nothing is known for its parameter {parameter}",
-                "parameters after the completion are columns of the training row or keys of the config, by name",
+                f"it has an unexpected parameter {parameter}",
+                "parameters after the completion must be columns of the training row or config keys, by name",
             )
 
 
 class FunctionReward(Reward):
-    """Scores each completion of a batch by one call of a function."""
+    """Scores a batch with one function call per completion."""
 
     def __init__(self, function: Callable[..., Any], name: str, keys: Mapping[str, Any]) -> None:
         first, *parameters = inspect.signature(function).parameters.values()
@@ -60,15 +60,15 @@ class FunctionReward(Reward):
         return [self._called(completion, arguments) for completion, arguments in calls]
 
     def _arguments(self, prompt: Any, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns what the function is called with beside the completion. Raises PluginError for a missing column."""
+        """Returns the function's arguments besides the completion. Raises PluginError for a missing column."""
         known = {**row, PROMPT: prompt}
         missing = [column for column in self._required if column not in known]
         if missing:
             columns = "columns" if len(missing) > 1 else "column"
             raise PluginError(
-                f"the reward {self._name!r} reads the {columns} {', '.join(missing)}, which the training rows lack",
+                f"the reward {self._name!r} reads the {columns} {', '.join(missing)}, missing from the training rows",
                 where=f"{self._function.__module__}.{self._function.__qualname__}",
-                hint=f"the rows have {', '.join(known)}; choose a reward that fits the domain, or name columns it has",
+                hint=f"the rows have {', '.join(known)}; choose a reward that fits the domain, or add the column",
             )
         known.pop(self._completion, None)
         chosen = known if self._takes_all else {column: known[column] for column in self._columns if column in known}
@@ -108,7 +108,7 @@ class FunctionReward(Reward):
             return RewardResult.ok(returned)
         except (TypeError, ValueError):
             raise PluginError(
-                f"the reward {self._name!r} returned {returned!r:.80}, which is no number",
+                f"the reward {self._name!r} returned {returned!r:.80}, which is not a number",
                 where=f"{self._function.__module__}.{self._function.__qualname__}",
                 hint="return a number, None to abstain, or a harness.RewardResult",
             ) from None

@@ -1,4 +1,4 @@
-"""How a training samples completions, as plain data: whatever else samples the same domain follows it."""
+"""The sampling settings of a training, so that recoveries and probes can sample a domain in the same way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DEFAULT_LENGTH = 256
-"""Tokens of a completion where neither a training nor the domain names a limit, as TRL's own default."""
+"""The maximum completion length in tokens if neither a training nor the domain sets one; TRL's default."""
 
 _TRL_FIELDS = (
     "top_p",
@@ -25,7 +25,7 @@ _TRL_FIELDS = (
 class Sampling:
     """The sampling settings of a training.
 
-    stop: texts at which a completion ends. trl: the fields of TRL's config that change sampling, as the user set them.
+    stop: stop strings. trl: the fields of TRL's config that affect sampling, as set by the user.
     """
 
     max_completion_length: int = DEFAULT_LENGTH
@@ -35,9 +35,9 @@ class Sampling:
 
     @classmethod
     def of_config(cls, config: Mapping[str, Any], longest: int | None) -> Sampling:
-        """Returns the settings in an algorithm's config, defaults for those that it does not have.
+        """Returns the settings in an algorithm's config, with defaults for missing ones.
 
-        longest: the longest completion that the trained domains name; the config's own limit comes first.
+        longest: the maximum completion length of the trained domains; the limit in the config has precedence.
         """
         passed = config.get("trl") or {}
         return cls(

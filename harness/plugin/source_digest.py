@@ -1,7 +1,7 @@
-"""Digests of source code: which files a plugin or the harness consists of, and the sha256 over them.
+"""Source digests: the sha256 over the files of a plugin or of the harness.
 
-A version does not identify code: a source tree changes under one version, and so does a package that was built and
-installed again. The files are read as they lie on the disk, however they came there.
+A version does not identify code: a source tree, or a reinstalled package, can change without a new version. The digest
+is over the files on disk.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 HARNESS = "harness"
 MADE_BY_TOOLS = frozenset({"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".git", ".DS_Store"})
 FOR_PEOPLE = re.compile(r"(README|CHANGELOG|LICENSE|NOTICE)(\.(md|rst|txt))?|py\.typed")
-"""Names of files that no program reads."""
+"""Names of files without code."""
 
 _BY_THE_INSTALLER = re.compile(r"[^/]+\.(dist|egg)-info/.*|(.*/)?(bin|Scripts)/[^/]+|[^/]+\.pth|__editable__[^/]*")
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -26,7 +26,7 @@ _IMPORT = re.compile(r"^[^\S\n]*(?:from\s+([\w.]+)\s+import\s+\(?([\w\s,]*)|impo
 
 
 def digest_of(files: Mapping[str, Path]) -> str:
-    """Returns the sha256, as hex, over the names and the bytes of files."""
+    """Returns the sha256 in hex over the names and contents of files."""
     total = hashlib.sha256()
     for name in sorted(files):
         with files[name].open("rb") as file:
@@ -36,9 +36,9 @@ def digest_of(files: Mapping[str, Path]) -> str:
 
 
 def package_files(package: str) -> dict[str, Path]:
-    """Returns all files of an import package or of a single module, by their paths from the folder it is imported from.
+    """Returns the files of an import package or module, by path relative to the folder it is imported from.
 
-    Files that tools make or that only people read are left out. Empty where there is no such package on the disk.
+    Generated files and files such as a README are skipped. Empty if the package is not on disk.
     """
     spec = _spec_of(package)
     if spec is None or spec.origin is None:
@@ -53,24 +53,25 @@ def package_files(package: str) -> dict[str, Path]:
 
 def _counts(name: str) -> bool:
     path = PurePosixPath(name)
-    made = path.suffix == ".pyc" or not MADE_BY_TOOLS.isdisjoint(path.parts)
-    return not made and FOR_PEOPLE.fullmatch(path.name) is None
+    generated = path.suffix == ".pyc" or not MADE_BY_TOOLS.isdisjoint(path.parts)
+    return not generated and FOR_PEOPLE.fullmatch(path.name) is None
 
 
 def plugin_files(
     distribution: Distribution, modules: Collection[str], plugins: Collection[str], *, whole: bool
 ) -> dict[str, Path]:
-    """Returns the files that a plugin's results depend on, by their paths from the folder they are imported from.
+    """Returns the source files that a plugin's results depend on, by path relative to the folder they are imported
+    from.
 
-    They are the packages of its `modules` and, from there on, the packages that they import, as far as these belong to
-    the same distribution, to one of the `plugins` (names of modules) or to a source tree. whole: all that the
-    distribution installed, too. Other installed packages and the harness itself are not followed.
+    These are the packages of its `modules` and, recursively, the packages that they import, if these belong to the same
+    distribution, to one of the `plugins` (names of modules) or to a source tree. Other installed packages and the
+    harness itself are excluded. whole: include all files of the distribution.
     """
     installed = _installed_files(distribution)
     own = {PurePosixPath(name).parts[0].removesuffix(".py") for name in installed}
     followed = own | {name.partition(".")[0] for name in plugins}
     followed.discard(HARNESS)
-    # Without RECORD, what no other distribution has recorded may belong to this one.
+    # Without RECORD, a package that no other distribution records may belong to this one.
     recorded = None if installed else packages_distributions()
     left: set[str] = set()
     files: dict[str, Path] = dict(installed) if whole else {}
@@ -94,7 +95,7 @@ def plugin_files(
 
 
 def _installed_files(distribution: Distribution) -> dict[str, Path]:
-    """Returns what the distribution's RECORD lists, without what differs between installers; empty without RECORD."""
+    """Returns the files in the distribution's RECORD that do not depend on the installer; empty without RECORD."""
     found = {}
     for file in distribution.files or ():
         name = re.sub(r"^(\.\./)+", "", file.as_posix())
@@ -105,8 +106,8 @@ def _installed_files(distribution: Distribution) -> dict[str, Path]:
 
 
 def _imported_by(files: Collection[Path]) -> set[str]:
-    """Returns the modules that Python files import, also inside functions: `a` and `a.b` of `from a import b`, since b
-    may be a module. Relative imports stay in the package."""
+    """Returns the modules that Python files import, including imports inside functions. `from a import b` gives `a` and
+    `a.b`, as b may be a module. Relative imports are ignored: they stay in the package."""
     found: set[str] = set()
     for path in files:
         if path.suffix != ".py":
@@ -118,7 +119,7 @@ def _imported_by(files: Collection[Path]) -> set[str]:
 
 
 def _in_source_tree(package: str) -> bool:
-    """Returns whether a package lies neither among the installed ones nor in another folder that pip installed to."""
+    """Returns whether a package is neither in site-packages nor in another target folder of pip."""
     spec = _spec_of(package)
     if spec is None:
         return False
@@ -128,7 +129,7 @@ def _in_source_tree(package: str) -> bool:
 
 
 def source_package(module: str) -> str:
-    """Returns the outermost package of `module` that is not a namespace: what holds the source of a plugin."""
+    """Returns the outermost package of `module` that is not a namespace package."""
     parts = module.split(".")
     for length in range(1, len(parts)):
         package = ".".join(parts[:length])
@@ -141,5 +142,5 @@ def source_package(module: str) -> str:
 def _spec_of(module: str) -> ModuleSpec | None:
     try:
         return importlib.util.find_spec(module)
-    except (ImportError, AttributeError, ValueError):  # of what lies below a module that is no package, or is broken
+    except (ImportError, AttributeError, ValueError):  # the parent is not a package, or is broken
         return None

@@ -1,8 +1,8 @@
-"""What a registration hook yields: light, frozen descriptions of what a plugin offers.
+"""Specs: lightweight, frozen descriptions of plugins, yielded by registration hooks.
 
-A spec names its implementation as `"module:attribute"`, imported at first use, so that listing plugins never imports
-torch. The implementation is called with one argument, the validated config, and returns the object that
-`harness.plugin.interfaces` describes for its kind. `config` is a pydantic model that forbids unknown keys.
+A spec names its implementation as `"module:attribute"`, which is imported on first use, so that listing plugins does
+not import torch. The implementation is called with the validated config and returns an instance of the interface of
+its kind (`harness.plugin.interfaces`). `config` is a pydantic model that forbids unknown keys.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_CONFIG = "harness.plugin.config:NoConfig"
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What every kind has: a name unique in its kind, a line of summary, what to load, and what it needs to run."""
+    """The common fields: a name unique in its kind, a one-line summary, what to load, and the requirements to run."""
 
     kind: ClassVar[str]
 
@@ -36,7 +36,7 @@ class Spec:
         if not self.name or self.name != self.name.strip().lower() or any(c in self.name for c in " /:@"):
             raise PluginError(
                 f"{type(self).__name__} has the name {self.name!r}",
-                hint="a name is lower case and has no space, '/', ':' or '@' in it",
+                hint="a name must be lower case, without spaces, '/', ':' and '@'",
             )
         for field in ("load", "config"):
             value = getattr(self, field)
@@ -49,7 +49,7 @@ class Spec:
         if unknown:
             raise PluginError(
                 f"{type(self).__name__} {self.name!r} needs {', '.join(sorted(unknown))}",
-                hint=f"needs is a set of {', '.join(sorted(NEEDS))}",
+                hint=f"needs must be a subset of {', '.join(sorted(NEEDS))}",
             )
 
 
@@ -62,7 +62,7 @@ class ModelSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class DomainSpec(Spec):
-    """A domain; loads into `Domain`. `reward` names the reward it is trained with unless a protocol says otherwise."""
+    """A domain; loads into `Domain`. `reward` names its default reward."""
 
     kind: ClassVar[str] = "domain"
 
@@ -80,7 +80,7 @@ class RewardSpec(Spec):
 class AlgorithmSpec(Spec):
     """A training algorithm; loads into `Algorithm`.
 
-    With `replays` it is handed the domains that the method trained before, as `TrainingContext.earlier`.
+    With `replays` it receives the domains that the method trained before, as `TrainingContext.earlier`.
     """
 
     kind: ClassVar[str] = "algorithm"
@@ -92,8 +92,8 @@ class AlgorithmSpec(Spec):
 class RecoverySpec(Spec):
     """A recovery; loads into `Recovery`.
 
-    With `trains`, keys of the step that are not the recovery's own go to a training algorithm (the protocol's `train`
-    defaults, or the one that the step's `algorithm` key names), and the recovery gets it as `RecoveryContext.train`.
+    With `trains`, the other keys of the step configure a training algorithm (named by the step's `algorithm` key, else
+    by the protocol's `train` section), which the recovery receives as `RecoveryContext.train`.
     """
 
     kind: ClassVar[str] = "recovery"
@@ -103,7 +103,7 @@ class RecoverySpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MergeSpec(Spec):
-    """A way to merge experts that were trained from one base; loads into `Merge`."""
+    """A merge of experts trained from the same base; loads into `Merge`."""
 
     kind: ClassVar[str] = "merge"
 
@@ -112,9 +112,9 @@ class MergeSpec(Spec):
 class ProbeSpec(Spec):
     """A probe; loads into `Probe`.
 
-    With `scores` it is handed `ProbeContext.score`, which scores a model of its own making as checkpoints are scored.
-    `keys` are the columns that say what a row is of; tables over seeds put together the rows that agree in them, and
-    average the other columns. `repeat` is the column, if any, that numbers several measurements of the same.
+    With `scores` it receives `ProbeContext.score`, which evaluates a model in the same way as a checkpoint. `keys` are
+    the columns that identify a row: tables over seeds group by them and average the other columns. `repeat` is the
+    column that numbers repeated measurements, if any.
     """
 
     kind: ClassVar[str] = "probe"
@@ -126,9 +126,9 @@ class ProbeSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
-    """A metric of a method's scores, a column of the leaderboard; loads into `Metric`.
+    """A metric of a method's scores, shown as a column of the leaderboard; loads into `Metric`.
 
-    decimals: digits after the point in tables for people.
+    decimals: decimal places in tables.
     """
 
     kind: ClassVar[str] = "metric"
@@ -139,7 +139,7 @@ class MetricSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class TableFormatSpec(Spec):
-    """A format of the leaderboard; loads into `TableFormat`."""
+    """An output format of the leaderboard; loads into `TableFormat`."""
 
     kind: ClassVar[str] = "table-format"
 
@@ -148,14 +148,14 @@ class TableFormatSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSpec(Spec):
-    """Where steps run; loads into `Engine`."""
+    """An execution backend for steps; loads into `Engine`."""
 
     kind: ClassVar[str] = "engine"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolSpec:
-    """A packaged protocol file, found by its name."""
+    """A packaged protocol file, referred to by name."""
 
     kind: ClassVar[str] = "protocol"
 

@@ -1,4 +1,4 @@
-"""What plugins may say against a run before its first step."""
+"""Checks by plugins before the first step of a run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StartContext:
-    """What a plugin may look at before a run starts.
+    """The input of start checks.
 
-    model: the base model's folder. domains: those that the plugin trains or measures, by name; of a domain or a reward,
-    the one that it belongs to. processes: in how many a training step runs.
+    model: the folder of the base model. domains: the domains that the plugin trains or measures, by name; for a domain
+    or a reward, its own domain. processes: the number of processes of a training step.
     """
 
     model: Path
@@ -27,9 +27,9 @@ class StartContext:
 
 
 class ChecksStart:
-    """What models, domains, rewards, algorithms, recoveries, merges and probes have in common."""
+    """Mixin of models, domains, rewards, algorithms, recoveries, merges and probes: checks before a run."""
 
     def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields what is known to make a step fail, once before a run starts; `Config.faults` is for what needs neither
-        data nor model. An error that it raises is reported as a fault too. Should take seconds."""
+        """Yields problems that would make a step fail. Called once before a run; should take seconds. A raised error is
+        reported as a problem. Checks that need neither data nor model belong in `Config.faults`."""
         return ()

@@ -1,4 +1,4 @@
-"""What a step does at most, as its config alone tells it: what `harness plan` estimates tokens, hours and disk from."""
+"""Upper bounds on the work of a step, from which `harness plan` estimates tokens, hours and disk space."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """Upper bounds for one training or recovery.
+    """Upper bounds for one training or recovery, derived from its config.
 
-    completions: sampled in all. completion_tokens: the longest of them; None for the longest that the step's domains
-    name. scored_completions: passes forward alone, counted in completions, beside the sampling. trained_completions:
-    passes forward and backward. recomputes: activations are computed again on the way back. resumable_states: on disk
-    at one time. dtype: of the weights that are written; None for the dtype of what the step starts from.
-    cached_gradients, scratch_gradients: fp32 numbers, one for each parameter, that the step leaves in the store for
-    others, and that it keeps until it is done.
+    completions: the number sampled. completion_tokens: the maximum completion length; None for that of the step's
+    domains. scored_completions: forward passes besides the sampling, in completions. trained_completions: forward and
+    backward passes, in completions. recomputes: whether activations are recomputed in the backward pass (gradient
+    checkpointing). resumable_states: optimizer states on disk at one time. dtype: of the written weights; None for the
+    dtype of the input checkpoint. cached_gradients, scratch_gradients: gradients in fp32, of the size of the model,
+    that the step stores in the cache, and that it needs temporarily.
     """
 
     optimizer_steps: int = 0

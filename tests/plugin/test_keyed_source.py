@@ -55,7 +55,7 @@ included_in = {"harness": included(tree / "harness", keyed_source.keyed_files())
 for name, source in sources.items():
     if name not in ("engines", "tables"):  # which are part of the harness
         folder = Path(sys.modules[source.modules[0]].__file__).parent
-        included_in[name] = included(folder, source.counted())
+        included_in[name] = included(folder, source.digested_files())
 before = keys()
 moved = {name: len(set(before) - set(changes(tree / name, keys))) for name in sys.argv[2:]}
 print(json.dumps([included_in, moved]))

@@ -125,7 +125,7 @@ def test_what_a_module_defines_is_found_without_importing_it(module, name):
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("late_module:train", "defines no train"),
+        ("late_module:train", "does not define train"),
         ("late_modul:trains", "no module late_modul"),
         ("late_module.inner:trains", "late_module"),
     ],

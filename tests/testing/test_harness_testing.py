@@ -32,7 +32,7 @@ def test_the_plugin(check_plugin):
     [
         ("1 / (1 + len(completion))", "hookimpl", {"passed": 1}, "1 passed"),
         ("float('inf')", "hookimpl", {"failed": 1}, "returned an ok result with the value inf"),
-        ("1.0", "staticmethod", {"failed": 1}, "put @hookimpl"),
+        ("1.0", "staticmethod", {"failed": 1}, "decorate it with @hookimpl"),
     ],
 )
 def test_a_plugin_authors_test_sees_sound_and_broken_plugins(pytester, score, mark, outcome, said):
