@@ -23,13 +23,7 @@ from harness.execution.plugin_instances import LazyDomains, PluginInstances, des
 from harness.execution.probe_scores import ProbeScores
 from harness.execution.seeds import named_seed
 from harness.planning.node import Node
-from harness.planning.nodes import (
-    EvaluateNode,
-    MergeNode,
-    ProbeNode,
-    RecoverNode,
-    TrainNode,
-)
+from harness.planning.nodes import EvaluateNode, MergeNode, ProbeNode, RecoverNode, TrainNode
 from harness.planning.plan import Plan
 from harness.plugin.interfaces import (
     LineageEntry,
