@@ -34,12 +34,12 @@ from mergekit.options import MergeOptions
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from harness.weights import (
-    EditMerge,
+    DeltaMerge,
     LargestMagnitudes,
     RandomDrop,
     Stream,
     WeightFolder,
-    merge_edits,
+    merge_deltas,
     merge_linear,
 )
 
@@ -153,7 +153,7 @@ def merge_here(case: Case, models: Mapping[str, Path], output: Path) -> None:
         sparsity = RandomDrop(density, seed=SEED, rescale=settings.pop("rescale", "density"))
     elect = case.method.endswith("ties")
     settings.setdefault("normalize", case.method == "ties")
-    merge_edits(WeightFolder(models["base"]), experts, EditMerge(sparsity=sparsity, elect=elect, **settings), output)
+    merge_deltas(WeightFolder(models["base"]), experts, DeltaMerge(sparsity=sparsity, elect=elect, **settings), output)
 
 
 def merge_there(case: Case, models: Mapping[str, Path], output: Path, dtype: torch.dtype) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import CheckpointError, PluginError, StepFailed
 from harness.execution.plugin_instances import described
 from harness.weights.model_folder import check_checkpoint
-from harness.weights.storage_forms import check_kept, form_of
+from harness.weights.storage_forms import check_stored, form_of
 
 if TYPE_CHECKING:
     from harness.plugin.registry import RegisteredPlugin
@@ -24,7 +24,7 @@ def check_output(model: Path, registered: RegisteredPlugin) -> None:
 
     whole = form_of(model) is None
     try:
-        (check_kept if registered.kind == "algorithm" else check_checkpoint)(model)
+        (check_stored if registered.kind == "algorithm" else check_checkpoint)(model)
         if whole:
             check_loads(model)
             check_stored_once(WeightFolder(model))

@@ -74,6 +74,6 @@ def _means(values: Sequence[tuple[Key, float]]) -> dict[Key, float]:
 
 
 def _edit_norm(before: Path, after: Path) -> float:
-    from harness.weights import WeightFolder, edit_summary
+    from harness.weights import WeightFolder, delta_summary
 
-    return edit_summary(WeightFolder(before), WeightFolder(after)).norm
+    return delta_summary(WeightFolder(before), WeightFolder(after)).norm

@@ -1,4 +1,6 @@
-"""Arithmetic over the weights of checkpoints on disk, streamed in chunks: the memory it takes is the chunks'.
+"""Arithmetic over the weights of checkpoints on disk, streamed in chunks.
+
+Memory does not grow with the checkpoints, only with the chunks that are read.
 
 Names are loaded when they are first used, so that importing this package imports no torch.
 """

@@ -1,11 +1,11 @@
-from .differences import EditSummary as EditSummary
-from .differences import edit_summary as edit_summary
+from .differences import DeltaSummary as DeltaSummary
+from .differences import delta_summary as delta_summary
 from .folder import TensorPlace as TensorPlace
 from .folder import WeightFolder as WeightFolder
 from .linear import linear_combination as linear_combination
 from .loading import loaded_model as loaded_model
-from .merging import EditMerge as EditMerge
-from .merging import merge_edits as merge_edits
+from .merging import DeltaMerge as DeltaMerge
+from .merging import merge_deltas as merge_deltas
 from .merging import merge_linear as merge_linear
 from .model_folder import CONFIG as CONFIG
 from .model_folder import check_checkpoint as check_checkpoint
@@ -24,8 +24,8 @@ from .same_model import check_same_tokenizer as check_same_tokenizer
 from .same_model import check_stored_once as check_stored_once
 from .scores import Formula as Formula
 from .scores import Scores as Scores
+from .selection import ChunkSelection as ChunkSelection
 from .selection import Selection as Selection
-from .selection import Taken as Taken
 from .selection import select_highest as select_highest
 from .selection import select_share as select_share
 from .sparsity import LargestMagnitudes as LargestMagnitudes

@@ -1,7 +1,7 @@
-"""Checkpoints kept as a peft adapter: what training adds to its parent, and nothing of the parent.
+"""Stores a checkpoint as a peft adapter on its parent.
 
-Beside peft's own two files lie the tokenizer and `restored.json`, which says what dtype the whole model has. The parent
-is not named in them: the plan knows it, and a path would be that of one machine.
+The folder holds peft's two files, the tokenizer, and `restored.json` with the dtype of the restored model. It does not
+name the parent: the plan does, and a path would hold on one machine only.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ _OWN = frozenset({ADAPTER_CONFIG, WEIGHTS, _RESTORED})
 
 
 def write_adapter(model: Any, output: Path, *, dtype: str, weights: dict[str, torch.Tensor] | None = None) -> None:
-    """Writes the adapter of a peft model to `output`, without the base's name and with every list in one order.
+    """Writes the adapter of a peft model to `output`, without the base's name and with sorted lists, so that equal
+    adapters have equal bytes.
 
-    dtype: of the whole model that it is restored to. weights: the state of the model where its parameters lie apart.
+    dtype: of the restored model. weights: the model's state dict where its parameters are sharded.
     """
-    # peft would look up the base by its path to see whether the embeddings were resized, which nothing here does.
+    # Without this flag peft would load the base by its path to see whether the embeddings were resized.
     model.save_pretrained(output, save_embedding_layers=False, state_dict=weights)
-    (output / "README.md").unlink(missing_ok=True)  # names the base by its path
+    (output / "README.md").unlink(missing_ok=True)  # it names the base by its path
     config = parse_json((output / ADAPTER_CONFIG).read_bytes())
     config["base_model_name_or_path"] = None
     for key, value in config.items():
-        if isinstance(value, list):  # sets, in an order that changes from process to process
+        if isinstance(value, list):  # from sets, whose order differs between processes
             config[key] = sorted(value)
     (output / ADAPTER_CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     (output / _RESTORED).write_text(json.dumps({"dtype": dtype}) + "\n", encoding="utf-8")
 
 
 def check(folder: Path) -> None:
-    """Returns where the adapter in `folder` is whole. Raises CheckpointError."""
+    """Raises CheckpointError where the adapter in `folder` is incomplete."""
     if not (folder / WEIGHTS).is_file():
         raise CheckpointError(f"the adapter has no {WEIGHTS}", where=str(folder), hint="save it with save_pretrained")
     check_safetensors(folder / WEIGHTS)
@@ -50,9 +51,10 @@ def check(folder: Path) -> None:
 
 
 def restore(parent: Path, folder: Path, output: Path) -> None:
-    """Writes to `output` the model in `parent` with the adapter merged in fp32, in its dtype, with its tokenizer.
+    """Writes the model in `parent` with the adapter merged to `output`, with the adapter's tokenizer.
 
-    Raises CheckpointError where the adapter is not one of this model.
+    Merged in fp32, then converted to the dtype in `restored.json`. Raises CheckpointError where the adapter does not
+    fit the model.
     """
     from peft import PeftModel, get_peft_model_state_dict
     from transformers import AutoModelForCausalLM
@@ -62,7 +64,7 @@ def restore(parent: Path, folder: Path, output: Path) -> None:
     with safe_open(folder / WEIGHTS, framework="pt") as file:
         stored = set(file.keys())
     try:
-        with torch.random.fork_rng(devices=[]):  # the adapter is drawn before it is read
+        with torch.random.fork_rng(devices=[]):  # peft initializes the adapter at random before it reads it
             model = PeftModel.from_pretrained(base, folder, torch_device="cpu")
     except (RuntimeError, ValueError, KeyError) as error:
         raise _misfit(parent, folder, str(error).strip().splitlines()[-1].strip()) from error
@@ -78,7 +80,7 @@ def restore(parent: Path, folder: Path, output: Path) -> None:
 
 def _misfit(parent: Path, folder: Path, detail: str) -> CheckpointError:
     return CheckpointError(
-        f"the adapter does not fit the model it is put on ({parent}): {detail}",
+        f"the adapter does not fit its base model ({parent}): {detail}",
         where=str(folder),
         hint="it belongs to another base model; remove the step's result and run again",
     )
@@ -97,5 +99,5 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} cannot be read", where=str(path)) from error
     if not isinstance(values, dict):
-        raise CheckpointError(f"{path.name} is no JSON object", where=str(path))
+        raise CheckpointError(f"{path.name} is not a JSON object", where=str(path))
     return values

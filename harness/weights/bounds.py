@@ -1,4 +1,4 @@
-"""Bounds of the k-th highest of a stream's scores, guessed from a sample of half a million of them."""
+"""Estimates bounds of the k-th highest score of a stream from a sample of half a million scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.weights.scores import Scores
 from harness.weights.stream import Chunk
 
 WHOLE = 1 << 22
-"""Up to so many scores nothing is guessed: all of them are held."""
+"""Up to this many scores, all are candidates and nothing is estimated."""
 
 _BLOCKS = 512
 _BLOCK = 1024
@@ -25,20 +25,20 @@ _DEVIATIONS = 6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
-    """Scores between which the wanted one very probably lies, and the share of all scores that does (0 to 1)."""
+    """Scores between which the k-th highest very probably lies, and the share of all scores between them (0 to 1)."""
 
     low: float
     high: float
     between: float
 
 
-def guessed_bounds(scores: Scores, count: int) -> Bounds:
-    """Returns bounds of the `count`-th highest score; infinite ones where all scores can be held.
+def estimate_bounds(scores: Scores, count: int) -> Bounds:
+    """Returns bounds of the `count`-th highest score; infinite bounds where all scores can be held in memory.
 
-    The coordinates are cut into 512 equal stretches, and of each a block of up to 1,024 is seen, at a place drawn at
-    random, so that no column of a matrix is always the one that is seen. The share of scores above a bound is taken six
-    standard errors away from the wanted share; neighbours in a block are alike, so the error is that of the blocks'
-    shares, by successive differences.
+    The weights are divided into 512 ranges of equal length. From each, one block of up to 1,024 weights at a random
+    position is sampled, so that the sample does not favour a column of a matrix. The bounds are the scores at the
+    wanted share plus and minus six standard errors. Neighbouring scores are similar, so the standard error is that of
+    the blocks' shares, computed from successive differences.
     """
     if scores.count <= WHOLE:
         return Bounds(low=-math.inf, high=math.inf, between=1.0)
@@ -66,7 +66,7 @@ def _blocks(chunks: Sequence[Chunk], count: int) -> list[Chunk]:
 
 
 def _at(ranked: npt.NDArray[np.float32], share: float) -> float:
-    """Returns the score with about `share` of all above it; infinite past either end."""
+    """Returns the score that about `share` of all scores exceed; infinite for a share outside 0 to 1."""
     if share <= 0:
         return math.inf
     return float(ranked[int(share * len(ranked))]) if share < 1 else -math.inf

@@ -1,4 +1,4 @@
-"""An array for each chunk of a stream, in an unnamed temporary file."""
+"""Stores an array for each chunk of a stream in an unnamed temporary file."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from harness.weights.folder import read_into, write_from
 from harness.weights.stream import Chunk
 
 _STRIDE = 8
-"""Bytes set aside for each coordinate; what is not written is a hole in the file and takes no room."""
+"""Bytes reserved for each weight. Bytes that are not written are holes in the file and take no disk space."""
 
 Array = npt.NDArray[Any]
 
 
 class ChunkFile:
-    """Each array is of at most 8 bytes a coordinate of its chunk, and has its own place in the file, so that several
-    threads write and read at once. It goes by the tensor's name and the chunk's start: chunks of a longer stream that
-    are cut alike find the same."""
+    """Arrays by chunk. An array takes at most 8 bytes per weight of its chunk and has its own place in the file, so
+    several threads can write and read. Its key is the tensor's name and the chunk's start, so the same chunk of a
+    longer stream finds it."""
 
     def __init__(self, folder: Path | None) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as this does
         self._held: dict[tuple[str, int], tuple[int, np.dtype[Any], int]] = {}
 
     def write(self, chunk: Chunk, array: Array) -> None:
-        """Sets the array of a chunk."""
+        """Stores the array of a chunk."""
         place = _STRIDE * chunk.offset
         if len(array):
             write_from(self._file.fileno(), np.ascontiguousarray(array).data, place)

@@ -1,10 +1,10 @@
-"""Checkpoints kept as what differs from their parent, and restored to the same files, bit for bit.
+"""Stores a checkpoint as its difference from its parent, and restores the same files, bit for bit.
 
-A delta is a folder: `delta.json`, with the sha256 of the parent's weight files and of the files to be restored;
-`delta.bin`, the changes; and under `files/` everything that is no weight. `delta.bin` holds, for each weight file, its
-safetensors header and then a record of `harness.weights.packing` for each chunk of its values. A tensor that the parent
-has in another floating-point dtype is stored against its values in the child's, one that it does not have in that
-shape against zeros.
+A delta is a folder. `delta.json` holds the sha256 of the parent's weight files and of the files to be restored,
+`delta.bin` the changes, and `files/` all files without weights. `delta.bin` holds for each weight file its safetensors
+header, and a record of `harness.weights.packing` for each chunk of its values. A tensor whose floating-point dtype
+differs from the parent's is compared with the parent's values in the child's dtype. A tensor that the parent does not
+have in the same shape is compared with zeros.
 """
 
 from __future__ import annotations
@@ -37,21 +37,23 @@ _FORMAT = 1
 _CHUNK = 1 << 20
 _SIZE = struct.Struct("<I")
 _MOST_THREADS = 8
-_ROUNDED = frozenset({torch.float64, torch.float32, torch.bfloat16, torch.float16})  # to the nearest, by every machine
+_ROUNDED = frozenset(
+    {torch.float64, torch.float32, torch.bfloat16, torch.float16}
+)  # conversion rounds to nearest on every machine
 
 _Result = TypeVar("_Result")
 
 
 class _TooLarge(Exception):
-    """The delta grew past its limit."""
+    """The delta is larger than its limit."""
 
 
 def write_delta(parent: Path, child: Path, output: Path, *, below: float | None = None) -> bool:
-    """Writes to the empty folder `output` what `child` changed of `parent`. Both are model folders, only read.
+    """Writes the difference of the model folder `child` from `parent` to the empty folder `output`; returns True.
 
-    below: the share of the child's weight files that the delta may take; past it the folder is emptied, and False is
-    returned. Memory: a few chunks a thread. Raises CheckpointError where one of the folders holds no whole model, or
-    the child a link.
+    below: the largest allowed size, as a share of the child's weight files. A larger delta is removed again, and False
+    is returned. Memory: a few chunks per thread. Raises CheckpointError where a folder holds no complete model, or the
+    child a symbolic link.
     """
     before, after = WeightFolder(parent, copies=True), WeightFolder(child, copies=True)
     _refuse_links(child)
@@ -77,7 +79,7 @@ def write_delta(parent: Path, child: Path, output: Path, *, below: float | None 
         "sha256": _sha256(output / _CHANGES),
     }
     text = json.dumps(about, indent=1) + "\n"
-    if limit is not None and about["size"] + len(text) > limit:  # of a model of a few kilobytes
+    if limit is not None and about["size"] + len(text) > limit:  # delta.json counts for a model of a few kilobytes
         shutil.rmtree(output / _FILES)
         (output / _CHANGES).unlink()
         return False
@@ -86,7 +88,7 @@ def write_delta(parent: Path, child: Path, output: Path, *, below: float | None 
 
 
 def check(folder: Path) -> None:
-    """Returns where the delta in `folder` is whole by its size. Raises CheckpointError."""
+    """Raises CheckpointError where the delta in `folder` is missing or does not have its size."""
     about = _about(folder)
     path = folder / _CHANGES
     if not path.is_file() or path.stat().st_size != about["size"]:
@@ -94,8 +96,8 @@ def check(folder: Path) -> None:
 
 
 def restore(parent: Path, folder: Path, output: Path) -> None:
-    """Writes to the empty folder `output` the checkpoint that the delta in `folder` was made of: the same files, bit
-    for bit. Raises CheckpointError where the parent is not the one it was made against, or the delta is damaged."""
+    """Writes the checkpoint that the delta in `folder` stores to the empty folder `output`: the same files, bit for
+    bit. Raises CheckpointError where `parent` is another model than the delta's parent, or the delta is damaged."""
 
     def write(name: str) -> IO[bytes]:
         return (output / name).open("wb")
@@ -108,8 +110,7 @@ def restore(parent: Path, folder: Path, output: Path) -> None:
 
 
 def verify(parent: Path, folder: Path) -> None:
-    """Returns where `restore` gives the weight files that the delta was made of, having unpacked all of them, and
-    written none. Raises CheckpointError as `restore` does."""
+    """Raises CheckpointError where `restore` would; unpacks all weight files and writes none."""
 
     def drop(name: str) -> IO[bytes]:
         return Path("/dev/null").open("wb")
@@ -124,7 +125,7 @@ def _about(folder: Path) -> dict[str, Any]:
     try:
         about: dict[str, Any] = parse_json((folder / DELTA).read_bytes())
         if about["format"] != _FORMAT:
-            raise CheckpointError(f"the delta is of format {about['format']}, unknown here", where=str(folder))
+            raise CheckpointError(f"the delta has the unknown format {about['format']}", where=str(folder))
         about["files"], about["parent"], about["size"], about["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{DELTA} cannot be read", where=str(folder), hint=_AGAIN) from error
@@ -134,16 +135,18 @@ def _about(folder: Path) -> dict[str, Any]:
 def _mismatch(parent: WeightFolder, about: dict[str, Any], folder: Path) -> CheckpointError:
     if {path.name: _sha256(path) for path in parent.files} != about["parent"]:
         return CheckpointError(
-            f"the delta was made against another parent than {parent.folder}", where=str(folder), hint=_AGAIN
+            f"the delta belongs to another parent than {parent.folder}", where=str(folder), hint=_AGAIN
         )
-    return CheckpointError("the delta is damaged: it restores other weights", where=str(folder), hint=_AGAIN)
+    return CheckpointError(
+        "the delta is damaged: the restored weights have another sha256", where=str(folder), hint=_AGAIN
+    )
 
 
 # ------------------------------------------------------------------------------------------- one weight file
 
 
 def _write_file(before: WeightFolder, after: WeightFolder, path: Path, file: IO[bytes], limit: int | None) -> str:
-    """Appends one weight file's header and changes; returns the file's sha256."""
+    """Appends the header and changes of one weight file; returns the sha256 of the weight file."""
     digest = hashlib.sha256()
     parents = _places(before)
     with path.open("rb", buffering=0) as source:
@@ -181,7 +184,7 @@ def _unpack(parent: Path, folder: Path, opened: Callable[[str], IO[bytes]]) -> N
 
 
 def _restore_file(before: WeightFolder, changes: IO[bytes], file: IO[bytes], folder: Path) -> str:
-    """Writes one weight file from the changes at the reader's place; returns its sha256."""
+    """Writes one weight file from the changes at the reader's position; returns its sha256."""
     parents = _places(before)
 
     def chunks() -> Iterator[Callable[[], Bits]]:
@@ -203,7 +206,7 @@ def _restore_file(before: WeightFolder, changes: IO[bytes], file: IO[bytes], fol
 
 
 def _each(work: Iterable[Callable[[], _Result]]) -> Iterator[_Result]:
-    """Yields the results in order, a few of them computed at a time, by as many threads as torch would take."""
+    """Yields the results in order; computes a few at a time, in as many threads as torch uses."""
     threads = min(_MOST_THREADS, torch.get_num_threads())
     waiting: deque[Future[_Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
@@ -225,7 +228,7 @@ def _in_order(folder: WeightFolder, path: Path) -> list[tuple[str, TensorPlace]]
 
 
 def _end(place: TensorPlace) -> tuple[int, int]:
-    return place.offset, place.count  # an empty tensor begins where the next one does
+    return place.offset, place.count  # an empty tensor starts where the next one does
 
 
 def _places_of(header: bytes, folder: Path) -> list[tuple[str, TensorPlace]]:
@@ -255,8 +258,7 @@ def _read_bits(source: IO[bytes], place: TensorPlace, start: int, count: int) ->
 
 
 class _Parent:
-    """The parent's values of a tensor in the child's dtype, or zeros where they are no such values. Read by several
-    threads."""
+    """The parent's values of a tensor in the child's dtype, or zeros where it has none of that shape. Thread-safe."""
 
     def __init__(self, own: TensorPlace | None, place: TensorPlace) -> None:
         fits = own is not None and own.shape == place.shape and (own.dtype == place.dtype or _cast(own, place))
@@ -290,7 +292,11 @@ def _unpacked(old: _Parent, start: int, count: int, body: bytes) -> Bits:
 def _refuse_links(child: Path) -> None:
     for path in sorted(child.rglob("*")):
         if path.is_symlink():
-            raise CheckpointError("a link has no place in a delta", where=str(path), hint="copy the file it leads to")
+            raise CheckpointError(
+                "a delta cannot hold a symbolic link",
+                where=str(path),
+                hint="replace it with the file that it points to",
+            )
 
 
 def _copy_others(child: Path, after: WeightFolder, output: Path) -> None:

@@ -1,4 +1,4 @@
-"""The tensors of a model folder: where each lies in which file, and its bytes, read without mapping or importing it."""
+"""The tensors of a model folder: where each is stored, and its values, read without memory mapping."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ DTYPES: dict[str, torch.dtype] = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-"""The dtypes of safetensors files that are read here, by safetensors' names."""
+"""The dtypes that can be read, by safetensors' names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TensorPlace:
-    """Where a tensor lies: its file, and the byte in it at which its values begin, in row-major order."""
+    """Where a tensor is stored. offset: the byte of `file` at which its values start, in row-major order."""
 
     file: Path
     offset: int
@@ -47,17 +47,17 @@ class TensorPlace:
 
     @property
     def count(self) -> int:
-        """Its number of coordinates."""
+        """The number of its values."""
         return math.prod(self.shape)
 
 
 class WeightFolder:
-    """The tensors of a folder by name.
+    """The tensors of a folder by name. Opening reads headers only.
 
-    Raises CheckpointError on opening where the weights are not whole, where the index names tensors that no file has,
-    or for a dtype that is not in DTYPES. model: False for a folder of tensors that is no model and has no config.json.
-    copies: True to count a head too that is stored, byte for byte, beside the embeddings that the config ties it to;
-    otherwise it is no tensor of its own, and `tied_copy` is its name.
+    model: False for a folder of tensors that is not a model and has no config.json. copies: whether a head that is
+    stored although the config ties it to the embeddings, and has the same bytes, counts as a tensor; otherwise only
+    `tied_copy` names it. Raises CheckpointError where a weight file is incomplete, where the index names tensors that
+    no file holds, and for a dtype that is not in DTYPES.
     """
 
     def __init__(self, folder: Path, *, model: bool = True, copies: bool = False) -> None:
@@ -70,7 +70,7 @@ class WeightFolder:
             header, start = _header(path)
             for name, entry in header.items():
                 if entry["dtype"] not in DTYPES:
-                    raise CheckpointError(f"{name} is of the dtype {entry['dtype']}, unknown here", where=str(path))
+                    raise CheckpointError(f"{name} has the unknown dtype {entry['dtype']}", where=str(path))
                 self._places[name] = TensorPlace(
                     file=path,
                     offset=start + entry["data_offsets"][0],
@@ -84,7 +84,7 @@ class WeightFolder:
             del self._places[self.tied_copy]
 
     def _head_is_copied(self) -> bool:
-        """Returns whether the head is stored, with the same bytes, beside embeddings that it is tied to."""
+        """Returns whether the head is tied to the embeddings and stored beside them with the same bytes."""
         head = self._places.get(HEAD)
         embeddings = [place for name, place in self._places.items() if name.endswith(EMBEDDINGS)]
         if head is None or len(embeddings) != 1 or not is_tied(self.folder):
@@ -100,11 +100,11 @@ class WeightFolder:
             raise CheckpointError(
                 f"the index names {len(missing)} tensors that no file holds, such as {missing[0]}",
                 where=str(self.folder),
-                hint="a file of another model lies among them; fetch or save the model again",
+                hint="one of the files belongs to another model; fetch or save the model again",
             )
 
     def names(self) -> list[str]:
-        """Returns all tensor names, sorted: the order that a coordinate's global index counts in."""
+        """Returns all tensor names, sorted. A weight's global index counts in this order."""
         return sorted(self._places)
 
     def names_in(self, path: Path) -> list[str]:
@@ -112,7 +112,7 @@ class WeightFolder:
         return [name for name, place in self._places.items() if place.file == path]
 
     def place(self, name: str) -> TensorPlace:
-        """Returns where a tensor lies. Raises CheckpointError for a name that the folder does not have."""
+        """Returns where a tensor is stored. Raises CheckpointError for an unknown name."""
         try:
             return self._places[name]
         except KeyError:
@@ -166,7 +166,7 @@ def _same_bytes(first: TensorPlace, second: TensorPlace) -> bool:
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """Returns the tensors' entries of a safetensors header, and the byte at which the data begin."""
+    """Returns the entries of a safetensors header by tensor, and the byte at which the data start."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -178,7 +178,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def read_into(descriptor: int, buffer: torch.Tensor, offset: int) -> None:
-    """Fills `buffer`, of bytes, from the file's byte `offset` on. Raises CheckpointError where the file ends before."""
+    """Fills the byte tensor `buffer` from the file's byte `offset` on. Raises CheckpointError where it is shorter."""
     view = buffer.numpy().data
     done = 0
     while done < len(view):

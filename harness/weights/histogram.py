@@ -1,4 +1,7 @@
-"""The exact k-th highest score, or the score down to which a share of their sum lies, in two passes that hold none."""
+"""Computes the exact k-th highest score, or the score at which the highest scores reach a share of the sum.
+
+Takes two passes over the scores and stores none of them.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ _BINS = 1 << 16
 _Keys = npt.NDArray[np.int64]
 
 Passes = Callable[[], Iterable[torch.Tensor]]
-"""Starts a pass over the same scores, in fp32."""
+"""Starts a pass over the scores, in fp32; every pass must give the same ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """value: the lowest score that is taken. count: how many are taken in all, some of those equal to it among them."""
+    """value: the lowest selected score. count: how many scores are selected, including some that equal value."""
 
     value: float
     count: int
@@ -33,9 +36,9 @@ def threshold_of_count(passes: Passes, count: int) -> Threshold:
 
 
 def threshold_of_share(passes: Passes, share: float) -> Threshold:
-    """Returns the fewest of the highest scores whose sum is at least `share` of the sum of all; none is negative.
+    """Returns the threshold of the fewest highest scores whose sum is at least `share` of the sum of all scores.
 
-    Sums are in fp64. Raises ValueError for a score below 0 and where all are 0.
+    Sums are in fp64. Raises ValueError where a score is negative or all are 0.
     """
     masses = np.zeros(_BINS)
     counts = np.zeros(_BINS, dtype=np.int64)
@@ -60,7 +63,7 @@ def threshold_of_share(passes: Passes, share: float) -> Threshold:
 
 
 def _keys(scores: torch.Tensor) -> _Keys:
-    """Returns whole numbers from 0 to 2^32 − 1 in the order of the scores; −0 counts as 0."""
+    """Returns integers from 0 to 2^32 − 1 that sort as the scores do; −0 equals 0."""
     bits = (scores + 0.0).view(torch.int32).numpy().astype(np.int64)
     return np.where(bits >= 0, bits + (1 << 31), ~bits & 0x7FFFFFFF)
 
@@ -73,7 +76,7 @@ def _value(high: int, low: int) -> float:
 
 
 def _histogram(passes: Passes, high: int | None) -> _Keys:
-    """Counts the scores by the high half of their keys; with `high`, those that have it by the low half."""
+    """Counts scores by the high 16 bits of their keys; with `high`, those with these high bits by the low 16 bits."""
     counts = np.zeros(_BINS, dtype=np.int64)
     for scores in passes():
         keys = _keys(scores)
@@ -83,14 +86,14 @@ def _histogram(passes: Passes, high: int | None) -> _Keys:
 
 
 def _bin_of(counts: _Keys, count: int) -> tuple[int, int]:
-    """Returns the bin that holds the `count`-th from the top, and how many lie in the bins above it."""
+    """Returns the bin of the `count`-th highest score, and the number of scores in the bins above it."""
     from_top = counts[::-1].cumsum()
     place = int(np.searchsorted(from_top, count))
     return _BINS - 1 - place, int(from_top[place - 1]) if place else 0
 
 
 def _mass_bin(masses: npt.NDArray[np.float64], counts: _Keys, wanted: float) -> tuple[int, float, int]:
-    """Returns the bin in which the sum from the top reaches `wanted`, with the sum and the count above it."""
+    """Returns the bin in which the sum of the highest scores reaches `wanted`, and the sum and count above it."""
     from_top = masses[::-1].cumsum()
     place = min(int(np.searchsorted(from_top, wanted)), _BINS - 1)
     while masses[::-1][place] == 0 and place:  # rounding carried the sum past the last bin that has any

@@ -1,4 +1,4 @@
-"""Linear combinations of checkpoints: averages, task arithmetic, what merging is made of."""
+"""Linear combinations of checkpoints, such as averages and task arithmetic."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harness.weights.stream import Stream
 
 
 def linear_combination(models: Sequence[tuple[float, WeightFolder]], output: Path) -> None:
-    """Writes Σ wᵢ·θᵢ to `output`: files, dtypes and everything that is no weight as in the first model.
+    """Writes Σ wᵢ·θᵢ to `output`. Files, dtypes, integer tensors, config and tokenizer are the first model's.
 
-    Added up in fp32, in the order of `models`, rounded once to the dtype; tensors that are no floating-point numbers
-    are the first model's. Memory: a few chunks. Raises CheckpointError for different models, and as `patched_copy`.
+    Summed in fp32 in the order of `models`, and rounded once. Memory: a few chunks. Raises CheckpointError for
+    different models, and as `patched_copy` does.
     """
     weights, folders = [weight for weight, _ in models], [folder for _, folder in models]
     first = folders[0]

@@ -1,6 +1,6 @@
-"""Whether transformers makes of a model folder the model that was saved, and models loaded with that made sure.
+"""Loads models and tokenizers with transformers, and checks that the loaded model is the one that was saved.
 
-transformers draws weights that a file lacks at random and says so in a log only, so a score would be of another model.
+transformers initializes missing weights at random and only logs it, so scores would be those of another model.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _SAVE_AGAIN = "save the model again with save_pretrained, or fetch it again"
 
 
 def loaded_model(folder: Path, *, dtype: torch.dtype | str) -> Any:
-    """Returns the causal language model in `folder`, in `dtype`, on the CPU, ready to evaluate.
+    """Returns the causal language model in `folder`, on the CPU and in evaluation mode.
 
-    dtype: `auto` for the files' own. Raises CheckpointError where a weight is missing, of another shape than the config
-    asks for, NaN or infinite, and where transformers cannot read the folder.
+    dtype: `auto` for the dtype of the files. Raises CheckpointError where a weight is missing, NaN or infinite, or has
+    another shape than the config asks for, and where transformers cannot read the folder.
     """
     model = _from_folder(folder, dtype=dtype).eval()
     for name, values in model.named_parameters():
@@ -40,7 +40,7 @@ def loaded_model(folder: Path, *, dtype: torch.dtype | str) -> Any:
 
 
 def loaded_tokenizer(folder: Path, **settings: Any) -> Any:
-    """Returns the tokenizer in `folder`. Raises CheckpointError where there is none, or it cannot be read."""
+    """Returns the tokenizer in `folder`. Raises CheckpointError where it is missing or cannot be read."""
     from transformers import AutoTokenizer
 
     try:
@@ -55,11 +55,10 @@ def loaded_tokenizer(folder: Path, **settings: Any) -> Any:
 
 
 def check_loads(folder: Path) -> None:
-    """Returns where transformers would make a model of `folder`, with a tokenizer; of the weights only tied embeddings
-    are read.
+    """Raises CheckpointError where transformers cannot load a model and a tokenizer from `folder`.
 
-    Raises CheckpointError otherwise. A folder whose config names no `model_type` is none of transformers': what it
-    should hold is not known, and it is not looked into.
+    Reads no weights but tied embeddings. Does nothing where the config names no `model_type`: such a model is not
+    transformers', so what its folder should hold is unknown.
     """
     if "model_type" in _config(folder):
         _refuse_unlike_tied(_from_folder(folder, dtype="auto", device_map="meta"), folder)
@@ -67,8 +66,10 @@ def check_loads(folder: Path) -> None:
 
 
 def check_finite(folder: Path, *, model: bool = True) -> None:
-    """Returns where no weight of `folder` is NaN or infinite, having read them all. Raises CheckpointError naming the
-    first. model: False for a folder of tensors that is no model."""
+    """Reads all weights of `folder` and raises CheckpointError for the first that is NaN or infinite.
+
+    model: False for a folder of tensors that is not a model.
+    """
     weights = WeightFolder(folder, model=model)
     names = [name for name in weights.names() if weights.dtype(name).is_floating_point]
     for chunk, (values,) in Stream([weights], names) if names else ():
@@ -93,7 +94,7 @@ def _from_folder(folder: Path, **settings: Any) -> Any:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keeps transformers from printing a bar, and a table of what is told as an error here."""
+    """Keeps transformers from printing a progress bar, and a table of what is raised as an error here."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -113,19 +114,19 @@ def _refuse_differing(found: Mapping[str, Any], folder: Path) -> None:
         raise CheckpointError(
             f"{len(missing)} of the weights that the config asks for are missing, such as {missing[0]}",
             where=str(folder),
-            hint=f"transformers would draw them at random; {_SAVE_AGAIN}",
+            hint=f"transformers would initialize them at random; {_SAVE_AGAIN}",
         )
     for name, stored, asked in sorted(found["mismatched_keys"]):
         raise CheckpointError(
-            f"{name} has the shape {tuple(stored)}, and the config asks for {tuple(asked)}",
+            f"{name} has the shape {tuple(stored)}, but the config asks for {tuple(asked)}",
             where=str(folder),
-            hint=f"weights and {CONFIG} are of different models; {_SAVE_AGAIN}",
+            hint=f"the weights and {CONFIG} belong to different models; {_SAVE_AGAIN}",
         )
 
 
 def _refuse_unlike_tied(model: Any, folder: Path) -> None:
     """Raises CheckpointError where the config ties the output layer to the embeddings and the files hold two different
-    ones: which of them is the model depends on the version of the library that reads them."""
+    tensors: which of them is used depends on the version of the library."""
     output, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
     if not getattr(model.config.get_text_config(), "tie_word_embeddings", False) or output is None:
         return
@@ -146,7 +147,7 @@ def _config(folder: Path) -> Mapping[str, Any]:
     try:
         read = parse_json((folder / CONFIG).read_bytes())
     except ValueError as error:
-        raise CheckpointError("the file is no JSON", where=str(folder / CONFIG), hint=_SAVE_AGAIN) from error
+        raise CheckpointError("the file is not JSON", where=str(folder / CONFIG), hint=_SAVE_AGAIN) from error
     return read if isinstance(read, dict) else {}
 
 

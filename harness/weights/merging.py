@@ -1,6 +1,6 @@
-"""Merges of experts that were trained from one base, streamed: formulas over edits τᵢ = θᵢ − θ₀, in fp32.
+"""Merges experts that were trained from one base, streamed: formulas over deltas τᵢ = θᵢ − θ₀, in fp32.
 
-The semantics are those of mergekit 0.1.5, with which benchmarks/mergekit_agreement.py compares them.
+The results are those of mergekit 0.1.5; benchmarks/mergekit_agreement.py compares them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from harness.weights.sparsity import Sparsity
 from harness.weights.stream import CHUNK, Chunk, Stream
 
 _NEARLY_ZERO = 1e-8
-"""A sum of weights below it divides nothing, as in mergekit."""
+"""As in mergekit, nothing is divided by a smaller sum of weights."""
 
-Told = Callable[[int, int], None]
-"""Hears how many of how many coordinates are done."""
+Progress = Callable[[int, int], None]
+"""Called with the number of weights that are done and the number of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class EditMerge:
+class DeltaMerge:
     """θ₀ + scale · Σᵢ wᵢ·sparse(τᵢ), the sum with its options.
 
-    sparsity: which of each edit stays; all of it where None. elect: a coordinate takes only the edits whose sign is
-    that of the weighted sum of all, where the sum of 0 counts as positive: TIES (arXiv 2306.01708, section 4).
-    normalize: divides by the sum of the weights of the edits taken. Without any: task arithmetic (arXiv 2212.04089).
+    sparsity: the share of each delta that is kept; None keeps all. elect: for each weight, adds only the deltas that
+    have the sign of the weighted sum of all deltas, where a sum of 0 is positive: TIES (arXiv 2306.01708, section 4).
+    normalize: divides by the sum wᵢ of the deltas that were added. With none of these: task arithmetic
+    (arXiv 2212.04089, section 2).
     """
 
     sparsity: Sparsity | None = None
@@ -41,40 +42,42 @@ class EditMerge:
     normalize: bool = False
     scale: float = 1.0
 
-    def combine(self, edits: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Returns what is added to θ₀, from the edits (expert × coordinate), which it overwrites."""
-        edits.mul_(weights)
+    def combine(self, deltas: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Returns what is added to θ₀, [n].
+
+        deltas: sparse(τᵢ), [experts, n]; overwritten. weights: wᵢ, [experts, 1].
+        """
+        deltas.mul_(weights)
         divisor: torch.Tensor | None = None
         if self.elect:
-            sign = torch.where(edits.sum(dim=0) >= 0, 1.0, -1.0)
-            agree = edits.sign() == sign
-            edits.mul_(agree)
+            sign = torch.where(deltas.sum(dim=0) >= 0, 1.0, -1.0)
+            agree = deltas.sign() == sign
+            deltas.mul_(agree)
             divisor = (weights * agree).sum(dim=0)
             divisor[divisor == 0] = 1.0
         elif self.normalize:
             divisor = weights.sum(dim=0)
             divisor[divisor.abs() < _NEARLY_ZERO] = 1.0
-        total = edits.sum(dim=0)
+        total = deltas.sum(dim=0)
         if self.normalize and divisor is not None:
             total.div_(divisor)
         return total if self.scale == 1 else total.mul_(self.scale)
 
 
-def merge_edits(
+def merge_deltas(
     base: WeightFolder,
     experts: Sequence[tuple[float, WeightFolder]],
-    method: EditMerge,
+    method: DeltaMerge,
     output: Path,
     *,
-    told: Told | None = None,
+    progress: Progress | None = None,
     chunk: int = CHUNK,
 ) -> None:
-    """Writes the merge of `experts`, each with its weight, to `output`.
+    """Writes the merge of `experts`, pairs of a weight wᵢ and a model, to `output`.
 
-    Files and dtypes are the first expert's; fp32 between, rounded once. Tensors that are no floating-point numbers are
-    the first expert's. Memory: some chunks for each model. Raises CheckpointError for models that differ in tensors,
-    shapes or tokenizer, experts that differ in dtypes, weights stored twice, values that are not finite, and as
-    `patched_copy`.
+    Computed in fp32 and rounded once. Files, dtypes and integer tensors are the first expert's. Memory: some chunks of
+    each model. Raises CheckpointError for models that differ in tensors, shapes or tokenizer, experts that differ in
+    dtypes, tied weights that are stored twice, values that are not finite, and as `patched_copy` does.
     """
     folders = [base, *(folder for _, folder in experts)]
     check_mergeable(folders[1:], base)
@@ -91,14 +94,14 @@ def merge_edits(
             )
             for piece in chunks:
                 before, *after = _finite(stream, piece)
-                edits = torch.stack(after).sub_(before)
-                for edit, part in zip(edits, parts, strict=bool(parts)):
-                    part.apply(edit)
-                merged = method.combine(edits, weights).add_(before)
+                deltas = torch.stack(after).sub_(before)
+                for delta, part in zip(deltas, parts, strict=bool(parts)):
+                    part.apply(delta)
+                merged = method.combine(deltas, weights).add_(before)
                 _write(copy.write, first, merged, piece)
                 done += piece.count
-            if told is not None:
-                told(done, stream.coordinates)
+            if progress is not None:
+                progress(done, stream.count)
 
 
 def merge_linear(
@@ -106,13 +109,14 @@ def merge_linear(
     output: Path,
     *,
     base: WeightFolder | None = None,
-    told: Told | None = None,
+    progress: Progress | None = None,
     chunk: int = CHUNK,
 ) -> None:
-    """Writes Σ wᵢ·θᵢ / Σ wᵢ to `output`: model soups (arXiv 2203.05482), WiSE-FT of two (arXiv 2109.01903, equation 1).
+    """Writes Σ wᵢ·θᵢ / Σ wᵢ to `output`: model soups (arXiv 2203.05482); of two models, WiSE-FT (arXiv 2109.01903,
+    equation 1).
 
-    Added up in the order of `models`, then divided. `base`, where it is given, is only compared. Files, dtypes, memory
-    and errors as of `merge_edits`.
+    Summed in the order of `models`, then divided. base: only checked to be the same model. Files, dtypes, memory and
+    errors are those of `merge_deltas`.
     """
     folders = [folder for _, folder in models]
     check_mergeable(folders, base)
@@ -128,13 +132,13 @@ def merge_linear(
                 merged.addcmul_(values, weight)
             _write(copy.write, first, merged.div_(total), piece)
             done += piece.count
-            if told is not None:
-                told(done, stream.coordinates)
+            if progress is not None:
+                progress(done, stream.count)
 
 
 def check_mergeable(experts: Sequence[WeightFolder], base: WeightFolder | None = None) -> None:
-    """Raises CheckpointError where models cannot be merged: tensors, shapes, dtypes or tokenizers differ, or weights
-    are stored twice. The base's dtypes may be others."""
+    """Raises CheckpointError for models that cannot be merged: tensors, shapes, dtypes or tokenizers differ, or tied
+    weights are stored twice. The base may have other dtypes."""
     first, *others = experts
     for model in experts:
         check_stored_once(model)
@@ -157,7 +161,7 @@ def _by_tensor(stream: Stream) -> Iterator[list[Chunk]]:
 
 
 def _finite(stream: Stream, chunk: Chunk) -> list[torch.Tensor]:
-    """Returns the chunk's values, folder by folder. Raises CheckpointError for one that is not finite."""
+    """Returns the chunk's values in each folder. Raises CheckpointError for a value that is not finite."""
     values = stream.read(chunk)
     for folder, read in zip(stream.folders, values, strict=True):
         refuse_not_finite(read, folder.folder, chunk)

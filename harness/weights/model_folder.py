@@ -1,4 +1,4 @@
-"""Model folders as Hugging Face writes them: which files hold the weights, whether they are whole, what they hash to.
+"""Model folders as Hugging Face writes them: finds the weight files, checks that they are complete, hashes them.
 
 Reads headers and bytes only; imports no torch.
 """
@@ -19,21 +19,21 @@ ADAPTER_CONFIG = "adapter_config.json"
 DELTA = "delta.json"
 _ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _READ_BELOW = (".py", ".jinja")
-"""Endings of the files in subfolders that count: modules of a model's own code, and further chat templates."""
+"""Endings of files in subfolders that loading reads: modules of a model's own code, and chat templates."""
 _UNREAD = re.compile(
     r"\..*|(README|LICENSE|LICENCE|NOTICE|CHANGELOG|USE_POLICY)(\..*)?|.*\.(md|pdf|png|jpe?g|gif|svg|webp)"
     r"|.*\.(safetensors|pt|pth|ckpt|h5|msgpack|onnx|gguf|tflite|ot)|(pytorch_model|model|optimizer|training_args).*\.bin"
     r"|trainer_state\.json|(all|train|eval)_results\.json|events\.out\..*",
     re.IGNORECASE,
 )
-"""Names of files that loading does not read; safetensors that it does read are listed apart."""
+"""Names of files that loading does not read. The safetensors files that it reads are found by `weight_files`."""
 _LONGEST_HEADER = 100_000_000  # the limit that safetensors itself sets
 
 
 def weight_files(folder: Path) -> list[Path]:
     """Returns the safetensors files of the model in `folder`, in the order of their names.
 
-    Raises CheckpointError where `folder` is no model folder or lacks a file that its index names.
+    Raises CheckpointError where `folder` is not a model folder or lacks a file that its index names.
     """
     if not folder.is_dir():
         raise CheckpointError("there is no such folder", where=str(folder), hint="check the path of the model")
@@ -41,9 +41,9 @@ def weight_files(folder: Path) -> list[Path]:
         raise _adapter_alone(folder)
     if not (folder / CONFIG).is_file() and (folder / DELTA).is_file():
         raise CheckpointError(
-            "the folder holds no model but what a step changed of the one before it",
+            "the folder holds a delta: only the difference of a step's model from the one before it",
             where=str(folder),
-            hint="`harness export` writes the step's model whole; name that folder",
+            hint="`harness export` writes the complete model of a step; name that folder",
         )
     if not (folder / CONFIG).is_file():
         raise CheckpointError(
@@ -68,14 +68,14 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def check_checkpoint(folder: Path) -> None:
-    """Returns where every weight file of `folder` is whole. Raises CheckpointError, naming the first that is not."""
+    """Checks that every weight file of `folder` is complete. Raises CheckpointError for the first that is not."""
     for path in weight_files(folder):
         check_safetensors(path)
 
 
 def hash_checkpoint(folder: Path) -> str:
-    """Returns a sha256 over the weight files' bytes and the config: whether two folders hold the same model. What else
-    loading reads is in `fingerprint_folder`."""
+    """Returns a sha256 over the weight files and the config, which is equal for folders with the same model.
+    `fingerprint_folder` covers the other files that loading reads too."""
     digest = hashlib.sha256((folder / CONFIG).read_bytes())
     for path in weight_files(folder):
         digest.update(path.name.encode())
@@ -88,8 +88,8 @@ def fingerprint_folder(folder: Path) -> str:
     """Returns a sha256 over every file of a model folder that loading may read: weights, configs, tokenizer, templates,
     code, an adapter. Raises CheckpointError as `weight_files` does.
 
-    Other files of the folder count unless they are known to be read by nobody: texts and pictures for people, weights
-    in other formats, what a trainer left.
+    Only files that loading is known not to read are left out: documents and pictures, weights in other formats, and
+    files of a trainer.
     """
     weights = [
         *weight_files(folder),
@@ -115,7 +115,7 @@ def _index(path: Path) -> dict[str, str]:
 
 
 def _adapter_alone(folder: Path) -> CheckpointError:
-    """Returns what to say of an adapter where a model was asked for."""
+    """Returns the error for a folder with an adapter where a model is needed."""
     try:
         base = parse_json((folder / ADAPTER_CONFIG).read_bytes()).get("base_model_name_or_path")
     except (ValueError, AttributeError):
@@ -124,16 +124,13 @@ def _adapter_alone(folder: Path) -> CheckpointError:
     return CheckpointError(
         f"the folder holds an adapter and no model: {named}",
         where=str(folder),
-        hint="merge it into its base (peft's merge_and_unload, then save_pretrained) and name that folder; a step that"
-        " the harness trained as an adapter is written whole by `harness export`",
+        hint="merge it into its base (peft's merge_and_unload, then save_pretrained) and name that folder; `harness"
+        " export` writes the complete model of a step that the harness trained as an adapter",
     )
 
 
 def check_safetensors(path: Path) -> None:
-    """Compares the file's size with what its header promises: a torn download or a full disk shows here.
-
-    Raises CheckpointError where they differ.
-    """
+    """Raises CheckpointError where the file's size differs from the size in its header, as after a broken download."""
     size = path.stat().st_size
     hint = "the file is truncated or damaged; fetch or save it again"
     with path.open("rb") as file:

@@ -1,9 +1,9 @@
-"""A chunk of changed values as bytes: which ones changed, and their bits against the old ones (exclusive or).
+"""Packs the changed values of a chunk as bytes: their positions, and their bits XOR the old bits.
 
-A record is its length and then a body, which is empty where nothing changed: how positions are told (a bitmap or the
-gaps between them, whichever is smaller, or none where nearly all changed) and how many there are, then byte planes, all
-first bytes of the values, then all second ones, since the high bytes of a small edit are mostly zero. Each plane is
-deflated, or left as it is where its bytes are as good as random.
+A record is its length and a body, which is empty where nothing changed. The body starts with the encoding of the
+positions and their number. Positions are a bitmap or the gaps between them, whichever is smaller, or are left out where
+nearly all values changed. Byte planes follow: the first bytes of all values, then the second bytes, and so on, because
+the high bytes of small changes are mostly zero. A plane is deflated unless its bytes are as good as random.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ Bits = npt.NDArray[Any]
 """Values as unsigned integers of the same size."""
 
 _LENGTH = struct.Struct("<I")
-_HEAD = struct.Struct("<BI")  # how positions are told, how many values changed
-_PLANE = struct.Struct("<BI")  # whether it is deflated, its bytes
+_HEAD = struct.Struct("<BI")  # encoding of the positions, number of changed values
+_PLANE = struct.Struct("<BI")  # whether the plane is deflated, its size in bytes
 _BITMAP, _GAPS, _ALL = range(3)
 _RANDOM = 0.98
 _RUNS = 0.2
-"""Bits of entropy a bit of the plane: above the first deflating gains nothing and takes longest, below the second it is
-runs of zeros that make it small, and between them its bytes' frequencies alone."""
+"""Entropy per bit of a plane. Above _RANDOM deflating gains nothing and takes longest. Below _RUNS run lengths compress
+best, and between the two Huffman coding does."""
 
 
 def packed(old: Bits, new: Bits) -> bytes:
-    """Returns the record that makes `new` of `old`, both flat and of one dtype."""
+    """Returns the record that turns `old` into `new`; both are flat and have one dtype."""
     changes = old ^ new
     changed = changes != 0
     count = int(np.count_nonzero(changed))
@@ -48,12 +48,12 @@ def packed(old: Bits, new: Bits) -> bytes:
 
 
 def read_body(file: IO[bytes]) -> bytes:
-    """Returns the body of the record at the file's place. Raises EOFError where the file ends before it does."""
+    """Returns the body of the record at the file's position. Raises EOFError where the file ends before its end."""
     return exactly(file, _LENGTH.unpack(exactly(file, _LENGTH.size))[0])
 
 
 def unpacked(body: bytes, old: Bits) -> Bits:
-    """Returns the new values. Raises ValueError, IndexError, struct.error or zlib.error for what is no such body."""
+    """Returns the new values. Raises ValueError, IndexError, struct.error or zlib.error for an invalid body."""
     if not body:
         return old
     kind, count = _HEAD.unpack_from(body)
@@ -82,7 +82,7 @@ def exactly(file: IO[bytes], size: int) -> bytes:
 
 
 def _planes(values: Bits) -> list[bytes]:
-    """Returns the values' byte planes, each behind its head."""
+    """Returns the values' byte planes, each preceded by its header."""
     parts = []
     for plane in np.ascontiguousarray(values.view(np.uint8).reshape(-1, values.itemsize).T):
         data = _deflated(plane)
@@ -102,7 +102,7 @@ def _deflated(plane: npt.NDArray[np.uint8]) -> bytes | None:
 
 
 def _from_planes(body: bytes, place: int, count: int, dtype: np.dtype[Any]) -> tuple[Bits, int]:
-    """Returns `count` values of `dtype` from the planes at `place` of the body, and the place behind them."""
+    """Returns `count` values of `dtype` from the planes at `place` of the body, and the position after them."""
     planes = np.empty((dtype.itemsize, count), dtype=np.uint8)
     for plane in planes:
         deflated, size = _PLANE.unpack_from(body, place)

@@ -1,4 +1,4 @@
-"""Writes a checkpoint that is another one with some of its values replaced: what stays is copied by the kernel."""
+"""Writes a copy of a checkpoint with some values replaced. Unchanged bytes are copied by the kernel."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _COPIED_AT_ONCE = 1 << 26
 
 
 class CheckpointCopy:
-    """A copy of a checkpoint in the making, written by any number of threads.
+    """A copy of a checkpoint that is being written, by any number of threads.
 
-    What is to be written anew has only its place in the files; all else is copied in the background, and a write waits
-    for that. A file is synced as soon as it is complete.
+    rewritten: the tensors that are written and not copied. Everything else is copied in the background; writes wait for
+    that. A file is synced as soon as it is complete.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CheckpointCopy:
         self._syncing: list[Future[None]] = []
 
     def write(self, name: str, values: torch.Tensor, start: int = 0) -> None:
-        """Writes coordinates of the tensor `name`, from its flat index `start` on; `values` are of its dtype."""
+        """Writes `values`, of the tensor's dtype, to the tensor `name` from its flat index `start` on."""
         self._copying.result()
         place = self._source.place(name)
         if values.dtype != place.dtype:
@@ -64,11 +64,11 @@ class CheckpointCopy:
                 self._syncing.append(self._background.submit(sync, self._folder / place.file.name))
 
     def finish(self) -> None:
-        """Returns once every file is on the disk. Raises RuntimeError where not all that was to be written was."""
+        """Waits until every file is on the disk. Raises RuntimeError where a rewritten tensor is not complete."""
         self._copying.result()
         unwritten = sorted(name for name, left in self._left.items() if left)
         if unwritten:
-            raise RuntimeError(f"{unwritten[0]} was to be written anew, and was not, or not once")
+            raise RuntimeError(f"{unwritten[0]} was not written completely, or was written more than once")
         for done in self._syncing:
             done.result()
         for path in sorted(self._folder.iterdir()):
@@ -76,7 +76,7 @@ class CheckpointCopy:
         sync(self._folder)
 
     def close(self) -> None:
-        """Closes the files, once nothing writes to them any more."""
+        """Closes the files once the background copy has ended."""
         wait([self._copying])
         for file in self._files.values():
             file.close()
@@ -87,15 +87,15 @@ class CheckpointCopy:
             self._files[path] = file
             file.truncate(path.stat().st_size)
             with path.open("rb", buffering=0) as reading:
-                for begin, end in self._kept_ranges(path):
+                for begin, end in self._copied_ranges(path):
                     _copy_range(reading, file, begin, end)
         weights = {path.name for path in self._source.files}
         for path in sorted(self._source.folder.iterdir()):
             if path.is_file() and path.name not in weights:
                 shutil.copy2(path, self._folder / path.name)
 
-    def _kept_ranges(self, path: Path) -> Iterator[tuple[int, int]]:
-        """Yields the bytes of a file, begin and end, that no tensor to be written anew covers."""
+    def _copied_ranges(self, path: Path) -> Iterator[tuple[int, int]]:
+        """Yields the byte ranges of a file, begin and end, that no rewritten tensor covers."""
         places = [self._source.place(name) for name in self._source.names_in(path) if name in self._left]
         done = 0
         for place in sorted(places, key=lambda place: place.offset):
@@ -108,12 +108,12 @@ class CheckpointCopy:
 
 @contextmanager
 def patched_copy(source: WeightFolder, output: Path, *, rewritten: Collection[str] = ()) -> Iterator[CheckpointCopy]:
-    """Yields a copy of the model folder `source` to write changes to; `output` is the result when the block ends well.
+    """Yields a copy of the model folder `source` to write changes to. It becomes `output` when the block ends.
 
-    rewritten: tensors of which the block writes every coordinate, once; these are not copied. Files, headers, dtypes
-    and shapes are the source's. `output` is not there, or an empty folder: the copy is made beside it, synced, and
-    renamed to it, so nobody sees half of one, and nothing is left of one that failed. Raises CheckpointError where
-    `output` has something in it, or the disk is full.
+    rewritten: tensors that the block writes completely, each value once; they are not copied. Files, headers, dtypes
+    and shapes are the source's. output: missing or an empty folder. The copy is written beside it, synced and renamed,
+    so `output` is never incomplete; where the block fails, nothing is left. Raises CheckpointError where `output` is
+    not empty or the disk is full.
     """
     if output.is_dir() and any(output.iterdir()):
         raise CheckpointError(
@@ -128,19 +128,19 @@ def patched_copy(source: WeightFolder, output: Path, *, rewritten: Collection[st
             finally:
                 copy.close()
     except OSError as error:
-        told = disk_error(error, output)
-        if told is None:
+        fault = disk_error(error, output)
+        if fault is None:
             raise
         raise CheckpointError(
-            f"the checkpoint cannot be written: {told.message}", where=str(output), hint=told.hint
+            f"the checkpoint cannot be written: {fault.message}", where=str(output), hint=fault.hint
         ) from error
 
 
 def write_patched(source: WeightFolder, output: Path, patch: Callable[[str, torch.Tensor], torch.Tensor]) -> None:
-    """Copies the model folder `source` to `output`, each tensor passed through `patch(name, tensor)`.
+    """Writes the model folder `source` to `output` with every tensor replaced by `patch(name, tensor)`.
 
-    What `patch` returns is written in the tensor's dtype. `output` and errors as for `patched_copy`; the source is only
-    read. One tensor at a time is held.
+    The returned tensor, of the same shape, is converted to the dtype of the original. output, errors: as for
+    `patched_copy`. Memory: one tensor.
     """
     with patched_copy(source, output, rewritten=source.names()) as copy:
         for name, tensor in source:
@@ -148,7 +148,7 @@ def write_patched(source: WeightFolder, output: Path, patch: Callable[[str, torc
 
 
 def _copy_range(reading: IO[bytes], writing: IO[bytes], begin: int, end: int) -> None:
-    """Copies in the kernel, which shares the blocks on file systems that can; through memory where it cannot."""
+    """Copies in the kernel, which shares blocks on file systems that can do so; else through memory."""
     source, target = reading.fileno(), writing.fileno()
     try:
         while begin < end:

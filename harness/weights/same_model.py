@@ -1,4 +1,4 @@
-"""Whether checkpoints are of one model: the same tensors, shapes, dtypes and tokenizer, nothing stored twice."""
+"""Checks that checkpoints are of one model: same tensors, shapes, dtypes and tokenizer, tied weights stored once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ _SAME_BASE = "both must come from the same base model"
 
 
 def check_same_tensors(first: WeightFolder, second: WeightFolder, *, dtypes: bool = False) -> None:
-    """Raises CheckpointError where the two models have not the same tensors of the same shapes; with `dtypes`, also
-    where they are not of the same dtypes."""
+    """Raises CheckpointError where tensors or shapes of the two models differ; with `dtypes`, also where dtypes do."""
     where = f"{first.folder} and {second.folder}"
     only_first, only_second = set(first.names()) - set(second.names()), set(second.names()) - set(first.names())
     if only_first or only_second:
@@ -25,7 +24,7 @@ def check_same_tensors(first: WeightFolder, second: WeightFolder, *, dtypes: boo
             f"the checkpoints have different tensors ({len(only_first)} only in the first, {len(only_second)} only in"
             f" the second, such as {example})",
             where=where,
-            hint="one stores a head that is tied to the embeddings: save both with save_pretrained of one transformers"
+            hint="one stores a head that is tied to the embeddings: save both with the same version of transformers"
             if head
             else _SAME_BASE,
         )
@@ -38,17 +37,17 @@ def check_same_tensors(first: WeightFolder, second: WeightFolder, *, dtypes: boo
             )
         if dtypes and first.dtype(name) != second.dtype(name):
             raise CheckpointError(
-                f"{name} is of {first.dtype(name)} in one checkpoint and of {second.dtype(name)} in the other",
+                f"{name} has the dtype {first.dtype(name)} in one checkpoint and {second.dtype(name)} in the other",
                 where=where,
                 hint="train the steps of a method in one dtype, or save both checkpoints in the same",
             )
 
 
 def check_same_tokenizer(first: WeightFolder, second: WeightFolder) -> None:
-    """Raises CheckpointError where the two models' tokenizers give a text other tokens.
+    """Raises CheckpointError where the two models' tokenizers split a text differently.
 
-    Compares vocabulary, merges, added tokens and what is done to the text; not padding and truncation, which trainers
-    set. A model without a tokenizer.json is not compared.
+    Compares the model, added tokens, normalizer and pre-tokenizer of tokenizer.json; not padding and truncation, which
+    trainers set. Does nothing where a folder has no tokenizer.json.
     """
     one, other = (_tokenizer(folder.folder) for folder in (first, second))
     if one is None or other is None:
@@ -58,16 +57,16 @@ def check_same_tokenizer(first: WeightFolder, second: WeightFolder) -> None:
         raise CheckpointError(
             f"the checkpoints have different tokenizers: their {', '.join(differing)} differ",
             where=f"{first.folder} and {second.folder}",
-            hint="the same row of the embeddings would mean different tokens; both must come from the same base model",
+            hint="a row of the embeddings would stand for different tokens; both must come from the same base model",
         )
 
 
 def check_stored_once(model: WeightFolder, *, read_only: bool = False) -> None:
-    """Raises CheckpointError where the head is stored although the config ties it to the embeddings, and where the
-    config is no JSON.
+    """Raises CheckpointError where the head is stored although the config ties it to the embeddings, or where the
+    config is not JSON.
 
-    Loading takes one of the two for both, so what is done to the other is lost. read_only: a copy that is the same byte
-    for byte is let pass, since nothing is done to either.
+    transformers loads one of the two and uses it for both, so a change of the other would be lost. read_only: allows a
+    head that equals the embeddings byte for byte, since neither is changed.
     """
     _json(model.folder / CONFIG)
     embeddings = [name for name in model.names() if name.endswith(EMBEDDINGS)]
@@ -92,5 +91,5 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         read = parse_json(path.read_bytes())
     except ValueError as error:
-        raise CheckpointError("the file is no JSON", where=str(path), hint="fetch or save the model again") from error
+        raise CheckpointError("the file is not JSON", where=str(path), hint="fetch or save the model again") from error
     return read if isinstance(read, dict) else {}

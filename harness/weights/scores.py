@@ -1,4 +1,4 @@
-"""Scores of coordinates, streamed: a formula over the values of several checkpoints, the same bits in every pass."""
+"""Scores of weights, streamed: a formula over the values of several checkpoints. Every pass gives the same bits."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from harness.weights.threads import over_chunks
 T = TypeVar("T")
 
 Formula = Callable[[Chunk, Sequence[torch.Tensor], torch.Tensor], object]
-"""Writes the scores of a chunk into its last argument, from the checkpoints' values in fp32, which it leaves as they
-are. Coordinate by coordinate: how the tensors are cut into chunks changes no score."""
+"""Called with a chunk, the checkpoints' values in fp32, which it must not change, and a tensor that it writes the
+scores to. A score must depend on the values of its weight alone, and not on the size of the chunks."""
 
 
 class Scores:
-    """The scores of all coordinates of a stream, in fp32, the higher the more wanted.
+    """The scores of all weights of a stream, in fp32. Selections prefer higher scores.
 
-    formula: makes the formula of one pass of one thread. in_order: it must see the chunks in their order, as one that
-    draws at random does; a pass is then made by one thread. Raises CheckpointError for a score that is not finite,
-    naming the checkpoint with a value that is not.
+    formula: returns the formula for one pass of one thread. in_order: whether the formula must see the chunks in order,
+    as one that draws random numbers must; a pass then uses one thread. Reading raises CheckpointError for a score that
+    is not finite, and names the checkpoint whose value is not.
     """
 
     def __init__(self, stream: Stream, formula: Callable[[], Formula], *, in_order: bool = False) -> None:
@@ -34,22 +34,24 @@ class Scores:
     @property
     def count(self) -> int:
         """How many scores there are."""
-        return self.stream.coordinates
+        return self.stream.count
 
     def __iter__(self) -> Iterator[tuple[Chunk, torch.Tensor]]:
-        """Yields each chunk with its scores, which hold until the next."""
+        """Yields each chunk with its scores, [chunk.count]; the next chunk overwrites them."""
         return self.of(self.stream.chunks)
 
     def of(self, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, torch.Tensor]]:
-        """Yields the scores of chosen chunks; of a random score, others from the same distribution."""
+        """Yields some chunks with their scores. A random score gives other values of the same distribution."""
         scored = self._scored(self.stream)
         for chunk in chunks:
             yield chunk, scored(chunk)
 
     def each(self, start: Callable[[Stream], Callable[[Chunk, torch.Tensor], T]]) -> list[T]:
-        """Returns what is made of each chunk and its scores, in the order of the chunks. start: makes what makes it,
-        once for each of several threads, from the thread's stream; the scores, and what the stream read for them, hold
-        until it returns."""
+        """Returns a result for each chunk, in the order of the chunks, computed by several threads.
+
+        start: called once by each thread with its own stream; returns the function that is called with each chunk and
+        its scores. The scores, and the values that the stream read for them, are valid until that function returns.
+        """
 
         def begin(stream: Stream) -> Callable[[Chunk], T]:
             scored, use = self._scored(stream), start(stream)
@@ -58,7 +60,7 @@ class Scores:
         return over_chunks(self.stream, begin, threads=1 if self._in_order else None)
 
     def _scored(self, stream: Stream) -> Callable[[Chunk], torch.Tensor]:
-        """Returns what reads and scores a chunk, into a buffer of its own."""
+        """Returns the function that reads and scores a chunk, with a buffer of its own."""
         formula = self._formula()
         buffer = torch.empty(max((chunk.count for chunk in stream.chunks), default=0), dtype=torch.float32)
 
@@ -84,8 +86,8 @@ class Scores:
 
 
 def all_finite(values: torch.Tensor) -> bool:
-    """Returns whether no value is NaN or infinite. Looks at each only where their sum, which is quicker, is not finite:
-    it may be too large while they are not."""
+    """Returns whether no value is NaN or infinite. Tests the sum first, which is faster; only where the sum is not
+    finite, which large values may cause too, is each value tested."""
     return bool(torch.isfinite(values.sum()) or torch.isfinite(values).all())
 
 
@@ -95,7 +97,7 @@ def refuse_not_finite(values: torch.Tensor, folder: object, chunk: Chunk) -> Non
         return
     place = int((~torch.isfinite(values)).nonzero()[0])
     raise CheckpointError(
-        f"{chunk.name} holds {float(values[place])} at coordinate {chunk.start + place}",
+        f"{chunk.name} holds {float(values[place])} at index {chunk.start + place}",
         where=str(folder),
         hint="the training that wrote it diverged; nothing can be computed from such weights",
     )

@@ -1,7 +1,7 @@
-"""The forms in which the store may keep a checkpoint for less than a whole model: each stands on its parent checkpoint
-and is restored to a model folder when it is needed.
+"""The forms in which the store holds a checkpoint as its difference from the parent checkpoint.
 
-A form is told by a marker file. Plugins never see one as an input: they are handed restored folders only.
+A marker file tells the form. A checkpoint is restored to a model folder where it is read; plugins get restored folders
+only.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from harness.weights.model_folder import ADAPTER_CONFIG, CONFIG, DELTA, check_ch
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointForm:
-    """name: for people. marker: the file whose presence tells the form. by_plugin: a plugin leaves it, and is named
-    where it fits no parent. module: where its two functions are, imported at first use: `check(folder)` and
-    `restore(parent, folder, output)`; both raise CheckpointError."""
+    """A form of stored checkpoints.
+
+    name: for messages. marker: the file that tells the form. module: has `check(folder)` and
+    `restore(parent, folder, output)`, which raise CheckpointError; imported at first use. by_plugin: whether a plugin
+    writes the form, and is named in errors about it.
+    """
 
     name: str
     marker: str
@@ -28,11 +31,11 @@ class CheckpointForm:
     by_plugin: bool
 
     def check(self, folder: Path) -> None:
-        """Returns where the files of `folder` are whole."""
+        """Raises CheckpointError where the files of `folder` are incomplete."""
         self._function("check")(folder)
 
     def restore(self, parent: Path, folder: Path, output: Path) -> None:
-        """Writes to the empty `output` the model that `folder` makes of the model in `parent`: the same, the same."""
+        """Writes the model that `folder` stores to the empty `output`, from the model in `parent`; deterministic."""
         self._function("restore")(parent, folder, output)
 
     def _function(self, name: str) -> Callable[..., Any]:
@@ -45,16 +48,16 @@ FORMS = (
 )
 
 BELOW = 0.7
-"""The share of the weight files that a delta may take to be kept in its place by itself. Above it, what it saves
-is not worth that the model is read through its parents, and lost with one of them."""
+"""The largest delta that `auto` stores, as a share of the weight files. A larger one saves too little for a checkpoint
+that must be restored from its parents and is lost with any of them."""
 
 KEPT = 2
-"""Restored models that a run keeps for the steps to come, beside those that the step at work reads: a checkpoint and
-its parent, which the next step and the next scores read as methods are walked. Others are restored again."""
+"""The number of restored models that a run keeps for the next steps: usually a checkpoint and its parent. Others are
+restored again when they are read."""
 
 
 class Deltas(StrEnum):
-    """When a step's model is kept as a delta: where it is smaller by BELOW, never, or wherever one can be made."""
+    """When a step's model is stored as a delta: where it takes at most the share BELOW, never, or always."""
 
     AUTO = "auto"
     NEVER = "never"
@@ -62,14 +65,14 @@ class Deltas(StrEnum):
 
 
 def form_of(folder: Path) -> CheckpointForm | None:
-    """Returns the form that the checkpoint in `folder` is kept in, None for a whole model."""
+    """Returns the form of the checkpoint in `folder`, None for a complete model."""
     if (folder / CONFIG).is_file():
         return None
     return next((form for form in FORMS if (folder / form.marker).is_file()), None)
 
 
-def check_kept(folder: Path) -> None:
-    """Returns where `folder` holds a whole model or a whole form of one. Raises CheckpointError."""
+def check_stored(folder: Path) -> None:
+    """Raises CheckpointError where `folder` holds neither a complete model nor a complete form of one."""
     form = form_of(folder)
     if form is None:
         check_checkpoint(folder)

@@ -1,4 +1,4 @@
-"""Several checkpoints read side by side in chunks, into buffers that are allocated once."""
+"""Reads several checkpoints side by side in chunks, into buffers that are allocated once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import torch
 from harness.weights.folder import WeightFolder, read_into
 
 CHUNK = 1 << 19
-"""Coordinates a chunk: two megabytes of fp32, enough that the time between a formula's operations does not count."""
+"""Weights per chunk: 2 MiB of fp32, enough that the overhead of an operation on a chunk does not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Coordinates `start` to `start + count` of the tensor `name`; `offset` is the first one's global index.
+    """The weights `start` to `start + count` of the flattened tensor `name`; offset: the first one's global index.
 
-    Chunks of a matrix are whole rows, or parts of one row where a row is longer than a chunk.
+    A chunk of a matrix is a number of whole rows, or a part of one row where a row is longer than a chunk.
     """
 
     name: str
@@ -31,10 +31,10 @@ class Chunk:
 
 
 class Stream:
-    """The tensors `names` of several folders, chunk by chunk, in the order of `names`.
+    """The tensors `names` of several folders, chunk by chunk, in the order of `names`. count: the number of weights.
 
-    All folders have them in the same shapes; dtypes may differ. Memory: for each folder a chunk in its own dtype and
-    one in fp32, whatever the size of the checkpoints.
+    The tensors must have the same shapes in all folders; dtypes may differ. Memory: for each folder one chunk in its
+    own dtype and one in fp32, whatever the size of the checkpoints.
     """
 
     def __init__(self, folders: Sequence[WeightFolder], names: Sequence[str], *, chunk: int = CHUNK) -> None:
@@ -42,7 +42,7 @@ class Stream:
         self.names = tuple(names)
         self._chunk = chunk
         self.chunks = tuple(_chunks(self.folders[0], self.names, chunk))
-        self.coordinates = sum(chunk.count for chunk in self.chunks)
+        self.count = sum(chunk.count for chunk in self.chunks)
         longest = max((chunk.count for chunk in self.chunks), default=0)
         width = [max((folder.dtype(name).itemsize for name in names), default=1) for folder in self.folders]
         self._raw = [torch.empty(longest * size, dtype=torch.uint8) for size in width]
@@ -51,19 +51,19 @@ class Stream:
         self._opening = threading.Lock()
 
     def again(self) -> Stream:
-        """Returns the same stream with buffers of its own, for another thread."""
+        """Returns the same stream with its own buffers, for another thread."""
         other = Stream(self.folders, self.names, chunk=self._chunk)
-        # Reads give their own place, so an open file serves all threads.
+        # A read says where it starts, so all threads can share an open file.
         other._files, other._opening = self._files, self._opening
         return other
 
     def __iter__(self) -> Iterator[tuple[Chunk, list[torch.Tensor]]]:
-        """Yields each chunk with its values in fp32, folder by folder; they hold until the next one."""
+        """Yields each chunk with its values in fp32, one tensor per folder; the next chunk overwrites them."""
         for chunk in self.chunks:
             yield chunk, self.read(chunk)
 
     def read(self, chunk: Chunk) -> list[torch.Tensor]:
-        """Returns the chunk's values in fp32, folder by folder, in buffers that the next read overwrites."""
+        """Returns the chunk's values in fp32, one tensor [chunk.count] per folder; the next read overwrites them."""
         return [self.values(index, chunk) for index in range(len(self.folders))]
 
     def values(self, index: int, chunk: Chunk) -> torch.Tensor:
@@ -71,7 +71,7 @@ class Stream:
         return self.in_fp32(index, self.raw(index, chunk))
 
     def in_fp32(self, index: int, raw: torch.Tensor) -> torch.Tensor:
-        """Returns what `raw` gave for the folder `index`, in fp32."""
+        """Returns values that `raw` read from the folder `index`, in fp32."""
         if raw.dtype == torch.float32:
             return raw
         return self._values[index][: raw.numel()].copy_(raw)
@@ -86,13 +86,13 @@ class Stream:
         return buffer.view(place.dtype)
 
     def bits(self, index: int, chunk: Chunk) -> npt.NDArray[Any]:
-        """Returns the chunk's values in the folder `index`, which it was the last to be read of, as integers of the
-        same size."""
+        """Returns the bits of the values that were last read from the folder `index`, as unsigned integers of the same
+        size. chunk: the chunk that was read."""
         size = self.folders[index].dtype(chunk.name).itemsize
         return self._raw[index][: chunk.count * size].numpy().view(f"u{size}")
 
     def _descriptor(self, path: Path) -> int:
-        with self._opening:  # a file opened twice would be closed under the thread whose entry is replaced
+        with self._opening:  # else a second open would close the first thread's file
             if path not in self._files:
                 self._files[path] = path.open("rb", buffering=0)  # closed with the last stream that shares them
             return self._files[path].fileno()

@@ -1,4 +1,4 @@
-"""Work on the chunks of a stream in several threads, with one result whatever their number."""
+"""Runs a function on the chunks of a stream in several threads. The result does not depend on their number."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from harness.weights.stream import Chunk, Stream
 T = TypeVar("T")
 
 MOST = 8
-"""Threads at most: more of them wait for memory and for the disk."""
+"""The most threads: more of them would wait for memory and disk."""
 
 
 def over_chunks(
     stream: Stream, start: Callable[[Stream], Callable[[Chunk], T]], *, threads: int | None = None
 ) -> list[T]:
-    """Returns what the work gave for each chunk of the stream, in the order of the chunks.
+    """Returns the result for each chunk of the stream, in the order of the chunks.
 
-    start: makes the work of one thread, from a stream with buffers of its own; chunks are dealt out in turn. threads:
-    as many as torch computes with unless given, at most `MOST`; each of them computes by itself. The first error ends
-    all of them and is raised.
+    start: called once by each thread with a stream that has its own buffers; returns the function that is called with
+    chunks. threads: by default as many as torch uses, at most `MOST`; torch uses one thread inside each. The first
+    error stops all threads and is raised.
     """
     chunks, allowed = stream.chunks, torch.get_num_threads()
     count = max(1, min(threads or allowed, MOST, len(chunks)))
@@ -32,7 +32,7 @@ def over_chunks(
     stop = threading.Event()
 
     def run(first: int) -> None:
-        torch.set_num_threads(1)  # of this thread: its neighbours have the other cores
+        torch.set_num_threads(1)  # in this thread: the other threads use the other cores
         work = start(stream if count == 1 else stream.again())
         for index in range(first, len(chunks), count):
             if stop.is_set():

@@ -1,4 +1,4 @@
-"""Merges: one checkpoint of several experts of a base."""
+"""Merges: make one checkpoint from several experts that were trained from one base."""
 
 from collections.abc import Iterator
 
@@ -15,28 +15,28 @@ def harness_merges() -> Iterator[MergeSpec]:
     )
     yield MergeSpec(
         name="task-arithmetic",
-        summary="The base with the sum of the experts' edits",
+        summary="The base plus the sum of the experts' weight deltas",
         load="harness_merges.merges:TaskArithmetic",
         config="harness_merges.config:TaskArithmeticConfig",
         cite="Ilharco et al. 2023, Editing Models with Task Arithmetic, arXiv 2212.04089",
     )
     yield MergeSpec(
         name="ties",
-        summary="Edits trimmed to their largest changes, and merged where their signs agree",
+        summary="Deltas trimmed to their largest changes, and merged where their signs agree",
         load="harness_merges.merges:Ties",
         config="harness_merges.config:TiesConfig",
         cite="Yadav et al. 2023, TIES-Merging, arXiv 2306.01708",
     )
     yield MergeSpec(
         name="dare",
-        summary="Edits dropped at random and rescaled, then summed",
+        summary="Deltas with weights dropped at random and rescaled, then summed",
         load="harness_merges.merges:Dare",
         config="harness_merges.config:DareConfig",
         cite="Yu et al. 2024, Language Models are Super Mario, arXiv 2311.03099",
     )
     yield MergeSpec(
         name="dare-ties",
-        summary="Edits dropped at random and rescaled, then merged where their signs agree",
+        summary="Deltas with weights dropped at random and rescaled, then merged where their signs agree",
         load="harness_merges.merges:DareTies",
         config="harness_merges.config:DareTiesConfig",
         cite="Yu et al. 2024, Language Models are Super Mario, arXiv 2311.03099",

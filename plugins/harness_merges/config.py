@@ -1,4 +1,4 @@
-"""What merges can be told."""
+"""Settings of the merges."""
 
 from __future__ import annotations
 
@@ -10,30 +10,28 @@ from harness import Config
 
 
 class TaskArithmeticConfig(Config):
-    """How the edits are summed."""
+    """How the deltas are summed."""
 
-    scale: float = Field(
-        default=1.0, gt=0, allow_inf_nan=False, description="λ, by which the merged edit is multiplied"
-    )
-    normalize: bool = Field(default=False, description="divide by the sum of the weights of the edits taken")
+    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="λ, the factor of the merged delta")
+    normalize: bool = Field(default=False, description="divide by the sum of the weights of the deltas that were added")
 
 
 class TiesConfig(TaskArithmeticConfig):
-    """TIES: the paper keeps a fifth of each edit."""
+    """TIES. The default density is the paper's."""
 
-    density: float = Field(default=0.2, gt=0, le=1, description="share of each tensor's edit that stays")
-    normalize: bool = Field(default=True, description="divide by the sum of the weights of the edits taken")
+    density: float = Field(default=0.2, gt=0, le=1, description="share of each tensor's delta that is kept")
+    normalize: bool = Field(default=True, description="divide by the sum of the weights of the deltas that were added")
 
 
 class DareConfig(TaskArithmeticConfig):
-    """DARE: the paper drops nine tenths and more of each edit."""
+    """DARE. The paper drops 90 % and more of each delta."""
 
-    density: float = Field(default=0.1, gt=0, le=1, description="probability that a coordinate of an edit stays")
+    density: float = Field(default=0.1, gt=0, le=1, description="probability that a weight of a delta is kept")
     rescale: Literal["density", "l1"] = Field(
         default="density",
-        description="divide what stays by density, or keep each tensor's sum of |edit| as mergekit does",
+        description="divide kept weights by density, or preserve each tensor's sum of |delta| as mergekit does",
     )
 
 
 class DareTiesConfig(DareConfig):
-    """DARE, with the signs elected as TIES does."""
+    """DARE with TIES' sign election."""

@@ -1,4 +1,4 @@
-"""The experts of a merge, opened: what is wrong with one is told with its name."""
+"""Opens the experts of a merge."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from harness.weights import WeightFolder
 
 
 def opened(context: MergeContext) -> tuple[WeightFolder, list[tuple[float, WeightFolder]]]:
-    """Returns the base, and each expert with its weight. Raises CheckpointError naming a model that is not whole."""
+    """Returns the base, and each expert with its weight. Raises CheckpointError that names an incomplete expert."""
     experts = []
     for expert in context.experts:
         try:

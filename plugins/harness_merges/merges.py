@@ -1,24 +1,24 @@
-"""The merges: each a formula of `harness.weights.merging` with the settings of its paper."""
+"""The merges: formulas of `harness.weights` with the settings of their papers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from harness import Merge, MergeContext, NoConfig, StepResult
-from harness.weights import EditMerge, LargestMagnitudes, RandomDrop, merge_edits, merge_linear
+from harness.weights import DeltaMerge, LargestMagnitudes, RandomDrop, merge_deltas, merge_linear
 from harness_merges.config import DareConfig, TaskArithmeticConfig, TiesConfig
 from harness_merges.experts import opened
 
 
 class Linear(Merge):
-    """Σ wᵢ·θᵢ / Σ wᵢ (arXiv 2203.05482): the base has no part in it."""
+    """Σ wᵢ·θᵢ / Σ wᵢ (arXiv 2203.05482). The base is not used."""
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config
 
     def merge(self, context: MergeContext) -> StepResult:
         base, experts = opened(context)
-        merge_linear(experts, context.output, base=base, told=_told(context))
+        merge_linear(experts, context.output, base=base, progress=_progress(context))
         return StepResult()
 
 
@@ -29,17 +29,17 @@ class TaskArithmetic(Merge):
         self.config = config
 
     def merge(self, context: MergeContext) -> StepResult:
-        return _merged(context, EditMerge(normalize=self.config.normalize, scale=self.config.scale))
+        return _merged(context, DeltaMerge(normalize=self.config.normalize, scale=self.config.scale))
 
 
 class Ties(Merge):
-    """θ₀ + λ·τ, τ the mean of the trimmed edits that have the elected sign (arXiv 2306.01708, section 4)."""
+    """θ₀ + λ·τ, where τ is the mean of the trimmed deltas with the elected sign (arXiv 2306.01708, section 4)."""
 
     def __init__(self, config: TiesConfig) -> None:
         self.config = config
 
     def merge(self, context: MergeContext) -> StepResult:
-        method = EditMerge(
+        method = DeltaMerge(
             sparsity=LargestMagnitudes(self.config.density),
             elect=True,
             normalize=self.config.normalize,
@@ -49,7 +49,7 @@ class Ties(Merge):
 
 
 class Dare(Merge):
-    """Task arithmetic over edits of which each coordinate stays with probability `density` (arXiv 2311.03099)."""
+    """Task arithmetic on deltas whose weights are kept with probability `density` (arXiv 2311.03099, section 3)."""
 
     elect = False
 
@@ -57,7 +57,7 @@ class Dare(Merge):
         self.config = config
 
     def merge(self, context: MergeContext) -> StepResult:
-        method = EditMerge(
+        method = DeltaMerge(
             sparsity=RandomDrop(self.config.density, seed=context.seed, rescale=self.config.rescale),
             elect=self.elect,
             normalize=self.config.normalize,
@@ -67,16 +67,16 @@ class Dare(Merge):
 
 
 class DareTies(Dare):
-    """As `Dare`, with the sign of every coordinate elected as by TIES."""
+    """`Dare` with TIES' sign election for every weight."""
 
     elect = True
 
 
-def _merged(context: MergeContext, method: EditMerge) -> StepResult:
+def _merged(context: MergeContext, method: DeltaMerge) -> StepResult:
     base, experts = opened(context)
-    merge_edits(base, experts, method, context.output, told=_told(context))
+    merge_deltas(base, experts, method, context.output, progress=_progress(context))
     return StepResult()
 
 
-def _told(context: MergeContext) -> Callable[[int, int], None]:
+def _progress(context: MergeContext) -> Callable[[int, int], None]:
     return lambda done, total: context.progress(done, total, {})

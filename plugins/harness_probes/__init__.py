@@ -1,4 +1,4 @@
-"""Probes: what a method did to the weights and the policy. Metrics: what its scores say beside their average."""
+"""Probes measure what a method did to the weights and the policy; metrics summarize its scores beyond the average."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def harness_probes() -> Iterator[ProbeSpec]:
             "OverlapConfig",
             _TWO_STEPS,
             _PAPER,
-            "Whether steps change the same neurons most, beside chance",
+            "Whether steps change the same neurons most, compared with chance",
         ),
         (
             "gradient-cosine",
@@ -30,7 +30,7 @@ def harness_probes() -> Iterator[ProbeSpec]:
             "SampledConfig",
             (*_PLACE, "domain", "other_domain", "module"),
             "Modular Gradient Surgery, arXiv 2602.02301",
-            "Cosines of the domains' policy gradients, whole and by module",
+            "Cosines of the domains' policy gradients, over all weights and by module",
         ),
         (
             "active-routes",
@@ -38,7 +38,7 @@ def harness_probes() -> Iterator[ProbeSpec]:
             "RoutesConfig",
             (*_PLACE, "domain", "other_domain", "measure"),
             _PAPER,
-            "Whether domains use the same MLP channels, beside chance",
+            "Whether domains use the same MLP channels, compared with chance",
         ),
         (
             "direction-agreement",
@@ -46,7 +46,7 @@ def harness_probes() -> Iterator[ProbeSpec]:
             "RoutesConfig",
             (*_TWO_STEPS, "coordinates_of"),
             _PAPER,
-            "Whether two steps' updates agree on the routes that their domains share",
+            "Whether two steps' weight deltas agree on the routes that their domains share",
         ),
         (
             "predicted-damage",
@@ -54,7 +54,7 @@ def harness_probes() -> Iterator[ProbeSpec]:
             "DomainsConfig",
             (*_STEP, "harmed_domain"),
             _PAPER,
-            "Second-order damage of each step to other domains, and how concentrated it is",
+            "Predicted second-order damage of each step to other domains, and its concentration",
         ),
         (
             "policy-kl",

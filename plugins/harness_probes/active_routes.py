@@ -1,4 +1,4 @@
-"""Active routes: do the domains use the same channels of a checkpoint?"""
+"""The probe `active-routes`: do domains use the same MLP channels of a checkpoint?"""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from harness_probes.routes import channel_activity
 
 
 class ActiveRoutes(Probe):
-    """The Jaccard index of two domains' active routes, beside the level of chance.
+    """The Jaccard index of two domains' active routes, with the value expected by chance.
 
     arXiv 2606.02398 claims that domains share active computation routes; its definition is not known to us. Ours: the
-    MLP channels with the highest mean |a| (or |a · ∂ log π/∂a|) over the tokens of a domain's own sampled completions,
-    the top 10 % over all layers; a is what enters down_proj. One row a pair of domains. Memory: one model and its
-    gradient.
+    top 10 % of the MLP channels over all layers by mean |a|, or mean |a · ∂ log π/∂a|, over the tokens of completions
+    that the checkpoint samples for the domain. a is a channel's input to the projection out of the MLP (down_proj in
+    Llama). One row per pair of domains. Memory: one model and its gradient.
     """
 
     def __init__(self, config: RoutesConfig) -> None:

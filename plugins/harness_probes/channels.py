@@ -1,4 +1,4 @@
-"""MLP intermediate channels, the neurons of arXiv 2606.02398: their parameters, and sets of them."""
+"""Sets of MLP intermediate channels, the neurons of arXiv 2606.02398."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from harness.weights import WeightFolder, mlp_channels
 
 
 def channel_deltas(before: WeightFolder, after: WeightFolder) -> dict[str, torch.Tensor]:
-    """Returns, by MLP, the Euclidean norm of each channel's edit over gate, up and down, in fp32.
+    """Returns, by MLP, the Euclidean norm of each channel's weight delta over all projections: fp32, [channels].
 
-    Memory: one tensor of each checkpoint at a time.
+    Memory: one tensor of each checkpoint. Raises CheckpointError where the MLPs of the model are unknown.
     """
     squares: dict[str, torch.Tensor] = {}
     for name, of in mlp_channels(before.shapes()).items():
@@ -21,7 +21,7 @@ def channel_deltas(before: WeightFolder, after: WeightFolder) -> dict[str, torch
 
 
 def top_channels(values: dict[str, torch.Tensor], share: float) -> set[tuple[str, int]]:
-    """Returns the `share` of all channels with the highest values, at least one; of equals, the first."""
+    """Returns the `share` of all channels with the highest values, at least one, as (MLP, index); of ties the first."""
     names = sorted(values)
     flat = torch.cat([values[name] for name in names])
     order = torch.sort(flat, descending=True, stable=True).indices[: max(1, round(share * len(flat)))]
@@ -35,5 +35,6 @@ def jaccard(first: set[tuple[str, int]], second: set[tuple[str, int]]) -> float:
 
 
 def chance_jaccard(share: float) -> float:
-    """Returns p / (2 − p), the Jaccard index of two random sets of share p, for many channels: 0.053 at 10 %."""
+    """Returns p / (2 − p), the expected Jaccard index of two random sets of share p: 0.053 at 10 %. Derived by us, for
+    many channels."""
     return share / (2 - share)

@@ -1,4 +1,4 @@
-"""What the probes can be told."""
+"""Settings of the probes."""
 
 from typing import Literal
 
@@ -7,34 +7,44 @@ from pydantic import Field
 from harness import Config
 
 Place = Literal["base", "end"] | int
-"""A checkpoint of a lineage: the base, the last one, or a step's number."""
+"""A checkpoint of a lineage: the base, the last one, or that of a step by its number."""
 
 
 class OverlapConfig(Config):
-    """Of the top-changed neurons."""
+    """Settings of `neuron-overlap`."""
 
-    top_share: float = Field(default=0.1, gt=0, lt=1, description="share of the MLP channels that count as changed")
+    top_share: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="share of the MLP channels that count as changed, those with the largest delta",
+    )
 
 
 class SampledConfig(Config):
-    """Of probes that sample completions at one checkpoint of the lineage."""
+    """Settings of probes that sample completions at one checkpoint of the lineage."""
 
     at: Place = Field(default="base", description="the checkpoint: base, end, or a step's number")
-    completions: int = Field(default=128, ge=2, description="sampled for each domain")
+    completions: int = Field(default=128, ge=2, description="completions sampled per domain")
 
 
 class RoutesConfig(SampledConfig):
-    """Of the routes that a domain's completions use. Our definition: the paper's is not known."""
+    """Settings of probes on active routes. The definition is ours: arXiv 2606.02398 is not known to give one."""
 
     measure: Literal["activation", "attribution"] = Field(
         default="activation",
-        description="of a channel: mean |activation|, or mean |activation · gradient of the log-probability|",
+        description="activity of a channel: mean |activation|, or mean |activation · gradient of the log-probability|",
     )
-    top_share: float = Field(default=0.1, gt=0, lt=1, description="share of the MLP channels that count as active")
+    top_share: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="share of the MLP channels that count as active, those with the highest activity",
+    )
 
 
 class DomainsConfig(Config):
-    """Of probes that sample completions of domains at the checkpoint before each step."""
+    """Settings of probes that sample completions of domains at the checkpoint before each step."""
 
-    completions: int = Field(default=128, ge=2, description="sampled for each domain and step")
-    domains: tuple[str, ...] = Field(default=(), description="the domains asked about; none written means all")
+    completions: int = Field(default=128, ge=2, description="completions sampled per domain and step")
+    domains: tuple[str, ...] = Field(default=(), description="the domains to measure; by default all")

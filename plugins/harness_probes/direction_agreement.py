@@ -1,4 +1,4 @@
-"""Direction agreement: on the routes that two domains share, do their updates pull the same way?"""
+"""The probe `direction-agreement`: do two steps' weight deltas agree on the routes that their domains share?"""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Channels = Mapping[str, torch.Tensor]
 
 
 class DirectionAgreement(Probe):
-    """Cosine and sign agreement of two steps' updates on the channels that both domains use: synergy or conflict.
+    """Cosine and sign agreement of two steps' weight deltas on the channels that both domains use.
 
-    δ is a step's edit, θ_after − θ_before. On a set of coordinates: cosine ⟨δ_A, δ_B⟩ / (‖δ_A‖ ‖δ_B‖), and the share of
-    the coordinates that both moved which both moved the same way, 0.5 by chance. Sets: `shared-routes`, the gate and up
-    rows and down columns of the channels among both domains' active routes (`active-routes` says which); `random`, as
-    many channels drawn at random; `all`, every coordinate. arXiv 2606.02398 claims that the directions on shared routes
-    decide; the measure is ours. One row a set and pair of steps that each trained one domain. Memory: one model and its
-    gradient, then one tensor of four checkpoints at a time.
+    δ = θ_after − θ_before of a step. Measures of a set of weights: the cosine ⟨δ_A, δ_B⟩ / (‖δ_A‖ ‖δ_B‖), and the share
+    of the weights changed by both steps that both changed in the same direction, 0.5 by chance. Sets: `shared-routes`,
+    the weights of the channels that are active routes of both domains (defined by `active-routes`); `random`, as many
+    random channels; `all`, every weight. arXiv 2606.02398 claims that the directions on shared routes decide between
+    synergy and conflict; the measure is ours. One row per set and per pair of steps that each trained one domain.
+    Memory: one model and its gradient, then one tensor of four checkpoints.
     """
 
     def __init__(self, config: RoutesConfig) -> None:

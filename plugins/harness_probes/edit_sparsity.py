@@ -1,4 +1,4 @@
-"""Edit sparsity: the share of parameters that a step leaves as they were."""
+"""The probe `edit-sparsity`: the share of weights that a step leaves unchanged."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import NoConfig, Probe, ProbeContext
-from harness.weights import WeightFolder, edit_summary
+from harness.weights import WeightFolder, delta_summary
 
 
 class EditSparsity(Probe):
-    """A parameter counts as unchanged where |Δ| < 1e-7 and its relative change is below 1e-3 (arXiv 2606.02398, as
-    noted by readers). Measured on the checkpoints' values in fp32; bf16 checkpoints make sparsity by rounding."""
+    """The share of weights with |Δ| < 1e-7 and |Δ| < 1e-3 · |θ_before|, which arXiv 2606.02398 counts as unchanged (as
+    reported by its readers), and the Euclidean norm of Δ = θ_after − θ_before. Computed in fp32; in bf16 checkpoints,
+    rounding alone leaves many weights unchanged. One row per step."""
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config
@@ -21,14 +22,14 @@ class EditSparsity(Probe):
         pairs = list(zip(context.lineage, context.lineage[1:], strict=False))
         for done, (before, after) in enumerate(pairs):
             context.progress(done, len(pairs), {})
-            edit = edit_summary(WeightFolder(before.folder), WeightFolder(after.folder))
+            delta = delta_summary(WeightFolder(before.folder), WeightFolder(after.folder))
             rows.append(
                 {
                     "step": after.step,
                     "label": after.label,
-                    "parameters": edit.coordinates,
-                    "unchanged_share": edit.unchanged_share,
-                    "edit_norm": edit.norm,
+                    "parameters": delta.coordinates,
+                    "unchanged_share": delta.unchanged_share,
+                    "edit_norm": delta.norm,
                 }
             )
         return rows

@@ -1,4 +1,4 @@
-"""Gradient cosine: do the domains' policy gradients at one checkpoint point the same way?"""
+"""The probe `gradient-cosine`: do the domains' policy gradients at one checkpoint have the same direction?"""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from harness_probes.places import entry_at
 
 
 class GradientCosine(Probe):
-    """cos(g_A, g_B) = ⟨g_A, g_B⟩ / (‖g_A‖ ‖g_B‖) of every two domains, over the whole model and module by module.
+    """cos(g_A, g_B) = ⟨g_A, g_B⟩ / (‖g_A‖ ‖g_B‖) of every two domains, over the whole model and for each module.
 
-    g is the mean policy gradient of the domain's reward on sampled completions (REINFORCE with a group baseline). After
-    arXiv 2602.02301, which projects conflicts away module by module, and arXiv 2606.02398, whose claim is that nearly
-    orthogonal gradients of the whole model still interfere. The module `all` is the whole model. A cosine is null where
-    a norm is 0. Memory: one model and its gradient while sampling, then one tensor of two gradients at a time.
+    g is the mean policy gradient of the domain's reward on sampled completions (REINFORCE with a group baseline). Used
+    by arXiv 2602.02301, which removes conflicts module by module, and arXiv 2606.02398, which claims that domains whose
+    gradients are nearly orthogonal over the whole model still interfere. One row per pair of domains and module; the
+    module `all` is the whole model. A cosine is null where a norm is 0. Memory: one model and its gradient while
+    sampling, then one tensor of two gradients.
     """
 
     def __init__(self, config: SampledConfig) -> None:
@@ -53,7 +54,7 @@ class GradientCosine(Probe):
 
 
 def _products(first: WeightFolder, second: WeightFolder) -> dict[str, tuple[float, float, float]]:
-    """Returns, for the whole model and by module, ⟨g, h⟩, ‖g‖² and ‖h‖²."""
+    """Returns ⟨g, h⟩, ‖g‖² and ‖h‖², for the whole model as `all` and for each module."""
     sums: dict[str, list[float]] = {"all": [0.0, 0.0, 0.0]}
     for name, group in group_parameters(first.names()).items():
         one, other = first.read(name).double().flatten(), second.read(name).double().flatten()

@@ -1,4 +1,4 @@
-"""Neuron overlap: do the steps of a method change the same neurons most?"""
+"""The probe `neuron-overlap`: do the steps of a method change the same neurons most?"""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from harness_probes.config import OverlapConfig
 
 
 class NeuronOverlap(Probe):
-    """The Jaccard index of the top-changed neurons of every two steps, beside the level of chance.
+    """The Jaccard index of the most changed neurons of every two steps, with the value expected by chance.
 
-    A neuron is one MLP intermediate channel, its edit the Euclidean norm of the change of its row of gate_proj, its row
-    of up_proj and its column of down_proj; the top 10 % over all layers count (arXiv 2606.02398, as noted by readers).
-    J = |A ∩ B| / |A ∪ B|; two random sets of share p have p / (2 − p) (derived). One row a pair of steps, none for a
-    method of one step. Memory: one tensor of two checkpoints at a time.
+    A neuron is an MLP intermediate channel. Its change is the Euclidean norm of the delta of its weights in all
+    projections (in Llama its rows of gate_proj and up_proj and its column of down_proj). The top 10 % over all layers
+    count (arXiv 2606.02398, as reported by its readers). J = |A ∩ B| / |A ∪ B|; two random sets of share p have
+    p / (2 − p) (derived by us). One row per pair of steps, none for a method of one step. Memory: one tensor of two
+    checkpoints.
     """
 
     def __init__(self, config: OverlapConfig) -> None:
@@ -32,9 +33,9 @@ class NeuronOverlap(Probe):
             context.progress(done, len(steps), {})
             old, new = WeightFolder(before.folder), WeightFolder(after.folder)
             check_same_tensors(old, new)
-            edits = channel_deltas(old, new)
-            channels = sum(len(values) for values in edits.values())
-            tops.append((after, top_channels(edits, self.config.top_share)))
+            deltas = channel_deltas(old, new)
+            channels = sum(len(values) for values in deltas.values())
+            tops.append((after, top_channels(deltas, self.config.top_share)))
         return [
             {
                 "step": first.step,

@@ -1,4 +1,4 @@
-"""Which checkpoint or domain of a method a probe's config means."""
+"""Resolves the checkpoint and the domains that a probe's config names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness_probes.config import Place
 
 
 def entry_at(context: ProbeContext, at: Place) -> LineageEntry:
-    """Returns the checkpoint that `at` names. Raises StepFailed naming the steps where there is none."""
+    """Returns the checkpoint that `at` names. Raises StepFailed where there is no such step."""
     if at == "base":
         return context.lineage[0]
     if at == "end":
@@ -22,7 +22,7 @@ def entry_at(context: ProbeContext, at: Place) -> LineageEntry:
 
 
 def chosen_domains(context: ProbeContext, names: Sequence[str]) -> list[str]:
-    """Returns the domains that are asked about, all where none is named. Raises StepFailed for an unknown one."""
+    """Returns the named domains, or all where none is named. Raises StepFailed for an unknown domain."""
     for name in names:
         if name not in context.domains:
             raise StepFailed(

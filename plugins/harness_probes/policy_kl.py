@@ -16,11 +16,12 @@ from harness_probes.places import chosen_domains
 
 
 class PolicyKL(Probe):
-    """KL(π_before ‖ π_after) on each domain's training prompts, by completions sampled from π_before.
+    """KL(π_before ‖ π_after) on each domain's training prompts, estimated with completions sampled from π_before.
 
-    Mean over y ~ π_before of log π_before(y|x) − log π_after(y|x), with the Monte Carlo standard error over prompts,
-    whose completions come in groups. RL's Razor (arXiv 2509.04259) takes the KL on the new task's prompts for a measure
-    of forgetting: that is the row of a domain that the step trained; here every domain has one. Memory: two models.
+    The mean over y ~ π_before of log π_before(y|x) − log π_after(y|x), in nats, with its Monte Carlo standard error
+    over prompts, since the completions of a prompt form a group. RL's Razor (arXiv 2509.04259) uses the KL on the new
+    task's prompts as a predictor of forgetting: the rows with `trained` true. One row per step and domain. Memory: two
+    models.
     """
 
     def __init__(self, config: DomainsConfig) -> None:
@@ -57,7 +58,7 @@ class PolicyKL(Probe):
 
 
 def _error(samples: Sequence[Sample], gaps: Sequence[float]) -> float | None:
-    """Returns the standard error of the mean, prompts being the independent draws; null for one prompt."""
+    """Returns the standard error of the mean, with prompts as the independent samples; None for one prompt."""
     groups: dict[int, list[float]] = {}
     for sample, gap in zip(samples, gaps, strict=True):
         groups.setdefault(sample.prompt, []).append(gap)

@@ -1,4 +1,4 @@
-"""The routes that a domain's completions use in a checkpoint: the MLP channels that are most active on them."""
+"""Measures the activity of MLP channels on a domain's completions."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from harness_probes.config import RoutesConfig
 def channel_activity(
     folder: Path, domain: TrainingDomain, config: RoutesConfig, *, seed: int
 ) -> dict[str, torch.Tensor]:
-    """Returns, by MLP, each intermediate channel's mean activity over the tokens of sampled completions.
+    """Returns, by MLP, each channel's mean activity over the tokens of sampled completions: fp32, [channels].
 
-    a is what enters down_proj. `activation`: mean |a|. `attribution`: mean |a · ∂ log π(y|x) / ∂a|. Memory: one model
-    and its gradient.
+    a is a channel's input to the projection out of the MLP. `activation`: mean |a|. `attribution`:
+    mean |a · ∂ log π(y|x) / ∂a|. Memory: one model and its gradient. Raises CheckpointError where the MLPs of the model
+    are unknown.
     """
     model, samples, _ = sample_policy(folder, domain, count=config.completions, seed=seed)
     shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
@@ -30,12 +31,12 @@ def channel_activity(
         if of.output
     }
     entering: dict[str, torch.Tensor] = {}
-    handles = [module.register_forward_pre_hook(_keeping(entering, name)) for name, module in modules.items()]
+    handles = [module.register_forward_pre_hook(_recording(entering, name)) for name, module in modules.items()]
     sums: dict[str, torch.Tensor] = {}
     tokens = 0
     try:
         for index in each_gradient(model, samples):
-            # The token at a place is predicted from the activations one place before it.
+            # A token is predicted from the activations at the position before it.
             part = slice(samples[index].prompt_length - 1, len(samples[index].ids) - 1)
             tokens += part.stop - part.start
             for name, values in entering.items():
@@ -50,10 +51,10 @@ def channel_activity(
     return {name: value / tokens for name, value in sums.items()}
 
 
-def _keeping(entering: dict[str, torch.Tensor], name: str) -> Callable[[Any, Any], None]:
-    def keep(module: Any, inputs: Any) -> None:
+def _recording(entering: dict[str, torch.Tensor], name: str) -> Callable[[Any, Any], None]:
+    def record(module: Any, inputs: Any) -> None:
         if inputs[0].requires_grad:
             inputs[0].retain_grad()
         entering[name] = inputs[0]
 
-    return keep
+    return record

@@ -1,4 +1,4 @@
-"""Predicted damage: the second-order term of a step's edit on the domains that it did not train."""
+"""The probe `predicted-damage`: the second-order damage of a step's weight delta to the domains it did not train."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from harness_probes.places import chosen_domains
 
 
 class SecondOrderDamage(Probe):
-    """½ δᵀFδ of each step on each domain that it did not train, and how few coordinates hold it.
+    """½ δᵀFδ of each step for each domain that it did not train, and its concentration on few weights.
 
-    arXiv 2606.02398: the damage of a later edit δ to domain A is about ½ δᵀ H_A δ. F, the Fisher matrix of the policy
-    on A's prompts at the checkpoint before the step, stands for H_A. With g_n = ∇ log π(y_n|x_n) of N completions,
+    arXiv 2606.02398: the damage of a later weight delta δ to domain A is about ½ δᵀ H_A δ. Here F, the Fisher matrix of
+    the policy on A's prompts at the checkpoint before the step, approximates H_A. With g_n = ∇ log π(y_n|x_n) of N
+    completions,
     - `diagonal_damage` = ½ Σ_i F_i δ_i², F_i = mean_n g_ni²;
     - `full_damage` = ½ mean_n (g_n · δ)², which is ½ δᵀFδ for F = mean_n g_n g_nᵀ, exactly;
-    - `top_1_percent_share`, `top_5_percent_share`: of the diagonal damage, in the coordinates with most of it;
+    - `top_1_percent_share`, `top_5_percent_share`: the shares of the diagonal damage in the top weights;
     - `effective_dimension` = (Σ s)² / Σ s², s_i = F_i δ_i²: the participation ratio (Gao et al. 2017,
-      bioRxiv 214262), the number of coordinates if all held the same.
-    In nats a completion. It is the KL that the edit costs to second order, not the reward's loss: where a domain's
-    entropy is high it is large though the reward hardly feels it. Memory: one model with its gradient, the edit, and
-    the Fisher, all fp32.
+      bioRxiv 214262), which is the number of weights where all have the same s_i.
+    Damage is in nats per completion. It is the second-order KL of the delta and not the loss of reward: for a domain
+    with high entropy it can be large although the reward hardly changes. One row per step and domain. Memory: one model
+    with its gradient, the delta and the Fisher diagonal, all fp32.
     """
 
     def __init__(self, config: DomainsConfig) -> None:
@@ -47,7 +48,7 @@ class SecondOrderDamage(Probe):
                 parameters = dict(model.named_parameters())
                 new = WeightFolder(after.folder)
                 check_same_tensors(WeightFolder(before.folder), new)
-                edit = {
+                delta = {
                     name: new.read(name).float().to(parameter.device) - parameter.detach()
                     for name, parameter in parameters.items()
                 }
@@ -58,9 +59,9 @@ class SecondOrderDamage(Probe):
                     for key, parameter in parameters.items():
                         if parameter.grad is not None:
                             fisher[key].addcmul_(parameter.grad, parameter.grad, value=1 / len(samples))
-                            along += float((parameter.grad * edit[key]).sum())
+                            along += float((parameter.grad * delta[key]).sum())
                     full += along * along / len(samples)
-                terms = torch.cat([(fisher[key] * edit[key].square()).flatten() for key in parameters])
+                terms = torch.cat([(fisher[key] * delta[key].square()).flatten() for key in parameters])
                 rows.append(
                     {
                         "step": after.step,
@@ -77,8 +78,8 @@ class SecondOrderDamage(Probe):
 
 
 def concentration(terms: torch.Tensor) -> dict[str, float | None]:
-    """Returns the shares of the sum of `terms`, none negative, in the top 1 % and 5 % of them, and the participation
-    ratio; null where all are 0."""
+    """Returns the shares of the sum of `terms`, which are not negative, in the top 1 % and 5 % of them, and their
+    participation ratio; None where all are 0."""
     total = float(terms.double().sum())
     if total == 0:
         return {"top_1_percent_share": None, "top_5_percent_share": None, "effective_dimension": None}

@@ -24,18 +24,18 @@ evaluate: {limit: 1, batch_size: 8}
 methods:
 """
 BROKEN = {
-    "nan": f"left a model that cannot be used: {NAME} holds nan at coordinate 50",
-    "shape": f"left no whole model in its output: {NAME} has the shape (31, 16), and the config asks for (32, 16)",
+    "nan": f"left a model that cannot be used: {NAME} holds nan at index 50",
+    "shape": f"left no whole model in its output: {NAME} has the shape (31, 16), but the config asks for (32, 16)",
     "missing": f"1 of the weights that the config asks for are missing, such as {NAME}",
     "tied": "the weights hold lm_head.weight beside model.embed_tokens.weight, to which the config ties it",
     "no-tokenizer": "left no whole model in its output: the folder has no tokenizer",
     "cut": "model.safetensors: the file has ",
-    "config": "left no whole model in its output: config.json: the file is no JSON",
+    "config": "left no whole model in its output: config.json: the file is not JSON",
 }
 MISFITS = {
     "dtype": (
-        "lm_head.weight is of torch.bfloat16 in one checkpoint and of torch.float32 in the other",
-        "lm_head.weight is of torch.float32 in one checkpoint and of torch.bfloat16 in the other",
+        "lm_head.weight has the dtype torch.bfloat16 in one checkpoint and torch.float32 in the other",
+        "lm_head.weight has the dtype torch.float32 in one checkpoint and torch.bfloat16 in the other",
     ),
     "tokenizer": ("the checkpoints have different tokenizers: their model differ",),
 }
@@ -181,10 +181,10 @@ def shard(folder):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("nan", f"{NAME} holds nan at coordinate 50"),
+        ("nan", f"{NAME} holds nan at index 50"),
         ("missing", f"1 of the weights that the config asks for are missing, such as {NAME}"),
         ("no-tokenizer", "the folder has no tokenizer"),
-        ("config", "the file is no JSON"),
+        ("config", "the file is not JSON"),
     ],
 )
 def test_a_base_model_is_refused_before_anything_starts(harness, base, tmp_path, fault, message):

@@ -11,7 +11,7 @@ from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import tiny_domains
 from harness.training import PolicyGradientConfig
 from harness.weights.model_folder import check_checkpoint
-from harness.weights.storage_forms import check_kept, form_of
+from harness.weights.storage_forms import check_stored, form_of
 from harness_algorithms.grpo.algorithm import GRPO
 
 
@@ -47,7 +47,7 @@ def restored(adapter, parent, output):
 
 def test_an_adapter_holds_the_changes_only_and_names_no_place(adapter, start):
     assert form_of(adapter).name == "an adapter"
-    check_kept(adapter)
+    check_stored(adapter)
     names = {path.name for path in adapter.iterdir()}
     assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json"} <= names
     assert not {"config.json", "model.safetensors", "README.md"} & names
@@ -110,7 +110,7 @@ def test_a_parent_of_other_shapes_is_told(adapter, start, tmp_path, shape):
     changed = {"hidden_size": 32} if shape == "other widths" else {"num_hidden_layers": 1}
     config = LlamaConfig(**(json.loads((start / "config.json").read_text()) | changed))
     LlamaForCausalLM(config).save_pretrained(tmp_path / "parent")
-    with pytest.raises(CheckpointError, match="does not fit the model"):
+    with pytest.raises(CheckpointError, match="does not fit its base model"):
         restored(adapter, tmp_path / "parent", tmp_path / "whole")
 
 
@@ -118,14 +118,14 @@ def test_a_torn_adapter_is_told(adapter, tmp_path):
     for name in ("adapter_config.json", "restored.json"):
         (tmp_path / name).write_bytes((adapter / name).read_bytes())
     with pytest.raises(CheckpointError, match=r"no adapter_model\.safetensors"):
-        check_kept(tmp_path)
+        check_stored(tmp_path)
     (tmp_path / "adapter_model.safetensors").write_bytes((adapter / "adapter_model.safetensors").read_bytes()[:-5])
     with pytest.raises(CheckpointError, match="promises"):
-        check_kept(tmp_path)
+        check_stored(tmp_path)
     save_file({"x": torch.zeros(1)}, tmp_path / "adapter_model.safetensors")
     (tmp_path / "restored.json").write_text("{}")
     with pytest.raises(CheckpointError, match="dtype"):
-        check_kept(tmp_path)
+        check_stored(tmp_path)
 
 
 def test_an_adapter_is_no_base_model(adapter):

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from harness import CheckpointError
-from harness.weights import WeightFolder, check_same_tensors, edit_summary, write_patched
+from harness.weights import WeightFolder, check_same_tensors, delta_summary, write_patched
 
 
 def model(folder, shards, dtype=torch.float32):
@@ -21,10 +21,10 @@ def model(folder, shards, dtype=torch.float32):
     return folder
 
 
-def test_edit_summary_by_hand(tmp_path):
+def test_delta_summary_by_hand(tmp_path):
     before = model(tmp_path / "a", [{"w": torch.tensor([1.0, 1.0, 0.0, 1e-9])}, {"v": torch.tensor([2.0])}])
     after = model(tmp_path / "b", [{"w": torch.tensor([1.0, 1.5, 0.0, 1.00001e-9])}, {"v": torch.tensor([2.0])}])
-    edit = edit_summary(WeightFolder(before), WeightFolder(after))
+    edit = delta_summary(WeightFolder(before), WeightFolder(after))
     assert (edit.coordinates, edit.differing, edit.edited) == (5, 2, 1)
     assert edit.norm == pytest.approx(0.5)
     assert edit.unchanged_share == pytest.approx(0.8)
@@ -50,4 +50,4 @@ def test_a_patched_copy_keeps_files_dtypes_and_the_source(tmp_path, dtype):
     assert load_file(out / "m-1.safetensors")["v"].dtype == dtype
     assert (out / "tokenizer.json").read_text() == "tok"
     assert (source / "m-0.safetensors").read_bytes() == before
-    assert edit_summary(WeightFolder(source), WeightFolder(out)).differing == 4
+    assert delta_summary(WeightFolder(source), WeightFolder(out)).differing == 4

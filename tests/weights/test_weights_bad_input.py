@@ -10,14 +10,14 @@ from safetensors.torch import load_file, save_file
 
 from harness import CheckpointError, LineageEntry, RecoveryContext
 from harness.weights import (
-    EditMerge,
+    DeltaMerge,
     WeightFolder,
     check_same_tensors,
     check_same_tokenizer,
     check_stored_once,
-    edit_summary,
+    delta_summary,
     linear_combination,
-    merge_edits,
+    merge_deltas,
     patched_copy,
     write_patched,
 )
@@ -67,10 +67,10 @@ TOKENIZER = {"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": [], "padding"
     [
         ({"tensors": {"a.weight": WEIGHTS["a.weight"]}}, "different tensors .* such as b.weight"),
         ({"tensors": WEIGHTS | {"b.weight": torch.ones(5)}}, r"b.weight has the shape \(4,\) in one .* \(5,\)"),
-        ({"tensors": with_dtype(torch.bfloat16)}, "a.weight is of torch.float32 in one .* torch.bfloat16"),
+        ({"tensors": with_dtype(torch.bfloat16)}, "a.weight has the dtype torch.float32 in one .* torch.bfloat16"),
         ({"tokenizer": TOKENIZER | {"model": {"vocab": {"b": 0, "a": 1}}}}, "different tokenizers: their model"),
-        ({"tensors": WEIGHTS | {"a.weight": torch.full((2, 3), float("nan"))}}, "a.weight holds nan at coordinate 0"),
-        ({"config": "not json"}, "config.json.*is no JSON"),
+        ({"tensors": WEIGHTS | {"a.weight": torch.full((2, 3), float("nan"))}}, "a.weight holds nan at index 0"),
+        ({"config": "not json"}, "config.json.*is not JSON"),
     ],
 )
 def test_checkpoints_that_do_not_fit_together(tmp_path, peak, message):
@@ -108,10 +108,10 @@ def test_a_base_model_that_stores_its_tied_head_too_is_compared_with_what_was_tr
     expert = WeightFolder(model(tmp_path / "expert", once, config))
     assert base.tied_copy == "lm_head.weight"
     assert base.names() == expert.names()
-    edit = edit_summary(base, expert)
+    edit = delta_summary(base, expert)
     assert edit.coordinates == edit.edited == 420_004
     (tmp_path / "out").mkdir()
-    merge_edits(base, [(0.5, expert)], EditMerge(), tmp_path / "out")
+    merge_deltas(base, [(0.5, expert)], DeltaMerge(), tmp_path / "out")
     merged = load_file(tmp_path / "out" / "model.safetensors")
     assert torch.allclose(merged["b.weight"], torch.full((4,), 1.5))
     assert WeightFolder(twice, copies=True).names() == sorted([*tied, "lm_head.weight"])
@@ -120,7 +120,7 @@ def test_a_base_model_that_stores_its_tied_head_too_is_compared_with_what_was_tr
     other["lm_head.weight"][599, 699] += 1  # the last byte's neighbour: all of it is compared
     differing = WeightFolder(model(tmp_path / "differing", tied | other, config))
     with pytest.raises(CheckpointError, match="to which the config ties it"):
-        merge_edits(differing, [(0.5, expert)], EditMerge(), tmp_path / "none")
+        merge_deltas(differing, [(0.5, expert)], DeltaMerge(), tmp_path / "none")
 
 
 def test_a_shard_that_is_missing_or_another_models(tmp_path):

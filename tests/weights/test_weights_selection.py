@@ -35,8 +35,10 @@ def scores_of(folder, chunk=16):
     return Scores(stream, lambda: lambda chunk, values, out: out.copy_(values[0]))
 
 
-def taken(selection, scores):
-    return [p + chunk.offset for chunk in scores.stream.chunks for p in sorted(selection.taken(chunk).places.tolist())]
+def selected(selection, scores):
+    return [
+        p + chunk.offset for chunk in scores.stream.chunks for p in sorted(selection.in_chunk(chunk).indices.tolist())
+    ]
 
 
 def naive(folder, count):
@@ -67,9 +69,9 @@ def test_any_guess_gives_the_highest_and_of_equal_ones_the_first(tmp_path_factor
     count = max(1, round(share * scores.count))
     with pytest.MonkeyPatch.context() as patch:
         guess = Bounds(low=low, high=high, between=0.0)
-        patch.setattr("harness.weights.selection.guessed_bounds", lambda scores, count: guess)
+        patch.setattr("harness.weights.selection.estimate_bounds", lambda scores, count: guess)
         selection = select_highest(scores, count)
-    assert taken(selection, scores) == naive(folder, count)
+    assert selected(selection, scores) == naive(folder, count)
 
 
 def test_bounds_from_a_sample_are_used_and_right(tmp_path, monkeypatch):
@@ -92,7 +94,7 @@ def test_bounds_from_a_sample_are_used_and_right(tmp_path, monkeypatch):
     monkeypatch.setattr(Scores, "__iter__", None)
     for share in (0.001, 0.01, 0.05, 1.0):
         count = round(share * scores.count)
-        assert taken(select_highest(scores, count), scores) == naive(folder, count)
+        assert selected(select_highest(scores, count), scores) == naive(folder, count)
     assert passes == 4
 
 
@@ -109,11 +111,11 @@ def test_the_values_of_another_checkpoint_come_with_the_selection_where_few_are_
     selection = select_highest(scores, 150_000, carried=1)
     with_values = 0
     for chunk in scores.stream.chunks:
-        taken = selection.taken(chunk)
-        if taken.values is not None:
-            there = other.flatten()[chunk.start : chunk.start + chunk.count][torch.from_numpy(taken.places)]
-            assert torch.equal(torch.from_numpy(taken.values).view(dtype), there)
-            with_values += len(taken.places)
+        selected = selection.in_chunk(chunk)
+        if selected.values is not None:
+            there = other.flatten()[chunk.start : chunk.start + chunk.count][torch.from_numpy(selected.indices)]
+            assert torch.equal(torch.from_numpy(selected.values).view(dtype), there)
+            with_values += len(selected.indices)
     assert 40_000 < with_values < 60_000
 
 
@@ -135,7 +137,7 @@ def test_a_share_of_the_sum_is_reached_by_the_fewest(tmp_path_factory, seed, sha
     tensors = {"w": torch.randint(0, levels, (7, 9), generator=draw).float(), "z": torch.ones(1)}
     folder = folder_of(tmp_path_factory.mktemp("scores") / "m", tensors)
     scores = scores_of(folder)
-    chosen = taken(select_share(scores, share), scores)
+    chosen = selected(select_share(scores, share), scores)
     flat = torch.cat([tensor.flatten() for _, tensor in folder]).double()
     wanted = share * float(flat.sum())
     assert float(flat[chosen].sum()) >= wanted * (1 - 1e-12)
@@ -153,5 +155,5 @@ def test_a_share_of_what_can_be_negative_or_is_nothing_is_refused(tmp_path):
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers_are_named(tmp_path, bad):
     folder = folder_of(tmp_path / "a", {"w": torch.zeros(40), "x": torch.tensor([[0.0, 1.0], [bad, 2.0]])})
-    with pytest.raises(CheckpointError, match=r"x holds (nan|inf) at coordinate 2"):
+    with pytest.raises(CheckpointError, match=r"x holds (nan|inf) at index 2"):
         select_highest(scores_of(folder), 3)

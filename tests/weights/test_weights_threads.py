@@ -93,7 +93,7 @@ def test_scores_that_draw_at_random_are_the_same_with_any_number_of_threads(fold
 
         scores = Scores(Stream([folder], folder.names(), chunk=16), formula, in_order=True)
         selection = select_highest(scores, 100)
-        return [sorted(selection.taken(chunk).places.tolist()) for chunk in scores.stream.chunks]
+        return [sorted(selection.in_chunk(chunk).indices.tolist()) for chunk in scores.stream.chunks]
 
     assert taken(1) == taken(4)
 
@@ -113,7 +113,7 @@ def test_a_tensor_to_be_rewritten_is_written_chunk_by_chunk_and_the_rest_is_copi
 
 def test_a_tensor_that_was_to_be_rewritten_and_was_not_whole_is_no_result(folder, tmp_path):
     with (
-        pytest.raises(RuntimeError, match="c was to be written anew"),
+        pytest.raises(RuntimeError, match="c was not written completely"),
         patched_copy(folder, tmp_path / "place" / "out", rewritten=["a", "c"]) as copy,
     ):
         copy.write("a", folder.read("a"))

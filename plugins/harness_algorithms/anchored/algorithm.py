@@ -1,4 +1,4 @@
-"""GRPO with an anchor at the step's start."""
+"""The algorithm `anchored`: GRPO with an anchor at the step's start."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from harness_algorithms.anchored.config import AnchoredConfig
 
 
 class Anchored(TRLAlgorithm):
-    """kl: TRL's KL to the step's start. l2: strength/2 · ‖θ − θ_start‖² (L2-SP, arXiv 1802.01483, without its other
-    term: there is no new layer). ewc: strength/2 · Σᵢ Fᵢ (θᵢ − θᵢ_start)² (arXiv 1612.00796, eq. 3), F summed over the
-    domains trained before; without any it is GRPO."""
+    """GRPO with one of three penalties.
+
+    kl: TRL's KL to the step's start. l2: strength/2 · ‖θ − θ_start‖² (L2-SP, arXiv 1802.01483, without the term for new
+    layers, of which there are none). ewc: strength/2 · Σᵢ Fᵢ (θᵢ − θᵢ_start)² (arXiv 1612.00796, equation 3), with F
+    summed over the domains trained before; without any, plain GRPO.
+    """
 
     def __init__(self, config: AnchoredConfig) -> None:
         self.config = config

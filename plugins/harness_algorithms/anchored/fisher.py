@@ -1,4 +1,4 @@
-"""The Fisher information that EWC weighs by, measured once at the step's start and kept for a resumed step."""
+"""The Fisher information of EWC, measured once at the step's start and stored for a resumed step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FILE = "fisher.safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class Fisher:
-    """Its diagonal, by parameter name, fp32, on the CPU; and what measuring it cost."""
+    """diagonal: by parameter name, fp32, on the CPU. cost: of measuring it."""
 
     diagonal: dict[str, torch.Tensor]
     cost: Cost
@@ -29,13 +29,14 @@ class Fisher:
 def fisher_of_earlier(context: TrainingContext, completions: int) -> Fisher:
     """Returns the sum of the earlier domains' Fisher diagonals at the checkpoint that the step starts from.
 
-    Each is a mean over `completions` completions that the starting policy samples, under a seed of its own. A resumed
-    step reads what the killed one kept in its scratch: it is never measured on half-trained weights.
+    Each is the mean of (∇ log π(y|x))² over `completions` completions that the starting policy samples, with a seed per
+    domain. A resumed step reads the result of the killed one from its scratch, so it is never measured on partly
+    trained weights.
     """
-    kept = context.scratch / _FILE
-    if not kept.exists():
-        _keep(_measured(context, completions), kept)
-    with safe_open(kept, framework="pt") as file:
+    stored = context.scratch / _FILE
+    if not stored.exists():
+        _store(_measured(context, completions), stored)
+    with safe_open(stored, framework="pt") as file:
         diagonal = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
         cost = Cost(**json.loads(file.metadata()["cost"]))
     return Fisher(diagonal=diagonal, cost=cost)
@@ -53,7 +54,7 @@ def _measured(context: TrainingContext, completions: int) -> Fisher:
     return Fisher(diagonal=total, cost=cost)
 
 
-def _keep(fisher: Fisher, path: Path) -> None:
+def _store(fisher: Fisher, path: Path) -> None:
     temporary = path.with_suffix(".tmp")
     cost = {"completions": fisher.cost.completions, "generated_tokens": fisher.cost.generated_tokens}
     save_file(

@@ -1,4 +1,4 @@
-"""TRL's GRPOTrainer with a quadratic penalty on the way from the step's start."""
+"""TRL's GRPOTrainer with a quadratic penalty on the distance from the step's start."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from harness import StepFailed
 
 PENALTY = "anchor_penalty"
 
-# One whole copy of the weights and their gradients in each process.
+# Modes in which each process has all weights and gradients.
 _REPLICATED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
 
 
 class AnchoredTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without types
-    """Adds the gradient of strength/2 · Σ Fᵢ (θᵢ − θᵢ_start)² to GRPO's, once each optimizer step, before clipping.
+    """Adds the gradient of strength/2 · Σ Fᵢ (θᵢ − θᵢ_start)² to GRPO's, once per optimizer step, before clipping.
 
-    weigh: returns F by parameter name, asked for by the first process first; None for F = 1. The start is what the
-    trainer was made with, before any resumable state is read. The penalty does not depend on how a step is cut into
-    passes; the loss that Trainer logs is without it, and it is logged by itself.
+    weigh: returns F by parameter name, and is called by the main process first; None for F = 1. θ_start are the weights
+    that the trainer is built with, before a resumable state is loaded. The penalty does not depend on the number of
+    passes per step. It is logged as `anchor_penalty` and is not part of the logged loss.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class AnchoredTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without
         if self.accelerator.distributed_type not in _REPLICATED:
             raise StepFailed(
                 f"anchor: l2 and ewc do not run under {self.accelerator.distributed_type.value}",
-                hint="they need whole gradients on every process: run in one process or under DDP, or use anchor: kl",
+                hint="they need all gradients in every process: run in one process or under DDP, or use anchor: kl",
             )
         self._strength = strength
         self._start = {name: p.detach().clone() for name, p in self._trained().items()}
@@ -44,7 +44,7 @@ class AnchoredTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without
             self._weights = {name: diagonal[name].to(p.device) for name, p in self._start.items()}
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Returns the loss of the pass for Trainer to log."""
+        """Returns the loss of the pass, which Trainer logs."""
         loss: Tensor = super().training_step(*args, **kwargs)
         if self.accelerator.sync_gradients:
             self._metrics["train"][PENALTY].append(self._pull())
@@ -58,7 +58,7 @@ class AnchoredTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without
     def _pull(self) -> float:
         """Adds the penalty's gradient to the parameters' and returns the penalty."""
         scaler = self.accelerator.scaler
-        scale = scaler.get_scale() if scaler is not None else 1.0  # clipping takes it off again
+        scale = scaler.get_scale() if scaler is not None else 1.0  # clipping divides by it
         total = 0.0
         for name, parameter in self._trained().items():
             way = parameter.float() - self._start[name].float()

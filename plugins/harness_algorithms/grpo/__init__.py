@@ -1,4 +1,4 @@
-"""GRPO and RLOO on TRL's trainers, one domain or several in one step."""
+"""GRPO and RLOO with TRL's trainers, on one domain or several in a step."""
 
 from collections.abc import Iterator
 

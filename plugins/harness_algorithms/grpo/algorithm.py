@@ -1,4 +1,4 @@
-"""GRPO and RLOO: TRL's trainers as they are, with the harness's prompts and rewards."""
+"""GRPO and RLOO: TRL's trainers, unchanged, with the harness's prompts and rewards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from harness_algorithms.grpo.config import RLOOConfig
 
 
 class GRPO(TRLAlgorithm):
-    """Advantages are rewards normalized within the group of completions of one prompt."""
+    """GRPO (arXiv 2402.03300): advantages are rewards normalized over the completions of one prompt."""
 
     def __init__(self, config: PolicyGradientConfig) -> None:
         self.config = config
@@ -20,9 +20,9 @@ class GRPO(TRLAlgorithm):
 
 
 class RLOO(TRLAlgorithm):
-    """The advantage of a completion is its reward less the mean reward of the prompt's other completions.
+    """RLOO: an advantage is the reward minus the mean reward of the prompt's other completions.
 
-    A(yᵢ) = R(yᵢ) − 1/(k−1) Σ_{j≠i} R(yⱼ), arXiv 2402.14740, section 2.2; not divided by a deviation.
+    A(yᵢ) = R(yᵢ) − 1/(k−1) Σ_{j≠i} R(yⱼ) (arXiv 2402.14740, section 2.2), not divided by a standard deviation.
     """
 
     def __init__(self, config: RLOOConfig) -> None:

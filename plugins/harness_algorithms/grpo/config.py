@@ -1,4 +1,4 @@
-"""Settings of RLOO, which TRL's RLOOConfig knows."""
+"""Settings of RLOO, those of TRL's RLOOConfig."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from harness.training import OnPolicyConfig
 
 
 class RLOOConfig(OnPolicyConfig):
-    """Settings of RLOO; it has one loss only, and its KL is part of the reward."""
+    """Settings of RLOO. It has only one loss, and its KL is part of the reward."""
 
     trl_config: ClassVar[str] = "RLOOConfig"
 
     beta: float = Field(
-        default=0.0, ge=0, description="weight of the KL to the step's starting checkpoint, a penalty on rewards"
+        default=0.0,
+        ge=0,
+        description="weight of the KL to the step's starting checkpoint, which is subtracted from rewards",
     )

@@ -1,4 +1,4 @@
-"""Replay: GRPO with a share of each batch's prompts from the domains that were trained before."""
+"""Replay: GRPO with a share of each batch's prompts from the domains trained before."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from harness import AlgorithmSpec, hookimpl
 def harness_algorithms() -> Iterator[AlgorithmSpec]:
     yield AlgorithmSpec(
         name="replay",
-        summary="GRPO with a share of each batch's prompts from the domains trained before, answered anew",
+        summary="GRPO with a share of each batch's prompts from the domains trained before, with new completions",
         load="harness_algorithms.replay.algorithm:Replay",
         config="harness_algorithms.replay.config:ReplayConfig",
         cite="On-Policy Replay, arXiv 2605.29495",

@@ -1,4 +1,4 @@
-"""GRPO whose batches hold prompts of earlier domains in the place of some of the step's own."""
+"""The algorithm `replay`: GRPO with prompts of earlier domains in place of some of the step's own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from harness_algorithms.replay.config import ReplayConfig
 
 
 class Replay(TRLAlgorithm):
-    """Earlier domains share the replayed prompts evenly; the policy of now answers them, and their own rewards judge.
+    """GRPO on a mixture: a share of the prompts is spread evenly over the domains trained before.
 
-    Prompts replace others, so a step sees as many completions as GRPO's; without earlier domains it is GRPO.
+    The current policy answers replayed prompts, and their domain's reward scores the completions. A step has as many
+    completions as with `grpo`. Without earlier domains it is plain GRPO.
     """
 
     def __init__(self, config: ReplayConfig) -> None:

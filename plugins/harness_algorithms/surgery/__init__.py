@@ -1,4 +1,4 @@
-"""Gradient surgery on TRL's GRPO: per-domain gradients, projected off one another where they conflict."""
+"""Gradient surgery on TRL's GRPO: computes one gradient per domain and projects conflicts away."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from harness import AlgorithmSpec, hookimpl
 def harness_algorithms() -> Iterator[AlgorithmSpec]:
     yield AlgorithmSpec(
         name="pcgrad",
-        summary="GRPO with conflicting domain gradients projected off one another, over all parameters at once",
+        summary="GRPO with conflicts between domain gradients projected away, over all parameters at once",
         load="harness_algorithms.surgery.algorithm:PCGrad",
         config="harness_algorithms.surgery.config:SurgeryConfig",
         cite="Yu et al. 2020, Gradient Surgery for Multi-Task Learning, arXiv 2001.06782",

@@ -1,4 +1,4 @@
-"""PCGrad and Modular Gradient Surgery: GRPO whose optimizer steps take a projected gradient."""
+"""The algorithms `pcgrad` and `mgs`: GRPO whose optimizer steps use a projected gradient."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness_algorithms.surgery.granularity import Granularity
 
 
 class PCGrad(TRLAlgorithm):
-    """Conflicts are looked for and projected away over the whole parameter vector."""
+    """PCGrad: projects conflicts away over the whole parameter vector (arXiv 2001.06782, algorithm 1)."""
 
     def __init__(self, config: SurgeryConfig) -> None:
         self.config = config
@@ -22,7 +22,7 @@ class PCGrad(TRLAlgorithm):
 
 
 class ModularGradientSurgery(TRLAlgorithm):
-    """Conflicts are looked for and projected away in each group of parameters by itself."""
+    """Modular Gradient Surgery: projects conflicts away in each group of parameters (arXiv 2602.02301)."""
 
     def __init__(self, config: ModularSurgeryConfig) -> None:
         self.config = config

@@ -1,4 +1,4 @@
-"""How far the domains' gradients conflict: measures of their inner products."""
+"""Measures of conflict between the domains' gradients, computed from their inner products."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torch import Tensor
 
 
 def cosines(gram: Tensor) -> Tensor:
-    """Returns the cosine of each two gradients from their inner products, in each group: [groups, tasks, tasks].
+    """Returns the cosines of the gradients, [groups, tasks, tasks]; NaN where a gradient is zero.
 
-    NaN where either gradient is zero.
+    gram: the inner products, of the same shape.
     """
     norms = gram.diagonal(dim1=1, dim2=2).sqrt()
     return gram / (norms.unsqueeze(1) * norms.unsqueeze(2))
 
 
 def conflict_metrics(domains: Sequence[str], overall: Tensor, modules: Tensor, projected: Tensor) -> dict[str, float]:
-    """Returns the step's metrics, without those that are not defined because a domain has no gradient.
+    """Returns the metrics of a step. Metrics that are undefined because a domain has no gradient are left out.
 
-    overall: the domains' inner products over all parameters, [tasks, tasks]. modules: those in each functional module,
-    [modules, tasks, tasks]. projected: the squared norm of the gradient that surgery made, a scalar. For each pair:
-    the cosine over all parameters, the mean and the least of the modules' cosines, the share of modules in which it
-    is negative, and the ratio of the norms, first to second. `conflict_share` is over all pairs and modules.
+    overall: the inner products over all parameters, [tasks, tasks]. modules: those in each module,
+    [modules, tasks, tasks]. projected: the squared norm of the projected gradient, a scalar. For each pair of domains:
+    the cosine over all parameters, the mean and minimum of the modules' cosines, the share of modules with a negative
+    cosine, and the ratio of the norms, first to second. `conflict_share` covers all pairs and modules.
     """
     whole, parts = cosines(overall.unsqueeze(0))[0], cosines(modules)
     norms = overall.diagonal().sqrt()

@@ -1,4 +1,4 @@
-"""The gradients of several domains side by side, each in a buffer that backward passes add to."""
+"""Buffers for the gradients of several domains, to which backward passes add."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 
 class DomainGradients:
-    """One gradient of `parameters` for each domain: as many copies of the model's gradient as there are domains.
+    """A gradient of `parameters` for each domain.
 
-    Each domain's lie in one flat buffer (one for each dtype and device), which is what processes exchange.
+    Memory: one copy of the model's gradient per domain. A domain's gradients are one flat buffer per dtype and device,
+    which the processes exchange.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], domains: int) -> None:
@@ -38,7 +39,7 @@ class DomainGradients:
 
     @contextmanager
     def receive(self, domain: int) -> Iterator[None]:
-        """Lets backward passes add to the gradient of `domain`; outside of it the parameters have none."""
+        """Makes backward passes inside the block add to the gradient of `domain`; afterwards `grad` is None."""
         for parameter, views in zip(self.parameters, self._views, strict=True):
             parameter.grad = views[domain]
         try:
@@ -48,14 +49,15 @@ class DomainGradients:
                 parameter.grad = None
 
     def average_over_processes(self) -> None:
-        """Makes each domain's gradient the mean of all processes', as DDP would; every process must call it."""
+        """Averages each domain's gradient over all processes, as DDP would. Every process must call it."""
         for buffer in self.buffers:
             for gradient in buffer:
                 torch.distributed.all_reduce(gradient)
             buffer.div_(torch.distributed.get_world_size())
 
     def inner_products(self) -> Tensor:
-        """Returns the domains' inner products in each parameter: float64 on the CPU, [parameters, domains, domains]."""
+        """Returns the inner products of the domains' gradients in each parameter: float64 on the CPU,
+        [parameters, domains, domains]."""
         first, second = torch.triu_indices(self.domains, self.domains).tolist()
         products = []
         for views in self._views:
@@ -68,9 +70,9 @@ class DomainGradients:
         return gram
 
     def write_sum(self, weights: Tensor) -> None:
-        """Makes the weighted sum of the domains' gradients the parameters' gradient.
+        """Sets the parameters' gradient to the weighted sum of the domains' gradients.
 
-        weights: [parameters, domains]. The first domain's buffer holds the sum, so no domain's gradient is left.
+        weights: [parameters, domains]. Overwrites the first domain's buffer with the sum.
         """
         for parameter, views, row in zip(self.parameters, self._views, weights.tolist(), strict=True):
             total = _full_precision(views[0]).mul_(row[0])
@@ -80,5 +82,5 @@ class DomainGradients:
 
 
 def _full_precision(gradient: Tensor) -> Tensor:
-    """Returns the tensor itself, or a float32 copy of one with 16 bits."""
+    """Returns the tensor itself, or a float32 copy of a 16-bit one."""
     return gradient.float() if gradient.dtype in (torch.bfloat16, torch.float16) else gradient

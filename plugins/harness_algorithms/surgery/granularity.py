@@ -1,4 +1,4 @@
-"""The groups of parameters in which surgery looks for conflicts."""
+"""The groups of parameters in which conflicts are projected away."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def group_of(name: str, granularity: Granularity) -> str:
 
 
 def check_groups(names: Iterable[str], granularity: Granularity) -> None:
-    """Raises CheckpointError where `granularity` needs the layers of a model whose parameter names tell none."""
+    """Raises CheckpointError where `granularity` needs layers and the parameter names have none."""
     if granularity in ("module", "block"):
         group_parameters(names)

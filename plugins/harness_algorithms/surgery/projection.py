@@ -1,12 +1,12 @@
-"""The projection of PCGrad and Modular Gradient Surgery, on inner products alone.
+"""The projection of PCGrad and Modular Gradient Surgery, computed from inner products alone.
 
-Both papers project the gradient of task i off that of task j where the two conflict:
-g_i ← g_i − ⟨g_i, g_j⟩ / ‖g_j‖² · g_j for each other task j in random order, g_j being the unprojected one, and sum the
-g_i at the end (Yu et al. 2020, arXiv 2001.06782, algorithm 1). Modular Gradient Surgery does so within each module
-(arXiv 2602.02301); over one group of all parameters it is PCGrad.
+PCGrad removes from the gradient of task i its component along a conflicting gradient of task j:
+g_i ← g_i − ⟨g_i, g_j⟩ / ‖g_j‖² · g_j where ⟨g_i, g_j⟩ < 0, for each other task j in random order and with the original
+g_j. The sum of the g_i is the step's gradient (Yu et al. 2020, arXiv 2001.06782, algorithm 1). Modular Gradient Surgery
+does this within each module (arXiv 2602.02301); with one group of all parameters it is PCGrad.
 
-Every g_i on the way is a combination of the original gradients, so their inner products decide everything: what is
-projected here are the combination's coefficients, and the gradients themselves are read once and summed once.
+Every g_i is a linear combination of the original gradients throughout, so only its coefficients are computed here. The
+gradients themselves are read once for the inner products, and once for the sum.
 """
 
 from __future__ import annotations
@@ -17,29 +17,28 @@ import torch
 from torch import Tensor
 
 SMALLEST_NORM_SQUARED = 1e-12
-"""A gradient no longer than this is projected on by none, as in the code of arXiv 2602.02301."""
+"""Gradients with no larger squared norm are not projected away, as in the code of arXiv 2602.02301."""
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
-    """Returns the random generator of one optimizer step's orders; hangs on nothing but the two, so a resumed step
-    draws the same."""
+    """Returns the random generator for the orders of one optimizer step. It depends on the arguments only, so a resumed
+    step draws the same orders."""
     digest = hashlib.sha256(f"{seed}/order of projections/{step}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def shuffled_others(groups: int, tasks: int, generator: torch.Generator) -> Tensor:
-    """Returns, for each group and task, the other tasks in random order: integers, [groups, tasks, tasks − 1]."""
+    """Returns the other tasks in random order for each group and task: integers, [groups, tasks, tasks − 1]."""
     keys = torch.rand(groups, tasks, tasks, generator=generator, dtype=torch.float64)
-    keys.diagonal(dim1=1, dim2=2).fill_(2.0)  # a task itself comes last and is cut off
+    keys.diagonal(dim1=1, dim2=2).fill_(2.0)  # the task itself is sorted last, and cut off
     return keys.argsort(dim=2)[:, :, : tasks - 1]
 
 
 def projected(gram: Tensor, others: Tensor) -> Tensor:
-    """Returns each projected gradient as a combination of the original ones: [groups, tasks, tasks], a row a task.
+    """Returns the coefficients of each projected gradient in the original ones, [groups, tasks, tasks]; a row per task.
 
-    gram: inner products of the tasks' gradients in each group, float64 [groups, tasks, tasks]. others: the order in
-    which each task meets the others, from `shuffled_others`. Summed over its rows, the result has the weights of the
-    original gradients in the projected sum.
+    gram: inner products of the tasks' gradients in each group, float64 [groups, tasks, tasks]. others: the order of
+    projections, from `shuffled_others`. The sum over the rows gives the coefficients of the projected sum.
     """
     groups, tasks, _ = gram.shape
     every = torch.arange(groups)

@@ -1,4 +1,4 @@
-"""The table of cosines by module that a training step leaves, kept on disk so that it outlives a killed process."""
+"""The cosines by module of a training step, stored on disk so that they survive a killed process."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from harness.training import keep_metrics_until
 
 
 class ConflictRecord:
-    """A file of JSON lines, one an optimizer step: the cosine of each two domains in each module, null where unknown.
+    """A file with a JSON line per optimizer step: the cosine of each pair of domains in each module, null if undefined.
 
-    What a killed process noted after its last resumable state is repeated, so the first note cuts it off.
+    A resumed process repeats the steps after the last resumable state, so its first note removes their lines.
     """
 
     def __init__(self, path: Path, domains: Sequence[str]) -> None:
         self.path = path
         self.pairs = list(combinations(range(len(domains)), 2))
         self.domains = tuple(domains)
-        self._gone_on = False
+        self._resumed = False
 
     def note(self, step: int, cosines: Mapping[str, Tensor]) -> None:
-        """Appends the cosines of optimizer step `step`, for each module a matrix over the domains."""
-        if not self._gone_on:
+        """Appends the cosines of an optimizer step: [domains, domains] by module."""
+        if not self._resumed:
             keep_metrics_until(self.path, step - 1)
-            self._gone_on = True
+            self._resumed = True
         rows = {module: [_number(float(matrix[a, b])) for a, b in self.pairs] for module, matrix in cosines.items()}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "cosines": rows}) + "\n")
 
     def by_module(self) -> list[dict[str, Any]]:
-        """Returns, for each module and pair of domains, the mean cosine, the share of steps with a negative one, and
-        how many steps knew it. Empty with one domain."""
+        """Returns, for each module and pair of domains, the mean cosine, the share of steps in which it was negative,
+        and the number of steps in which it was defined. Empty with one domain."""
         seen: dict[tuple[str, int], list[float]] = defaultdict(list)
         for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():
             for module, values in json.loads(line)["cosines"].items():

@@ -1,4 +1,4 @@
-"""A pass over mixed completions, taken apart into each domain's share of it."""
+"""Splits a pass over mixed completions into the shares of the domains."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from harness import StepFailed
 from harness_algorithms.surgery.config import Normalizer
 
 DOMAIN = "domain"
-"""The key of TRL's inputs under which each row's domain stands, as an index."""
+"""The key of TRL's inputs that holds the index of each row's domain."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
     """The rows of one domain in a pass.
 
-    inputs: TRL's inputs cut to these rows, and filled up with rows whose completion is masked out to as many as the
-    process with most has, for the processes compute their metrics together. present: whether any row is the domain's.
-    weight: the factor that makes the shares' losses add up to the loss of the whole pass. entropy_weight: the same for
-    the mean entropy, a mean over tokens in every loss. tokens: those of the domain in the passes of all processes.
+    inputs: TRL's inputs for these rows. They are padded with masked rows to the number of rows of the process that has
+    the most, since the processes compute their metrics together. present: whether this process has any row of the
+    domain. weight: the factor with which the losses of the shares add up to the loss of the pass. entropy_weight: the
+    same for the mean entropy, which is a mean over tokens in every loss. tokens: of the domain in all processes.
     """
 
     domain: int
@@ -36,13 +36,13 @@ class Share:
 
 
 def by_domain(inputs: dict[str, Any], domains: int, normalizer: Normalizer, *, processes: int = 1) -> list[Share]:
-    """Returns the share of each domain that any process has rows of, in the domains' order.
+    """Returns the share of each domain of which any process has rows, in the domains' order.
 
-    normalizer: what the loss divides by, from `LOSSES`. With more than one process, all of them must call it together.
-    Raises StepFailed on inputs with images, whose tensors have no row for each completion.
+    normalizer: what the loss is divided by, from `LOSSES`. With several processes, all must call it together. Raises
+    StepFailed for inputs with images, whose tensors do not have one row per completion.
     """
     if "pixel_values" in inputs:
-        raise StepFailed("gradient surgery cannot take inputs with images apart by domain")
+        raise StepFailed("gradient surgery cannot split inputs with images by domain")
     here = _rows_and_tokens(inputs, domains)
     everywhere = [torch.empty_like(here) for _ in range(processes)]
     if processes > 1:
@@ -56,7 +56,7 @@ def by_domain(inputs: dict[str, Any], domains: int, normalizer: Normalizer, *, p
         if not most_rows[domain]:
             continue
         by_tokens = tokens[domain] / max(sum(tokens), 1.0)
-        # A mean over rows counts those that only fill up too.
+        # A mean over rows counts the padding rows too.
         by_rows = most_rows[domain] / sum(rows)
         shares.append(
             Share(
@@ -72,14 +72,15 @@ def by_domain(inputs: dict[str, Any], domains: int, normalizer: Normalizer, *, p
 
 
 def merged_metrics(shares: Sequence[tuple[Share, Mapping[str, Sequence[float]]]]) -> dict[str, float]:
-    """Returns one value a metric from those that TRL noted for each share, as it would note it for the whole pass.
+    """Returns the metrics of a pass from those that TRL logged for each share.
 
-    Means are weighted by tokens; minima and maxima are taken; the policy's losses are summed by the shares' weights.
+    Means are weighted by tokens. Of minima and maxima the minimum and maximum are taken. The policy losses are summed
+    with the shares' weights.
     """
     merged: dict[str, float] = {}
     for name in dict.fromkeys(name for _, metrics in shares for name in metrics):
         values = [(share, metrics[name][-1]) for share, metrics in shares if metrics.get(name)]
-        known = [(share, value) for share, value in values if not math.isnan(value)]  # without tokens
+        known = [(share, value) for share, value in values if not math.isnan(value)]  # NaN where a share has no tokens
         if not known:
             merged[name] = float("nan")
         elif name.endswith("_min"):
@@ -95,7 +96,7 @@ def merged_metrics(shares: Sequence[tuple[Share, Mapping[str, Sequence[float]]]]
 
 
 def _rows_and_tokens(inputs: Mapping[str, Any], domains: int) -> Tensor:
-    """Returns the rows and the loss's tokens of each domain, float64 [2, domains]."""
+    """Returns the number of rows and of tokens in the loss of each domain: float64 [2, domains]."""
     mask = inputs["completion_mask"]
     if inputs.get("tool_mask") is not None:
         mask = mask * inputs["tool_mask"]
@@ -104,20 +105,20 @@ def _rows_and_tokens(inputs: Mapping[str, Any], domains: int) -> Tensor:
 
 
 def _rows_of(inputs: dict[str, Any], domain: int, count: int) -> dict[str, Any]:
-    """Returns the rows of `domain`, filled up to `count` with masked ones."""
+    """Returns the rows of `domain`, padded to `count` with masked ones."""
     mine = (inputs[DOMAIN] == domain).nonzero().squeeze(1)
     own = len(mine)
     if own == count == len(inputs[DOMAIN]):
         return inputs
-    taken = _taken(inputs, torch.cat([mine, mine.new_zeros(count - own)]))
+    rows = _selected(inputs, torch.cat([mine, mine.new_zeros(count - own)]))
     if own < count:
-        taken["completion_mask"][own:] = 0  # indexing made a copy
-    if any("token_type_ids" in key for key in taken):
-        return taken  # these run over prompt and completion, so no end of a completion can be cut off them
-    return _without_unused_ends(taken)
+        rows["completion_mask"][own:] = 0  # indexing made a copy
+    if any("token_type_ids" in key for key in rows):
+        return rows  # these cover prompt and completion together, so completions cannot be cut
+    return _without_unused_ends(rows)
 
 
-def _taken(inputs: Mapping[str, Any], indices: Tensor) -> dict[str, Any]:
+def _selected(inputs: Mapping[str, Any], indices: Tensor) -> dict[str, Any]:
     def rows(value: Any) -> Any:
         if isinstance(value, Tensor):
             return value[indices] if value.ndim else value
@@ -127,15 +128,15 @@ def _taken(inputs: Mapping[str, Any], indices: Tensor) -> dict[str, Any]:
 
 
 def _without_unused_ends(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Cuts off what no completion of the share reaches; under a causal mask nothing before it changes."""
+    """Removes the columns that no completion of the share reaches. With a causal mask this changes no other column."""
     mask = inputs["completion_mask"]
     width = mask.shape[1]
     used = mask.any(dim=0).nonzero()
-    # TRL takes a width of one for a value a row, and would count masked rows.
-    kept = max(2, int(used[-1]) + 1 if len(used) else 0)
+    # TRL reads a width of one as one value per row, and would count masked rows.
+    needed = max(2, int(used[-1]) + 1 if len(used) else 0)
 
     def cut(key: str, value: Any) -> Any:
         wide = isinstance(value, Tensor) and value.ndim > 1 and value.shape[1] == width
-        return value[:, :kept] if wide and not key.startswith("prompt") else value
+        return value[:, :needed] if wide and not key.startswith("prompt") else value
 
     return {key: cut(key, value) for key, value in inputs.items()}

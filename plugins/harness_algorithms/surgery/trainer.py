@@ -1,4 +1,4 @@
-"""TRL's GRPOTrainer with one gradient a domain, projected off one another before each optimizer step."""
+"""TRL's GRPOTrainer with one gradient per domain, whose conflicts are projected away before each optimizer step."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ from harness_algorithms.surgery.projection import projected, shuffled_others, st
 from harness_algorithms.surgery.record import ConflictRecord
 from harness_algorithms.surgery.shares import DOMAIN, Share, by_domain, merged_metrics
 
-# One whole copy of the weights and their gradients in each process.
+# Modes in which each process has all weights and gradients.
 _REPLICATED = ("NO", "MULTI_CPU", "MULTI_GPU")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surgery:
-    """What the trainer is told beside TRL's arguments: the domains in a fixed order, where conflicts are looked for,
-    the seed of the orders of projection, and where cosines are noted, if anywhere."""
+    """The trainer's arguments beside TRL's.
+
+    domains: in a fixed order. granularity: the groups in which conflicts are projected away. seed: of the order of
+    projections. record: where cosines are stored, if anywhere.
+    """
 
     domains: tuple[str, ...]
     granularity: Granularity
@@ -39,9 +42,9 @@ class Surgery:
 
 
 class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without types
-    """Each pass is taken apart by domain; each domain's part of the loss, with its KL and entropy terms, has a backward
-    pass of its own into a gradient of its own. When Trainer would step, these are averaged over the processes,
-    projected, summed, and become the parameters' gradient; clipping and the step are Trainer's."""
+    """Splits each pass by domain and runs a backward pass for each domain's part of the loss, with its KL and entropy
+    terms, into a separate gradient. Before the optimizer step, the gradients are averaged over the processes, projected
+    and summed; clipping and the optimizer step are Trainer's."""
 
     entropy_coef: float
 
@@ -53,7 +56,7 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
         if kind not in _REPLICATED:
             raise StepFailed(
                 f"gradient surgery does not run under {kind}",
-                hint="it needs whole gradients on every process: run it in one process or under DDP",
+                hint="it needs all gradients in every process: run it in one process or under DDP",
             )
         if self.aux_loss_enabled:
             raise StepFailed(
@@ -70,8 +73,8 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Tensor:
-        """Returns the loss of the pass for Trainer to log. In training the backward passes are done here, and the one
-        that Trainer does on what is returned reaches no parameter."""
+        """Returns the loss of the pass, which Trainer logs. In training, the backward passes run here; Trainer's own
+        backward pass on the returned loss reaches no parameter."""
         if return_outputs or not self.model.training:
             loss: Tensor = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             return loss
@@ -83,7 +86,7 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
         total = torch.zeros((), device=self.accelerator.device)
         noted = []
         for share in shares:
-            # DDP would reduce a gradient here that still lacks the other domains.
+            # Without no_sync, DDP would reduce gradients before all domains have been added.
             with self.accelerator.no_sync(model), self.gradients.receive(share.domain):
                 loss, metrics = self._loss_of(model, share)
                 if share.present:
@@ -93,7 +96,7 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
         for name, value in merged_metrics(noted).items():
             self._metrics["train"][name].append(value)
         if self.accelerator.sync_gradients:
-            self._operate()
+            self._project()
             self._in_step = False
         return total.requires_grad_()
 
@@ -107,11 +110,11 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
 
     @cached_property
     def gradients(self) -> DomainGradients:
-        """The domains' gradients of the optimizer step under way, in the order of `trained`."""
+        """The domains' gradients of the current optimizer step, in the order of `trained`."""
         return DomainGradients(list(self.trained.values()), len(self.surgery.domains))
 
     def _loss_of(self, model: nn.Module, share: Share) -> tuple[Tensor, Mapping[str, list[float]]]:
-        """Returns the part of the pass's loss that is the share's, and what TRL noted of it."""
+        """Returns the share's part of the loss, and the metrics that TRL logged for it."""
         with self._own_metrics() as metrics, self._entropy_coefficient(share):
             loss = super().compute_loss(model, share.inputs) * share.weight
         if "entropy_coef" in metrics:
@@ -120,26 +123,26 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
 
     @contextmanager
     def _own_metrics(self) -> Iterator[dict[str, list[float]]]:
-        kept = self._metrics["train"]
+        metrics = self._metrics["train"]
         self._metrics["train"] = defaultdict(list)
         try:
             yield self._metrics["train"]
         finally:
-            self._metrics["train"] = kept
+            self._metrics["train"] = metrics
 
     @contextmanager
     def _entropy_coefficient(self, share: Share) -> Iterator[None]:
-        """The entropy bonus is a mean over tokens whatever the loss divides by: weighs it so within the share's loss,
-        which is weighted as a whole."""
-        kept = self.entropy_coef
-        self.entropy_coef = kept * share.entropy_weight / share.weight if share.weight else 0.0
+        """Scales the entropy coefficient inside the block, so that after multiplication by the share's weight the
+        entropy bonus is a mean over tokens, whatever the loss is divided by."""
+        coefficient = self.entropy_coef
+        self.entropy_coef = coefficient * share.entropy_weight / share.weight if share.weight else 0.0
         try:
             yield
         finally:
-            self.entropy_coef = kept
+            self.entropy_coef = coefficient
 
-    def _operate(self) -> None:
-        """Makes the projected sum of the domains' gradients the parameters' gradient, and notes their conflicts."""
+    def _project(self) -> None:
+        """Sets the parameters' gradient to the projected sum of the domains' gradients, and logs their conflicts."""
         step = self.state.global_step + 1
         if self.accelerator.num_processes > 1:
             self.gradients.average_over_processes()
@@ -164,19 +167,19 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
             self.surgery.record.note(step, dict(zip(names, cosines(modules), strict=True)))
 
     def _grouping(self, granularity: Granularity) -> tuple[list[str], Tensor]:
-        """Returns the groups' names, and each trained parameter's index into them."""
+        """Returns the names of the groups, and the index of each trained parameter's group: [parameters]."""
         groups = [group_of(name, granularity) for name in self.trained]
         names = list(dict.fromkeys(groups))
         index = {name: number for number, name in enumerate(names)}
         return names, torch.tensor([index[group] for group in groups])
 
     def _same_everywhere(self, products: Tensor) -> Tensor:
-        """Returns the first process's, so that a rounding error never makes processes project differently."""
+        """Returns the main process's products, so that rounding errors do not make processes project differently."""
         shared = products.to(self.accelerator.device)
         torch.distributed.broadcast(shared, src=0)
         return shared.cpu()
 
 
 def _summed(products: Tensor, members: Tensor, groups: int) -> Tensor:
-    """Returns the inner products of each group, the sum of its parameters'."""
+    """Returns the inner products of each group, the sum over its parameters: [groups, tasks, tasks]."""
     return torch.zeros(groups, *products.shape[1:], dtype=products.dtype).index_add_(0, members, products)

@@ -1,4 +1,4 @@
-"""`interpolate`: a checkpoint averaged with the peak of a domain."""
+"""Interpolate: averages a checkpoint with the peak of a domain."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from harness import RecoverySpec, hookimpl
 def harness_recoveries() -> Iterator[RecoverySpec]:
     yield RecoverySpec(
         name="interpolate",
-        summary="Training-free: all weights go part of the way to the target's peak",
+        summary="Training-free: averages all weights with the target's peak",
         load="harness_recoveries.interpolate.recovery:Interpolate",
         config="harness_recoveries.interpolate.config:InterpolateConfig",
         cite="Wortsman et al. 2022, Robust fine-tuning of zero-shot models, arXiv 2109.01903",

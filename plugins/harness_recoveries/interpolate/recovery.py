@@ -1,11 +1,11 @@
-"""WiSE-FT as a recovery: the damaged checkpoint averaged with the target's peak, without any training."""
+"""WiSE-FT as a recovery: averages the damaged checkpoint with the target's peak, without training."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
 from harness import Recovery, RecoveryContext, StepResult
-from harness.weights import WeightFolder, edit_summary, merge_linear
+from harness.weights import WeightFolder, delta_summary, merge_linear
 from harness_recoveries.interpolate.config import InterpolateConfig
 
 
@@ -19,8 +19,8 @@ class Interpolate(Recovery):
         alpha = self.config.alpha
         now, peak = WeightFolder(context.checkpoint), WeightFolder(context.peak_checkpoint)
         models = [(1 - alpha, now), (alpha, peak)]
-        merge_linear(models, context.output, told=lambda done, total: context.progress(done, total, {}))
-        edit = edit_summary(now, WeightFolder(context.output))
+        merge_linear(models, context.output, progress=lambda done, total: context.progress(done, total, {}))
+        delta = delta_summary(now, WeightFolder(context.output))
         return StepResult(
-            report={"alpha": alpha, "coordinates": edit.differing, "norm": edit.norm, "edit": asdict(edit)}
+            report={"alpha": alpha, "coordinates": delta.differing, "norm": delta.norm, "edit": asdict(delta)}
         )

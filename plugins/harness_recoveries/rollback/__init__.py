@@ -1,4 +1,4 @@
-"""Rollback: sets the few coordinates that do the damage back toward the target's peak, without any training."""
+"""Rollback: sets the few most damaging weights back toward the target's peak, without training."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from harness import ProbeSpec, RecoverySpec, hookimpl
 def harness_recoveries() -> Iterator[RecoverySpec]:
     yield RecoverySpec(
         name="rollback",
-        summary="Training-free: the most damaging coordinates go back toward the target's peak",
+        summary="Training-free: sets the most damaging weights back toward the target's peak",
         load="harness_recoveries.rollback.recovery:Rollback",
         config="harness_recoveries.rollback.config:RollbackConfig",
         cite="Yang, Ding and Xiong 2026, A Local Perturbation Theory, arXiv 2606.02398",
@@ -20,7 +20,7 @@ def harness_recoveries() -> Iterator[RecoverySpec]:
 def harness_probes() -> Iterator[ProbeSpec]:
     yield ProbeSpec(
         name="rollback-curve",
-        summary="What rollbacks of growing size bring back, by several scores and at random",
+        summary="Scores of rollbacks of growing size, by several importance scores and at random",
         load="harness_recoveries.rollback.curve:RollbackCurve",
         config="harness_recoveries.rollback.config:CurveConfig",
         scores=True,

@@ -1,4 +1,4 @@
-"""What a rollback and its curve can be told."""
+"""Settings of the recovery `rollback` and the probe `rollback-curve`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRACTION = 0.05
 
 
 class RollbackConfig(Config):
-    """Which coordinates go back, how many of them, and how far."""
+    """Which weights are set back, how many, and how far."""
 
     score: ScoreName = Field(default="fisher", description="how each weight's share of the damage is estimated")
     granularity: Granularity = Field(
@@ -30,7 +30,7 @@ class RollbackConfig(Config):
         le=1,
         description="share of the predicted damage to undo with as few weights as possible, in place of fraction",
     )
-    strength: float = Field(default=1.0, gt=0, le=1, description="how far toward the peak: 1 is all the way")
+    strength: float = Field(default=1.0, gt=0, le=1, description="how far toward the peak: 1 is the peak itself")
     against: int | str | None = Field(
         default=None,
         description="undo this step alone, by its place in the method or its label; null: all since the peak",
@@ -49,34 +49,34 @@ class RollbackConfig(Config):
             return self
         if self.score not in ("fisher", "magnitude"):
             raise ValueError(
-                f"budget counts predicted damage, which {self.score} does not predict: score by fisher or magnitude"
+                f"budget needs a score that predicts damage, and {self.score} does not: use score: fisher or magnitude"
             )
         if self.fraction != FRACTION:
-            raise ValueError("fraction and budget both say how much goes back: give one of them")
+            raise ValueError("fraction and budget both set how much is set back: give one of them")
         return self
 
     def workload(self) -> Workload:
-        """Returns what `fisher` and `gradient` sample, whole groups of 8, and go backward over; nothing otherwise."""
+        """Returns the sampling, in whole groups of 8, and backward passes of `fisher` and `gradient`; else nothing."""
         if self.score not in ("fisher", "gradient"):
             return Workload()
         return gradient_workload(self.completions)
 
     def fault_in_method(self, labels: Sequence[str], peak: int) -> tuple[str, str, str] | None:
-        """Returns what is wrong with `against` in this method: the key, the message and a hint."""
+        """Returns the key, message and hint of a fault of `against` in this method, or None."""
         if self.against is None:
             return None
         try:
-            guilty_step(self.against, labels, peak)
+            harmful_step(self.against, labels, peak)
         except ValueError as error:
-            return "against", str(error), _choices(labels, peak)
+            return "against", str(error), _steps(labels, peak)
         return None
 
 
 class CurveConfig(Config):
-    """Which rollbacks are made and scored: each score at each fraction, random ones `draws` times."""
+    """Which rollbacks are evaluated: each score at each fraction, random ones `draws` times."""
 
     target: str | None = Field(
-        default=None, description="the harmed domain; the one the method trained first if none is named"
+        default=None, description="the harmed domain; by default the one that the method trained first"
     )
     scores: tuple[ScoreName, ...] = Field(
         default=("fisher", "random"), min_length=1, description="how weights are chosen; one curve for each"
@@ -102,7 +102,7 @@ class CurveConfig(Config):
         return self
 
     def fractions(self) -> tuple[float, ...]:
-        """Returns the fractions, smallest first, to 6 significant digits."""
+        """Returns the fractions in ascending order, rounded to 6 significant digits."""
         if self.points == 1:
             return (self.largest,)
         ratio = self.largest / self.smallest
@@ -111,15 +111,15 @@ class CurveConfig(Config):
         )
 
 
-def guilty_step(against: int | str, labels: Sequence[str], peak: int) -> int:
-    """Returns the place of the step that `against` names among a method's checkpoints, of which 0 is the base.
+def harmful_step(against: int | str, labels: Sequence[str], peak: int) -> int:
+    """Returns the index of the step that `against` names in a method's checkpoints, where 0 is the base.
 
-    Raises ValueError where there is no such step, several have the label, or the step is not after the target's peak.
+    Raises ValueError where there is no such step, several steps have the label, or the step is not after the peak.
     """
     if isinstance(against, str):
         places = [place for place, label in enumerate(labels) if label == against and place > peak]
         if len(places) > 1:
-            raise ValueError(f"{len(places)} steps after the peak are called {against!r}: give the place of one")
+            raise ValueError(f"{len(places)} steps after the peak are called {against!r}: give the number of one")
         if not places:
             before = " after the target's peak" if against in labels else ""
             raise ValueError(f"no step{before} is called {against!r}")
@@ -127,10 +127,10 @@ def guilty_step(against: int | str, labels: Sequence[str], peak: int) -> int:
     if not 0 < against < len(labels):
         raise ValueError(f"there is no step {against} before this one")
     if against <= peak:
-        raise ValueError(f"step {against} is not after the target's peak, so the peak holds its edit")
+        raise ValueError(f"step {against} is not after the target's peak, so the peak contains its changes")
     return against
 
 
-def _choices(labels: Sequence[str], peak: int) -> str:
+def _steps(labels: Sequence[str], peak: int) -> str:
     steps = ", ".join(f"{place} ({label})" for place, label in enumerate(labels) if place > peak)
     return f"the steps after the peak are {steps}" if steps else "no step lies between the peak and this one"

@@ -1,4 +1,4 @@
-"""The rollback curve: how much a score's choice of coordinates brings back at each fraction, beside a random choice."""
+"""The probe `rollback-curve`: the scores of rollbacks of growing size, by several importance scores and at random."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from harness import LineageEntry, Probe, ProbeContext, StepFailed
-from harness_recoveries.rollback.choice import Size, choose
+from harness.weights import Selection
 from harness_recoveries.rollback.config import CurveConfig, ScoreName
-from harness_recoveries.rollback.edit import Edit, edit_since_peak
-from harness_recoveries.rollback.scores import Blame, Case, blame_by
+from harness_recoveries.rollback.importance import Case, ImportanceScore, importance_score
+from harness_recoveries.rollback.selection import Size, select
 from harness_recoveries.rollback.undo import undo
+from harness_recoveries.rollback.weight_delta import WeightDelta, delta_since_peak
 
 _ROWS = "rows.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One rollback of a curve; draw: which of the random ones, 0 for others."""
+    """One rollback of a curve. draw: the number of the random selection; 0 for other scores."""
 
     score: ScoreName
     fraction: float
@@ -31,20 +32,20 @@ class Point:
 
 
 class RollbackCurve(Probe):
-    """Rolls the last trained checkpoint of a method back by each score and fraction, and scores every result.
+    """Rolls the last trained checkpoint of a method back by each score and fraction, and evaluates every result.
 
-    A method in which no training follows the target's own has no damage to undo and gives no rows. Rows are kept as
-    they come, so a killed probe goes on with the next.
+    A method in which no training follows the target's own has no damage to undo, so it gives no rows. Each row is
+    stored as soon as it is computed, so a killed probe resumes with the next row.
     """
 
     def __init__(self, config: CurveConfig) -> None:
         self.config = config
 
     def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
-        """Returns a row for each rollback, those of the peak and of the damaged checkpoint (fraction null) first.
+        """Returns a row for each rollback, after one for the peak and one for the damaged checkpoint (fraction null).
 
-        fraction: of the eligible coordinates. coordinates: how many went back. The domains' scores are as the
-        leaderboard has them.
+        fraction: of the eligible weights. coordinates: the number of weights that were set back. Scores of domains are
+        those of the leaderboard.
         """
         trained = [entry for entry in context.lineage if entry.domains]
         target = self.config.target or (sorted(trained[0].domains)[0] if trained else "")
@@ -56,7 +57,7 @@ class RollbackCurve(Probe):
 
 
 def _up_to_last_other(lineage: Sequence[LineageEntry], target: str) -> Sequence[LineageEntry] | None:
-    """Returns the lineage as long as other domains are trained after the target, None where none is.
+    """Returns the lineage up to the last training of another domain after the target's; None where there is none.
 
     A recovery at the end trains the target or nothing, so it is left out.
     """
@@ -66,13 +67,15 @@ def _up_to_last_other(lineage: Sequence[LineageEntry], target: str) -> Sequence[
 
 
 class _Measurement:
-    """The points of one curve, in order, and the rows that a killed probe left of them."""
+    """Computes the points of one curve in order, and reuses the rows that a killed probe stored."""
 
     def __init__(
         self, config: CurveConfig, context: ProbeContext, lineage: Sequence[LineageEntry], target: str, peak: int
     ) -> None:
         if context.score is None:
-            raise StepFailed("the curve scores models, and was handed no way to", hint="its spec says `scores`")
+            raise StepFailed(
+                "rollback-curve evaluates models, but got no evaluator", hint="set scores=True in its ProbeSpec"
+            )
         self._config = config
         self._context = context
         self._score = context.score
@@ -80,22 +83,22 @@ class _Measurement:
         self._target = target
         self._peak = peak
         self._rows = context.scratch / _ROWS
-        self._blames: dict[tuple[ScoreName, int], Blame] = {}
+        self._measured: dict[tuple[ScoreName, int], ImportanceScore] = {}
 
     def rows(self) -> list[dict[str, Any]]:
-        edit = edit_since_peak(self._lineage[-1].folder, self._lineage[self._peak].folder, self._config.exclude)
+        delta = delta_since_peak(self._lineage[-1].folder, self._lineage[self._peak].folder, self._config.exclude)
         points: list[Point | LineageEntry] = [self._lineage[self._peak], self._lineage[-1], *self._points()]
-        kept = _whole_lines(self._rows)
-        self._rows.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        rows = _complete_lines(self._rows)
+        self._rows.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         for done, point in enumerate(points):
             self._context.progress(done, len(points), {})
-            if done < len(kept):
+            if done < len(rows):
                 continue
-            row = self._of_checkpoint(point) if isinstance(point, LineageEntry) else self._of_point(point, edit)
-            kept.append(row)
+            row = self._of_checkpoint(point) if isinstance(point, LineageEntry) else self._of_point(point, delta)
+            rows.append(row)
             with self._rows.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-        return kept
+        return rows
 
     def _points(self) -> Iterator[Point]:
         for score in self._config.scores:
@@ -107,39 +110,39 @@ class _Measurement:
         kind = "peak" if entry.step == self._peak else "damaged"
         return self._row(kind, None, 0, 0, self._score(entry.folder))
 
-    def _of_point(self, point: Point, edit: Edit) -> dict[str, Any]:
+    def _of_point(self, point: Point, delta: WeightDelta) -> dict[str, Any]:
         folder = self._context.scratch / "model"
         shutil.rmtree(folder, ignore_errors=True)
-        blame = self._blame(point, edit)
+        score = self._importance(point, delta)
         size = Size(fraction=point.fraction)
 
-        def chosen(temporary: Path) -> Any:
-            return choose(blame.of, edit, self._config.granularity, size, temporary)
+        def selected(temporary: Path) -> Selection:
+            return select(score.of, delta, self._config.granularity, size, temporary)
 
         try:
-            undone = undo(edit, folder, self._config.strength, chosen)
+            undone = undo(delta, folder, self._config.strength, selected)
             scores = self._score(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return self._row(point.score, point.fraction, point.draw, undone.choice.count, scores)
+        return self._row(point.score, point.fraction, point.draw, undone.selection.count, scores)
 
-    def _blame(self, point: Point, edit: Edit) -> Blame:
-        """Returns the score, measured once; each random draw has a seed of its own, the same at every fraction, so
-        that what a draw takes grows with the fraction."""
+    def _importance(self, point: Point, delta: WeightDelta) -> ImportanceScore:
+        """Returns the score, measured once. A random draw has the same seed at every fraction, so its selections are
+        nested."""
         name = (point.score, point.draw)
-        if name not in self._blames:
+        if name not in self._measured:
             seed = random.Random(f"{self._context.seed}/rollback-curve/{point.draw}").getrandbits(31)
             case = Case(
                 context=self._context,
-                edit=edit,
+                delta=delta,
                 target=self._target,
                 lineage=self._lineage,
                 peak=self._peak,
                 completions=self._config.completions,
                 seed=seed,
             )
-            self._blames[name] = blame_by(point.score, case)
-        return self._blames[name]
+            self._measured[name] = importance_score(point.score, case)
+        return self._measured[name]
 
     def _row(
         self, kind: str, fraction: float | None, draw: int, coordinates: int, scores: Mapping[str, float]
@@ -157,8 +160,8 @@ class _Measurement:
         }
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """Returns the rows that a killed probe had finished: a kill tears the line it falls into."""
+def _complete_lines(path: Path) -> list[dict[str, Any]]:
+    """Returns the rows of the complete lines: a killed probe may leave a partial last line."""
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else ():
         if line.endswith("\n"):

@@ -1,4 +1,4 @@
-"""Writes a checkpoint without an edit on chosen coordinates."""
+"""Writes a checkpoint in which a weight delta is undone on selected weights."""
 
 from __future__ import annotations
 
@@ -9,56 +9,58 @@ from pathlib import Path
 
 import torch
 
-from harness.weights import CheckpointCopy, Chunk, Stream, over_chunks, patched_copy
-from harness_recoveries.rollback.choice import Choice
-from harness_recoveries.rollback.edit import Edit
+from harness.weights import CheckpointCopy, Chunk, Selection, Stream, over_chunks, patched_copy
+from harness_recoveries.rollback.weight_delta import WeightDelta
 
 
 @dataclass(frozen=True, kw_only=True)
 class Undone:
-    """norm: of what was taken back, strength included. norm_of_edit: of the whole edit, of all parameters."""
+    """What a rollback changed. norm: of the change, including strength. norm_of_delta: of the delta over all
+    parameters."""
 
-    choice: Choice
+    selection: Selection
     norm: float
-    norm_of_edit: float
+    norm_of_delta: float
 
 
-def undo(edit: Edit, output: Path, strength: float, choose: Callable[[Path], Choice]) -> Undone:
-    """Writes `edit.now` to `output`, less `strength` times the edit on the coordinates that `choose` returns; the
-    folder that it is given is for temporary files.
+def undo(delta: WeightDelta, output: Path, strength: float, select: Callable[[Path], Selection]) -> Undone:
+    """Writes `delta.now` to `output`, minus `strength` times the delta on the selected weights.
 
-    With strength 1 and an edit that is the last thing that happened, the values there are those before the edit, bit
-    for bit; otherwise now + strength·(before − after) in fp32, rounded to the weights' dtype. All others keep their
-    bits. Raises CheckpointError as `patched_copy` does.
+    select: returns the selection; called with a folder for temporary files. Where the delta is the last change and
+    strength is 1, the selected weights get the bits they had before. Otherwise they are
+    now + strength·(before − after) in fp32, rounded to their dtype. All other weights keep their bits. Raises
+    CheckpointError as `patched_copy` does.
     """
-    with patched_copy(edit.now, output, rewritten=edit.names) as copy:
-        choice = choose(output.parent)
-        folders = [edit.now, edit.before] if edit.to_before else [edit.now, edit.before, edit.after]
-        squares = over_chunks(Stream(folders, edit.names), lambda own: _Undoing(edit, strength, own, choice, copy).undo)
-    return Undone(choice=choice, norm=math.sqrt(math.fsum(squares)), norm_of_edit=edit.norm())
+    with patched_copy(delta.now, output, rewritten=delta.names) as copy:
+        selection = select(output.parent)
+        folders = [delta.now, delta.before] if delta.is_last else [delta.now, delta.before, delta.after]
+        squares = over_chunks(
+            Stream(folders, delta.names), lambda stream: _Undoing(delta, strength, stream, selection, copy).undo
+        )
+    return Undone(selection=selection, norm=math.sqrt(math.fsum(squares)), norm_of_delta=delta.norm())
 
 
 @dataclass(frozen=True)
 class _Undoing:
-    edit: Edit
+    delta: WeightDelta
     strength: float
     stream: Stream
-    choice: Choice
+    selection: Selection
     copy: CheckpointCopy
 
     def undo(self, chunk: Chunk) -> float:
-        """Writes the new values of a chunk; returns the squared norm of what they undo."""
-        taken = self.choice.taken(chunk)
-        places = torch.from_numpy(taken.places)
+        """Writes the new values of a chunk; returns the squared norm of the change."""
+        selected = self.selection.in_chunk(chunk)
+        indices = torch.from_numpy(selected.indices)
         raw = self.stream.raw(0, chunk)
-        now = raw[places]
-        if taken.values is None:
-            before = self.stream.raw(1, chunk)[places]
+        now = raw[indices]
+        if selected.values is None:
+            before = self.stream.raw(1, chunk)[indices]
         else:
-            before = torch.from_numpy(taken.values).view(self.edit.before.dtype(chunk.name))
-        after = now if self.edit.to_before else self.stream.raw(2, chunk)[places]
-        undone = (before.float() - after.float()).mul_(self.strength)
-        whole_way = self.edit.to_before and self.strength == 1.0
-        raw[places] = before if whole_way else (now.float() + undone).to(raw.dtype)
+            before = torch.from_numpy(selected.values).view(self.delta.before.dtype(chunk.name))
+        after = now if self.delta.is_last else self.stream.raw(2, chunk)[indices]
+        change = (before.float() - after.float()).mul_(self.strength)
+        completely = self.delta.is_last and self.strength == 1.0
+        raw[indices] = before if completely else (now.float() + change).to(raw.dtype)
         self.copy.write(chunk.name, raw, chunk.start)
-        return float(undone.dot(undone))
+        return float(change.dot(change))

@@ -64,7 +64,7 @@ def test_every_loss_of_trl_is_offered_and_no_other():
     ],
 )
 def test_what_has_no_parts_by_domain_is_refused(given):
-    with pytest.raises(ValidationError, match=f"does without {next(iter(given))}"):
+    with pytest.raises(ValidationError, match=f"does not support {next(iter(given))}"):
         ModularSurgeryConfig(trl=given)
 
 

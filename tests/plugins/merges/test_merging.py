@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from harness import CheckpointError, Expert, MergeContext
 from harness.plugin.registry import Registry
 from harness.testing.tiny_world import nudged_checkpoint, tiny_checkpoint
-from harness.weights import EditMerge, LargestMagnitudes, RandomDrop, WeightFolder, merge_edits, merge_linear
+from harness.weights import DeltaMerge, LargestMagnitudes, RandomDrop, WeightFolder, merge_deltas, merge_linear
 from harness.weights.model_folder import hash_checkpoint
 
 MERGEKIT = json.loads((Path(__file__).parents[2] / "fixtures" / "merge" / "mergekit.json").read_text())
@@ -130,8 +130,8 @@ def test_ties_streamed_is_ties_at_once(tmp_path_factory, data, *, rows, columns,
         WeightFolder(model_of(folder / str(index), {"w": torch.tensor(values).view(rows, columns)}))
         for index, values in enumerate(models)
     )
-    method = EditMerge(sparsity=LargestMagnitudes(density), elect=True, normalize=normalize, scale=2.0)
-    merge_edits(base, list(zip(weights, experts, strict=True)), method, folder / "out", chunk=chunk)
+    method = DeltaMerge(sparsity=LargestMagnitudes(density), elect=True, normalize=normalize, scale=2.0)
+    merge_deltas(base, list(zip(weights, experts, strict=True)), method, folder / "out", chunk=chunk)
     expected = ties_oracle(models[0], models[1:], weights, density=density, normalize=normalize, scale=2.0)
     assert WeightFolder(folder / "out").read("w").flatten().tolist() == pytest.approx(expected, abs=1e-6)
 
@@ -191,8 +191,8 @@ def test_dare_draws_by_its_seed_alone_and_each_expert_for_itself(world, tmp_path
 def test_dare_does_not_depend_on_the_chunks(world, tmp_path):
     base, experts = (WeightFolder(world[0]), [(1.0, WeightFolder(path)) for path in world[1]])
     for chunk in (64, 1 << 18):
-        method = EditMerge(sparsity=RandomDrop(0.5, seed=3))
-        merge_edits(base, experts, method, tmp_path / f"out-{chunk}", chunk=chunk)
+        method = DeltaMerge(sparsity=RandomDrop(0.5, seed=3))
+        merge_deltas(base, experts, method, tmp_path / f"out-{chunk}", chunk=chunk)
     assert hash_checkpoint(tmp_path / "out-64") == hash_checkpoint(tmp_path / f"out-{1 << 18}")
 
 
@@ -211,7 +211,7 @@ def test_experts_in_bfloat16_of_a_base_in_fp32_give_bfloat16(tmp_path):
 def test_progress_ends_at_the_whole(world, tmp_path):
     heard = []
     models = [(1.0, WeightFolder(path)) for path in world[1]]
-    merge_linear(models, tmp_path / "out", told=lambda done, total: heard.append((done, total)))
+    merge_linear(models, tmp_path / "out", progress=lambda done, total: heard.append((done, total)))
     assert heard[-1][0] == heard[-1][1] == whole(world[0]).numel()
 
 
@@ -227,7 +227,7 @@ W, NAN = torch.ones(2, 2), torch.tensor([[1.0, float("nan")], [1.0, 1.0]])
         ({"w": W, "v": 2 * W}, "different tensors"),
         ({"w": torch.ones(2, 3)}, "shape"),
         ({"w": W.half()}, "torch.float16"),
-        ({"w": NAN}, "w holds nan at coordinate 1"),
+        ({"w": NAN}, "w holds nan at index 1"),
         ({"w": -NAN / 0}, "w holds"),
     ],
 )

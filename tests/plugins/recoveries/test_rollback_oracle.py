@@ -117,7 +117,7 @@ def test_the_same_bits_as_the_plain_rollback(tmp_path_factory, case):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selection, "_FEW", case["few"])  # the share up to which the peak's values come with the choice
         if not case["held"]:  # a guess that is wrong, so that scores are counted and not held
-            patch.setattr(selection, "guessed_bounds", lambda *_: Bounds(low=9e9, high=9e9, between=0.0))
+            patch.setattr(selection, "estimate_bounds", lambda *_: Bounds(low=9e9, high=9e9, between=0.0))
         Rollback(RollbackConfig(**settings_)).recover(context)
     expected = plain_rollback(now, peak, scores[case["score"]], case["fraction"], case["strength"])
     result = read_model(root / "out")

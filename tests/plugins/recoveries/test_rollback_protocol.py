@@ -7,7 +7,7 @@ from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
 
 TEXT = """schema: 1
-name: guilty
+name: harmful
 model: {use: lab-tiny}
 domains: {math: {use: lab-math}, qa: {use: lab-qa}}
 methods:
@@ -16,8 +16,8 @@ methods:
 
 
 @pytest.mark.parametrize(("step", "message"), [("cw", "no step is called 'cw'"), ("1", "not after the target's peak")])
-def test_a_guilty_step_that_is_none(tmp_path, step, message):
-    path = tmp_path / "guilty.yaml"
+def test_a_harmful_step_that_is_none(tmp_path, step, message):
+    path = tmp_path / "harmful.yaml"
     path.write_text(TEXT.replace("STEP", step))
     with pytest.raises(ProtocolError) as caught:
         load_protocol(path, Registry.discover())
@@ -28,7 +28,7 @@ def test_a_guilty_step_that_is_none(tmp_path, step, message):
 
 
 @pytest.mark.parametrize("step", ["qa", "2"])
-def test_a_guilty_step_that_is_one(tmp_path, step):
-    path = tmp_path / "guilty.yaml"
+def test_a_harmful_step_that_is_one(tmp_path, step):
+    path = tmp_path / "harmful.yaml"
     path.write_text(TEXT.replace("STEP", step))
     assert load_protocol(path, Registry.discover()).methods["a"]

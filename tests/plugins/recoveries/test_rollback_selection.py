@@ -128,7 +128,7 @@ def test_a_budget_undoes_its_share_of_the_predicted_damage(world, granularity, b
 
 
 @pytest.mark.parametrize("against", [2, "qa"])
-def test_one_guilty_steps_edit_is_taken_off(world, against):
+def test_the_delta_of_one_harmful_step_is_undone(world, against):
     result, report = world.recover(score="magnitude", against=against, fraction=1.0, strength=0.5)
     for name in SHAPES:
         base, qa, cw = (world.models[step][name] for step in (1, 2, 3))
@@ -137,7 +137,7 @@ def test_one_guilty_steps_edit_is_taken_off(world, against):
     assert report["against"] == against
 
 
-def test_the_last_step_as_the_guilty_one_goes_back_to_its_own_start(world):
+def test_the_last_step_as_the_harmful_one_goes_back_to_its_start(world):
     result, _ = world.recover(score="magnitude", against="cw", fraction=1.0)
     assert all(torch.equal(result[n], world.models[2][n]) for n in SHAPES if "norm" not in n)
 
@@ -161,7 +161,7 @@ def test_part_of_the_way_in_bf16_is_fp32_rounded(tmp_path):
         ("math", "after the target"),
     ],
 )
-def test_a_step_that_cannot_be_the_guilty_one(world, against, message):
+def test_a_step_that_cannot_be_the_harmful_one(world, against, message):
     with pytest.raises(StepFailed, match=message):
         world.recover(score="magnitude", against=against)
     labels = ["base", "math", "qa", "cw"]

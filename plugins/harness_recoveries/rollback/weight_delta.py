@@ -1,4 +1,4 @@
-"""The edit that a rollback undoes: between which checkpoints it lies, and which parameters may go back."""
+"""The weight delta that a rollback undoes: the checkpoints that it lies between, and the eligible parameters."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from harness.weights import (
     check_stored_once,
     is_norm,
 )
-from harness_recoveries.rollback.config import guilty_step
+from harness_recoveries.rollback.config import harmful_step
 
 BEFORE = 1
-"""The place of `before` in an edit's streams."""
+"""The index of `before` in the streams of a delta."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edit:
-    """δ = `after` − `before`, to be taken from `now`. names: the parameters that may go back, sorted."""
+class WeightDelta:
+    """δ = `after` − `before`, to be undone in `now`. names: the eligible parameters, sorted."""
 
     now: WeightFolder
     after: WeightFolder
@@ -36,25 +36,25 @@ class Edit:
     _squares: dict[tuple[str, int, int], float] = field(default_factory=dict, repr=False)
 
     @property
-    def to_before(self) -> bool:
-        """Whether the edit is the last thing that happened, so that undoing it is going back to `before`."""
+    def is_last(self) -> bool:
+        """Whether the delta is the last change, so that undoing it restores `before`."""
         return self.after is self.now
 
     @property
     def eligible(self) -> int:
-        """How many coordinates may go back."""
+        """The number of weights that may be set back."""
         return sum(self.now.place(name).count for name in self.names)
 
     def stream(self, names: Sequence[str], *more: WeightFolder) -> Stream:
-        """Returns `after` and `before` side by side, and `more` beside them."""
+        """Returns a stream over `after`, `before` and the folders `more`."""
         return Stream([self.after, self.before, *more], names)
 
-    def note(self, chunk: Chunk, edit: torch.Tensor) -> None:
-        """Remembers the size of a chunk's part of the edit, from whoever has read it."""
-        self._squares[chunk.name, chunk.start, chunk.count] = float(edit.dot(edit))
+    def note(self, chunk: Chunk, change: torch.Tensor) -> None:
+        """Stores the squared norm of a chunk's delta, so that `norm` need not read the chunk again."""
+        self._squares[chunk.name, chunk.start, chunk.count] = float(change.dot(change))
 
     def norm(self) -> float:
-        """Returns the Euclidean norm of the edit of all parameters; what nobody has noted is read."""
+        """Returns the Euclidean norm of the delta over all parameters; reads the chunks that were not noted."""
         stream = self.stream(self.now.names())
         for chunk in stream.chunks:
             if (chunk.name, chunk.start, chunk.count) not in self._squares:
@@ -63,30 +63,32 @@ class Edit:
         return math.sqrt(math.fsum(self._squares[chunk.name, chunk.start, chunk.count] for chunk in stream.chunks))
 
 
-def edit_since_peak(now: Path, peak: Path, exclude: Sequence[str]) -> Edit:
-    """Returns the whole edit from the target's peak on. Raises CheckpointError where the two do not fit together."""
+def delta_since_peak(now: Path, peak: Path, exclude: Sequence[str]) -> WeightDelta:
+    """Returns the delta from the target's peak to `now`. Raises CheckpointError where the two are different models."""
     damaged, before = WeightFolder(now), WeightFolder(peak)
     _check(damaged, before)
     check_same_tensors(damaged, before, dtypes=True)
-    return Edit(now=damaged, after=damaged, before=before, names=_eligible(damaged, exclude))
+    return WeightDelta(now=damaged, after=damaged, before=before, names=_eligible(damaged, exclude))
 
 
-def edit_of(lineage: Sequence[LineageEntry], against: int | str, peak: int, exclude: Sequence[str]) -> Edit:
-    """Returns the edit of the one step that `against` names.
+def delta_of_step(
+    lineage: Sequence[LineageEntry], against: int | str, peak: int, exclude: Sequence[str]
+) -> WeightDelta:
+    """Returns the delta of the step that `against` names.
 
-    Raises StepFailed where it names none after the peak, CheckpointError where the checkpoints do not fit together.
+    Raises StepFailed where it names no step after the peak, CheckpointError where the checkpoints are different models.
     """
     try:
-        step = guilty_step(against, [entry.label for entry in lineage], peak)
+        step = harmful_step(against, [entry.label for entry in lineage], peak)
     except ValueError as error:
         raise StepFailed(f"against: {error}") from error
     before = lineage[step - 1].folder
     if step == len(lineage) - 1:
-        return edit_since_peak(lineage[-1].folder, before, exclude)
+        return delta_since_peak(lineage[-1].folder, before, exclude)
     folders = WeightFolder(lineage[-1].folder), WeightFolder(lineage[step].folder), WeightFolder(before)
     for other in folders[1:]:
         _check(folders[0], other)
-    return Edit(now=folders[0], after=folders[1], before=folders[2], names=_eligible(folders[0], exclude))
+    return WeightDelta(now=folders[0], after=folders[1], before=folders[2], names=_eligible(folders[0], exclude))
 
 
 def _check(now: WeightFolder, other: WeightFolder) -> None:
@@ -105,6 +107,8 @@ def _eligible(folder: WeightFolder, exclude: Sequence[str]) -> tuple[str, ...]:
     )
     if not names:
         raise StepFailed(
-            f"no parameter may go back: each has one of {', '.join(exclude)} in its name", where=str(folder.folder)
+            "exclude leaves no parameter to set back",
+            where=str(folder.folder),
+            hint=f"each parameter has one of {', '.join(exclude)} in its name",
         )
     return names

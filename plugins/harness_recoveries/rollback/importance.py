@@ -1,0 +1,148 @@
+"""Importance scores: estimates of how much each weight's part of a delta δ damaged the target domain.
+
+arXiv 2606.02398 does not say how its rollback selects weights, so each score is one reading of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import torch
+
+from harness import Cost, LineageEntry, ProbeContext, RecoveryContext, StepFailed
+from harness.training import Kind, cached_gradients
+from harness.weights import Chunk, Formula, Scores, WeightFolder, check_same_tensors
+from harness_recoveries.rollback.weight_delta import WeightDelta
+
+if TYPE_CHECKING:
+    from harness_recoveries.rollback.config import ScoreName
+
+Context: TypeAlias = RecoveryContext | ProbeContext
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What a score is computed for.
+
+    lineage: from the base to the damaged checkpoint. peak: the index of the target's peak in it. completions: sampled
+    for gradients. squared: makes `magnitude` δ² in place of |δ|: the same order, and the sum is the second-order damage
+    where all curvatures are equal.
+    """
+
+    context: Context
+    delta: WeightDelta
+    target: str
+    lineage: Sequence[LineageEntry]
+    peak: int
+    completions: int
+    seed: int
+    squared: bool = False
+
+
+Combine: TypeAlias = Callable[[torch.Tensor, Sequence[torch.Tensor]], object]
+"""Turns δ, its first argument, into the scores in place; the second are the values of the other folders."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportanceScore:
+    """A score that can be streamed.
+
+    combine: called once per thread. more: folders that are read beside those of the delta. in_order: whether the score
+    draws random numbers chunk by chunk. cost: of the completions that were sampled.
+    """
+
+    delta: WeightDelta
+    combine: Callable[[], Combine]
+    more: tuple[WeightFolder, ...] = ()
+    in_order: bool = False
+    cost: Cost = field(default_factory=Cost)
+
+    def of(self, names: Sequence[str]) -> Scores:
+        """Returns the scores of some eligible parameters."""
+        return Scores(self.delta.stream(names, *self.more), self._formula, in_order=self.in_order)
+
+    def _formula(self) -> Formula:
+        combine = self.combine()
+
+        def formula(chunk: Chunk, values: Sequence[torch.Tensor], out: torch.Tensor) -> None:
+            after, before, *more = values
+            self.delta.note(chunk, torch.sub(after, before, out=out))
+            combine(out, more)
+
+        return formula
+
+
+def importance_score(score: ScoreName, case: Case) -> ImportanceScore:
+    """Returns the score after measuring the gradients that it needs.
+
+    Raises StepFailed for sign-conflict where no checkpoint precedes the target's training, and where a parameter has no
+    gradient.
+    """
+    return _SCORES[score](case)
+
+
+def _fisher(case: Case) -> ImportanceScore:
+    """F·δ²: the second-order damage ½ δᵀHδ of arXiv 2606.02398 per weight, with the Fisher diagonal F in place of H."""
+    return _by_gradients(case, "fisher", case.peak, lambda delta, more: delta.square_().mul_(more[0]))
+
+
+def _gradient(case: Case) -> ImportanceScore:
+    """−g·δ: the first-order gain in reward of undoing δ. g: the target's policy gradient at the damaged checkpoint."""
+    return _by_gradients(case, "gradient", len(case.lineage) - 1, lambda delta, more: delta.mul_(more[0]).neg_())
+
+
+def _by_gradients(case: Case, kind: Kind, step: int, combine: Combine) -> ImportanceScore:
+    gradients, cost = cached_gradients(
+        kind,
+        case.context,
+        checkpoint=case.lineage[step],
+        domain=case.context.domains[case.target],
+        count=case.completions,
+    )
+    missing = sorted(set(case.delta.names) - set(gradients.names()))
+    if missing:
+        raise StepFailed(f"the model has no gradient for the parameter {missing[0]}")
+    return ImportanceScore(delta=case.delta, combine=lambda: combine, more=(gradients,), cost=cost)
+
+
+def _magnitude(case: Case) -> ImportanceScore:
+    """|δ|."""
+    if case.squared:
+        return ImportanceScore(delta=case.delta, combine=lambda: lambda delta, more: delta.square_())
+    return ImportanceScore(delta=case.delta, combine=lambda: lambda delta, more: delta.abs_())
+
+
+def _sign_conflict(case: Case) -> ImportanceScore:
+    """−δ_A·δ: high where δ is opposed to δ_A, the delta of the target's own training."""
+    if case.peak == 0:
+        raise StepFailed("sign-conflict needs the delta of the target's own training, and no step trained the target")
+    own = WeightFolder(case.lineage[case.peak].folder), WeightFolder(case.lineage[case.peak - 1].folder)
+    for folder in own:
+        check_same_tensors(case.delta.now, folder)
+
+    def combine(delta: torch.Tensor, more: Sequence[torch.Tensor]) -> None:
+        peak, base = more
+        delta.mul_(torch.sub(peak, base)).neg_()
+
+    return ImportanceScore(delta=case.delta, combine=lambda: combine, more=own)
+
+
+def _random(case: Case) -> ImportanceScore:
+    """Uniform random scores: the control."""
+
+    def start() -> Combine:
+        generator = torch.Generator().manual_seed(case.seed)
+        return lambda delta, more: delta.uniform_(generator=generator)
+
+    return ImportanceScore(delta=case.delta, combine=start, in_order=True)
+
+
+_SCORES: Mapping[ScoreName, Callable[[Case], ImportanceScore]] = {
+    "fisher": _fisher,
+    "gradient": _gradient,
+    "magnitude": _magnitude,
+    "sign-conflict": _sign_conflict,
+    "random": _random,
+}
