@@ -150,7 +150,7 @@ class Previewer:
         sampling = domain.sampled_as()
         faults = tuple(
             prompt_faults(
-                prompts,
+                spread(domain.domain.training_data(seed), self._prompts),
                 facts,
                 what="its training prompts",
                 chat=bool(self._plan.settings_of(name).chat_template),

@@ -70,6 +70,13 @@ def test_prompts_that_are_mostly_unknown(faults):
     assert "unknown to the base model's tokenizer" in message
 
 
+def test_an_instruction_around_a_readable_problem_may_be_unknown(faults):
+    template = "数学の問題を解いてください、丁寧に: {prompt}"
+    assert faults(domain={"template": template}) == []
+    unread = [{"prompt": f"数学の問題 {n}", "answer": "1"} for n in range(40)]
+    assert len(faults(unread, domain={"template": "1 + 1 {prompt}"})) == 1
+
+
 def test_no_room_for_completions(faults):
     [(_, message)] = faults(domain={"completion_tokens": 80})
     assert "completions up to 80: more than the 64 that the base model takes" in message

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.domains.data.messages import is_chat
+from harness.domains.data.table import SOURCE_TEXT
 from harness.errors import Problem
 from harness.execution.readiness.model import BaseModelFacts
 
@@ -21,10 +22,14 @@ def spread(rows: Any, count: int = SAMPLED) -> list[dict[str, Any]]:
 
 
 def prompt_faults(
-    prompts: Sequence[Any], model: BaseModelFacts, *, what: str, chat: bool, completion_tokens: int | None
+    rows: Sequence[Mapping[str, Any]], model: BaseModelFacts, *, what: str, chat: bool, completion_tokens: int | None
 ) -> Iterator[Problem]:
-    """Yields what is wrong with prompts for a model. what: of which they are, for a person. chat: whether the domain
-    says that they are chat messages. completion_tokens: what is generated after them."""
+    """Yields what is wrong with the prompts of rows for a model.
+
+    what: names the prompts in messages. chat: whether the domain says that they are chat messages. completion_tokens:
+    what is generated after them.
+    """
+    prompts = [row["prompt"] for row in rows]
     messages = any(map(is_chat, prompts))
     if messages and not chat:
         yield Problem(
@@ -38,11 +43,13 @@ def prompt_faults(
         )
         return
     ids = model.ids(prompts)
-    unknown = model.unknown_share(ids)
+    # An instruction that all prompts share may be unknown; what differs between them has to be read.
+    own = [row.get(SOURCE_TEXT) or row["prompt"] for row in rows]
+    unknown = model.unknown_share(model.ids(own))
     if unknown > MOSTLY:
         yield Problem(
             message=f"{unknown:.0%} of the tokens of {what} are unknown to the base model's tokenizer",
-            hint=f"choose a model that reads them, or other data; a prompt is {prompts[0]!r:.100}",
+            hint=f"choose a model that reads them, or other data; a prompt is {own[0]!r:.100}",
         )
     shortest = min(map(len, ids))
     if model.longest is not None and completion_tokens is not None and shortest + completion_tokens > model.longest:

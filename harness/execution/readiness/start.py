@@ -85,10 +85,10 @@ class _Checks:
             return ()
 
         yield from self._told(("domains", name), judge)
-        rows = judged or spread(domain.domain.training_data(SEED))  # prompts are looked at though none can be judged
+        rows = spread(domain.domain.training_data(SEED))  # with the problem's own text, and those nothing can judge
         if model is not None and rows and "prompt" in rows[0]:
             yield from prompt_faults(
-                [row["prompt"] for row in rows],
+                rows,
                 model,
                 what=f"the training prompts of {name}",
                 chat=bool(self.plan.settings_of(name).chat_template),
