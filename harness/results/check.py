@@ -1,4 +1,4 @@
-"""What contradicts itself in a leaderboard's record."""
+"""Consistency checks of a leaderboard record."""
 
 from __future__ import annotations
 
@@ -21,50 +21,51 @@ def _is_mean(cost: MeanCost | None, costs: Sequence[MeanCost]) -> bool:
 
 
 def inconsistencies(leaderboard: Leaderboard) -> list[str]:
-    """Returns what contradicts itself in a record, one line each: columns, seeds, averages, ranks and footnotes, and
-    then every interval and metric that does not follow from the scores by seed.
+    """Returns the inconsistencies of a record, one line each.
 
-    Nothing is measured again: a record without contradictions may still be wrong.
+    Checks columns, seeds, averages, ranks and footnotes first. If these are consistent, every interval and metric is
+    recomputed from the scores per seed and compared. Nothing is measured again, so a consistent record may still be
+    wrong.
     """
     found = []
     for row in leaderboard.rows:
-        strangers = sorted(set(row.scores) - set(leaderboard.columns))
-        if strangers:
-            found.append(f"{row.method}: scores on {', '.join(strangers)}, which are no columns")
+        unknown = sorted(set(row.scores) - set(leaderboard.columns))
+        if unknown:
+            found.append(f"{row.method}: scores on {', '.join(unknown)}, which are not columns")
         seeds = 1 if row.reference else len(row.seeds)
         for column, score in row.scores.items():
             known = [value for value in score.per_seed if value is not None]
             if len(score.per_seed) != seeds or len(score.stderr) != seeds:
                 found.append(f"{row.method}, {column}: {len(score.per_seed)} numbers for {seeds} seeds")
             elif score.mean is not None and (not known or abs(sum(known) / len(known) - score.mean) > 1e-6):
-                found.append(f"{row.method}, {column}: the mean {score.mean} is not that of its seeds")
+                found.append(f"{row.method}, {column}: the mean {score.mean} is not the mean of its seeds")
         for name, one in row.metrics.items():
             if name not in leaderboard.metrics or len(one.per_seed) not in (0, seeds):
-                found.append(f"{row.method}: {name} is no metric of the leaderboard, or not one number for each seed")
+                found.append(f"{row.method}: {name} is not a metric of the leaderboard, or lacks a number for a seed")
         means = [row.scores[column].mean for column in leaderboard.averaged if column in row.scores]
         values = [mean for mean in means if mean is not None]
         complete = len(values) == len(leaderboard.averaged) and is_complete(row, leaderboard.averaged)
         if row.average.mean is not None and complete and abs(sum(values) / len(values) - row.average.mean) > 1e-6:
-            found.append(f"{row.method}: the average {row.average.mean} is not that of its columns")
+            found.append(f"{row.method}: the average {row.average.mean} is not the mean of its columns")
         if row.seed_costs and (len(row.seed_costs) != len(row.seeds) or not _is_mean(row.cost, row.seed_costs)):
             found.append(f"{row.method}: the cost is not the mean of its seeds' costs")
         if any(not 1 <= footnote <= len(leaderboard.notes) for footnote in row.footnotes):
-            found.append(f"{row.method}: a footnote that is not there")
+            found.append(f"{row.method}: a footnote that does not exist")
     expected = {row.method: row.rank for row in ranked(leaderboard.rows, leaderboard.columns)}
     for row in leaderboard.rows:
         if row.rank != expected[row.method]:
-            found.append(f"{row.method}: rank {row.rank}, by its average it has {expected[row.method]}")
+            found.append(f"{row.method}: rank {row.rank}, but its average gives rank {expected[row.method]}")
     return found or _not_derived(leaderboard)
 
 
 def _not_derived(leaderboard: Leaderboard) -> list[str]:
-    """Returns what differs from the record that is computed anew from its scores."""
+    """Returns the differences from a record that is recomputed from the same scores."""
     misplaced = [row.method for row in leaderboard.rows if not _seeds_agree(row)]
     if misplaced:
-        return [f"{method}: numbers by seed in the trajectory do not match its seeds" for method in misplaced]
+        return [f"{method}: the numbers per seed in the trajectory do not match its seeds" for method in misplaced]
     computed = {row.method: row for row in rebuilt(leaderboard).rows}
     return [
-        f"{row.method}: {path} is {_told(stored)}, by the scores it is {_told(expected)}"
+        f"{row.method}: {path} is {_text(stored)}, but the scores give {_text(expected)}"
         for row in leaderboard.rows
         for path, stored, expected in _differing(
             row.model_dump(mode="json"), computed[row.method].model_dump(mode="json"), ""
@@ -93,5 +94,5 @@ def _differing(stored: Any, expected: Any, path: str) -> Iterator[tuple[str, Any
         yield path, stored, expected
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return "missing" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Several runs in one leaderboard: refused where their numbers were not measured alike, unless asked for and marked."""
+"""Combines several runs into one leaderboard. Runs that were measured differently are refused unless allowed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from harness.results.ranks import ranked
 
 
 def combine(leaderboards: Sequence[Leaderboard], *, allow_mixed: bool = False) -> Leaderboard:
-    """Returns one leaderboard of all rows; the same method with other seeds becomes one row over all of them.
+    """Returns one leaderboard with the rows of all. Rows of the same method with different seeds are merged.
 
-    Raises UsageError where base models, columns, task versions, limits, batch sizes or evaluation seeds differ, unless
-    `allow_mixed`, which marks the rows of each differing run with a footnote; where one name stands for methods of
-    different set-ups (with `allow_mixed` the later one is renamed); and where the same method and seed has two results.
+    allow_mixed: accept runs that differ from the first in base model, columns, task versions, limits, batch sizes or
+    evaluation seeds, and mark their rows with a footnote. Methods that share a name but not their configuration or
+    scores are then renamed.
+
+    Raises UsageError, without `allow_mixed`, if the runs were measured differently, if one name stands for different
+    configurations, or if the same method and seed has different scores.
     """
     first = leaderboards[0]
     notes = list(first.notes)
@@ -27,15 +30,15 @@ def combine(leaderboards: Sequence[Leaderboard], *, allow_mixed: bool = False) -
         differences = differing(first, other)
         if differences and not allow_mixed:
             raise UsageError(
-                f"{_title(first, 1)} and {_title(other, number)} were not measured alike:\n  "
+                f"{_title(first, 1)} and {_title(other, number)} were measured differently:\n  "
                 + "\n  ".join(differences),
-                hint="show them in tables of their own, or pass --allow-mixed to mark the rows",
+                hint="show them in separate tables, or pass --allow-mixed to mark the rows",
             )
         shift = len(notes)
         notes.extend(other.notes)
         marks: tuple[int, ...] = ()
         if differences:
-            notes.append(f"{_title(other, number)} was measured otherwise: {'; '.join(differences)}")
+            notes.append(f"{_title(other, number)} was measured differently: {'; '.join(differences)}")
             marks = (len(notes),)
         measurement = other.measurement | measurement
         for row in other.rows:
@@ -64,17 +67,17 @@ def _title(leaderboard: Leaderboard, number: int) -> str:
 
 
 def differing(left: Leaderboard, right: Leaderboard) -> list[str]:
-    """Returns what makes the numbers of two leaderboards incomparable, one line each."""
+    """Returns the differences that make the numbers of two leaderboards incomparable, one line each."""
     found = []
     if left.model != right.model:
-        found.append(f"base model: {left.model} against {right.model}")
+        found.append(f"base model: {left.model} vs {right.model}")
     if left.columns != right.columns:
-        found.append(f"columns: {', '.join(left.columns)} against {', '.join(right.columns)}")
+        found.append(f"columns: {', '.join(left.columns)} vs {', '.join(right.columns)}")
     for column in left.columns:
         if column in left.measurement and column in right.measurement:
             found.extend(_differing_column(column, left.measurement[column], right.measurement[column]))
     found += [
-        f"metric {name}: {left.metrics[name].plugin} against {right.metrics[name].plugin}, or other settings"
+        f"metric {name}: {left.metrics[name].plugin} vs {right.metrics[name].plugin}, or different settings"
         for name in left.metrics
         if name in right.metrics and left.metrics[name] != right.metrics[name]
     ]
@@ -83,21 +86,21 @@ def differing(left: Leaderboard, right: Leaderboard) -> list[str]:
 
 def _differing_column(column: str, left: Measurement, right: Measurement) -> list[str]:
     found = [
-        f"{column}: {name} {getattr(left, field)} against {getattr(right, field)}"
+        f"{column}: {name} {getattr(left, field)} vs {getattr(right, field)}"
         for field, name in (("limit", "limit"), ("batch_size", "batch size"), ("seed", "evaluation seed"))
         if getattr(left, field) != getattr(right, field)
     ]
     named = [{(t.task, t.metric, t.filter) for t in one.tasks} for one in (left, right)]
     if named[0] != named[1] or (left.higher_is_better, left.percent) != (right.higher_is_better, right.percent):
-        found.append(f"{column}: other tasks or metrics")
+        found.append(f"{column}: different tasks or metrics")
     elif set(left.tasks) != set(right.tasks):
         names = {task.task for task in set(left.tasks) ^ set(right.tasks)}
-        found.append(f"{column}: the task version or its prompts ({', '.join(sorted(names))})")
+        found.append(f"{column}: different task version or prompts ({', '.join(sorted(names))})")
     return found
 
 
 def _add(rows: list[Row], new: Row, title: str, *, first: Leaderboard, allow_mixed: bool) -> None:
-    """Puts `new` among `rows`, merged with the row of the same method where there is one."""
+    """Adds `new` to `rows`, or merges it with the row of the same method."""
     index = next((i for i, row in enumerate(rows) if row.method == new.method), None)
     if index is None:
         rows.append(new)
@@ -119,14 +122,14 @@ def _add(rows: list[Row], new: Row, title: str, *, first: Leaderboard, allow_mix
 
 
 def _clash(old: Row, new: Row, title: str) -> str:
-    """Returns why two rows of one name cannot be one row, empty where they can."""
+    """Returns why two rows with the same name cannot be merged, empty if they can."""
     if old.definition != new.definition or old.reference != new.reference:
-        return f"the method {new.method!r} is set up differently in {title}: its plugins' versions, settings or data"
+        return f"the method {new.method!r} is configured differently in {title}: its plugin versions, settings or data"
     if old.reference and old.scores != new.scores:
-        return f"the base model has other scores in {title}"
+        return f"the base model has different scores in {title}"
     for i, seed in enumerate(new.seeds):
         if seed in old.seeds and _seed_scores(old, old.seeds.index(seed)) != _seed_scores(new, i):
-            return f"the method {new.method!r} with seed {seed} has other scores in {title}"
+            return f"the method {new.method!r} with seed {seed} has different scores in {title}"
     return ""
 
 
@@ -135,9 +138,9 @@ def _seed_scores(row: Row, index: int) -> Mapping[str, float | None]:
 
 
 def _merge(old: Row, new: Row, fresh: Sequence[int], board: Leaderboard) -> Row:
-    """Returns the row over the seeds of `old` and those of `new` at the indices `fresh`.
+    """Returns a row with the seeds of `old` and the seeds of `new` at the indices `fresh`.
 
-    Where the costs of `new` are known as means over its seeds only, those stand for its fresh seeds.
+    If only the mean cost of `new` is known, it is used for its fresh seeds.
     """
     weights = (len(old.seeds), len(fresh))
 

@@ -1,4 +1,4 @@
-"""One method against another on the same seeds: what the intervals of two rows, each over its seeds, do not tell."""
+"""Paired comparison of two methods on the same seeds, which is more precise than comparing their intervals."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from harness.results.metrics import Score, difference
 
 
 class PairedDifferences(Record):
-    """`method` − `other`, seed by seed. scores: by column. average: of the rows' averages.
+    """The differences `method` − `other` per seed.
 
-    p_values, average_p_value: of the two-sided paired t test, None with fewer than two seeds. holm_p_values,
-    average_holm_p_value: after Holm's correction over all methods that `method` is compared with, for each column.
+    scores: the difference in each column. average: the difference of the rows' averages. p_values, average_p_value:
+    two-sided paired t test, None with fewer than two seeds. holm_p_values, average_holm_p_value: the p-values with
+    Holm's correction, per column, over all methods that `method` is compared with.
     """
 
     method: str
@@ -30,7 +31,7 @@ class PairedDifferences(Record):
 
 
 def compared(leaderboard: Leaderboard, method: str, others: Sequence[str]) -> list[PairedDifferences]:
-    """Returns the differences of `method` from each of `others`, with p-values corrected over them all."""
+    """Returns the differences between `method` and each of `others`, with p-values corrected over all of them."""
     found = [paired_differences(leaderboard, method, other) for other in others]
     averages = holm([one.average_p_value for one in found])
     columns = {column: holm([one.p_values.get(column) for one in found]) for column in leaderboard.columns}
@@ -46,18 +47,18 @@ def compared(leaderboard: Leaderboard, method: str, others: Sequence[str]) -> li
 
 
 def paired_differences(leaderboard: Leaderboard, method: str, other: str) -> PairedDifferences:
-    """Returns the differences over the seeds that both rows have, in the order of the first; all seeds share the base.
+    """Returns the differences over the seeds that both rows have, in the first row's order.
 
-    Several seeds: Student's t over their differences. One seed: the two intervals over test items, combined as if they
-    were independent, though the items are the same, so that the result is on the wide side. Raises UsageError for a
-    method that is not there, and where the rows share no seed.
+    The base model counts as a row with every seed. With several seeds, intervals are Student's t over the differences.
+    With one seed, the two intervals over test items are combined as if they were independent. Both rows use the same
+    items, so this interval is conservative. Raises UsageError if a method does not exist or the rows share no seed.
     """
     one, two = leaderboard.row(method), leaderboard.row(other)
     seeds = tuple(seed for seed in (two if one.reference else one).seeds if two.reference or seed in two.seeds)
     if not seeds:
         raise UsageError(
             f"{method} and {other} have no seed in common",
-            hint=f"{_seeds(one)}, {_seeds(two)}: differences are taken seed by seed",
+            hint=f"{_seeds(one)}, {_seeds(two)}; differences are computed per seed",
         )
     scores = {
         column: _paired(one, one.scores[column], two, two.scores[column], seeds)
@@ -90,7 +91,7 @@ def _paired(one: Row, left: Estimate, two: Row, right: Estimate, seeds: tuple[in
 
 
 def by_seed(row: Row, score: Estimate, seeds: Sequence[int]) -> dict[int, Score | None]:
-    """Returns the score by seed; the reference has one checkpoint, which stands for each of `seeds`."""
+    """Returns the score by seed. The reference row has a single checkpoint, which is used for each of `seeds`."""
     found = score.scores()
     if row.reference:
         return dict.fromkeys(seeds, found[0] if found else None)

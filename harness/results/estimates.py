@@ -1,8 +1,9 @@
-"""Means over seeds, and ratios of such means, with their 95 % intervals.
+"""Means over seeds, and ratios of such means, with 95 % confidence intervals.
 
-Several seeds: Student's t over the seeds' numbers, and Fieller's interval for ratios. One seed, or seeds whose numbers
-are all equal: the interval over the test items of one seed, and `interval` says so. Intervals are not cut off at the
-ends of a scale. Seeds share their test items, so an interval over seeds is for these items.
+With several seeds, intervals are Student's t over the seeds, and Fieller's for ratios. With one seed, or if the numbers
+of all seeds are equal, the interval is over the test items of one seed; `Estimate.interval` says which one it is.
+Intervals are not clipped to the range of a score. All seeds share their test items, so an interval over seeds is
+conditional on these items.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ DAMAGE_NOT_SHOWN = "damage not shown"
 class Estimate(BaseModel):
     """A mean over seeds.
 
-    ci95: its 95 % interval, None where there is none. per_seed, stderr: each seed's number and sampling standard error,
-    in the row's order of seeds, None where missing. n: test items behind one seed's number. interval: which interval
-    it is. `seeds`: Student's t over seeds. `fieller`: Fieller's, of a ratio over seeds. `unbounded`: Fieller's without
-    a bound, so that `ci95` is None. `wilson`: Wilson's over the items of one seed. `sampling`: from the spread of the
-    items of one seed, or combined from several such intervals.
+    ci95: its 95 % interval, None if there is none. per_seed, stderr: each seed's number and sampling standard error, in
+    the row's order of seeds, None if missing. n: the number of test items per seed. interval: the kind of interval.
+
+    - `seeds`: Student's t over seeds
+    - `fieller`: Fieller's interval of a ratio over seeds
+    - `unbounded`: Fieller's set is unbounded, so `ci95` is None
+    - `wilson`: Wilson's interval over the items of one seed
+    - `sampling`: Student's t over the items of one seed, or a combination of several item intervals
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -41,7 +45,7 @@ class Estimate(BaseModel):
     interval: Interval | None = None
 
     def scores(self) -> list[Score | None]:
-        """Returns each seed's number as a `Score`, with an interval where the estimate's own is over test items."""
+        """Returns each seed's number as a `Score`. It has an interval if that of the estimate is over test items."""
         of_items = self.interval if self.interval in ("wilson", "sampling") else None
         return [
             None if value is None else Score(value, error, self.n, self.ci95 if of_items else None, of_items)
@@ -68,12 +72,12 @@ def estimate(per_seed: Sequence[Score | None]) -> Estimate:
 
 
 def _of_items(known: Sequence[Score]) -> tuple[tuple[float, float] | None, Interval | None]:
-    """Returns the interval over the items of one seed: more seeds with the same number do not make it narrower."""
+    """Returns the interval over the items of one seed. More seeds with the same number do not make it narrower."""
     return next(((score.ci95, score.interval) for score in known if score.ci95 is not None), (None, None))
 
 
 def estimate_damage(peak: Estimate, damaged: Estimate, *, higher_is_better: bool = True) -> Estimate:
-    """Returns what the target lost since its peak, seed by seed: positive where it got worse."""
+    """Returns the target's loss since its peak, per seed. Positive values mean that it got worse."""
     better, worse = (peak, damaged) if higher_is_better else (damaged, peak)
     pairs = zip(better.scores(), worse.scores(), strict=True)
     return estimate([None if a is None or b is None else difference(a, b) for a, b in pairs])
@@ -82,12 +86,13 @@ def estimate_damage(peak: Estimate, damaged: Estimate, *, higher_is_better: bool
 def estimate_recovery_ratio(
     peak: Estimate, damaged: Estimate, recovered: Estimate, *, higher_is_better: bool = True
 ) -> Estimate:
-    """Returns the recovery ratio of the means over seeds; `per_seed` holds each seed's own, None where within noise.
+    """Returns the recovery ratio of the means over seeds.
 
-    The ratio of means, not the mean of ratios: a seed that was hardly harmed would dominate the latter. It is None
-    where the target was not damaged in the mean. Its interval is Fieller's, over the seeds that have all three scores.
-    For one seed, the variances are those of the test items: of each score, (half its interval / 1.96)². The interval is
-    unbounded where that of the damage includes 0.
+    `per_seed` holds the ratio of each seed, None if its damage is within noise. The mean is the ratio of means and not
+    the mean of ratios, which a seed with little damage would dominate. It is None if the target was not damaged on
+    average. The interval is Fieller's, over the seeds that have all three scores. With one seed, the variances are
+    those of the test items: (half the interval / 1.96)² for each score. The interval is unbounded if the interval of
+    the damage includes 0.
     """
     triples = list(zip(peak.scores(), damaged.scores(), recovered.scores(), strict=True))
     known = [(p, d, r) for p, d, r in triples if p is not None and d is not None and r is not None]
@@ -116,7 +121,7 @@ def estimate_recovery_ratio(
 
 
 def _ratio_of_items(known: Sequence[tuple[Score, Score, Score]]) -> tuple[intervals.RatioSet, Interval] | None:
-    """Returns Fieller's set from the test items of the first seed that has intervals for all three scores."""
+    """Returns Fieller's set over the test items of the first seed that has intervals for all three scores."""
     for triple in known:
         ends = [score.ci95 for score in triple if score.ci95 is not None]
         if len(ends) == len(triple):
@@ -128,9 +133,9 @@ def _ratio_of_items(known: Sequence[tuple[Score, Score, Score]]) -> tuple[interv
 
 
 def recovery_remark(damage: Estimate, ratio: Estimate) -> str:
-    """Returns what a reader must know about a recovery's target: that it was not damaged, or not shown to be.
+    """Returns a remark if the target of a recovery was not damaged, or if its damage is not significant.
 
-    Empty where the damage is shown, and where scores are missing.
+    Empty if the damage is significant or scores are missing.
     """
     if damage.mean is not None and damage.mean <= 0:
         return NOT_DAMAGED

@@ -1,4 +1,4 @@
-"""A leaderboard as a polars frame: numbers at full precision, null where there are none."""
+"""The leaderboard as a polars frame, with numbers at full precision and null for missing values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.results.leaderboard import Leaderboard, Row
 
 
 def leaderboard_frame(leaderboard: Leaderboard) -> pl.DataFrame:
-    """Returns a row per method, in the leaderboard's order; `Run.leaderboard` describes the columns."""
+    """Returns one row per method, in the leaderboard's order. `Run.leaderboard` describes the columns."""
     return pl.DataFrame([_cells(leaderboard, row) for row in leaderboard.rows], infer_schema_length=None)
 
 

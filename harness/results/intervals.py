@@ -1,15 +1,13 @@
-"""95 % intervals and the tests that go with them. Nothing here knows of methods, domains or records.
+"""95 % confidence intervals and significance tests on plain numbers and arrays.
 
-- Mean over seeds: Student's t. The spread between seeds contains the sampling error, so the sampling error is not
-  added again.
+- Mean over seeds: Student's t. The spread between seeds already contains the sampling error.
 - Ratio of two means over seeds: Fieller's set, which may be unbounded.
-- One seed of a proportion: Wilson's interval over its items.
+- Proportion, one seed: Wilson's interval over its items.
 - Sums and differences of independent scores, each with its own interval: the method of variance estimates recovery
   (Zou and Donner 2008), which keeps the asymmetry of Wilson's interval.
 - Several comparisons: Holm's correction.
 
-Functions of arrays take seeds along the last axis, so that `benchmarks/coverage.py` simulates these functions
-themselves.
+Functions of arrays reduce the last axis, which holds the seeds. `benchmarks/coverage.py` simulates them directly.
 """
 
 from __future__ import annotations
@@ -36,12 +34,12 @@ def t_quantile(degrees: int) -> float:
 
 
 def all_equal(values: Array) -> bool:
-    """Returns whether the values differ by no more than rounding."""
+    """Returns whether the values are equal up to rounding error."""
     return bool(np.ptp(values) <= max(_ROUNDING, 1e-9 * float(np.abs(values).max())))
 
 
 def mean_interval(values: Array) -> tuple[Array, Array]:
-    """Returns both ends of Student's t interval of the mean over the last axis, of at least two values."""
+    """Returns the ends of Student's t interval of the mean over the last axis, which needs at least two values."""
     count = values.shape[-1]
     centre = values.mean(axis=-1)
     half = t_quantile(count - 1) * values.std(axis=-1, ddof=1) / math.sqrt(count)
@@ -50,10 +48,10 @@ def mean_interval(values: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class RatioSet:
-    """The values of a ratio that the data do not exclude.
+    """The confidence set of a ratio.
 
-    bounded: where true, the set is the interval from `low` to `high`. Elsewhere the set has no bound: it is everything
-    outside `low` to `high`, or, where these are nan, every number.
+    bounded: if true, the set is the interval from `low` to `high`. Otherwise it is unbounded: every number outside
+    `low` to `high`, or every number if these are nan.
     """
 
     low: Array
@@ -69,9 +67,9 @@ class RatioSet:
 
 
 def ratio_set(numerator: Array, denominator: Array) -> RatioSet:
-    """Returns Fieller's set of the ratio of two means over the last axis; values at the same place belong together.
+    """Returns Fieller's set of the ratio of two means over the last axis. Values at the same index are paired.
 
-    It is bounded where Student's t interval of the denominator's mean excludes 0, and only there.
+    The set is bounded if and only if Student's t interval of the denominator's mean excludes 0.
     """
     count = numerator.shape[-1]
     x, y = numerator.mean(axis=-1), denominator.mean(axis=-1)
@@ -82,23 +80,23 @@ def ratio_set(numerator: Array, denominator: Array) -> RatioSet:
 
 
 def fieller(x: Array, y: Array, covariance: Array, quantile: float) -> RatioSet:
-    """Returns the set of r with (x − r·y)² ≤ quantile² · Var(x − r·y). covariance: Var x, Var y and Cov(x, y)."""
+    """Returns the set of r with (x − r·y)² ≤ quantile² · Var(x − r·y). covariance: (Var x, Var y, Cov(x, y))."""
     square = quantile**2
     xx, yy, xy = covariance
     a, b, c = y * y - square * yy, x * y - square * xy, x * x - square * xx
     bounded = np.asarray(a > 0)
     inside = b * b - a * c
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Of a bounded set, rounding alone can make this negative; of an unbounded one, it means every number.
+        # For a bounded set, only rounding can make this negative. For an unbounded one, the set is every number.
         root = np.sqrt(np.where(bounded, np.maximum(inside, 0.0), inside))
         one, other = (b - root) / a, (b + root) / a
     return RatioSet(low=np.minimum(one, other), high=np.maximum(one, other), bounded=bounded)
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Returns Wilson's interval of a proportion, as `scipy.stats.binomtest(…).proportion_ci(method="wilson")` does.
+    """Returns Wilson's interval of a proportion: `scipy.stats.binomtest(…).proportion_ci(method="wilson")`.
 
-    Written out, since importing scipy.stats takes over a second.
+    Implemented here because importing scipy.stats takes more than a second.
     """
     share, square = successes / trials, Z95**2
     centre = (share + square / (2 * trials)) / (1 + square / trials)
@@ -109,10 +107,10 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 def combined_interval(
     terms: Sequence[tuple[float, float, tuple[float, float]]],
 ) -> tuple[float, float]:
-    """Returns the interval of Σ weight · value of independent terms, each (weight, value, its own interval).
+    """Returns the interval of Σ weight · value over independent terms, each given as (weight, value, interval).
 
-    The distance from the sum to each end is the root of the sum of squares of the distances of the terms' ends that
-    pull in that direction.
+    The distance from the sum to its upper end is the root of the summed squares of the terms' distances to the ends
+    that increase the sum; the lower end likewise.
     """
     total = math.fsum(weight * value for weight, value, _ in terms)
     ends = [sorted((weight * low, weight * high)) for weight, _, (low, high) in terms]
@@ -123,9 +121,9 @@ def combined_interval(
 
 
 def paired_p_value(differences: Sequence[float]) -> float | None:
-    """Returns the two-sided p-value of the paired t test that the mean difference is 0; None for fewer than two.
+    """Returns the two-sided p-value of the paired t test that the mean difference is 0, None for fewer than two.
 
-    Differences that are all equal have no spread for the t test; the sign test's p-value stands in for it.
+    If all differences are equal, the t test is undefined and the p-value is that of the sign test.
     """
     values = np.asarray(differences, dtype=np.float64)
     count = len(values)
@@ -141,7 +139,7 @@ def paired_p_value(differences: Sequence[float]) -> float | None:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Returns the p-values after Holm's correction, None where there is none; those count as no comparison."""
+    """Returns the p-values with Holm's correction. None stays None and does not count as a comparison."""
     known = sorted((value, place) for place, value in enumerate(p_values) if value is not None)
     corrected: list[float | None] = [None] * len(p_values)
     least = 0.0

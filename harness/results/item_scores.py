@@ -1,4 +1,4 @@
-"""The 95 % interval of one checkpoint's score, over its test items."""
+"""The 95 % confidence interval of one checkpoint's score over its test items."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _CLOSE = 1e-6
 
 
 def item_score(value: float, stderr: float | None, n: int, *, percent: bool) -> Score:
-    """Returns a measured mean over `n` items as a score, times 100 where `percent`, with its interval.
+    """Returns the mean over `n` items as a score with its interval, times 100 if `percent`.
 
-    Wilson's interval where the items' scores are 0 or 1. Otherwise, such as for graded rewards and a judge's scores,
-    Student's t from the items' own spread. No interval without a standard error, nor where all items have the same
-    score and are not known to be 0 or 1: a spread of zero says nothing about other items.
+    The interval is Wilson's if every item scores 0 or 1, and otherwise (graded rewards, judge scores) Student's t over
+    the items. There is no interval without a standard error, or if all items have the same score and are not known to
+    be 0 or 1: a spread of zero says nothing about other items.
     """
     scale = 100.0 if percent else 1.0
     if stderr is None:
@@ -31,17 +31,17 @@ def item_score(value: float, stderr: float | None, n: int, *, percent: bool) -> 
 
 
 def _is_proportion(value: float, stderr: float, n: int, *, percent: bool) -> bool:
-    """Returns whether the items' scores are all 0 or 1.
+    """Returns whether every item scores 0 or 1.
 
-    Scores from 0 to 1 have their largest possible spread, which the standard error then shows, only where all are 0 or
-    1. Without any spread they are so where the mean is 0 or 1, unless the scale may go beyond 1.
+    For a given mean, scores from 0 to 1 reach the largest possible standard error only if all are 0 or 1. Without any
+    spread, they are all 0 or 1 if the mean is 0 or 1, provided that the scale cannot exceed 1.
     """
     if n < 1 or not 0.0 <= value <= 1.0 or abs(value * n - round(value * n)) > _CLOSE * n:
         return False
     if value in (0.0, 1.0):
         return percent and stderr == 0
     variance = value * (1 - value)
-    # lm-eval divides by n − 1; a task of someone else's may divide by n.
+    # lm-eval divides by n − 1; a third-party task may divide by n.
     return any(
         math.isclose(stderr, math.sqrt(variance / divisor), rel_tol=_CLOSE) for divisor in (n - 1, n) if divisor > 0
     )

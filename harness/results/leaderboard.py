@@ -1,4 +1,4 @@
-"""The leaderboard: a versioned record of what a run found, read strictly, ranked by the average."""
+"""The leaderboard: a versioned, strictly validated record of a run's results, ranked by the average."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from harness.results.estimates import Estimate
 from harness.results.published import PublishedTable
 
 SCHEMA_VERSION = 2
-"""1: intervals by bootstrap, no rank groups; read as 2, with everything that follows from the scores computed anew."""
+"""Schema 1 had bootstrap intervals and no rank groups. It is read as schema 2; derived numbers are recomputed."""
 
 
 class Record(BaseModel):
-    """Frozen data that refuses unknown keys and wrong types."""
+    """Frozen data. Unknown keys and wrong types are validation errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
 
 
 class MeasuredTask(Record):
-    """One of the lm-eval numbers that make a column; `task_hash` is lm-eval's digest of its prompts and answers."""
+    """One lm-eval metric that a column averages. task_hash: lm-eval's digest of the task's prompts and answers."""
 
     task: str
     metric: str
@@ -34,7 +34,7 @@ class MeasuredTask(Record):
 
 
 class Measurement(Record):
-    """How a column was measured. limit: items a task, None for all. seed: of the sampled answers."""
+    """How a column was measured. limit: items per task, None for all. seed: the sampling seed of the answers."""
 
     tasks: tuple[MeasuredTask, ...]
     higher_is_better: bool
@@ -45,7 +45,7 @@ class Measurement(Record):
 
 
 class MetricColumn(Record):
-    """A column of a metric plugin: the plugin's identity and config. decimals: in tables for people."""
+    """A column of a metric plugin: its identity and config. decimals: the number of decimals in tables."""
 
     plugin: str
     config: dict[str, Any] = Field(default_factory=dict)
@@ -54,7 +54,7 @@ class MetricColumn(Record):
 
 
 class MeanCost(Record):
-    """What a method or a step cost, the mean over seeds, or for one seed."""
+    """The cost of a method or a step: the mean over seeds, or the cost of one seed."""
 
     optimizer_steps: float
     completions: float
@@ -63,7 +63,7 @@ class MeanCost(Record):
 
     @classmethod
     def of(cls, costs: Sequence[MeanCost]) -> MeanCost | None:
-        """Returns the mean of several seeds' costs, None of none."""
+        """Returns the mean over several seeds, None if there are none."""
         if not costs:
             return None
         return cls(**{field: sum(getattr(one, field) for one in costs) / len(costs) for field in cls.model_fields})
@@ -72,10 +72,11 @@ class MeanCost(Record):
 class RecoveryResult(Record):
     """A recovery of `target` at `step` by `plugin`.
 
-    peak, damaged, recovered: the target's score right after its own training, before, and after the recovery. damage:
-    what the target lost since its peak. ratio: see `harness.results.estimates.estimate_recovery_ratio`. remark: says so
-    where the target was not damaged, or its damage is not shown. retention_*: shares of the peak. collateral, net: what
-    the other domains lost, and how they changed. cost: of this step alone.
+    peak, damaged, recovered: the target's score after its own training, before the recovery, and after the recovery.
+    damage: the target's loss since its peak. ratio: see `harness.results.estimates.estimate_recovery_ratio`. remark:
+    set if the target was not damaged or its damage is not significant. retention_damaged, retention_recovered: the
+    score before and after the recovery as a share of the peak. collateral, net: the mean loss and the mean change of
+    the other domains. cost: the cost of this step.
     """
 
     step: int
@@ -96,9 +97,9 @@ class RecoveryResult(Record):
 
 
 class TrajectoryStep(Record):
-    """A checkpoint of a method: its step's label, what the step trained or recovered, and its scores by column.
+    """A checkpoint of a method: the label of its step, the domains trained or recovered, and the scores by column.
 
-    checkpoints: the store's keys in the order of the row's seeds; a single one where all seeds share it (the base).
+    checkpoints: store keys in the order of the row's seeds, or a single key if all seeds share the checkpoint (base).
     """
 
     step: int
@@ -113,14 +114,14 @@ class TrajectoryStep(Record):
 class Row(Record):
     """A method. `reference` rows (the base model) and rows that lack a score have no rank.
 
-    rank: by the average. rank_group: methods whose difference from the best of their group is not shown share it; see
-    `harness.results.ranks`.
-    definition: a digest of what the method does apart from its seed; two rows with the same one are the same method.
+    rank: by the average. rank_group: methods that do not differ significantly from the best of their group share it;
+    see `harness.results.ranks`.
+    definition: a digest of the method's steps without the seed. Rows with equal definitions are the same method.
     forgetting, backward_transfer: means over the domains that a later training could have harmed; see
-    harness.results.metrics.
-    metrics: those of the leaderboard's `metrics`, by name.
-    recovery: the method's last recovery; `earlier_recoveries` holds those before it. seed_costs: each seed's cost, in
-    the order of `seeds`; empty where one is not known. footnotes: from 1, into `notes`.
+    `harness.results.metrics`.
+    metrics: the values of the leaderboard's `metrics`, by name.
+    recovery: the method's last recovery. earlier_recoveries: the recoveries before it. seed_costs: the cost of each
+    seed, in the order of `seeds`, empty if one is unknown. footnotes: indices into `notes`, from 1.
     """
 
     method: str
@@ -149,7 +150,7 @@ class Row(Record):
 
 
 class Leaderboard(Record):
-    """All rows of a run, or of several. columns: the domains. published: rows of papers, shown apart, never ranked."""
+    """The rows of one or several runs. columns: the domains. published: results from papers, never ranked."""
 
     schema_version: int = Field(default=SCHEMA_VERSION, alias="schema")
     protocol: str
@@ -165,15 +166,15 @@ class Leaderboard(Record):
 
     @property
     def averaged(self) -> tuple[str, ...]:
-        """The columns that the average is over: those where higher is better."""
+        """The columns in the average: those where higher is better."""
         return tuple(column for column in self.columns if self.higher_is_better(column))
 
     def higher_is_better(self, column: str) -> bool:
-        """Returns the column's direction; a column that was never measured counts as higher is better."""
+        """Returns whether higher is better in the column; true for a column that was never measured."""
         return column not in self.measurement or self.measurement[column].higher_is_better
 
     def row(self, method: str) -> Row:
-        """Returns the method's row. Raises UsageError naming the methods there are."""
+        """Returns the method's row. Raises UsageError with the list of methods if it does not exist."""
         for row in self.rows:
             if row.method == method:
                 return row
@@ -188,9 +189,9 @@ class Leaderboard(Record):
 
     @classmethod
     def read(cls, path: Path, *, upgrade: bool = True) -> Leaderboard:
-        """Returns the record in a file. Raises UsageError where it is missing, malformed, or of a newer schema.
+        """Returns the record in a file. Raises UsageError if it is missing, malformed, or has a newer schema.
 
-        upgrade: a record of an older schema is computed anew from its scores.
+        upgrade: recompute a record of an older schema from its scores.
         """
         try:
             text = read_untrusted(path).decode("utf-8")
@@ -207,10 +208,10 @@ class Leaderboard(Record):
             raise UsageError(f"this is not JSON: {error}", where=where) from error
         version = data.get("schema") if isinstance(data, dict) else None
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-            raise UsageError("this is not a leaderboard: it has no schema number", where=where)
+            raise UsageError("this is not a leaderboard: it has no schema version", where=where)
         if version > SCHEMA_VERSION:
             raise UsageError(
-                f"this leaderboard has schema {version}, this harness reads up to {SCHEMA_VERSION}",
+                f"this leaderboard has schema {version}; this version of the harness reads up to {SCHEMA_VERSION}",
                 where=where,
                 hint="install a newer mdrl-harness",
             )

@@ -1,9 +1,9 @@
 """The metrics of continual learning and of recovery, for one method and one seed.
 
-`a[k, j]` is the score on domain j after step k, step 0 being the base model; `l(j)` is the last training of j. A metric
-takes and returns `Score`s. Sampling standard errors are propagated linearly, and the intervals over test items by
-`harness.results.intervals.combined_interval`, both as if the scores were independent. Checkpoints are scored on the
-same items, so that differences come out on the wide side.
+`a[k, j]` is the score on domain j after step k, where step 0 is the base model. `l(j)` is the last step that trained j.
+Metrics take and return `Score`s. Standard errors are propagated linearly, and intervals over test items by
+`harness.results.intervals.combined_interval`, both as if the scores were independent. All checkpoints are scored on the
+same items, so the intervals of differences are conservative.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Sampling = Literal["wilson", "sampling"]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A number, its sampling standard error (None where it is not known), and the test items behind it.
+    """A number, its sampling standard error (None if unknown), and its number of test items.
 
-    n of a difference is the smaller one; n of a mean over domains is their sum. ci95: the 95 % interval over these
-    items, None where unknown. interval: what it is: Wilson's, or `sampling`, that of the items' spread or combined from
-    several scores.
+    n: for a difference, the smaller of both; for a mean over domains, their sum. ci95: the 95 % interval over the
+    items, None if unknown. interval: its kind: `wilson`, or `sampling` for an interval from the spread of the items or
+    combined from several scores.
     """
 
     value: float
@@ -36,7 +36,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepScores:
-    """A checkpoint of a method: the domains its step trained, the domain it recovered, and its scores by domain."""
+    """A checkpoint: the domains that its step trained, the domain that it recovered, and the scores by domain."""
 
     scores: Mapping[str, Score]
     trained: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ def difference(left: Score, right: Score) -> Score:
 
 
 def mean(scores: Sequence[Score]) -> Score | None:
-    """Returns the mean, of independent scores; None of none."""
+    """Returns the mean of independent scores, None if there are none."""
     if len(scores) < 2:
         return scores[0] if scores else None
     total, count = _sum([(1.0, score) for score in scores], sum(score.n for score in scores)), len(scores)
@@ -82,26 +82,26 @@ def mean(scores: Sequence[Score]) -> Score | None:
 
 
 def average(scores: Mapping[str, Score], columns: Sequence[str]) -> Score | None:
-    """Returns the mean over `columns`, which must share the direction "higher is better"; None where one is missing."""
+    """Returns the mean over `columns`, None if one is missing. Higher must be better in all of them."""
     if any(column not in scores for column in columns):
         return None
     return mean([scores[column] for column in columns])
 
 
 def last_training(steps: Sequence[StepScores], domain: str) -> int | None:
-    """Returns l(j): the index of the last training of `domain`, or None.
+    """Returns l(j), the index of the last step that trained `domain`, or None.
 
-    A recovery is no training, also where it trains: a refreshed domain is measured against its peak before the damage.
+    A recovery does not count as training, even if it trains: its target is compared with the peak before the damage.
     """
     trainings = [index for index, step in enumerate(steps) if step.recovered is None and domain in step.trained]
     return trainings[-1] if trainings else None
 
 
 def forgetting(steps: Sequence[StepScores], domain: str, *, higher_is_better: bool = True) -> Score | None:
-    """Returns max over k < end of a[k, j] − a[end, j]: positive where the domain got worse, negative where it gained.
+    """Returns max over k < end of a[k, j] − a[end, j]. Positive values mean that the domain got worse.
 
-    With lower is better the sign is turned, so that positive is worse in every column. None where the end or all
-    earlier scores are missing. After Chaudhry et al. 2018 (arXiv 1801.10112), with the base among the k.
+    If lower is better, the sign is flipped, so that positive is worse in every column. None if the last score or all
+    earlier scores are missing. Source: Chaudhry et al. 2018 (arXiv 1801.10112); here k includes the base model.
     """
     if not steps or domain not in steps[-1].scores:
         return None
@@ -115,7 +115,7 @@ def forgetting(steps: Sequence[StepScores], domain: str, *, higher_is_better: bo
 
 
 def transfer(steps: Sequence[StepScores], domain: str) -> Score | None:
-    """Returns a[end, j] − a[l(j), j]; None where no step before the last trained the domain or a score is missing."""
+    """Returns a[end, j] − a[l(j), j], None if no step before the last trained the domain or a score is missing."""
     last = last_training(steps, domain)
     if last is None or last == len(steps) - 1 or any(domain not in steps[k].scores for k in (last, -1)):
         return None
@@ -125,8 +125,8 @@ def transfer(steps: Sequence[StepScores], domain: str) -> Score | None:
 def exposed_domains(steps: Sequence[StepScores], columns: Sequence[str]) -> list[str]:
     """Returns the columns that a later training could have harmed: those last trained before the last training.
 
-    Forgetting and backward transfer are means over these. A recovery at the end of a method does not change the set, so
-    a method and its recovered twin are compared over the same domains; harm done by a recovery is its collateral.
+    Forgetting and backward transfer are means over these columns. A final recovery does not change the set, so a method
+    with and without recovery is compared over the same domains. Harm done by a recovery counts as its collateral.
     """
     trainings = [index for index, step in enumerate(steps) if step.trained and step.recovered is None]
     exposed = []
@@ -138,16 +138,16 @@ def exposed_domains(steps: Sequence[StepScores], columns: Sequence[str]) -> list
 
 
 def mean_forgetting(steps: Sequence[StepScores], columns: Sequence[str]) -> Score | None:
-    """Returns the mean forgetting of the exposed domains; None where there are none or one of them has no score."""
+    """Returns the mean forgetting of the exposed domains, None if there are none or one has no score."""
     terms = [forgetting(steps, column) for column in exposed_domains(steps, columns)]
     known = [term for term in terms if term is not None]
     return mean(known) if len(known) == len(terms) else None
 
 
 def backward_transfer(steps: Sequence[StepScores], columns: Sequence[str]) -> Score | None:
-    """Returns the mean of a[end, j] − a[l(j), j] over the exposed domains: negative where later steps harmed them.
+    """Returns the mean of a[end, j] − a[l(j), j] over the exposed domains. Negative values mean later steps did harm.
 
-    Lopez-Paz and Ranzato 2017 (arXiv 1706.08840), with l(j) in place of the j-th step.
+    Source: Lopez-Paz and Ranzato 2017 (arXiv 1706.08840), with l(j) in place of the j-th step.
     """
     terms = [transfer(steps, column) for column in exposed_domains(steps, columns)]
     known = [term for term in terms if term is not None]
@@ -157,17 +157,17 @@ def backward_transfer(steps: Sequence[StepScores], columns: Sequence[str]) -> Sc
 def within_noise(peak: Score, damaged: Score, *, higher_is_better: bool = True, z: float = Z95) -> bool:
     """Returns whether the damage is no larger than z · sqrt(stderr_peak² + stderr_damaged²).
 
-    An unknown standard error counts as zero. No damage, or a gain, is always within noise.
+    An unknown standard error counts as zero. Zero damage and gains are always within noise.
     """
     damage = peak.value - damaged.value if higher_is_better else damaged.value - peak.value
     return damage <= z * math.hypot(peak.stderr or 0.0, damaged.stderr or 0.0)
 
 
 def recovery_ratio(peak: Score, damaged: Score, recovered: Score, *, higher_is_better: bool = True) -> Score | None:
-    """Returns (recovered − damaged) / (peak − damaged): 0 nothing, 1 all of the damage undone; it may exceed 1.
+    """Returns (recovered − damaged) / (peak − damaged): 0 is no recovery, 1 a full recovery; it may exceed 1.
 
-    None where the damage is within noise, since a ratio to nothing says nothing. The standard error is the delta
-    method's.
+    None if the damage is within noise, because the ratio is then meaningless. The standard error is from the delta
+    method.
     """
     if within_noise(peak, damaged, higher_is_better=higher_is_better):
         return None
@@ -180,7 +180,7 @@ def recovery_ratio(peak: Score, damaged: Score, recovered: Score, *, higher_is_b
 
 
 def retention(score: Score, peak: Score) -> Score | None:
-    """Returns score / peak, the share of the peak that is left; None where the peak is not positive."""
+    """Returns score / peak, the share of the peak that is left, None if the peak is not positive."""
     if peak.value <= 0:
         return None
     ratio = score.value / peak.value
@@ -202,7 +202,7 @@ def _others(
 def net_change(
     before: Mapping[str, Score], after: Mapping[str, Score], target: str, columns: Sequence[str]
 ) -> Score | None:
-    """Returns the mean over j ≠ target of after − before, signed: positive where the other domains gained."""
+    """Returns the mean over j ≠ target of after − before. Positive values mean that the other domains gained."""
     changes = _others(before, after, target, columns)
     return mean(changes) if changes else None
 
@@ -210,9 +210,9 @@ def net_change(
 def collateral(
     before: Mapping[str, Score], after: Mapping[str, Score], target: str, columns: Sequence[str]
 ) -> Score | None:
-    """Returns the mean over j ≠ target of max(0, before − after): what a recovery cost the others, in points, ≥ 0.
+    """Returns the mean over j ≠ target of max(0, before − after): the loss of the other domains in points, ≥ 0.
 
-    Its standard error and interval are those of the losses: the maximum moves no more than the loss it is taken of.
+    Its standard error and interval are those of the losses, because max(0, x) never varies more than x.
     """
     changes = _others(after, before, target, columns)
     return mean([_at_least_zero(loss) for loss in changes]) if changes else None

@@ -1,4 +1,4 @@
-"""The numbers of a row that follow from its checkpoints' scores: of a new run, a combined record, or an old one."""
+"""Derives the numbers of a row from the scores of its checkpoints, for new runs and for combined or old records."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.results.leaderboard import RecoveryResult, Row, TrajectoryStep
 from harness.results.metrics import Score, StepScores
 
 Lineages = Sequence[Sequence[StepScores]]
-"""By seed, the scores after each step."""
+"""The scores after each step, for each seed."""
 
 
 def scores_of(steps: Sequence[StepScores], columns: Sequence[str]) -> dict[str, Estimate]:
-    """Returns the scores of one step over its seeds, by column; a column without any score is left out."""
+    """Returns the scores of one step over its seeds, by column. Columns without any score are omitted."""
     return {
         column: estimate([step.scores.get(column) for step in steps])
         for column in columns
@@ -32,7 +32,7 @@ def step_numbers(steps: Sequence[StepScores], columns: Sequence[str], averaged: 
 
 
 def row_numbers(lineages: Lineages, columns: Sequence[str], averaged: Sequence[str]) -> dict[str, Any]:
-    """Returns the fields of a row that its scores determine, apart from its recoveries and trajectory."""
+    """Returns the fields of a row that follow from its scores, except its recoveries and trajectory."""
     end = len(lineages[0]) - 1
     trained = [column for column in columns if metrics.last_training(lineages[0], column) not in (None, end)]
     return {
@@ -51,7 +51,7 @@ def row_numbers(lineages: Lineages, columns: Sequence[str], averaged: Sequence[s
 def recovery_numbers(
     lineages: Lineages, step: int, target: str, peak: Sequence[Score | None], averaged: Sequence[str]
 ) -> dict[str, Any]:
-    """Returns the fields of a recovery at `step` that scores determine. peak: the target's score by seed."""
+    """Returns the fields of a recovery at `step` that follow from scores. peak: the target's score for each seed."""
     higher = target in averaged
 
     def of_target(index: int) -> list[Score | None]:
@@ -82,7 +82,7 @@ def recovery_numbers(
 
 
 def lineages_of(row: Row) -> list[list[StepScores]]:
-    """Returns the scores after each step that the row's trajectory holds, by seed."""
+    """Returns the scores after each step of the row's trajectory, for each seed."""
     seeds = range(1 if row.reference else len(row.seeds))
     return [[_step(step, seed) for step in row.trajectory] for seed in seeds]
 
@@ -94,7 +94,7 @@ def _step(step: TrajectoryStep, seed: int) -> StepScores:
 
 
 def at_seed(one: Estimate, seed: int) -> Score | None:
-    """Returns the score of the seed at this place; a checkpoint that all seeds share has one number."""
+    """Returns the score of the seed at index `seed`. A checkpoint that all seeds share has one number."""
     scores = one.scores()
     return scores[seed if len(scores) > 1 else 0] if scores else None
 
@@ -102,7 +102,7 @@ def at_seed(one: Estimate, seed: int) -> Score | None:
 def with_numbers(
     row: Row, columns: Sequence[str], averaged: Sequence[str], peaks: Mapping[int, Sequence[Score | None]]
 ) -> Row:
-    """Returns the row with all that its trajectory determines computed anew. peaks: by the step of each recovery."""
+    """Returns the row with all numbers recomputed from its trajectory. peaks: by the step of each recovery."""
     lineages = lineages_of(row)
     if not lineages or not row.trajectory:
         return row
@@ -117,7 +117,7 @@ def with_numbers(
         for one in row.recoveries
     )
     numbers = row_numbers(lineages, columns, averaged)
-    if row.reference:  # one checkpoint, which no training preceded
+    if row.reference:  # one checkpoint and no training
         numbers = step_numbers([steps[-1] for steps in lineages], columns, averaged)
     return row.model_copy(
         update={

@@ -1,4 +1,4 @@
-"""Rows that a probe measured."""
+"""The rows that a probe measured."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, TypeGuard
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeRows:
-    """What a probe measured along one method's lineage, for one seed. config: what the protocol told the probe, with
-    defaults."""
+    """The measurements of a probe along one method's lineage, for one seed. config: the probe's config in the
+    protocol, with defaults."""
 
     probe: str
     method: str
@@ -21,5 +21,5 @@ class ProbeRows:
 
 
 def is_finite_number(value: object) -> TypeGuard[float]:
-    """Returns whether a row's value is a number that can be averaged and drawn: no boolean, NaN or infinity."""
+    """Returns whether a row's value is a finite number, so that it can be averaged and drawn. False for booleans."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,10 +1,9 @@
-"""The record of a run's probes: what they measured, row by row, and its means over seeds, as probes.json keeps them.
+"""The record of a run's probes (probes.json): the measured rows, and their means over seeds.
 
-Rows of different seeds are put together where they agree in the columns that say what a row is of: those that the
-probe's spec names as `keys`, and every column that is no number. Where the spec names none, rows that agree in their
-texts are put together in the order in which they came. Several rows of one seed are repeats, such as the draws of a
-random choice: their mean is the seed's number, and where there is one seed the interval is over them. Methods that
-measured the same, for they share their checkpoints, share a row.
+Rows of different seeds are matched by their key columns: the `keys` of the probe's spec, and every column that is not
+numeric. If the spec has no keys, rows with equal text columns are matched in their order. Several rows with the same
+keys and seed are repeats, such as random draws: their mean is the seed's number, and with a single seed the interval is
+over the repeats. Methods that share their checkpoints, and therefore measured the same, share a row.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ from harness.results.metrics import Score
 from harness.results.probe_rows import ProbeRows, is_finite_number
 
 SCHEMA_VERSION = 2
-"""1: intervals by bootstrap; read as 2, with the means computed anew from the measured rows."""
+"""Schema 1 had bootstrap intervals. It is read as schema 2, with the means recomputed from the measured rows."""
 FILE = "probes.json"
 
 
 class RowsSpec(Protocol):
-    """What a probe's spec says of its rows: the columns that name what a row is of, and the column of repeats."""
+    """The part of a probe's spec that describes its rows: the key columns, and the column that numbers repeats."""
 
     @property
     def keys(self) -> Sequence[str]: ...
@@ -42,7 +41,7 @@ class RowsSpec(Protocol):
 
 
 class Measured(Record):
-    """The rows of a probe for one seed, by one method or several that measured the same."""
+    """The rows of a probe for one seed, by one method or by several that measured the same."""
 
     methods: tuple[str, ...]
     seed: int
@@ -50,8 +49,8 @@ class Measured(Record):
 
 
 class MeanRow(Record):
-    """One thing that was measured. of: its keys. values: by column, over the table's seeds. repeats: rows of one seed
-    at most."""
+    """The mean of the rows with the same keys. of: the keys. values: by column, over the table's seeds. repeats: the
+    largest number of rows per seed."""
 
     methods: tuple[str, ...]
     of: dict[str, Any]
@@ -60,7 +59,7 @@ class MeanRow(Record):
 
 
 class ProbeTable(Record):
-    """A probe as the protocol uses it. keys, repeat: of its spec, as far as the rows have them. measured: every row.
+    """A probe of the protocol. keys, repeat: from its spec, limited to columns that the rows have. measured: all rows.
     means: over `seeds`, in the order of the rows."""
 
     probe: str
@@ -73,7 +72,7 @@ class ProbeTable(Record):
 
 
 class ProbeRecord(Record):
-    """All probes of a run. methods: the protocol's, in its order."""
+    """All probes of a run. methods: the methods of the protocol, in its order."""
 
     schema_version: int = Field(default=SCHEMA_VERSION, alias="schema")
     protocol: str
@@ -81,12 +80,12 @@ class ProbeRecord(Record):
     tables: tuple[ProbeTable, ...]
 
     def to_json(self) -> str:
-        """Returns the record as JSON with a final newline, a line each measured row and each mean."""
+        """Returns the record as JSON with a final newline, one line per measured row and per mean."""
         data = self.model_dump(mode="json", by_alias=True)
         return _lines(data, 0) + "\n"
 
     def only(self, names: Sequence[str]) -> ProbeRecord:
-        """Returns the record of these probes, all where none is named. Raises UsageError for one it does not have."""
+        """Returns the record of the named probes, or of all if none is named. Raises UsageError for an unknown one."""
         known = list(dict.fromkeys(table.probe for table in self.tables))
         for name in names:
             if name not in known:
@@ -97,7 +96,7 @@ class ProbeRecord(Record):
         return self.model_copy(update={"tables": kept})
 
     def rows(self) -> tuple[ProbeRows, ...]:
-        """Returns what was measured, as it was read from the store."""
+        """Returns the measured rows as they were read from the store."""
         return tuple(
             ProbeRows(probe=table.probe, method=method, seed=one.seed, rows=one.rows, config=table.config)
             for table in self.tables
@@ -107,26 +106,26 @@ class ProbeRecord(Record):
 
     @classmethod
     def read(cls, path: Path, *, upgrade: bool = True) -> ProbeRecord:
-        """Returns the record in a file. Raises UsageError where it is missing, malformed, or of a newer schema.
+        """Returns the record in a file. Raises UsageError if it is missing, malformed, or has a newer schema.
 
-        upgrade: a record of an older schema is computed anew from its rows.
+        upgrade: recompute a record of an older schema from its rows.
         """
         try:
             text = read_untrusted(path).decode("utf-8")
             version = parse_json(text)["schema"]
             if version not in range(1, SCHEMA_VERSION + 1):
                 raise UsageError(
-                    f"this record of probes has schema {version}, this harness reads up to {SCHEMA_VERSION}",
+                    f"this probe record has schema {version}; this version of the harness reads up to {SCHEMA_VERSION}",
                     where=str(path),
                 )
             read = cls.model_validate_json(text)
         except ValidationError as error:
             fault = error.errors()[0]
             place = ".".join(map(str, fault["loc"]))
-            raise UsageError(f"this record of probes is malformed: {place}: {fault['msg']}", where=str(path)) from error
+            raise UsageError(f"this probe record is malformed: {place}: {fault['msg']}", where=str(path)) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"this record of probes cannot be read: {type(error).__name__}: {error}", where=str(path)
+                f"this probe record cannot be read: {type(error).__name__}: {error}", where=str(path)
             ) from error
         return read if version == SCHEMA_VERSION or not upgrade else recomputed(read)
 
@@ -134,7 +133,7 @@ class ProbeRecord(Record):
 def build_probe_record(
     protocol: str, methods: Sequence[str], probes: Iterable[ProbeRows], spec_of: Callable[[str], RowsSpec | None]
 ) -> ProbeRecord:
-    """Returns the record of `probes`. spec_of: of a probe's name, None where no installed plugin has it."""
+    """Returns the record of `probes`. spec_of: returns the spec of a probe by name, None if it is not installed."""
     grouped: dict[tuple[str, str], list[ProbeRows]] = {}
     for one in probes:
         grouped.setdefault((one.probe, canonical_json(one.config)), []).append(one)
@@ -155,16 +154,16 @@ def build_probe_record(
 
 
 def inconsistencies(record: ProbeRecord) -> list[str]:
-    """Returns what contradicts itself, a line each: means that are not those of the rows. Nothing is measured again."""
+    """Returns a line for each table whose means do not match its rows. Nothing is measured again."""
     return [
-        f"{table.probe}: its means are not those of its rows"
+        f"{table.probe}: its means do not match its rows"
         for table, again in zip(record.tables, recomputed(record).tables, strict=True)
         if not _same(again.model_dump(mode="json"), table.model_dump(mode="json"))
     ]
 
 
 def recomputed(record: ProbeRecord) -> ProbeRecord:
-    """Returns the record with its means and intervals computed anew from its rows, as the present schema."""
+    """Returns the record in the current schema, with its means and intervals recomputed from its rows."""
     tables = tuple(
         _table(probe=one.probe, config=one.config, keys=one.keys, repeat=one.repeat, measured=one.measured)
         for one in record.tables
@@ -196,7 +195,7 @@ def _table(
             for row in one.rows:
                 of = canonical_json([row.get(key) for key in named])
                 seen[of] = seen.get(of, 0) + 1
-                # Without keys of the probe's own, the order is all that tells two rows apart.
+                # Without keys from the probe's spec, only the order distinguishes two rows.
                 place = of if keys else f"{of} {seen[of]}"
                 rows.setdefault((method, place), {}).setdefault(one.seed, []).append(row)
     means: dict[str, MeanRow] = {}
@@ -226,7 +225,7 @@ def _table(
 
 
 def _key_columns(keys: Sequence[str], repeat: str | None, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns the keys, and the columns that hold anything but numbers; a null beside numbers is a missing number."""
+    """Returns the keys and every column that is not numeric. A null among numbers is a missing number."""
     found = dict.fromkeys(keys)
     for column in dict.fromkeys(column for row in rows for column in row):
         values = [row.get(column) for row in rows]
@@ -248,7 +247,7 @@ def _of_seed(rows: Sequence[Mapping[str, Any]], column: str) -> Score | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Returns whether two JSON values are equal, numbers to 9 digits: a mean may be summed in another order."""
+    """Returns whether two JSON values are equal, numbers up to 9 digits because the order of summation may differ."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -259,7 +258,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _lines(value: Any, depth: int) -> str:
-    """Returns JSON with what lies deeper than `_DEEPEST` on one line."""
+    """Returns JSON in which values nested deeper than `_DEEPEST` are on one line."""
     if depth > _DEEPEST or not isinstance(value, dict | list) or not value:
         return json.dumps(value, ensure_ascii=False)
     inside, outside = "\n" + " " * (depth + 1), "\n" + " " * depth
@@ -270,4 +269,4 @@ def _lines(value: Any, depth: int) -> str:
 
 
 _DEEPEST = 5
-"""tables, a table, its measured rows of a seed, those rows: each row has a line of its own."""
+"""The depth of a measured row or a mean in the record, so that each has its own line."""

@@ -1,4 +1,4 @@
-"""Published results: rows of papers as data with their sources, never ranked with rows that we measured."""
+"""Published results: numbers from papers with their sources. They are never ranked with measured rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GRADES: dict[Grade, str] = {
 
 
 class Cell(BaseModel):
-    """A published number and the grade of its source."""
+    """A published number and the grade of its source (see `GRADES`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -27,7 +27,7 @@ class Cell(BaseModel):
 
 
 class PublishedRow(BaseModel):
-    """A row of a paper; cells that are not known are null. model: what was trained."""
+    """A row of a paper's table. model: the base model. cells: by column, None for unknown numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -38,7 +38,7 @@ class PublishedRow(BaseModel):
 
 
 class PublishedTable(BaseModel):
-    """A table of a paper. source: where the numbers stand in it. decimals: with how many digits they were published."""
+    """A table of a paper. source: where in the paper the numbers are. decimals: the number of published decimals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -55,7 +55,7 @@ class PublishedTable(BaseModel):
     def _cells_are_the_columns(self) -> PublishedTable:
         for row in self.rows:
             if set(row.cells) != set(self.columns):
-                raise ValueError(f"row {row.method!r} has not exactly the columns {', '.join(self.columns)}")
+                raise ValueError(f"row {row.method!r} does not have exactly the columns {', '.join(self.columns)}")
         return self
 
     def grades(self) -> list[Grade]:
@@ -65,7 +65,7 @@ class PublishedTable(BaseModel):
 
 
 def read_published(path: Path) -> PublishedTable:
-    """Returns the table in a YAML file. Raises UsageError where it cannot be read or is malformed."""
+    """Returns the table in a YAML file. Raises UsageError if it cannot be read or is malformed."""
     import json
 
     from ruamel.yaml import YAML
@@ -84,16 +84,16 @@ def read_published(path: Path) -> PublishedTable:
 
 
 def published_folder() -> Path:
-    """Returns `leaderboards/published` under the current folder, or beside the package in a checkout."""
+    """Returns `leaderboards/published` in the current folder, or otherwise that of the source checkout."""
     here = Path("leaderboards/published")
     return here if here.is_dir() else Path(__file__).resolve().parent.parent / here
 
 
 def read_published_folder(folder: Path) -> tuple[PublishedTable, ...]:
-    """Returns the tables of a folder's YAML files, by file name. Raises UsageError where there are none."""
+    """Returns the tables in a folder's YAML files, sorted by file name. Raises UsageError if there are none."""
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise UsageError(
-            "there are no published results here", where=str(folder), hint="name their folder with --published DIR"
+            "there are no published results here", where=str(folder), hint="pass the folder with --published DIR"
         )
     return tuple(read_published(path) for path in paths)

@@ -1,13 +1,13 @@
-"""Ranks by the average, and the groups of methods that the seeds do not tell apart.
+"""Ranks by the average, and groups of methods that do not differ significantly.
 
-Two methods are told apart where the paired t test of their averages, over the seeds that both have, shows a difference
-after Holm's correction over all pairs of ranked methods, at a family-wise error of 5 %. All pairs count, and not only
-those with the best, since the best is chosen by the same numbers: corrected over those alone, eight equal methods on
-ten seeds are told apart in 12 % of runs.
+Two methods differ significantly if the paired t test of their averages, over the seeds that both have, rejects equality
+after Holm's correction over all pairs of ranked methods, at a family-wise error rate of 5 %. The correction covers all
+pairs and not only those with the best method, because the best is selected by the same numbers: corrected over those
+alone, a difference between eight equal methods on ten seeds would be reported in 12 % of runs.
 
-Group 1 is the best method and those not told apart from it; group 2 is formed in the same way of what is left, and so
-on. A method whose seeds spread more may be in a group above that of a method ranked before it. With fewer than two
-common seeds no difference is shown.
+Group 1 is the best method and every method that does not differ significantly from it. Group 2 is formed in the same
+way from the remaining methods, and so on. A method with a larger spread may be in a better group than a method that is
+ranked above it. With fewer than two common seeds, no difference is significant.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def is_complete(row: Row, columns: Sequence[str]) -> bool:
 
 
 def ranked(rows: Sequence[Row], columns: Sequence[str]) -> tuple[Row, ...]:
-    """Returns the rows with ranks and groups, best average first, then those without a rank, the reference last.
+    """Returns the rows with ranks and groups: best average first, then rows without a rank, the reference last.
 
-    Equal averages share a rank and the next one is skipped (1, 1, 3).
+    Equal averages share a rank, and the next rank is skipped (1, 1, 3).
     """
     able = [row for row in rows if not row.reference and row.average.mean is not None and is_complete(row, columns)]
     means = {id(row): round(row.average.mean or 0.0, 9) for row in able}

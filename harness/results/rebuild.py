@@ -1,4 +1,4 @@
-"""A leaderboard computed anew from the scores in its own record: intervals, metrics, ranks and rank groups."""
+"""Recomputes a leaderboard's intervals, metrics, ranks and rank groups from the scores in its record."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from harness.results.ranks import ranked
 
 
 def rebuilt(leaderboard: Leaderboard) -> Leaderboard:
-    """Returns the leaderboard with all that its checkpoints' scores determine computed anew, as the present schema.
+    """Returns the leaderboard in the current schema, with every derived number recomputed from the scores.
 
-    The scores by seed, their standard errors and numbers of items are taken as they are. A row without a trajectory
-    keeps its metrics. Records of schema 1 hold no interval of a score that several tasks make: with one seed it is
-    taken as it is there.
+    The scores per seed, their standard errors and item counts are unchanged. A row without a trajectory keeps its
+    metrics. Records of schema 1 have no item interval for a column of several tasks, so with one seed its recorded
+    interval is kept.
     """
     rows = [_row(leaderboard, row) for row in leaderboard.rows]
     return leaderboard.model_copy(update={"schema_version": SCHEMA_VERSION, "rows": ranked(rows, leaderboard.columns)})
@@ -38,14 +38,14 @@ def _row(leaderboard: Leaderboard, row: Row) -> Row:
 
 
 def _averaged(leaderboard: Leaderboard, row: Row) -> Sequence[str]:
-    """Returns the columns that the row's average is over: in a table of mixed runs, those that its run had."""
+    """Returns the columns in the row's average: in a table of mixed runs, the columns of the row's own run."""
     if row.average.mean is None:
         return leaderboard.averaged
     return tuple(column for column in leaderboard.averaged if column in row.scores)
 
 
 def _measured(one: Estimate, measurement: Measurement | None) -> list[Score | None]:
-    """Returns each seed's score with its interval over items, which a single task's value and standard error tell."""
+    """Returns each seed's score, with its interval over items if the column has a single task."""
     scores = one.scores()
     if measurement is None or len(measurement.tasks) > 1:
         return scores

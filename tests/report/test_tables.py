@@ -192,9 +192,9 @@ def test_steps_that_methods_share_are_shown_once(board):
 
 def test_footnotes_are_marked_at_the_row_and_told_below(board):
     rows = (board.rows[0].model_copy(update={"footnotes": (1,)}),)
-    text = render(board.model_copy(update={"rows": rows, "notes": ("measured otherwise",)}), "md")
+    text = render(board.model_copy(update={"rows": rows, "notes": ("measured differently",)}), "md")
     assert r"re-math \[1\]" in text
-    assert r"- \[1\] measured otherwise." in text
+    assert r"- \[1\] measured differently." in text
 
 
 def damaged_so(tmp_path, damaged):

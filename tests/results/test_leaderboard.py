@@ -152,7 +152,7 @@ def with_change(board, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data.update(schema=3), "schema 3, this harness reads up to 2"),
+        (lambda data: data.update(schema=3), "schema 3; this version of the harness reads up to 2"),
         (lambda data: data.pop("schema"), "not a leaderboard"),
         (lambda data: data.update(shema=1), "shema"),
         (lambda data: data["rows"][0].update(rank="1"), r"rows.0.rank"),
@@ -173,12 +173,12 @@ def test_what_is_no_leaderboard_is_refused(text):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: data["rows"][0].update(rank=2), "rank 2, by its average it has 1"),
-        (lambda data: data["rows"][0]["average"].update(mean=99.0), "is not that of its columns"),
-        (lambda data: data["rows"][0]["scores"]["math"].update(mean=99.0), "is not that of its seeds"),
+        (lambda data: data["rows"][0].update(rank=2), "rank 2, but its average gives rank 1"),
+        (lambda data: data["rows"][0]["average"].update(mean=99.0), "is not the mean of its columns"),
+        (lambda data: data["rows"][0]["scores"]["math"].update(mean=99.0), "is not the mean of its seeds"),
         (lambda data: data["rows"][0]["scores"]["math"].update(per_seed=[93.0, 93.0]), "2 numbers for 1 seeds"),
-        (lambda data: data["rows"][0].update(footnotes=[1]), "a footnote that is not there"),
-        (lambda data: data.update(columns=["code", "math"]), "qa, which are no columns"),
+        (lambda data: data["rows"][0].update(footnotes=[1]), "a footnote that does not exist"),
+        (lambda data: data.update(columns=["code", "math"]), "qa, which are not columns"),
     ],
 )
 def test_contradictions_are_found(board, change, message):

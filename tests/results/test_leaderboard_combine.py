@@ -72,13 +72,13 @@ def test_seeds_in_both_runs_count_once(tmp_path):
 
 def test_the_same_method_and_seed_with_other_scores_is_refused(tmp_path):
     parts = [board(tmp_path, "a"), board(tmp_path, "b", shift=lambda _: 0.02)]
-    with pytest.raises(UsageError, match=r"'sequential' with seed 0 has other scores|'re-math' with seed 0 has other"):
+    with pytest.raises(UsageError, match=r"'sequential' with seed 0 has different|'re-math' with seed 0 has different"):
         combine(parts)
 
 
 def test_one_name_for_two_set_ups_is_refused_and_renamed_where_asked_for(tmp_path):
     parts = [board(tmp_path, "a"), board(tmp_path, "b", steps=100)]
-    with pytest.raises(UsageError, match="set up differently in run 2"):
+    with pytest.raises(UsageError, match="configured differently in run 2"):
         combine(parts)
     names = [row.method for row in combine(parts, allow_mixed=True).rows]
     assert sorted(names) == ["base", "re-math", "re-math, run 2 (fake)", "sequential", "sequential, run 2 (fake)"]
@@ -87,11 +87,11 @@ def test_one_name_for_two_set_ups_is_refused_and_renamed_where_asked_for(tmp_pat
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"settings": EvaluationSettings(limit=64, batch_size=64)}, "code: limit 512 against 64"),
-        ({"settings": EvaluationSettings(limit=512, batch_size=8)}, "code: batch size 64 against 8"),
-        ({"settings": EvaluationSettings(limit=512, batch_size=64, seed=1)}, "code: evaluation seed 0 against 1"),
-        ({"changes": {"task_hash": "newer"}}, r"code: the task version or its prompts \(fake_code\)"),
-        ({"changes": {"metric": "f1"}}, "code: other tasks or metrics"),
+        ({"settings": EvaluationSettings(limit=64, batch_size=64)}, "code: limit 512 vs 64"),
+        ({"settings": EvaluationSettings(limit=512, batch_size=8)}, "code: batch size 64 vs 8"),
+        ({"settings": EvaluationSettings(limit=512, batch_size=64, seed=1)}, "code: evaluation seed 0 vs 1"),
+        ({"changes": {"task_hash": "newer"}}, r"code: different task version or prompts \(fake_code\)"),
+        ({"changes": {"metric": "f1"}}, "code: different tasks or metrics"),
     ],
 )
 def test_what_was_measured_otherwise_is_refused_and_marked_where_asked_for(tmp_path, other, message):
@@ -107,5 +107,5 @@ def test_what_was_measured_otherwise_is_refused_and_marked_where_asked_for(tmp_p
 
 def test_rows_of_another_base_model_are_refused(tmp_path):
     one = board(tmp_path, "a")
-    with pytest.raises(UsageError, match="base model: tiny against large"):
+    with pytest.raises(UsageError, match="base model: tiny vs large"):
         combine([one, one.model_copy(update={"model": "large"})])

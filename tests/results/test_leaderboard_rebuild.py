@@ -85,5 +85,5 @@ def test_an_interval_that_does_not_follow_from_the_scores_is_found(tmp_path, inv
     data["rows"][0]["average"]["ci95"][0] += 0.01
     data["rows"][1]["rank_group"] = 2
     (folder / "leaderboard.json").write_text(json.dumps(data))
-    with pytest.raises(UsageError, match=r"re-math: average\.ci95\.0 is .*\n.*sequential: rank_group is 2, by the"):
+    with pytest.raises(UsageError, match=r"re-math: average\.ci95\.0 is .*\n.*sequential: rank_group is 2, but the"):
         invoke("leaderboard", "validate", folder)

@@ -58,7 +58,7 @@ def test_the_gain_over_naive_mixing_follows_from_the_rows():
     [
         (GOOD.replace("grade: P", "grade: Q"), "grade"),
         (GOOD.replace("grade: P", "grade: P, place: 1"), "place"),
-        (GOOD.replace("columns: [Math]", "columns: [Math, Code]"), "has not exactly the columns"),
+        (GOOD.replace("columns: [Math]", "columns: [Math, Code]"), "does not have exactly the columns"),
         (GOOD.replace("url:", "link:"), "url"),
         ("title: [", "cannot be read"),
         ("", "malformed"),
