@@ -1,1 +1,1 @@
-"""`harness report`: a run as one HTML page with figures. Nothing else of the harness imports this."""
+"""`harness report`: renders a run as one HTML page with figures, and leaderboards as tables."""

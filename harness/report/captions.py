@@ -1,4 +1,4 @@
-"""What captions say alike: seeds, intervals and test items."""
+"""Phrases that figure captions share: seeds, intervals and test items."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from harness.results.leaderboard import Leaderboard
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Returns names with commas between them, the first `most` of them."""
+    """Returns the first `most` names, separated by commas, and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def over_seeds(seeds: Sequence[int], *, sampling: bool = True) -> str:
-    """Returns what a mean and its interval are over. sampling: one seed has an interval over its test items."""
+    """Returns a sentence on the seeds of a mean and its interval. sampling: one seed has an interval over items."""
     if len(seeds) > 1:
         listed_seeds = listed([str(seed) for seed in seeds])
         return f"Mean over {len(seeds)} seeds ({listed_seeds}), with 95 % intervals over seeds by Student's t."
     one = f"One seed ({', '.join(map(str, seeds))})" if seeds else "One seed"
     if sampling:
         return (
-            f"{one}: the 95 % intervals are over the test items alone (Wilson's for a proportion, else from the items' "
-            "spread), not the spread of seeds."
+            f"{one}: 95 % intervals over the test items (Wilson's for a proportion, otherwise Student's t), which do "
+            "not include the variation between seeds."
         )
     return f"{one}: no interval."
 
 
 def over_scored_seeds(leaderboard: Leaderboard) -> str:
-    """Returns `over_seeds` of the seeds that have scores; in a run that is not whole, some may not have them yet."""
+    """Returns `over_seeds` for the seeds that have scores, and names the seeds that are not scored yet."""
     scored: dict[int, bool] = {}
     for row in leaderboard.rows:
         for place, seed in enumerate(row.seeds):
@@ -44,22 +44,22 @@ def over_scored_seeds(leaderboard: Leaderboard) -> str:
 
 
 def items(leaderboard: Leaderboard) -> str:
-    """Returns how many test items are behind a score, `n = 512 test items a domain and seed.`"""
+    """Returns the number of test items of a score, such as `n = 512 test items per domain and seed.`"""
     counts = sorted({score.n for row in leaderboard.rows for score in row.scores.values() if score.n})
     if not counts:
         return ""
     spread = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"n = {spread} test items a domain and seed."
+    return f"n = {spread} test items per domain and seed."
 
 
 def unit(leaderboard: Leaderboard, columns: Iterable[str]) -> str:
-    """Returns the unit of scores: percent where all columns are, else that of their tasks."""
+    """Returns the unit of scores: percent if all columns are percentages, otherwise the unit of their tasks."""
     percent = all(leaderboard.measurement[c].percent for c in columns if c in leaderboard.measurement)
     return "percent" if percent else "unit of its tasks"
 
 
-def told(estimate: Estimate | None, digits: int) -> str:
-    """Returns an estimate as a tooltip tells it: `92.4, 95 % interval 91.0 to 93.8`."""
+def with_interval(estimate: Estimate | None, digits: int) -> str:
+    """Returns the text of an estimate in a tooltip: `92.4, 95 % interval 91.0 to 93.8`."""
     if estimate is None or estimate.mean is None:
         return interval(estimate, digits)
     mean = number(estimate.mean, digits)

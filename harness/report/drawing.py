@@ -1,4 +1,4 @@
-"""From a chart to SVG and PNG, and from SVG to what stands in the page."""
+"""Renders charts as SVG and PNG, and prepares SVG for the page."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from harness.report.theme import VARIABLES, config
 
 SVG = "http://www.w3.org/2000/svg"
 SECONDS = 120.0
-"""For one picture."""
+"""The time limit for one picture."""
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _PAINTS = {"fill", "stroke", "stop-color"}
-_PROCESS = LineWorker("harness.report.drawing_process", hint="is vl-convert-python installed beside the harness?")
+_PROCESS = LineWorker("harness.report.drawing_process", hint="is vl-convert-python installed?")
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 
 class UndrawnError(Exception):
-    """A figure cannot be drawn; the message says why, for the page."""
+    """A figure cannot be drawn. The page shows the message."""
 
 
 def printable(value: Any) -> Any:
-    """Returns `value` with a replacement sign for every character in its texts that neither HTML nor XML can hold."""
+    """Returns `value` in which every character that HTML or XML cannot contain is a replacement character."""
     if isinstance(value, str):
         return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, Mapping):
@@ -41,27 +41,27 @@ def printable(value: Any) -> Any:
 
 
 def data(rows: list[Row]) -> altair.InlineData:
-    """Returns the rows as a chart's data, part of the chart itself."""
+    """Returns the rows as inline chart data."""
     return altair.InlineData(values=printable(rows))
 
 
 def draw(chart: altair.TopLevelMixin, layout: Layout) -> str:
-    """Returns a chart made for `layout` as an SVG file's text, in the colours of light paper. Nothing is fetched.
+    """Returns a chart for `layout` as the text of an SVG file, in light colours, without network access.
 
-    Raises UndrawnError where the drawing library fails.
+    Raises UndrawnError if the drawing library fails.
     """
     with altair.data_transformers.enable("default", max_rows=None):
         specification = chart.to_dict()
     specification["config"] = config(layout)
     root = ElementTree.fromstring(_drawn({"chart": printable(specification)}, "svg"))
-    # vl-convert numbers gradients through a process's life: the same chart would differ by what was drawn before it.
+    # vl-convert numbers gradients per process, so the ids would depend on the charts drawn before.
     named = (element for element in root.iter() if "id" in element.attrib)
     _rename(root, {element.attrib["id"]: f"part-{index}" for index, element in enumerate(named)})
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def rasterize(svg: str) -> bytes:
-    """Returns an SVG file's text as PNG, two pixels for one of the SVG's. Raises UndrawnError where that fails."""
+    """Returns an SVG as PNG at twice its size in pixels. Raises UndrawnError if the drawing library fails."""
     return base64.b64decode(_drawn({"svg": svg}, "png"))
 
 
@@ -69,7 +69,7 @@ def _drawn(request: Mapping[str, Any], kind: str) -> str:
     try:
         reply: Mapping[str, str] = _PROCESS.ask(request, SECONDS)
     except TimeoutError:
-        raise UndrawnError(f"drawing it took more than {SECONDS:g} s") from None
+        raise UndrawnError(f"drawing took more than {SECONDS:g} s") from None
     except ConnectionError:
         raise UndrawnError("the drawing library crashed") from None
     if kind not in reply:
@@ -78,10 +78,10 @@ def _drawn(request: Mapping[str, Any], kind: str) -> str:
 
 
 def inline(svg: str, prefix: str) -> str:
-    """Returns an SVG as part of a page: one picture to assistive technology, since its neighbour describes it.
+    """Returns an SVG for embedding in the page. It is hidden from assistive technology; its parent has a description.
 
-    Paper, ink and grid take their colours from the page. What a mark says of itself becomes its tooltip. Every id
-    begins with `prefix`, since the ids of one page share a namespace.
+    Background, text and grid take their colours from the page. The description of a mark becomes its tooltip. Every id
+    starts with `prefix`, because the ids of a page share a namespace.
     """
     root = ElementTree.fromstring(svg)
     root.set("aria-hidden", "true")
@@ -105,7 +105,7 @@ _MARKS = {"point", "bar", "circle", "rect mark", "tick", "square", "symbol", "ru
 
 
 def _rename(root: ElementTree.Element, names: Mapping[str, str]) -> None:
-    """Gives elements other ids, also where they are referred to."""
+    """Renames ids and the references to them."""
     for element in root.iter():
         for attribute, value in element.attrib.items():
             if attribute == "id":

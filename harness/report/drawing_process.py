@@ -1,6 +1,6 @@
-"""The process that draws: a request a line on the standard input, a picture a line on the standard output, as JSON.
+"""The drawing process: reads one JSON request per line from stdin and writes one JSON reply per line to stdout.
 
-The drawing library is native code with an interpreter inside. What aborts it ends this process, and not the report.
+The drawing library is native code with an embedded interpreter. If it aborts, only this process ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PNG_SCALE = 2.0
 
 
 def drawn(request: Mapping[str, Any]) -> dict[str, str]:
-    """Returns `svg` for a `chart`, `png` in base 64 for an `svg`, or `error` with what the library says."""
+    """Returns `svg` for a `chart`, `png` (base64) for an `svg`, or `error` with the library's message."""
     try:
         if "chart" in request:
             return {"svg": vl_convert.vegalite_to_svg(request["chart"], allowed_base_urls=[])}
@@ -28,7 +28,7 @@ def drawn(request: Mapping[str, Any]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Answers until the input ends."""
+    """Answers requests until the input ends."""
     print("ready", flush=True)  # noqa: T201
     for line in sys.stdin:
         print(json.dumps(drawn(json.loads(line))), flush=True)  # noqa: T201

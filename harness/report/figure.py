@@ -1,4 +1,4 @@
-"""A figure of the report before it is drawn, and what stands in the place of one that has no data."""
+"""A figure of the report before it is drawn, or the reason why it has no data."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     import altair
 
 Layout = Literal["wide", "narrow"]
-"""wide: for some 1000 pixels. narrow: for some 350, the width of a telephone."""
+"""wide: for about 1000 pixels. narrow: for about 350 pixels, the width of a phone."""
 WIDTHS: dict[Layout, int] = {"wide": 1000, "narrow": 350}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A figure. name: of its files and its anchor. caption: what is drawn, its units, n and intervals. description:
-    what a person who does not see it is told. chart: makes it for a layout. numbers: what is drawn, as a table."""
+    """A figure. name: used for its files and its anchor. caption: what is drawn, its units, n and intervals.
+    description: alternative text. chart: returns the chart for a layout. numbers: the drawn numbers as a table."""
 
     name: str
     title: str
@@ -31,7 +31,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Absent:
-    """A figure that the run has no data for. reason: what is missing, and what would produce it."""
+    """A figure that the run has no data for. reason: what is missing, and how to produce it."""
 
     name: str
     title: str
@@ -39,4 +39,4 @@ class Absent:
 
 
 Row = dict[str, Any]
-"""One mark of a figure: fields by the names that its encodings use, `tip` for what hovering over it tells."""
+"""One mark of a figure: the fields that its encodings use, and `tip`, the text of its tooltip."""

@@ -1,4 +1,4 @@
-"""Heat maps: a cell for each row and column, its number written into it."""
+"""Heat maps with the number of each cell written into it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from harness.report.figure import Layout, Row
 from harness.report.theme import HIGH, LOW, MIDDLE, ON_CELL
 
 LEAST_CELL = 40
-"""The narrowest cell, in pixels, that a number of five characters fits into."""
+"""The width in pixels of the narrowest cell that fits a number of five characters."""
 LABELS = {"wide": 300, "narrow": 150}
-"""The most pixels that the rows' names take; on a telephone less, where the numbers need the room."""
+"""The maximum width of row names in pixels, smaller on phones, where the numbers need the space."""
 LEAST_LABELS = 100
 ROOM = {"wide": 1040, "narrow": 345}
 
@@ -27,11 +27,12 @@ def heat_map(
     low_is_bad: bool = False,
     panels: list[str] | None = None,
 ) -> alt.TopLevelMixin:
-    """Returns cells of `value` by the fields `column` and `row`, whose order is that of their first appearance.
+    """Returns a heat map of the field `value` by `column` and `row`, which are ordered by first appearance.
 
-    Rows carry also `text`, what is written into the cell, and `tip`. across, down: the axes' titles. title: that of the
-    colours. domain: the values at both ends of the colours; with zero between them, low_is_bad gives the negative ones
-    the colour of harm, which is else the positive ones'. panels: values of the field `panel`, a heat map each.
+    Rows also have `text`, which is written into the cell, and `tip`. across, down: titles of the axes. title: title of
+    the colour legend. domain: the values at the ends of the colour scale. low_is_bad: on a scale around zero, negative
+    values have the colour of harm; otherwise positive values have it. panels: values of the field `panel`, one heat map
+    each.
     """
     columns, lines = (list(dict.fromkeys(row[field] for row in rows)) for field in ("column", "row"))
     beside = 1 if layout == "narrow" or not panels else min(len(panels), 3)
@@ -74,6 +75,6 @@ def heat_map(
 
 
 def symmetric(values: list[float], least: float = 1.0) -> tuple[float, float]:
-    """Returns the ends of a scale with zero in its middle that holds all `values`, and is no narrower than ±`least`."""
+    """Returns the ends of a scale centred on zero that contains all `values` and is at least ±`least` wide."""
     far = max([least, *(abs(value) for value in values)])
     return -far, far

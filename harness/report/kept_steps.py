@@ -1,4 +1,4 @@
-"""What steps reported, kept with a leaderboard: of it all only what figures draw."""
+"""The step reports stored with a kept leaderboard, limited to what figures draw."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _STEPS = TypeAdapter(tuple[StepReport, ...])
 
 
 def steps_to_json(steps: Sequence[StepReport]) -> str:
-    """Returns the reports that a figure draws as JSON with a final newline, empty where there are none."""
+    """Returns the reports that a figure draws as JSON with a final newline, empty if there are none."""
     drawn = [replace(one, report={REPORT_KEY: one.report[REPORT_KEY]}) for one in steps if REPORT_KEY in one.report]
     return json.dumps([asdict(one) for one in drawn], indent=1) + "\n" if drawn else ""
 
 
 def read_steps(path: Path) -> tuple[StepReport, ...]:
-    """Returns the reports in a file that `steps_to_json` gave the text of. Raises UsageError where it holds none."""
+    """Returns the reports in a file written from `steps_to_json`. Raises UsageError if it cannot be read."""
     try:
         return _STEPS.validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise UsageError(
-            "these reports of steps cannot be read", where=str(path), hint="keep the run again: harness leaderboard add"
+            "these step reports cannot be read", where=str(path), hint="add the run again: harness leaderboard add"
         ) from error

@@ -1,4 +1,4 @@
-"""What every step of a run took from every domain, by the scores in its leaderboard."""
+"""The damage of every step to every domain, from the scores in a run's leaderboard."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from harness.report.tables.layout import shortest_first
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredDamage:
-    """The points that `domain` lost by a step of one seed, negative where it gained. checkpoint: the key of what the
-    step made. trained: the domains that it trained, none for a recovery."""
+    """The points that `domain` lost in a step of one seed, negative if it gained. checkpoint: the key of the checkpoint
+    after the step. trained: the domains that the step trained, empty for a recovery."""
 
     method: str
     seed: int
@@ -24,8 +24,8 @@ class MeasuredDamage:
 
 
 def measured_damages(record: RunRecord) -> Iterator[MeasuredDamage]:
-    """Yields each step's damage to each domain that was scored on both sides of it, for every method that has it, the
-    shortest method first."""
+    """Yields the damage of each step to each domain that was scored before and after it, for every method that has the
+    step, shortest method first."""
     leaderboard = record.leaderboard
     for row in shortest_first(leaderboard.rows):
         for before, after in zip(row.trajectory, row.trajectory[1:], strict=False):

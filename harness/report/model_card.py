@@ -1,4 +1,4 @@
-"""The model card of an exported checkpoint: what it is, how it was made, and its scores as evaluation results."""
+"""The model card of an exported checkpoint: its method, its steps, and its scores as evaluation results."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness.results.leaderboard import Leaderboard, Row, TrajectoryStep
 def model_card(
     leaderboard: Leaderboard, row: Row, *, seed: int, step: int, commands: Mapping[str, Sequence[str]] | None = None
 ) -> str:
-    """Returns a README.md with a model index, for the checkpoint after `step` of the row's method with `seed`.
+    """Returns a README.md with a model index for the checkpoint after `step` of the row's method with `seed`.
 
-    Each evaluation result is that checkpoint's own score, not the mean over seeds. commands: by column, the lm-eval
-    commands that give its tasks' numbers.
+    Evaluation results are the scores of this checkpoint, not means over seeds. commands: for each column, the lm-eval
+    commands that reproduce the numbers of its tasks.
     """
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -37,7 +37,7 @@ def model_card(
                 task_name=column,
                 dataset_type=task.task,
                 dataset_name=column,
-                dataset_config=column,  # results are grouped by data set: two columns of one task must not merge
+                dataset_config=column,  # results are grouped by data set; keeps two columns of one task apart
                 metric_type=task.metric,
                 metric_name=f"{task.metric},{task.filter}" if len(tasks) == 1 else f"mean of {len(tasks)} tasks",
                 metric_value=round(value, 6),
@@ -61,7 +61,7 @@ def model_card(
             "",
             f"Method {escape(row.method)} of the protocol {escape(leaderboard.protocol)}.",
             f"Seed {seed}, after step {step}.",
-            f"Made by mdrl-harness from the base model {escape(leaderboard.model)}.",
+            f"Trained with mdrl-harness from the base model {escape(leaderboard.model)}.",
             "",
             "## Steps",
             "",
@@ -80,8 +80,8 @@ def _command_lines(commands: Mapping[str, Sequence[str]]) -> list[str]:
     if not commands:
         return []
     lines = [f"# {column}\n{command}" for column, each in commands.items() for command in each]
-    told = "Each task's number comes from lm-eval alone, run in this folder with the same versions installed:"
-    return ["## Scored by", "", told, "", "```sh", *lines, "```", ""]
+    how = "To reproduce the number of each task, run lm-eval in this folder with the same versions installed:"
+    return ["## Reproduce the scores", "", how, "", "```sh", *lines, "```", ""]
 
 
 def _of_seed(step: TrajectoryStep, row: Row, column: str, seed: int) -> float | None:

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else, and its figures as files."""
+"""The report as one self-contained HTML page, and its figures as files."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ FIGURES: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
     cost,
 )
 MOST_OPEN_ROWS = 12
-"""Longer tables of numbers are folded away below their figure."""
+"""Longer tables of numbers are collapsed below their figure."""
 MOST_DRAWN_NUMBERS = 5000
-"""A figure of more takes minutes to draw, and more megabytes than a browser shows at ease."""
+"""A larger figure takes minutes to draw and is too large for a browser."""
 MOST_UPRIGHT_COLUMNS = 9
-"""A page with a leaderboard of more columns is printed on paper turned on its side."""
+"""A page whose leaderboard has more columns is printed in landscape."""
 _NUMBER = re.compile(r"[+−]?\d[\d,.]*(?:e[+−-]?\d+)?(?: \[[^\]]*\])?$|–?$")
 _CODE = re.compile(r"`([^`]+)`")
 LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
@@ -55,8 +55,8 @@ LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnFigure:
-    """A figure as the page shows it. drawings: SVG by layout, empty for one that could not be drawn. undrawn: why it
-    could not. open: whether its numbers are in sight."""
+    """A figure as the page shows it. drawings: SVG by layout, empty if it could not be drawn. undrawn: the reason.
+    open: whether its numbers are expanded."""
 
     name: str
     title: str
@@ -70,8 +70,8 @@ class DrawnFigure:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """html: the page. drawings: SVG of the figures' wide layouts, by their names. absent: figures without data.
-    undrawn: why a figure was left out that has data, by its title."""
+    """html: the page. drawings: SVG of the figures in the wide layout, by name. absent: figures without data. undrawn:
+    the reason why a figure with data was not drawn, by title."""
 
     html: str
     drawings: dict[str, str]
@@ -80,7 +80,7 @@ class Report:
 
 
 def make_report(record: RunRecord, probes: ProbeRecord | None = None) -> Report:
-    """Returns the report of a run. probes: what they measured, for tables. The same record gives the same bytes."""
+    """Returns the report of a run. probes: the probe record for tables. The same record gives the same bytes."""
     figures = [_made(make, record) for make in FIGURES]
     drawings: dict[str, str] = {}
     shown: list[DrawnFigure] = []
@@ -108,19 +108,19 @@ def make_report(record: RunRecord, probes: ProbeRecord | None = None) -> Report:
 
 
 def _made(make: Callable[[RunRecord], Figure | Absent], record: RunRecord) -> Figure | Absent:
-    """Returns a figure. One that fails is left out with its reason: it must not cost the reader all others."""
+    """Returns a figure. A figure that fails becomes absent with the error, so that the others are still shown."""
     try:
         return make(record)
     except Exception as error:
         title = make.__name__.replace("_", " ").capitalize()
-        return Absent(name=make.__name__, title=title, reason=f"It could not be made: {type(error).__name__}: {error}")
+        return Absent(name=make.__name__, title=title, reason=f"An error occurred: {type(error).__name__}: {error}")
 
 
 def _drawings(figure: Figure) -> tuple[dict[Layout, str], str]:
-    """Returns a figure's drawings, and why there are none where it cannot be drawn."""
+    """Returns a figure's drawings, or none and the reason why it cannot be drawn."""
     size = len(figure.numbers.rows) * len(figure.numbers.columns)
     if size > MOST_DRAWN_NUMBERS:
-        return {}, f"it has {size:,} numbers, and at most {MOST_DRAWN_NUMBERS:,} are drawn"
+        return {}, f"the figure has {size:,} numbers, and the limit is {MOST_DRAWN_NUMBERS:,}"
     try:
         return {layout: draw(figure.chart(layout), layout) for layout in LAYOUTS}, ""
     except UndrawnError as error:
@@ -162,7 +162,7 @@ def _page(
 
 
 def _by_reason(absent: Sequence[Absent]) -> dict[str, str]:
-    """Returns reasons by the titles of the figures that lack the same data."""
+    """Returns the reasons by the titles of the figures that share them."""
     titles: dict[str, list[str]] = {}
     for one in absent:
         titles.setdefault(one.reason, []).append(one.title)
@@ -170,18 +170,18 @@ def _by_reason(absent: Sequence[Absent]) -> dict[str, str]:
 
 
 def text_columns(table: TextTable) -> list[bool]:
-    """Returns, column by column, whether it holds words and not numbers."""
+    """Returns for each column whether it contains text instead of numbers."""
     return [any(not _NUMBER.match(row[index]) for row in table.rows) for index in range(len(table.columns))]
 
 
 def with_code(text: str) -> markupsafe.Markup:
-    """Returns the text as HTML, what stands between backquotes as code."""
+    """Returns the text as HTML, with text between backquotes as code."""
     escaped = str(markupsafe.escape(printable(text)))
     return markupsafe.Markup(_CODE.sub(r"<code>\1</code>", escaped))
 
 
 def unbroken_range(text: str) -> markupsafe.Markup:
-    """Returns the text as HTML, an interval at its end marked, so that no line breaks within it."""
+    """Returns the text as HTML, with a final interval marked up so that it does not wrap."""
     mean, bracket, rest = printable(text).partition("[")
     if not bracket or not rest.endswith("]"):
         return markupsafe.escape(printable(text))
@@ -197,23 +197,23 @@ def _resource(name: str) -> str:
 
 
 def notices(record: RunRecord) -> list[str]:
-    """Returns what a reader has to know before the numbers: that the run is not whole, and what could not be read."""
+    """Returns warnings for the top of the page: the run is incomplete, or files could not be read."""
     state = record.state
-    told = []
+    found = []
     if state is not None and state.store_missing:
-        told.append(
-            "The store that belongs to this run was not found beside it: the leaderboard is shown as it was written, "
-            "and what probes and steps reported is missing."
+        found.append(
+            "The store of this run was not found. The leaderboard is shown as it was written, without the reports of "
+            "probes and steps."
         )
     elif state is not None and state.done < state.nodes:
-        so_far = f"{state.done} of {state.nodes} results are there"
+        so_far = f"{state.done} of {state.nodes} results are available"
         if state.stopped or state.failed:
             why = f"stopped: {state.stopped}" if state.stopped else f"ended with {state.failed} failed"
-            told.append(f"This run is not complete ({why}): {so_far}. Running it again makes what is missing.")
+            found.append(f"This run is not complete ({why}): {so_far}. Run it again to compute the missing results.")
         elif state.running:
-            told.append(f"This run has not ended, it is still running or was killed: {so_far}.")
+            found.append(f"This run is still running or was killed: {so_far}.")
         else:
-            told.append(f"This run is not complete: {so_far}. Running it again makes what is missing.")
+            found.append(f"This run is not complete: {so_far}. Run it again to compute the missing results.")
     if record.problems:
-        told.append(f"Left out, for it cannot be read: {'; '.join(record.problems)}.")
-    return told
+        found.append(f"Left out because it cannot be read: {'; '.join(record.problems)}.")
+    return found

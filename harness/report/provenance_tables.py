@@ -1,4 +1,4 @@
-"""What a run was made with and how its columns were measured, as tables."""
+"""Tables of a run's provenance and of how its columns were measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.results.leaderboard import Leaderboard
 
 
 def measurement_table(leaderboard: Leaderboard) -> TextTable:
-    """Returns a row a task of a column: lm-eval's metric and filter, direction, items, batch size, seed and digest."""
+    """Returns one row per task of a column: lm-eval's metric and filter, direction, limit, batch size, seed, digest."""
     rows = []
     for column in leaderboard.columns:
         one = leaderboard.measurement.get(column)
@@ -31,39 +31,41 @@ def measurement_table(leaderboard: Leaderboard) -> TextTable:
             )
     return TextTable(
         title="How the columns were measured",
-        subtitle="By lm-eval; a column is the mean of its tasks",
-        columns=("Column", "Task", "Metric", "Filter", "Better", "Limit", "Batch size", "Seed", "Digest of the task"),
+        subtitle="With lm-eval; a column is the mean of its tasks",
+        columns=("Column", "Task", "Metric", "Filter", "Better", "Limit", "Batch size", "Seed", "Task digest"),
         rows=tuple(rows),
     )
 
 
 def provenance_tables(provenance: Mapping[str, Any]) -> list[TextTable]:
-    """Returns what was made where, with which plugins, packages, and by which commands; empty tables are left out."""
+    """Returns tables of the environment, plugins, packages and commands of a run. Empty tables are omitted."""
     tables = [
-        _table("Made with", ("What", "Value"), list(_made_with(provenance))),
+        _table("Environment", ("Item", "Value"), list(_environment(provenance))),
         _table("Plugins", ("Distribution", "Version"), _pairs(provenance.get("plugins"))),
         _table("Packages", ("Package", "Version"), _pairs(provenance.get("packages"))),
         _table(
-            "Commands", ("Started (UTC)", "Ended (UTC)", "Command", "Made", "Failed", "Stopped"), _commands(provenance)
+            "Commands",
+            ("Started (UTC)", "Ended (UTC)", "Command", "Computed", "Failed", "Stopped"),
+            _commands(provenance),
         ),
     ]
     found = [table for table in tables if table.rows]
-    return found or [_table("Made with", ("What", "Value"), [("provenance", "none was recorded")])]
+    return found or [_table("Environment", ("Item", "Value"), [("provenance", "not recorded")])]
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> TextTable:
     return TextTable(title=title, subtitle="", columns=columns, rows=tuple(rows))
 
 
-def _made_with(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _environment(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in ("plan", "seeds", "python", "platform"):
         if key in provenance:
             yield key, _text(provenance[key])
     for place, state in _mapping(provenance.get("git")).items():
         if isinstance(state, Mapping):
-            changed = "with changes that are not committed" if state.get("dirty") else "clean"
+            changed = "with uncommitted changes" if state.get("dirty") else "clean"
             untracked = state.get("untracked")
-            more = f", {untracked} files not tracked" if untracked else ""
+            more = f", {untracked} untracked files" if untracked else ""
             yield f"git: {str(place).replace('_', ' ')}", f"{state.get('revision')}, {changed}{more}"
         else:
             yield f"git: {str(place).replace('_', ' ')}", _text(state)
@@ -88,7 +90,7 @@ def _commands(provenance: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _moment(value: Any) -> str:
-    """Returns a time to the second, `2026-11-21 16:06:12`; what is no time in UTC as it is."""
+    """Returns a UTC time to the second, `2026-11-21 16:06:12`, and any other value unchanged."""
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""From a run's folder, or a kept leaderboard's, to what its report shows. Nothing is written."""
+"""Reads the data of a report from the folder of a run or of a kept leaderboard. Writes nothing."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ from harness.results.probe_tables import ProbeRecord
 
 
 def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
-    """Returns what there is of a run: whole, stopped, or still running; or of a folder that keeps a leaderboard.
+    """Returns the record of a run, which may be complete, stopped or still running, or of a kept leaderboard.
 
-    Where the store holds more than the folder's leaderboard was made of, the leaderboard is made anew, in memory.
-    prediction: a file that `harness predict` printed; without one, that which lies in the folder, if any. Raises
-    UsageError where the folder holds neither a plan nor a leaderboard, or where one of them, or `prediction`, cannot be
-    read.
+    If the store has more results than the folder's leaderboard, the leaderboard is built again in memory. prediction: a
+    file with the output of `harness predict`; by default the one in the folder, if any. Raises UsageError if the folder
+    has neither a plan nor a leaderboard, or if one of them or `prediction` cannot be read.
     """
     foretold, problems = _prediction(folder, prediction)
     run = RunFolder(folder)
@@ -68,7 +67,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
 
 
 def _prediction(folder: Path, file: Path | None) -> tuple[KeptPrediction | None, list[str]]:
-    """Returns the prediction in `file`, or else that in the folder, and what could not be read of the latter."""
+    """Returns the prediction in `file`, or otherwise that in the folder and the problems of reading it."""
     if file is not None:
         return read_prediction(file), []
     if not (folder / PREDICTION).is_file():

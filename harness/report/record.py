@@ -1,4 +1,4 @@
-"""What a report is made of: a run's leaderboard, and what its steps and probes left in the store."""
+"""The data of a report: a run's leaderboard and the reports of its steps and probes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.results.probe_rows import ProbeRows
 
 @dataclass(frozen=True, kw_only=True)
 class StepReport:
-    """What a training or recovery said of itself: `StepResult.report`. methods: those whose lineage holds the step."""
+    """The `StepResult.report` of a training or recovery. methods: the methods whose lineage contains the step."""
 
     methods: tuple[str, ...]
     seed: int
@@ -24,10 +24,10 @@ class StepReport:
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """How far a run is. done, nodes: results in the store, and all. running: its log has a beginning and no end.
+    """The progress of a run. done: results in the store. nodes: all results. running: its log has no end event.
 
-    stopped: why its last invocation ended early. failed: steps that failed in it. store_missing: nothing of the store
-    was found beside the run, so that only its leaderboard is known.
+    stopped: the reason why the last invocation ended early. failed: the steps that failed in it. store_missing: the
+    store was not found, so only the leaderboard is known.
     """
 
     done: int
@@ -40,8 +40,8 @@ class RunState:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """A run as its report shows it. state: None for a kept record, which has no store. prediction: one of its
-    trainings, None where none is kept. problems: what could not be read and is left out."""
+    """A run as its report shows it. state: None for a kept record, which has no store. prediction: of its trainings,
+    None if there is none. problems: files that could not be read and are left out."""
 
     leaderboard: Leaderboard
     protocol: str

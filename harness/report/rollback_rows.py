@@ -1,8 +1,8 @@
-"""Points of a rollback curve among the rows of probes, whichever probe measured them.
+"""Points of a rollback curve in the rows of any probe.
 
-A row is a point where it has `fraction` (0 to 1), `score` (what chose the coordinates, `random` for chance) and
-`target_score`; `average`, of all domains, and `target` may stand beside them. Where `fraction` is null, `score` names
-what a curve is compared with: `peak` and `damaged`.
+A row is a point if it has `fraction` (0 to 1), `score` (the name of the score that selected the weights, or `random`)
+and `target_score`. Optional: `average` (of all domains) and `target`. If `fraction` is null, the row is a reference
+line and `score` is its name: `peak` or `damaged`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NEEDED = ("fraction", "score", "target_score")
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """One rolled-back model, or one that it is compared with, which has no fraction. average: None where not scored."""
+    """A rolled-back model, or a reference model, which has no fraction. average: None if not scored."""
 
     method: str
     seed: int
@@ -32,7 +32,7 @@ class CurvePoint:
 
 
 def curve_points(record: RunRecord) -> Iterator[CurvePoint]:
-    """Yields every point, once where methods that share their trainings measured the same."""
+    """Yields every point. Points of methods that share their trainings are yielded once."""
     seen: set[tuple[int, str]] = set()
     for probe in record.probes:
         for row in probe.rows:

@@ -1,4 +1,4 @@
-"""Scatters of what a domain lost against what was predicted, a panel a predictor, and how well each ordered it."""
+"""Scatter plots of measured against predicted damage, one panel per predictor, with rank correlations."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harness.report.tables.layout import TextTable, number
 from harness.report.theme import SERIES, colours
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left")
-INTERVALS = "In brackets: 95 % intervals by bootstrap of seeds and of pairs of step and domain."
+INTERVALS = "In brackets: 95 % bootstrap intervals over seeds and over pairs of step and domain."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A prediction of one kind, and the points that the domain lost by the step of that seed.
+    """A prediction of one kind, and the points that the domain lost in the step of that seed.
 
-    step: names it the same in every seed. place: what a tooltip calls it.
+    step: identifies the step in all seeds. place: its name in a tooltip.
     """
 
     kind: str
@@ -36,34 +36,34 @@ class Point:
 
 
 def correlations(points: Sequence[Point]) -> list[str]:
-    """Returns Spearman's rank correlation of each kind with its interval and n, as `harness predict --check` has it."""
+    """Returns Spearman's rank correlation of each kind with its interval and n, as in `harness predict --check`."""
     kinds: dict[str, dict[tuple[int, str, str], tuple[float, float]]] = defaultdict(dict)
     for point in points:
         kinds[point.kind][point.seed, point.step, point.domain] = (point.predicted, point.measured)
-    told = []
+    texts = []
     for kind, kept in kinds.items():
         [one] = agreements(
             {key: measured for key, (_, measured) in kept.items()},
             {kind: {key: predicted for key, (predicted, _) in kept.items()}},
         )
         if one.spearman is None:
-            text = "none, too few different points"
+            text = "none (too few different points)"
         else:
             text = number(one.spearman, 2)
             if one.ci95 is not None:
                 text += f" [{number(one.ci95[0], 2)}, {number(one.ci95[1], 2)}]"
-        told.append(f"{kind}: {text}, n = {len(kept)}")
-    return told
+        texts.append(f"{kind}: {text}, n = {len(kept)}")
+    return texts
 
 
 def short(value: float) -> str:
-    """Returns a prediction as text, four digits of it."""
+    """Returns a prediction as text with four significant digits."""
     return f"{value:.4g}".replace("-", "−")
 
 
 def scatter_figure(points: Sequence[Point], *, name: str, title: str, about: str, columns: tuple[str, ...]) -> Figure:
-    """Returns the figure of at least one point. about: the caption's first sentence. columns: what the table calls the
-    kind, the place, the seed, the domain, what was predicted and what was measured."""
+    """Returns the figure for at least one point. about: the caption's first sentence. columns: the headers of the table
+    for kind, place, seed, domain, prediction and measurement."""
     ranks = "; ".join(correlations(points))
     seeds = sorted({point.seed for point in points})
     return Figure(
@@ -71,12 +71,12 @@ def scatter_figure(points: Sequence[Point], *, name: str, title: str, about: str
         title=title,
         caption=(
             f"{about} {'Seeds' if len(seeds) > 1 else 'Seed'} {listed(list(map(str, seeds)))}, "
-            f"each a point of its own; sampling errors are not drawn. Spearman's rank correlation: {ranks}. {INTERVALS}"
+            f"one point each; sampling errors are not drawn. Spearman's rank correlation: {ranks}. {INTERVALS}"
         ),
-        description=f"Scatter of the damage against its prediction. Rank correlation of {ranks}.",
+        description=f"Scatter plot of measured against predicted damage. Rank correlation of {ranks}.",
         chart=lambda layout: scatter(points, layout),
         numbers=TextTable(
-            title=title, subtitle="Measured: points lost by the step", columns=columns, rows=tuple(map(_cells, points))
+            title=title, subtitle="Measured: points lost in the step", columns=columns, rows=tuple(map(_cells, points))
         ),
     )
 
@@ -87,7 +87,7 @@ def _cells(point: Point) -> tuple[str, ...]:
 
 
 def scatter(points: Sequence[Point], layout: Layout) -> alt.TopLevelMixin:
-    """Returns a panel a kind; across what it predicted, up the points that were lost."""
+    """Returns one panel per kind, with the prediction on the x axis and the points lost on the y axis."""
     rows = [_row(point) for point in points]
     kinds, domains = (list(dict.fromkeys(row[field] for row in rows)) for field in ("kind", "domain"))
     base = alt.Chart()
@@ -114,7 +114,7 @@ def scatter(points: Sequence[Point], layout: Layout) -> alt.TopLevelMixin:
 
 
 def _shapes(count: int) -> list[str]:
-    """Returns a shape for each of `count` domains; a colour that comes again comes with another shape."""
+    """Returns a shape for each of `count` domains. A repeated colour has a different shape."""
     return [SHAPES[(index + index // len(SERIES)) % len(SHAPES)] for index in range(count)]
 
 

@@ -1,7 +1,7 @@
-"""Colours, dashes and type of the figures.
+"""Colours, dashes and fonts of the figures.
 
-Series are told apart by the colours of Okabe and Ito 2008, "Color Universal Design"
-(jfly.uni-koeln.de/color), and by dash or shape as well. Yellow is left out: on paper it has no contrast.
+Series are distinguished by the colours of Okabe and Ito 2008, "Color Universal Design"
+(jfly.uni-koeln.de/color), and also by dash or shape. Yellow is left out: it has no contrast on white.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from harness.report.figure import Layout
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#57606a", "#d8dee4", "#ffffff"
 ON_CELL = "#111111"
-"""Text on the cells of heat maps, whose colours are the same in both schemes."""
+"""Text on heat map cells, whose colours are the same in the light and the dark scheme."""
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
 CONTROL = "#8a939d"
-"""Bars of random controls: grey, since they are what is compared against."""
+"""The grey of random controls, the baseline of a comparison."""
 LOW, MIDDLE, HIGH = "#56b4e9", "#f2f2f2", "#d55e00"
-"""The ends and the middle of diverging heat maps. `ON_CELL` has a contrast of 4.5 and more on all that lies between."""
+"""The ends and the middle of diverging heat maps. `ON_CELL` has a contrast of at least 4.5 on every colour between."""
 DASHES = ((1, 0), (6, 3), (2, 2), (9, 3, 2, 3), (4, 4), (1, 3), (9, 2))
 VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)", PAPER: "var(--paper)"}
-"""What the page lets its colour scheme decide: everything but the series."""
+"""The colours that depend on the page's colour scheme: all but those of the series."""
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 _AXIS = {
@@ -37,7 +37,7 @@ _AXIS = {
 }
 _LEGEND = {"wide": 180, "narrow": 280}
 _HEADER = {"wide": 380, "narrow": 275}
-"""The most pixels that a name takes there; it is whole in tooltips and tables."""
+"""The maximum width of a name in pixels. Tooltips and tables show the full name."""
 _CONFIG: dict[str, Any] = {
     "background": PAPER,
     "font": FONT,
@@ -64,7 +64,7 @@ _CONFIG: dict[str, Any] = {
 
 
 def config(layout: Layout) -> dict[str, Any]:
-    """Returns what holds for all charts of a layout."""
+    """Returns the configuration of all charts of a layout."""
     return _CONFIG | {
         "legend": _CONFIG["legend"] | {"labelLimit": _LEGEND[layout]},
         "header": _CONFIG["header"] | {"labelLimit": _HEADER[layout]},
@@ -72,12 +72,12 @@ def config(layout: Layout) -> dict[str, Any]:
 
 
 def colours(count: int) -> list[str]:
-    """Returns a colour for each of `count` series; past the seventh they come again, with other dashes and shapes."""
+    """Returns a colour for each of `count` series. After the seventh, colours repeat with other dashes and shapes."""
     return _cycled(SERIES, count)
 
 
 def dashes(count: int) -> list[list[int]]:
-    """Returns a dash for each of `count` series; a colour that comes again comes with another dash."""
+    """Returns a dash for each of `count` series. A repeated colour has a different dash."""
     return [list(DASHES[(index + index // len(SERIES)) % len(DASHES)]) for index in range(count)]
 
 

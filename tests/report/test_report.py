@@ -168,7 +168,7 @@ def test_the_figures_take_their_paper_and_ink_from_the_page(record):
 
 
 def test_one_seed_says_so():
-    assert "not the spread of seeds" in over_seeds((3,))
+    assert "not include the variation between seeds" in over_seeds((3,))
     assert "Mean over 2 seeds (0, 1)" in over_seeds((0, 1))
 
 
@@ -180,7 +180,7 @@ def test_seeds_without_scores_yet_are_not_among_those_of_a_mean(tmp_path):
     fill(store, replace(plan, methods=tuple(method for method in plan.methods if method.seed == 1)))
     board = build_leaderboard(collect_scores(plan, store), plan, store, {})
     caption = scores_by_step(record_of(board)).caption
-    assert "One seed (1): the 95 % intervals are over the test items alone" in caption
+    assert "One seed (1): 95 % intervals over the test items" in caption
     assert "Not scored yet: seeds 0, 2." in caption
     whole, _ = make_leaderboard(tmp_path / "whole", seeds=(0, 1, 2))
     assert "Mean over 3 seeds (0, 1, 2)" in scores_by_step(record_of(whole)).caption
@@ -206,7 +206,7 @@ def test_a_run_that_has_not_ended_shows_what_is_there(tmp_path):
     printed = invoke(folder)
     assert printed == f"{folder / 'report.html'}\n"
     page = Page((folder / "report.html").read_text())
-    assert "has not ended" in page.text and "15 of 19 results are there" in page.text
+    assert "still running or was killed" in page.text and "15 of 19 results are available" in page.text
     assert "90.0" in page.text
     assert not (folder / "leaderboard.json").exists()
 
@@ -225,8 +225,8 @@ def test_a_run_that_went_on_since_its_tables_shows_the_newer_scores(tmp_path):
 def test_a_stopped_run_says_why(tmp_path):
     told = notices(read_run(write_run(tmp_path, without=("re-math",), stopped="interrupted")))
     assert told == [
-        "This run is not complete (stopped: interrupted): 15 of 19 results are there. "
-        "Running it again makes what is missing."
+        "This run is not complete (stopped: interrupted): 15 of 19 results are available. "
+        "Run it again to compute the missing results."
     ]
 
 
@@ -237,7 +237,7 @@ def test_a_run_without_its_store_shows_its_leaderboard(tmp_path):
     folder.rename(alone)
     record = read_run(alone)
     assert record.leaderboard.row("re-math").rank == 1
-    assert "was not found beside it" in notices(record)[0]
+    assert "was not found" in notices(record)[0]
     assert {path.name for path in alone.parent.iterdir()} == {alone.name}
 
 
@@ -353,7 +353,7 @@ def test_a_figure_that_cannot_be_made_is_left_out_with_its_reason(tmp_path, monk
     monkeypatch.setattr("harness.report.page.FIGURES", (forgetting, *FIGURES[:1]))
     report = make_report(full_record(tmp_path))
     assert [(one.title, one.reason) for one in report.absent] == [
-        ("Forgetting", "It could not be made: RuntimeError: no such layer")
+        ("Forgetting", "An error occurred: RuntimeError: no such layer")
     ]
     assert "no such layer" in report.html
     assert list(report.drawings) == ["scores-by-step"]
@@ -388,7 +388,7 @@ def test_a_figure_of_too_many_numbers_is_not_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr("harness.report.page.MOST_DRAWN_NUMBERS", 20)
     report = make_report(full_record(tmp_path))
     [reason] = report.undrawn.values()
-    assert "at most 20 are drawn" in reason
+    assert "the limit is 20" in reason
     assert reason in report.html
 
 

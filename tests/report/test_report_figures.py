@@ -98,7 +98,7 @@ def test_a_method_in_a_panel_of_its_own_is_drawn_from_the_base_on(tmp_path):
     for row in values:
         first[row["method"]] = min(first[row["method"]], row["step"])
     assert set(first.values()) == {0}
-    assert "share steps" not in figure.caption
+    assert "that methods share" not in figure.caption
 
 
 def test_a_control_stands_beside_the_recovery_that_it_is_drawn_for(tmp_path):
@@ -121,7 +121,7 @@ def test_a_control_of_another_size_is_no_control(tmp_path):
 @pytest.mark.parametrize(
     ("ratio", "remark", "word"),
     [
-        ({"mean": None, "ci95": None, "interval": None}, "target not damaged", "no share"),
+        ({"mean": None, "ci95": None, "interval": None}, "target not damaged", "undefined"),
         ({"mean": 31.0, "ci95": None, "interval": "unbounded"}, "damage not shown", "not bounded"),
     ],
 )
@@ -181,8 +181,8 @@ def points(pairs, kind="k", seeds=(0,)):
     [
         ([(1, 1), (2, 4), (3, 9)], "k: 1.00 [1.00, 1.00], n = 3"),
         ([(1, 9), (2, 4), (3, 1)], "k: −1.00 [−1.00, −1.00], n = 3"),
-        ([(1, 1), (2, 2)], "k: none, too few different points, n = 2"),
-        ([(1, 1), (1, 2), (1, 3)], "k: none, too few different points, n = 3"),
+        ([(1, 1), (2, 2)], "k: none (too few different points), n = 2"),
+        ([(1, 1), (1, 2), (1, 3)], "k: none (too few different points), n = 3"),
     ],
 )
 def test_the_rank_correlation_is_told_with_its_interval(pairs, told):
@@ -213,7 +213,7 @@ def test_conflicts_are_laid_out_by_layer_and_module(tmp_path):
     )
     record = record_of(leaderboard, steps=steps)
     figure = conflict_cosine(record)
-    assert "negative" in figure.caption and "n = 60 optimizer steps a seed" in figure.caption
+    assert "Negative" in figure.caption and "n = 60 optimizer steps per seed" in figure.caption
     chart = figure.chart("wide").to_dict()
     values = chart["data"]["values"] if "values" in chart["data"] else chart["datasets"][chart["data"]["name"]]
     assert {(row["row"], row["column"]) for row in values} >= {
@@ -238,7 +238,7 @@ def test_the_curve_holds_random_draws_as_a_band_and_counts_a_shared_measurement_
     leaderboard, _ = make_leaderboard(tmp_path)
     probes = tuple(ProbeRows(probe="p", method=m, seed=0, rows=curve()) for m in ("sequential", "re-math"))
     figure = rollback_curve(record_of(leaderboard, probes=probes))
-    assert "9 in all" in figure.caption and "the peak and the damaged checkpoint" in figure.caption
+    assert "9 random selections" in figure.caption and "the peak and the damaged checkpoint" in figure.caption
     rows = {row[:4]: row[4:] for row in figure.numbers.rows}
     assert rows["sequential: math", "random", "0.05", "target"][1] == "3"
     assert rows["sequential: math", "fisher", "0.2", "target"] == ("95.00", "1")

@@ -54,8 +54,8 @@ def test_a_checked_prediction_is_drawn_for_every_predictor_where_its_checkpoint_
     points = list(points_of(record_of(board, prediction=kept)))
     assert list(dict.fromkeys(point.kind for point in points)) == [
         *PREDICTORS[:4],
-        "edit norm (known afterwards)",
-        "KL (known afterwards)",
+        "edit norm (known after training)",
+        "KL (known after training)",
     ]
     first = [point for point in points if (point.kind, point.seed) == ("predicted damage", 1)]
     assert {(one.step, one.domain): one.measured for one in first} == {

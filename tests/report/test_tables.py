@@ -163,8 +163,8 @@ def test_a_latex_row_never_begins_with_a_bracket(board):
 def test_published_rows_stand_apart_below_with_their_source(nasty, name):
     text = render(nasty, name)
     ours, theirs = (
-        text[: text.index("Published, not measured by us")],
-        text[text.index("Published, not measured by us") :],
+        text[: text.index("Published results (not measured here)")],
+        text[text.index("Published results (not measured here)") :],
     )
     assert "Theirs" not in ours
     assert "57.66" in theirs
@@ -245,13 +245,13 @@ def test_every_format_tells_the_rank_group(board, name):
     elif name == "csv":
         assert [row["rank_group"] for row in csv.DictReader(io.StringIO(text))] == ["1", "1", ""]
     else:
-        assert "Group a holds the best" in text
+        assert "Group a contains the best" in text
 
 
 def test_several_seeds_and_one_are_told_apart(board, tmp_path):
     single, _ = make_leaderboard(tmp_path)
     assert "over seeds" in render(board, "md")
-    assert "over its test items alone" in render(single, "md")
+    assert "over its test items, without" in render(single, "md")
 
 
 @pytest.mark.parametrize(("value", "text"), [(-0.04, "0.0"), (-1.25, "−1.2"), (None, "–"), (93.46, "93.5")])

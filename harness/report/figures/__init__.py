@@ -1,1 +1,1 @@
-"""The figures of a report, one file each, in the order of the page."""
+"""The figures of a report, one module each, in the order of the page."""

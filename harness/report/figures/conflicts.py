@@ -1,4 +1,4 @@
-"""Where in the network the domains' gradients conflict: what steps report as `conflict_by_module`."""
+"""Gradient conflicts between domains by layer and module, from the `conflict_by_module` that steps report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import altair as alt
 
-from harness.report.captions import listed, over_seeds, told
+from harness.report.captions import listed, over_seeds, with_interval
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.heat_map import heat_map
 from harness.report.record import RunRecord
@@ -20,40 +20,41 @@ from harness.results.metrics import Score
 from harness.weights.parameter_groups import LAYER
 
 REPORT_KEY = "conflict_by_module"
-"""A list of {module, domains: [first, second], cosine_mean, conflict_share, steps}, which a step's report may hold."""
+"""An optional key of a step's report: a list of {module, domains: [a, b], cosine_mean, conflict_share, steps}."""
 MOST_PANELS = 12
 OUTSIDE = "outside the layers"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """A cell: the step and pair of domains, and where in the network."""
+    """A cell: the step, the pair of domains, the layer and the module."""
 
     panel: str
     module: str
 
 
 def conflict_cosine(record: RunRecord) -> Figure | Absent:
-    """Returns the mean cosine of two domains' gradients by layer and module; absent where no step reports it."""
+    """Returns the mean cosine of two domains' gradients by layer and module; absent if no step reports it."""
     return _figure(
         record,
         name="conflict-cosine",
         title="Gradient cosines",
         field="cosine_mean",
         colours="mean cosine",
-        text="Cosine of two domains' gradients, mean over a step's optimizer steps: negative (orange) in conflict.",
+        text="Mean cosine between the gradients of two domains over a step's optimizer steps. Negative values (orange)"
+        " are conflicts.",
     )
 
 
 def conflict_share(record: RunRecord) -> Figure | Absent:
-    """Returns the share of optimizer steps with a negative cosine by layer and module; absent as the cosine is."""
+    """Returns the share of optimizer steps with a negative cosine by layer and module; absent if no step reports it."""
     return _figure(
         record,
         name="conflict-share",
         title="Gradient conflicts",
         field="conflict_share",
         colours="share of optimizer steps",
-        text="Share of a step's optimizer steps at which two domains' gradients have a negative cosine, 0 to 1.",
+        text="Share of a step's optimizer steps in which the gradients of two domains have a negative cosine (0 to 1).",
     )
 
 
@@ -67,8 +68,8 @@ def _figure(record: RunRecord, *, name: str, title: str, field: str, colours: st
             counts.add(int(entry.get("steps") or 0))
     if not seen:
         reason = (
-            f"No step of this run reports `{REPORT_KEY}`. Trainings on several domains by an algorithm that keeps "
-            "their gradients apart, such as gradient surgery, do."
+            f"No step of this run reports `{REPORT_KEY}`. Algorithms that compute a gradient per domain, such as "
+            "gradient surgery, report it when they train on several domains."
         )
         return Absent(name=name, title=title, reason=reason)
     cells = {place: estimate([scores[seed] for seed in sorted(scores)]) for place, scores in seen.items()}
@@ -78,9 +79,7 @@ def _figure(record: RunRecord, *, name: str, title: str, field: str, colours: st
     cosines = field == "cosine_mean"
     reach = max([0.1, *(abs(row["value"]) for row in rows)])
     worst = (min if cosines else max)(rows, key=lambda row: row["value"])
-    left = (
-        f" Only {MOST_PANELS} of {len(panels)} pairs are drawn; all are in the table." if panels[MOST_PANELS:] else ""
-    )
+    left = f" Only {MOST_PANELS} of {len(panels)} pairs are drawn; the table has all." if panels[MOST_PANELS:] else ""
     steps = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
 
     def chart(layout: Layout) -> alt.TopLevelMixin:
@@ -98,7 +97,7 @@ def _figure(record: RunRecord, *, name: str, title: str, field: str, colours: st
     return Figure(
         name=name,
         title=title,
-        caption=f"{text} {over_seeds(seeds, sampling=False)} n = {steps} optimizer steps a seed.{left}",
+        caption=f"{text} {over_seeds(seeds, sampling=False)} n = {steps} optimizer steps per seed.{left}",
         description=(
             f"Heat maps of layers by modules for {listed(panels, 4)}. "
             f"The {'lowest' if cosines else 'highest'}: {worst['tip']}."
@@ -106,7 +105,7 @@ def _figure(record: RunRecord, *, name: str, title: str, field: str, colours: st
         chart=chart,
         numbers=TextTable(
             title=title,
-            subtitle="95 % intervals over seeds in brackets, where there are several",
+            subtitle="95 % intervals over seeds in brackets, if there are several seeds",
             columns=("Step and domains", "Module", colours, "Seeds"),
             rows=tuple(
                 (place.panel, place.module, interval(one, 3), str(len(one.per_seed))) for place, one in cells.items()
@@ -141,7 +140,7 @@ def _rows(cells: Mapping[_Place, Estimate]) -> list[Row]:
                 "column": (layer["part"] or "all") if layer else place.module,
                 "value": one.mean,
                 "text": number(one.mean, 2),
-                "tip": f"{place.panel}, {place.module}: {told(one, 3)}",
+                "tip": f"{place.panel}, {place.module}: {with_interval(one, 3)}",
                 "order": (layer is None, layer["stack"] or "" if layer else "", int(layer["index"]) if layer else 0),
             }
         )

@@ -1,4 +1,4 @@
-"""What each method cost."""
+"""The cost of each method."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEASURES = {
 
 
 def cost(record: RunRecord) -> Figure | Absent:
-    """Returns the figure; absent where no method is whole."""
+    """Returns the figure; absent if no method is complete."""
     leaderboard = record.leaderboard
     costs = {row.method: row.cost for row in leaderboard.rows if not row.reference}
     seed_costs = {row.method: row.seed_costs for row in leaderboard.rows}
@@ -44,9 +44,9 @@ def cost(record: RunRecord) -> Figure | Absent:
         name=name,
         title=title,
         caption=(
-            f"What all steps of a method cost together, {over}; a step that methods share counts in each, though it "
-            "was made once. Seconds are wall time of training on the machine in the provenance."
-            + (" Lines: 95 % intervals over seeds by Student's t, where seeds differ." if spread else "")
+            f"Total cost of all steps of a method, {over}. A step that several methods share is computed once but "
+            "counts for each of them. Seconds are the wall time of training on the machine listed under provenance."
+            + (" Lines: 95 % intervals over seeds by Student's t, if the seeds differ." if spread else "")
             + (f" Not known yet: {listed(missing)}." if missing else "")
         ),
         description=(
@@ -56,7 +56,7 @@ def cost(record: RunRecord) -> Figure | Absent:
         chart=lambda layout: _chart(rows, layout),
         numbers=TextTable(
             title=title,
-            subtitle=("Mean over seeds" + (", 95 % intervals in brackets where they differ" if spread else ""))
+            subtitle=("Mean over seeds" + (", 95 % intervals in brackets if they differ" if spread else ""))
             if several
             else over.capitalize(),
             columns=("Method", *(text[0].upper() + text[1:] for text in MEASURES.values())),
@@ -81,10 +81,10 @@ def _rows(method: str, one: MeanCost, seeds: Sequence[MeanCost]) -> list[Row]:
         values = [float(getattr(seed, field)) for seed in seeds]
         ci95 = estimate([Score(value, None, 0) for value in values]).ci95
         text = _text(getattr(one, field), field)
-        told, numbers = text, text
+        tip, numbers = text, text
         if ci95 is not None:
             low, high = (_text(max(end, 0.0), field) for end in ci95)
-            told, numbers = f"{text}, 95 % interval {low} to {high}", f"{text} [{low}, {high}]"
+            tip, numbers = f"{text}, 95 % interval {low} to {high}", f"{text} [{low}, {high}]"
         rows.append(
             {
                 "method": method,
@@ -95,7 +95,7 @@ def _rows(method: str, one: MeanCost, seeds: Sequence[MeanCost]) -> list[Row]:
                 "end": getattr(one, field) if ci95 is None else max(getattr(one, field), ci95[1]),
                 "text": text,
                 "numbers": numbers,
-                "tip": f"{method}: {told} {measure}",
+                "tip": f"{method}: {tip} {measure}",
             }
         )
     return rows
@@ -112,7 +112,7 @@ def _chart(rows: list[Row], layout: Layout) -> alt.TopLevelMixin:
         axis = alt.Axis(labelLimit=160 if wide else 110) if first else alt.Axis(labels=False, ticks=False)
         base = alt.Chart(data(own)).encode(
             y=alt.Y("method:N", sort=methods, title=None, axis=axis),
-            # Room behind the longest bar for its number.
+            # Leaves room for the number of the longest bar.
             x=alt.X("value:Q", title=measure, scale=alt.Scale(domain=[0, 1.35 * most]), axis=alt.Axis(tickCount=3)),
         )
         bars = base.mark_bar().encode(description="tip:N")

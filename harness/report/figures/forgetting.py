@@ -1,10 +1,10 @@
-"""What later steps took: forgetting by method and domain, and the change that each step made."""
+"""Forgetting by method and domain, and the change of every domain in each step."""
 
 from __future__ import annotations
 
 import altair as alt
 
-from harness.report.captions import items, listed, over_scored_seeds, told, unit
+from harness.report.captions import items, listed, over_scored_seeds, unit, with_interval
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.heat_map import heat_map, symmetric
 from harness.report.record import RunRecord
@@ -15,7 +15,7 @@ from harness.results.leaderboard import Leaderboard, TrajectoryStep
 
 
 def forgetting(record: RunRecord) -> Figure | Absent:
-    """Returns forgetting by method and domain; absent where no domain was trained before another step."""
+    """Returns forgetting by method and domain; absent if no step follows the training of a domain."""
     leaderboard = record.leaderboard
     name, title = "forgetting", "Forgetting"
     cells = {
@@ -25,7 +25,7 @@ def forgetting(record: RunRecord) -> Figure | Absent:
         if one.mean is not None
     }
     if not cells:
-        reason = "No method has scores of a domain after a step that followed its training."
+        reason = "No method has a score of a domain after a step that follows its training."
         return Absent(name=name, title=title, reason=reason)
     return _figure(
         leaderboard,
@@ -35,15 +35,15 @@ def forgetting(record: RunRecord) -> Figure | Absent:
         first="Method",
         colours="forgetting (points)",
         text=(
-            "A domain's best score at any earlier step, less its score at the end, in {unit}: positive (orange) where "
-            "the domain got worse, negative (blue) where it is at its best. Only domains that were trained before "
-            "another step have a cell."
+            "Best score of a domain at any earlier step minus its final score, in {unit}. Positive values (orange): "
+            "the domain got worse. Negative values (blue): the final score is the best one. Only domains whose "
+            " training was followed by another step have a cell."
         ),
     )
 
 
 def change_by_step(record: RunRecord) -> Figure | Absent:
-    """Returns the change of every domain by every step; absent where no step has scores on both sides."""
+    """Returns the change of every domain in every step; absent if no step has scores before and after it."""
     leaderboard = record.leaderboard
     name, title = "change-by-step", "Change by step"
     cells: dict[tuple[str, str], Estimate] = {}
@@ -68,9 +68,9 @@ def change_by_step(record: RunRecord) -> Figure | Absent:
         first="Method, step",
         colours="change (points)",
         text=(
-            "Score after a step less the score before it, in {unit}, the sign turned where lower is better: positive "
-            "(blue) where the domain gained, negative (orange) where it lost, which is interference unless the step "
-            "trained it. Steps that methods share are shown once."
+            "Score after a step minus the score before it, in {unit}, with the sign flipped if lower is better. "
+            "Positive values (blue) are gains, negative values (orange) are losses: interference, unless the step "
+            "trained the domain. Steps that methods share are shown once."
         ),
         signed=True,
     )
@@ -81,7 +81,7 @@ def _change(before: TrajectoryStep, after: TrajectoryStep, column: str, *, highe
     if first is None or second is None:
         return Estimate()
     earlier, later = first.scores(), second.scores()
-    if len(earlier) == 1:  # the base, which all seeds share
+    if len(earlier) == 1:  # all seeds share the base model
         earlier = earlier * len(later)
     pairs = zip(earlier, later, strict=True)
     return estimate(
@@ -122,7 +122,7 @@ def _figure(
                     "column": header(leaderboard, column),
                     "value": one.mean,
                     "text": ("+" if signed and one.mean > 0 else "") + number(one.mean, digits),
-                    "tip": f"{line}, {column}: {told(one, digits)}",
+                    "tip": f"{line}, {column}: {with_interval(one, digits)}",
                 }
             )
     largest = max(rows, key=lambda row: abs(row["value"]))
@@ -137,7 +137,7 @@ def _figure(
         title=title,
         caption=f"{text.format(unit=measure)} {over_scored_seeds(leaderboard)} {items(leaderboard)}",
         description=(
-            f"A heat map of {len(lines)} rows by the domains {listed(columns)}. The largest: {largest['tip']}."
+            f"A heat map of {len(lines)} rows by the domains {listed(columns)}. The largest value: {largest['tip']}."
         ),
         chart=chart,
         numbers=TextTable(

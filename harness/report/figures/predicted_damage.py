@@ -1,4 +1,4 @@
-"""Damage that probes predicted against the damage that was measured."""
+"""Damage predicted by probes compared with the measured damage."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from harness.report.scatter import Point, scatter_figure
 from harness.results.probe_rows import is_finite_number
 
 PREFIX, SUFFIX = "predicted_", "_damage"
-"""Columns of a probe's rows that begin with the one or end with the other hold predictions of what a step costs."""
+"""A probe column with this prefix or suffix is a prediction of the damage of a step."""
 DOMAIN = ("harmed_domain", "domain")
-"""What names the domain that they are for; `step` is that of the lineage."""
+"""The columns that name the domain of a prediction. The column `step` is the step in the lineage."""
 
 
 def predictions(record: RunRecord) -> Iterator[Point]:
-    """Yields each prediction that the scores of its domain before and after its step stand beside, once a step."""
+    """Yields each prediction whose domain was scored before and after the step, once per step."""
     measured = {(one.method, one.seed, one.step, one.domain): one for one in measured_damages(record)}
     shown: set[tuple[str, str, str, tuple[str, ...]]] = set()
     for probe in record.probes:
@@ -55,13 +55,14 @@ def _labels(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def predicted_damage(record: RunRecord) -> Figure | Absent:
-    """Returns the figure; absent where no probe predicts, or nothing was scored on both sides of a predicted step."""
+    """Returns the figure; absent if there is no prediction, or no scores before and after a predicted step."""
     name, title = "damage-against-prediction", "Predicted damage"
     points = list(predictions(record))
     if not points:
         reason = (
-            f"No probe of this run predicts what a step costs a domain: rows with `step`, `{DOMAIN[0]}` and a column "
-            f"that begins with `{PREFIX}` or ends with `{SUFFIX}`. A probe of predicted damage under `probes` does."
+            f"No probe of this run predicts the damage of a step. This figure needs rows with `step`, `{DOMAIN[0]}` "
+            f"and a column that starts with `{PREFIX}` or ends with `{SUFFIX}`. To produce them, add a probe that "
+            "predicts damage under `probes`."
         )
         return Absent(name=name, title=title, reason=reason)
     return scatter_figure(
@@ -69,8 +70,8 @@ def predicted_damage(record: RunRecord) -> Figure | Absent:
         name=name,
         title=title,
         about=(
-            "A point a step and domain: across, what the probe predicted, in its own unit; up, the points that the "
-            "domain lost by the step, negative where it gained."
+            "One point per step and domain. Horizontal: the probe's prediction, in its own unit. Vertical: the points "
+            "that the domain lost in the step; negative values are gains."
         ),
         columns=("Prediction", "Method and step", "Seed", "Domain", "Predicted", "Measured"),
     )

@@ -1,4 +1,4 @@
-"""What `harness predict` said of the trainings of the run, against the damage that was measured."""
+"""Predictions of `harness predict` compared with the damage measured in the run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness.report.scatter import Point, scatter_figure
 
 
 def points_of(record: RunRecord) -> Iterator[Point]:
-    """Yields what each predictor said of each pair that the run shows, once however many methods share the training.
+    """Yields each predictor's value for each pair in the run, once per training even if several methods share it.
 
-    Pairs of a check are known by the checkpoint that the training made. A prediction that was held against no run is
-    matched with the trainings that start from the base, by domain and seed.
+    Pairs of a checked prediction are matched by the checkpoint after the training. A prediction without a check is
+    matched by domain and seed with the trainings that start from the base model.
     """
     happened: dict[tuple[int, str, str], MeasuredDamage] = {}
     for one in measured_damages(record):
@@ -32,9 +32,9 @@ def points_of(record: RunRecord) -> Iterator[Point]:
     if kept.checked:
         return
     at_base = [(one.seed, pair) for one in kept.predictions if one.checkpoint == BASE for pair in one.pairs]
-    told = {(seed, pair.trained, pair.harmed): before_training(pair) for seed, pair in at_base}
+    by_pair = {(seed, pair.trained, pair.harmed): before_training(pair) for seed, pair in at_base}
     for one in happened.values():
-        predicted = told.get((one.seed, one.trained[0], one.domain))
+        predicted = by_pair.get((one.seed, one.trained[0], one.domain))
         if one.step == 1 and predicted is not None:
             yield from _points(one, predicted)
 
@@ -43,7 +43,7 @@ def _points(happened: MeasuredDamage, predicted: Mapping[str, float]) -> Iterato
     [trained] = happened.trained
     for name, value in predicted.items():
         yield Point(
-            kind=f"{name} (known afterwards)" if name in AFTERWARDS else name,
+            kind=f"{name} (known after training)" if name in AFTERWARDS else name,
             seed=happened.seed,
             step=trained,
             place=f"{trained} ({happened.method}, step {happened.step})",
@@ -54,15 +54,15 @@ def _points(happened: MeasuredDamage, predicted: Mapping[str, float]) -> Iterato
 
 
 def prediction(record: RunRecord) -> Figure | Absent:
-    """Returns the figure; absent where no prediction is kept with the run, or it is of other trainings."""
+    """Returns the figure; absent if the run has no prediction, or only predictions of other trainings."""
     name, title = "prediction", "Prediction before training"
     points = list(points_of(record))
     if not points:
         reason = (
-            "No prediction stands beside this run: `harness predict PROTOCOL --check RUN` makes one and keeps it in "
-            "the run's folder."
+            "This run has no prediction. `harness predict PROTOCOL --check RUN` computes one and writes it to the "
+            "run's folder."
             if record.prediction is None
-            else "The prediction that was given is of none of this run's trainings of one domain."
+            else "The given prediction does not match any training on a single domain in this run."
         )
         return Absent(name=name, title=title, reason=reason)
     return scatter_figure(
@@ -70,9 +70,9 @@ def prediction(record: RunRecord) -> Figure | Absent:
         name=name,
         title=title,
         about=(
-            "A point a training of one domain and another domain that it was not on: across, what harness predict "
-            "said before the training, damage in percent of a standard deviation of the harmed domain's reward; up, "
-            "the points that this domain lost, negative where it gained."
+            "One point per training on a single domain and per other domain. Horizontal: the damage that harness "
+            "predict predicted before the training, in percent of a standard deviation of the harmed domain's reward. "
+            "Vertical: the points that the harmed domain lost; negative values are gains."
         ),
         columns=("Predictor", "Training", "Seed", "Harmed", "Predicted", "Measured"),
     )

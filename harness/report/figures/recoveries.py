@@ -1,4 +1,4 @@
-"""How much of the damage each recovery undid, and at what cost to the others, with its random control beside it."""
+"""The share of the damage that each recovery undid and its cost to other domains, next to its random control."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from harness.report.captions import listed, over_scored_seeds, told
+from harness.report.captions import listed, over_scored_seeds, with_interval
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
@@ -18,14 +18,14 @@ from harness.results.estimates import Estimate
 from harness.results.leaderboard import Leaderboard, RecoveryResult
 
 RANDOM = "random"
-"""The value of a recovery's setting that makes it a control of one that differs in this setting alone."""
+"""The setting value of a control. It controls a recovery that differs only in this setting."""
 RATIO, COLLATERAL = "share of the damage undone", "collateral (points)"
 RECOVERY, RANDOM_CONTROL = "recovery", "random control"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A method's recovery and the control that it is measured against, each with its method's name."""
+    """A recovery and its control, each with the name of its method."""
 
     method: str
     result: RecoveryResult
@@ -33,7 +33,7 @@ class Pair:
 
 
 def paired(leaderboard: Leaderboard) -> list[Pair]:
-    """Returns every recovery with its random control; a control stands by itself only where it is no other's."""
+    """Returns every recovery with its random control. A control of no recovery is listed on its own."""
     found = [(row.method, one) for row in leaderboard.rows for one in row.recoveries]
     pairs = [
         Pair(
@@ -58,7 +58,7 @@ def _only_drawn(control: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
 
 
 def recoveries(record: RunRecord) -> Figure | Absent:
-    """Returns the figure; absent where no method recovers a domain, or none was scored on both sides."""
+    """Returns the figure; absent if no method recovers a domain, or no recovery has scores before and after it."""
     leaderboard = record.leaderboard
     name, title = "recoveries", "Recoveries"
     pairs = paired(leaderboard)
@@ -67,7 +67,7 @@ def recoveries(record: RunRecord) -> Figure | Absent:
         reason = (
             "No recovery has scores before and after it yet."
             if pairs
-            else "No method of this protocol recovers a domain: a step `{recover: DOMAIN, with: RECOVERY}` does."
+            else "No method of this protocol recovers a domain. A step `{recover: DOMAIN, with: RECOVERY}` does."
         )
         return Absent(name=name, title=title, reason=reason)
     alone = [pair.method for pair in pairs if pair.control is None]
@@ -76,12 +76,12 @@ def recoveries(record: RunRecord) -> Figure | Absent:
         name=name,
         title=title,
         caption=(
-            "Left, or above: (recovered − damaged) / (peak − damaged), 0 nothing and 1 all of the damage undone. "
-            "Right, or below: points that the other domains lost on average, less is better. Grey: the same recovery "
-            f"with its choice drawn at random. {over_scored_seeds(leaderboard)}"
+            "Left (or top): (recovered − damaged) / (peak − damaged), where 0 is no recovery and 1 a full recovery. "
+            "Right (or bottom): mean loss of the other domains in points, lower is better. Grey: the same recovery "
+            f"with a random selection. {over_scored_seeds(leaderboard)}"
             + (f" Without a random control: {listed(alone)}." if alone else "")
             + (" The share's interval is Fieller's." if any(row["low"] is not None for row in rows) else "")
-            + (f" No bar where the share is not bounded or not defined. {listed(list(remarks))}." if remarks else "")
+            + (f" No bar: the share is not bounded or undefined. {listed(list(remarks))}." if remarks else "")
         ),
         description="Bars. " + " ".join(f"{row['tip']}." for row in rows if row["measure"] == RATIO),
         chart=lambda layout: _chart(rows, layout),
@@ -114,12 +114,12 @@ def _bar(line: str, role: str, method: str, *, measure: str, estimate: Estimate,
         "line": line,
         "role": role,
         "measure": measure,
-        # A share of a damage that is not shown can be of any size: its bar would dwarf the others.
+        # The share of a damage that is not significant can have any size, so its bar could dwarf the others.
         "value": None if unbounded else estimate.mean,
         "low": low,
         "high": high,
-        "text": "not bounded" if unbounded else "no share" if estimate.mean is None else number(estimate.mean, digits),
-        "tip": f"{method} ({role}), {measure}: {told(estimate, digits)}",
+        "text": "not bounded" if unbounded else "undefined" if estimate.mean is None else number(estimate.mean, digits),
+        "tip": f"{method} ({role}), {measure}: {with_interval(estimate, digits)}",
     }
 
 

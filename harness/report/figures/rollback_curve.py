@@ -1,4 +1,4 @@
-"""Recovered score against the share of coordinates set back, with the spread of random choices as a band."""
+"""Recovered score as a function of the fraction of weights rolled back, with the range of random selections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 import altair as alt
 
-from harness.report.captions import listed, told
+from harness.report.captions import listed, with_interval
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
@@ -20,18 +20,18 @@ from harness.results.metrics import Score
 
 RANDOM = "random"
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
-"""Where the names of what a curve is compared with stand: apart, since the two may have the same score."""
+"""The positions of the names of the reference lines. They differ, because both lines may have the same score."""
 TARGET, AVERAGE = "target", "average of all domains"
 
 
 def rollback_curve(record: RunRecord) -> Figure | Absent:
-    """Returns the figure; absent where no probe measured a curve."""
+    """Returns the figure; absent if no probe measured a curve."""
     name, title = "rollback-by-fraction", "Rollback curve"
     points = list(curve_points(record))
     if all(point.fraction is None for point in points):
         reason = (
-            f"No probe of this run measured one: rows with {', '.join(f'`{key}`' for key in NEEDED)}. A probe of "
-            "rollbacks under `probes` does."
+            f"No probe of this run measured a rollback curve. This figure needs rows with "
+            f"{', '.join(f'`{key}`' for key in NEEDED)}. To produce them, add a rollback probe under `probes`."
         )
         return Absent(name=name, title=title, reason=reason)
     rows = _rows(points)
@@ -48,24 +48,24 @@ def rollback_curve(record: RunRecord) -> Figure | Absent:
         name=name,
         title=title,
         caption=(
-            "Score of the target domain, and average of all, of models with a fraction of the coordinates set back; "
-            f"the horizontal axis is logarithmic{references}. {over} ({listed(list(map(str, seeds)))})"
+            "Score of the target domain and average of all domains after rolling back a fraction of the weights. "
+            f"The horizontal axis is logarithmic{references}. {over} ({listed(list(map(str, seeds)))})"
             f"{spread}. "
             + (
-                f"Grey: random choices, their mean and their whole range, {draws} in all."
+                f"Grey: mean and full range of {draws} random selections."
                 if draws
-                else "No random choices were measured."
+                else "No random selections were measured."
             )
         ),
         description=(
-            f"Lines of the score by the fraction set back, for coordinates chosen by {listed(kinds)}. "
-            f"The highest of the target: {best['tip']}."
+            f"Lines of the score by the fraction of weights rolled back, selected by {listed(kinds)}. "
+            f"The highest target score: {best['tip']}."
         ),
         chart=lambda layout: _chart(rows, kinds, layout),
         numbers=TextTable(
             title=title,
-            subtitle="Mean, with 95 % intervals over seeds in brackets, where there are several",
-            columns=("Method, target", "Chosen by", "Fraction", "Measure", "Score", "Models"),
+            subtitle="Mean, with 95 % intervals over seeds in brackets, if there are several seeds",
+            columns=("Method, target", "Selected by", "Fraction", "Measure", "Score", "Models"),
             rows=tuple(
                 (row["panel"], row["kind"], row["fraction_text"], row["measure"], row["numbers"], str(row["models"]))
                 for row in rows
@@ -84,10 +84,10 @@ def _rows(points: list[CurvePoint]) -> list[Row]:
     rows = []
     for (panel, kind, fraction, measure), by_seed in seen.items():
         values = [value for draws in by_seed.values() for value in draws]
-        # Draws of one seed change the same model, so each seed counts once.
+        # The draws of one seed start from the same model, so each seed counts once.
         one: Estimate = estimate([Score(math.fsum(draws) / len(draws), None, 0) for draws in by_seed.values()])
         size = MISSING if fraction is None else f"{fraction:g}"
-        told_of = f"{panel}, {kind}" if fraction is None else f"{panel}, {kind}, fraction {size}"
+        subject = f"{panel}, {kind}" if fraction is None else f"{panel}, {kind}, fraction {size}"
         low, high = (min(values), max(values)) if kind == RANDOM else one.ci95 or (one.mean, one.mean)
         rows.append(
             {
@@ -101,7 +101,7 @@ def _rows(points: list[CurvePoint]) -> list[Row]:
                 "high": high,
                 "models": len(values),
                 "numbers": interval(one, 2),
-                "tip": f"{told_of}, {measure}: {told(one, 2)}"
+                "tip": f"{subject}, {measure}: {with_interval(one, 2)}"
                 + (f", from {number(low, 2)} to {number(high, 2)}" if kind == RANDOM and len(values) > 1 else ""),
             }
         )
@@ -119,17 +119,17 @@ def _chart(rows: list[Row], kinds: list[str], layout: Layout) -> alt.TopLevelMix
     ]
     across = alt.X(
         "fraction:Q",
-        title="fraction of coordinates set back",
+        title="fraction of weights rolled back",
         scale=alt.Scale(type="log", nice=False, padding=6),
         axis=alt.Axis(grid=False),
     )
     colour = alt.Color(
         "kind:N",
-        title="chosen by",
+        title="selected by",
         scale=alt.Scale(domain=names, range=[palette[name] for name in names]),
         legend=alt.Legend(columns=4 if layout == "wide" else 1, symbolType="stroke", symbolOpacity=1, symbolSize=400),
     )
-    dash = alt.StrokeDash("kind:N", title="chosen by", scale=alt.Scale(domain=names, range=dashes(len(names))))
+    dash = alt.StrokeDash("kind:N", title="selected by", scale=alt.Scale(domain=names, range=dashes(len(names))))
     score = alt.Y("score:Q", title="score", scale=alt.Scale(zero=False))
     width = 390 if layout == "wide" else 275
     base = alt.Chart().transform_filter("datum.fraction > 0")

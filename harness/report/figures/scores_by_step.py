@@ -1,10 +1,10 @@
-"""Score by step, a panel for each domain and the average; or for each method, where the methods are many."""
+"""Score by step, with a panel per domain and for the average, or a panel per method if there are many methods."""
 
 from __future__ import annotations
 
 import altair as alt
 
-from harness.report.captions import items, listed, over_scored_seeds, told, unit
+from harness.report.captions import items, listed, over_scored_seeds, unit, with_interval
 from harness.report.drawing import data
 from harness.report.figure import Absent, Figure, Layout, Row
 from harness.report.record import RunRecord
@@ -16,11 +16,11 @@ from harness.results.leaderboard import Leaderboard, TrajectoryStep
 AVERAGE = "average"
 TRAINED, RECOVERED, OTHER = "trains the domain", "recovers the domain", "another domain's step"
 
-_SHARED = "Where methods share steps, the line of the shortest is drawn. "
+_SHARED = "Steps that methods share are drawn once, for the shortest method. "
 
 
 def scores_by_step(record: RunRecord) -> Figure | Absent:
-    """Returns the figure; absent where no checkpoint was scored."""
+    """Returns the figure; absent if no checkpoint was scored."""
     leaderboard = record.leaderboard
     name, title = "scores-by-step", "Score by step"
     by_method = len([row for row in leaderboard.rows if not row.reference]) > len(SERIES)
@@ -35,19 +35,19 @@ def scores_by_step(record: RunRecord) -> Figure | Absent:
         name=name,
         title=title,
         caption=(
-            f"Scores in {scale} after each step, step 0 being the base model; a panel for each {panel} with a "
-            f"vertical scale of its own. A triangle marks a step that trains the domain, a diamond one that recovers "
+            f"Scores in {scale} after each step; step 0 is the base model. Each {panel} has a panel with its own "
+            f"vertical scale. Triangles mark steps that train the domain, diamonds steps that recover "
             f"it. {_SHARED if not by_method else ''}{over_scored_seeds(leaderboard)} {items(leaderboard)}"
         ),
         description=(
             f"Lines of the score by step for the domains {listed(leaderboard.columns)} and the methods "
             f"{listed([row.method for row in leaderboard.rows if not row.reference])}."
             + (
-                f" The highest average at the end is {told(best.average, decimals(leaderboard))}, of {best.method}."
+                f" The highest final average is {with_interval(best.average, decimals(leaderboard))}, of {best.method}."
                 if best
                 else ""
             )
-            + (f" Not shown to differ from it: {listed(level)}." if best and level else "")
+            + (f" Not significantly different: {listed(level)}." if best and level else "")
         ),
         chart=lambda layout: _chart(rows, panel, series, layout),
         numbers=trajectory_table(leaderboard),
@@ -55,12 +55,12 @@ def scores_by_step(record: RunRecord) -> Figure | Absent:
 
 
 def _rows(leaderboard: Leaderboard, *, shared: bool) -> list[Row]:
-    """Returns a row a point. shared: steps that methods share are drawn for each, not for the shortest alone."""
+    """Returns one row per point. shared: draw shared steps for every method, not only for the shortest."""
     rows: list[Row] = []
     drawn: set[tuple[str, ...]] = set()
     for row in shortest_first([row for row in leaderboard.rows if not row.reference]):
         own = [shared or step.checkpoints not in drawn for step in row.trajectory]
-        # A line begins at the last step that it shares, so that it starts where it leaves the other one.
+        # A line starts at the last shared step, where it branches off.
         first = max(0, own.index(True) - 1) if any(own) else len(own)
         drawn.update(step.checkpoints for step in row.trajectory)
         for step in row.trajectory[first:]:
@@ -87,7 +87,7 @@ def _row(leaderboard: Leaderboard, method: str, step: TrajectoryStep, column: st
             "high": high,
             "role": role,
             "own": own,
-            "tip": f"{method}, step {step.step} ({step.label}), {column}: {told(score, digits)}",
+            "tip": f"{method}, step {step.step} ({step.label}), {column}: {with_interval(score, digits)}",
         }
     ]
 

@@ -1,4 +1,4 @@
-"""The leaderboard as comma-separated values, for programs: numbers at full precision, empty where there are none."""
+"""The leaderboard as comma-separated values for programs: full precision, empty cells for missing numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.results.published import PublishedTable
 
 
 class CommaSeparatedTables(TableFormat):
-    """Renders one row a method; published tables follow, each after an empty line and with a header of its own."""
+    """Renders one row per method. Published tables follow, each after an empty line and with its own header."""
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config
@@ -31,7 +31,7 @@ def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 
 def _plain(cell: Any) -> Any:
-    """Returns a text that a spreadsheet would take for a formula with an apostrophe before it."""
+    """Returns text with a leading apostrophe if a spreadsheet would read it as a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 

@@ -1,4 +1,4 @@
-"""A table of text as a great_tables table; it escapes what HTML and LaTeX would read otherwise."""
+"""A text table as a great_tables table, with special characters of HTML and LaTeX escaped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.report.tables.layout import TextTable
 
 
 def display_table(table: TextTable, identifier: str) -> Any:
-    """Returns the `great_tables.GT`: headers name columns, the first column names rows. identifier: of its HTML."""
+    """Returns a `great_tables.GT` whose first column contains the row names. identifier: the id of its HTML."""
     require_extra("report", "great_tables", wanted_by="a leaderboard as HTML or LaTeX")
     from great_tables import GT
 

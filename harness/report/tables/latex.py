@@ -20,7 +20,7 @@ _AS_COMMANDS = {
 
 
 class LatexTables(TableFormat):
-    """Renders one `table` environment a table; they need the packages booktabs and caption."""
+    """Renders one `table` environment per table. Requires the LaTeX packages booktabs and caption."""
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config

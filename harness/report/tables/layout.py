@@ -1,4 +1,4 @@
-"""What the tables for people say, format by format alike: titles, columns, cells as text, and notes."""
+"""The content of tables, shared by all formats: titles, columns, cells as text, and notes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MISSING = "–"
 
 @dataclass(frozen=True, kw_only=True)
 class TextTable:
-    """A table of text. columns: the headers; the first `names` columns name the row, the others are numbers."""
+    """A text table. columns: the headers. names: how many leading columns name the row; the others are numeric."""
 
     title: str
     subtitle: str
@@ -25,7 +25,7 @@ class TextTable:
 
 
 def text_tables(leaderboard: Leaderboard) -> list[TextTable]:
-    """Returns the leaderboard, its recoveries where there are any, its trajectories, then published tables, apart."""
+    """Returns the tables of the leaderboard, its recoveries (if any), its trajectories and published results."""
     tables = [leaderboard_table(leaderboard)]
     if any(row.recoveries for row in leaderboard.rows):
         tables.append(recovery_table(leaderboard))
@@ -35,13 +35,13 @@ def text_tables(leaderboard: Leaderboard) -> list[TextTable]:
 
 
 def decimals(leaderboard: Leaderboard, column: str | None = None) -> int:
-    """Returns the digits after the point of a column, or of the average: 1 for percentages, else 3."""
+    """Returns the number of decimals of a column, or of the average: 1 for percentages, otherwise 3."""
     columns = leaderboard.averaged if column is None else (column,)
     return 1 if all(leaderboard.measurement[c].percent for c in columns if c in leaderboard.measurement) else 3
 
 
 def number(value: float | None, digits: int) -> str:
-    """Returns the number with a true minus sign and no negative zero, or a dash where there is none."""
+    """Returns the number with a minus sign (U+2212) and no negative zero, or a dash for None."""
     if value is None:
         return MISSING
     text = f"{value:.{digits}f}"
@@ -61,12 +61,12 @@ def interval(estimate: Estimate | None, digits: int) -> str:
 
 
 def header(leaderboard: Leaderboard, column: str) -> str:
-    """Returns the column's name, with an arrow where lower is better."""
+    """Returns the column's name, with an arrow if lower is better."""
     return column if leaderboard.higher_is_better(column) else f"{column} ↓"
 
 
 def metric_headers(leaderboard: Leaderboard) -> list[str]:
-    """Returns the names of the further metrics, with an arrow where lower is better."""
+    """Returns the names of metrics from plugins, with an arrow if lower is better."""
     return [name if one.higher_is_better else f"{name} ↓" for name, one in leaderboard.metrics.items()]
 
 
@@ -77,14 +77,14 @@ def name_of(row: Row) -> str:
 
 
 def group_of(row: Row) -> str:
-    """Returns the rank group as a letter, a for the first; beyond z as a number; a dash where there is none."""
+    """Returns the rank group as a letter from a, as a number beyond z, or a dash if there is none."""
     if row.rank_group is None:
         return MISSING
     return "abcdefghijklmnopqrstuvwxyz"[row.rank_group - 1] if row.rank_group <= 26 else f".{row.rank_group}"
 
 
 def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
-    """Returns a row per method: rank and group, scores, average, forgetting, backward transfer and training cost."""
+    """Returns one row per method: rank, group, scores, average, forgetting, backward transfer and training cost."""
     average = decimals(leaderboard)
     rows = []
     for row in leaderboard.rows:
@@ -111,7 +111,7 @@ def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
 
 
 def recovery_table(leaderboard: Leaderboard) -> TextTable:
-    """Returns a row a recovery: the target's scores, the share of the damage undone, and what it cost the others."""
+    """Returns one row per recovery: the target's scores, the recovery ratio, and the loss of the other domains."""
     rows = []
     for row in leaderboard.rows:
         for one in row.recoveries:
@@ -134,7 +134,7 @@ def recovery_table(leaderboard: Leaderboard) -> TextTable:
     remarks = any(one.remark for row in leaderboard.rows for one in row.recoveries)
     return TextTable(
         title="Recoveries",
-        subtitle="A domain that later training harmed, before and after it was brought back",
+        subtitle="Scores of a domain that later training harmed, before and after its recovery",
         columns=(
             "Method",
             "With",
@@ -154,7 +154,7 @@ def recovery_table(leaderboard: Leaderboard) -> TextTable:
 
 
 def recovery_notes(leaderboard: Leaderboard) -> list[str]:
-    """Returns what the columns of recoveries mean, and the remarks that occur."""
+    """Returns explanations of the columns, and of the remarks that occur."""
     found = [one for row in leaderboard.rows for one in row.recoveries]
     remarks, kinds = {one.remark for one in found}, {one.ratio.interval for one in found}
     notes = ["Recovery ratio: (recovered − damaged) / (peak − damaged), of the means over seeds."]
@@ -167,7 +167,7 @@ def recovery_notes(leaderboard: Leaderboard) -> list[str]:
     if DAMAGE_NOT_SHOWN in remarks:
         notes.append(
             f"{_capital(DAMAGE_NOT_SHOWN)}: the target fell below its peak, but no interval excludes a damage of 0. "
-            "Where there are intervals, that of the ratio is then not bounded."
+            "The interval of the ratio, if any, is then not bounded."
         )
     return [*notes, "Collateral: mean over the other domains of max(0, before − after)."]
 
@@ -177,12 +177,12 @@ def _capital(text: str) -> str:
 
 
 def shortest_first(rows: Sequence[Row]) -> list[Row]:
-    """Returns the rows by the length of their trajectories, so that what a longer method adds stands after it."""
+    """Returns the rows by the length of their trajectories, so that longer methods follow those that they extend."""
     return sorted(rows, key=lambda row: len(row.trajectory))
 
 
 def trajectory_table(leaderboard: Leaderboard) -> TextTable:
-    """Returns a row a step of a method; steps that a method shares with one above it are not repeated."""
+    """Returns one row per step of a method. Steps shared with a method above are not repeated."""
     rows = []
     shown: set[tuple[str, ...]] = set()
     for row in shortest_first(leaderboard.rows):
@@ -199,14 +199,14 @@ def trajectory_table(leaderboard: Leaderboard) -> TextTable:
             rows.append((label, str(step.step), *cells, number(step.average.mean, decimals(leaderboard))))
     return TextTable(
         title="After each step",
-        subtitle="Scores of every checkpoint; beginnings that methods share are shown once",
+        subtitle="Scores of every checkpoint; steps that methods share are shown once",
         columns=("Checkpoint", "Step", *(header(leaderboard, column) for column in leaderboard.columns), "Average"),
         rows=tuple(rows),
     )
 
 
 def published_table(table: PublishedTable) -> TextTable:
-    """Returns a paper's rows with the grade of each number's source in brackets."""
+    """Returns the rows of a paper, with the grade of each number's source in brackets."""
     rows = []
     for row in table.rows:
         cells = [row.cells[column] for column in table.columns]
@@ -214,7 +214,7 @@ def published_table(table: PublishedTable) -> TextTable:
         rows.append((row.method, row.model, *texts, row.note))
     grades = "; ".join(f"[{grade}] {GRADES[grade]}" for grade in table.grades())
     return TextTable(
-        title=f"Published, not measured by us: {table.title}",
+        title=f"Published results (not measured here): {table.title}",
         subtitle=f"arXiv:{table.arxiv}, {table.url}. {table.source}.",
         columns=("Method", "Base model", *table.columns, "Note"),
         rows=tuple(rows),
@@ -227,7 +227,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def interval_notes(estimates: Iterable[Estimate]) -> list[str]:
-    """Returns which intervals the brackets of these estimates are."""
+    """Returns notes that explain the intervals of these estimates."""
     kinds = {one.interval for one in estimates}
     notes = []
     if "seeds" in kinds:
@@ -235,23 +235,23 @@ def interval_notes(estimates: Iterable[Estimate]) -> list[str]:
     if kinds & {"wilson", "sampling"}:
         notes.append(
             f"Brackets of {'a single checkpoint' if 'seeds' in kinds else 'one seed'}: 95 % interval over its test "
-            "items alone, without the spread of seeds: Wilson's for a proportion, Student's t for graded scores, both "
-            "combined for averages and differences."
+            "items, without the variation between seeds: Wilson's for proportions, Student's t for graded scores, and "
+            "their combination for averages and differences."
         )
     return notes
 
 
 def group_notes(leaderboard: Leaderboard) -> list[str]:
-    """Returns what rank groups mean, none where no two methods are ranked."""
+    """Returns a note that explains rank groups, none if fewer than two methods are ranked."""
     ranked = [row for row in leaderboard.rows if row.rank_group is not None]
     if len(ranked) < 2:
         return []
     if max(len(row.seeds) for row in ranked) < 2:
-        return ["One seed: no difference between methods is shown, so all are in one group; the order may be chance."]
+        return ["One seed: differences between methods cannot be tested, so all are in one group."]
     return [
-        "Group: methods whose average is not shown to differ from that of the group's best share a group (paired t "
-        "over seeds, Holm's correction over all pairs, family-wise error 5 %). Group a holds the best; what is left is "
-        "grouped again."
+        "Group: methods in a group do not differ significantly in their average from the best of the group (paired t "
+        "test over seeds, Holm's correction over all pairs, family-wise error rate 5 %). Group a contains the best "
+        "method; the remaining methods are grouped in the same way."
     ]
 
 
@@ -270,5 +270,5 @@ def _notes(leaderboard: Leaderboard) -> list[str]:
     if left_out:
         notes.append(f"Lower is better, and not in the average: {', '.join(left_out)}.")
     if any(row.rank is None and not row.reference for row in leaderboard.rows):
-        notes.append("Methods without a rank lack a score.")
+        notes.append("Methods without a rank have missing scores.")
     return notes + [f"[{index}] {note}." for index, note in enumerate(leaderboard.notes, start=1)]

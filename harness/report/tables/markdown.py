@@ -14,7 +14,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#$&])")
 
 
 def escape(text: str) -> str:
-    """Returns text that Markdown shows as it is, on one line."""
+    """Returns text on one line, escaped so that Markdown shows it literally."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -23,7 +23,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def markdown_table(table: TextTable) -> str:
-    """Returns a pipe table under a heading of the second level, and its notes."""
+    """Returns a level-two heading, a pipe table, and its notes."""
     lines = [f"## {escape(table.title)}", "", escape(table.subtitle), ""]
     lines.append(_line([escape(column) for column in table.columns]))
     lines.append(_line([":--" if place < table.names else "--:" for place in range(len(table.columns))]))
@@ -34,7 +34,7 @@ def markdown_table(table: TextTable) -> str:
 
 
 class MarkdownTables(TableFormat):
-    """Renders pipe tables under headings of the second level."""
+    """Renders pipe tables under level-two headings."""
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config

@@ -1,4 +1,4 @@
-"""What the tables of a run's probes say, for people: means over seeds with their intervals."""
+"""Tables of a run's probes: means over seeds with their intervals."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from harness.results.estimates import Estimate
 from harness.results.probe_tables import MeanRow, ProbeRecord, ProbeTable
 
 DIGITS = 3
-"""Significant ones, of the larger of a mean and half of its interval."""
+"""The number of significant digits, counted in the larger of the mean and half its interval."""
 
 
 def probe_tables(record: ProbeRecord) -> list[TextTable]:
-    """Returns a table a probe; what is the same in all of its rows stands in its notes."""
+    """Returns one table per probe. Values that are equal in all rows are in the notes."""
     return [_table(table, record.methods) for table in record.tables if table.means]
 
 
@@ -28,10 +28,10 @@ def probe_page(record: ProbeRecord) -> str:
 
 
 def over_seeds(record: ProbeRecord) -> str:
-    """Returns a sentence: the seeds that the means are over, and what their intervals are."""
+    """Returns a sentence on the seeds of the means and on their intervals."""
     seeds = sorted({seed for table in record.tables for seed in table.seeds})
     if len(seeds) == 1:
-        return f"Seed {seeds[0]} alone, so without intervals over seeds."
+        return f"Only seed {seeds[0]}, so without intervals over seeds."
     listed = ", ".join(map(str, seeds))
     return f"Means over seeds {listed}; brackets: 95 % interval over seeds, by Student's t; none where all seeds agree."
 
@@ -46,8 +46,8 @@ def _table(table: ProbeTable, methods: Sequence[str]) -> TextTable:
     shown = [column for column in columns if alone or _differ(cells[column])]
     of_all = {key: _text(value) for key, value in rows[0].of.items() if key not in keys}
     of_all |= {column: cells[column][0] for column in columns if column not in shown}
-    told = {key: _text(value) for key, value in table.config.items()}
-    of_all = {key: value for key, value in of_all.items() if told.get(key) != value}
+    settings = {key: _text(value) for key, value in table.config.items()}
+    of_all = {key: value for key, value in of_all.items() if settings.get(key) != value}
     by_method = _differ(by)
     repeated = len({row.repeats for row in rows}) > 1
     return TextTable(
@@ -57,7 +57,7 @@ def _table(table: ProbeTable, methods: Sequence[str]) -> TextTable:
             *(["Method"] if by_method else []),
             *map(_title, keys),
             *map(_title, shown),
-            *(["Rows a seed"] if repeated else []),
+            *(["Rows per seed"] if repeated else []),
         ),
         rows=tuple(
             (
@@ -83,7 +83,7 @@ def _notes(table: ProbeTable, of_all: Mapping[str, str], by: str | None, *, repe
         alone = " Brackets: 95 % interval over these rows, by Student's t." if len(table.seeds) == 1 else ""
         notes.append(f"Several rows per seed: their mean is the seed's number.{alone}")
     if missing := {len(table.seeds) - _seeds(row) for row in table.means} - {0}:
-        notes.append(f"Some rows lack up to {max(missing)} of the seeds.")
+        notes.append(f"Some rows lack up to {max(missing)} seeds.")
     return notes
 
 
@@ -96,8 +96,8 @@ def _by(row: MeanRow, methods: Sequence[str]) -> str:
 
 
 def _settings(config: Mapping[str, Any]) -> str:
-    told = {key: value for key, value in config.items() if value is not None and value not in ([], {})}
-    return ", ".join(f"{_words(key)} {_text(value)}" for key, value in told.items()) or "No settings"
+    used = {key: value for key, value in config.items() if value is not None and value not in ([], {})}
+    return ", ".join(f"{_words(key)} {_text(value)}" for key, value in used.items()) or "No settings"
 
 
 def _differ(values: Any) -> bool:
@@ -135,12 +135,12 @@ def _estimate(one: Estimate | None) -> str:
     steady = ends[0] == ends[1]
     if steady and one.mean == round(one.mean):
         return f"{one.mean:,.0f}".replace("-", "−")
-    told = [_significant(value, size) for value in (one.mean, *ends)]
-    return told[0] if steady or one.ci95 is None else f"{told[0]} [{told[1]}, {told[2]}]"
+    texts = [_significant(value, size) for value in (one.mean, *ends)]
+    return texts[0] if steady or one.ci95 is None else f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
 def _significant(value: float, size: float) -> str:
-    """Returns the number with as many decimals as give a number of that size its significant digits."""
+    """Returns the number with the decimals that show the significant digits of a number of this size."""
     if 0 < size < 1e-5:
         return f"{value:.{DIGITS - 1}e}".replace("-", "−")
     decimals = max(0, DIGITS - 1 - math.floor(math.log10(size))) if size else 0

@@ -1,4 +1,4 @@
-"""The leaderboard as its own JSON record."""
+"""The leaderboard as a JSON record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from harness.results.leaderboard import Leaderboard
 
 
 class JsonRecord(TableFormat):
-    """Renders everything that the record holds; `Leaderboard.read` reads it back."""
+    """Renders the complete record. `Leaderboard.read` reads it."""
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config

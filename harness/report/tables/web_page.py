@@ -1,4 +1,4 @@
-"""The leaderboard as one HTML page that needs nothing else."""
+"""The leaderboard as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PAGE = """<!DOCTYPE html>
 
 
 class WebPage(TableFormat):
-    """Renders one section a table; each table is labelled by its title, its columns and rows by their headers."""
+    """Renders one section per table, labelled by the table's title. Columns and rows are labelled by their headers."""
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config
