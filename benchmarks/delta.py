@@ -1,8 +1,10 @@
 """What a checkpoint takes as a delta against its parent, beside the whole model, and whether it comes back bit for bit.
 
-Pairs are made, of which a fifth of the values differ, in fp32 and bf16, in one file and in four. `--store DIR` names a
-folder of runs, of whose plans every training, recovery and merge is measured against what it started from (a merge
-against the base), whatever form it is kept in. Deltas are written without their limit, which is told beside them.
+Pairs are made, of which a fifth of the values differ, in fp32 and bf16, in one file and in four. `--trained` makes
+pairs of the shape of a Llama with 135 million parameters; the second model is the first after steps of AdamW on dense
+gradients, in the weights' own dtype. `--store DIR` names a folder of runs, of whose plans every training, recovery and
+merge is measured against what it started from (a merge against the base), whatever form it is stored in. Deltas are
+written without their limit, which is reported beside them.
 """
 
 from __future__ import annotations
@@ -26,6 +28,16 @@ from harness.weights.storage_forms import BELOW
 CHANGED = 0.2
 TENSORS = 16
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+RATES = ((1e-6, 5), (1e-6, 30), (1e-5, 5), (1e-5, 30), (1e-4, 10))
+"""Learning rates and numbers of AdamW steps of `--trained`."""
+SHAPES = {"embed_tokens": (49152, 576)} | {
+    f"layers.{layer}.{name}": shape
+    for layer in range(30)
+    for name, shape in {
+        "q_proj": (576, 576), "k_proj": (192, 576), "v_proj": (192, 576), "o_proj": (576, 576),
+        "gate_proj": (1536, 576), "up_proj": (1536, 576), "down_proj": (576, 1536),
+    }.items()
+}  # fmt: skip
 
 
 def main() -> None:
@@ -33,22 +45,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=float, default=256, help="of a pair's models in fp32; half in bf16")
     parser.add_argument("--store", type=Path, help="a folder of runs, whose checkpoints are measured too")
+    parser.add_argument("--trained", action="store_true", help="pairs of a model of 135 million parameters, in minutes")
     parser.add_argument("--only-store", action="store_true", help="make no pairs")
     parser.add_argument("--json", type=Path, help="write the result there too")
     arguments = parser.parse_args()
-    result: dict[str, Any] = {"limit": BELOW, "threads": torch.get_num_threads(), "pairs": [], "stages": []}
+    result: dict[str, Any] = {"limit": BELOW, "threads": torch.get_num_threads()}
+    result |= {"pairs": [], "trained": [], "stages": []}
     if not arguments.only_store:
         for name, dtype in DTYPES.items():
             for shards in (1, 4):
                 with tempfile.TemporaryDirectory() as folder:
                     made = pair(Path(folder), dtype, shards, int(arguments.megabytes * 1e6 / 4))
                     result["pairs"].append({"dtype": name, "files": shards, **measured(*made)})
+    for name, dtype in DTYPES.items() if arguments.trained else ():
+        for rate, steps in RATES:
+            with tempfile.TemporaryDirectory() as folder:
+                made = trained_pair(Path(folder), dtype, rate, steps)
+                result["trained"].append({"dtype": name, "learning_rate": rate, "steps": steps, **measured(*made)})
     if arguments.store is not None:
         result["stages"] = stages(arguments.store)
     print(json.dumps(result, indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    sys.exit(0 if all(one["same"] for one in result["pairs"] + result["stages"]) else 1)
+    sys.exit(0 if all(one["same"] for one in result["pairs"] + result["trained"] + result["stages"]) else 1)
 
 
 def pair(folder: Path, dtype: torch.dtype, shards: int, parameters: int) -> tuple[Path, Path]:
@@ -60,6 +79,27 @@ def pair(folder: Path, dtype: torch.dtype, shards: int, parameters: int) -> tupl
     moved = torch.rand(shape, generator=draw) < CHANGED
     new = torch.where(moved, old + 0.002 * torch.randn(shape, generator=draw), old)
     return written(folder / "parent", old.to(dtype), shards), written(folder / "child", new.to(dtype), shards)
+
+
+def trained_pair(folder: Path, dtype: torch.dtype, rate: float, steps: int) -> tuple[Path, Path]:
+    """Returns two model folders of the shapes `SHAPES`: normal weights with standard deviation 0.02, and the same after
+    AdamW on gradients that are noise of standard deviation 1 around a fixed direction of standard deviation 0.3."""
+    draw = torch.Generator().manual_seed(0)
+    old = {name: (0.02 * torch.randn(shape, generator=draw)).to(dtype) for name, shape in SHAPES.items()}
+    new = {}
+    for name, values in old.items():
+        weight = torch.nn.Parameter(values.clone())
+        optimizer = torch.optim.AdamW([weight], lr=rate, weight_decay=0.0)
+        direction = 0.3 * torch.randn(values.shape, generator=draw)
+        for _ in range(steps):
+            weight.grad = (direction + torch.randn(values.shape, generator=draw)).to(dtype)
+            optimizer.step()
+        new[name] = weight.detach()
+    for name, tensors in (("parent", old), ("child", new)):
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_text("{}", encoding="utf-8")
+        save_file(tensors, folder / name / "model.safetensors", {"format": "pt"})
+    return folder / "parent", folder / "child"
 
 
 def written(folder: Path, values: torch.Tensor, shards: int) -> Path:
