@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import Problem, ProtocolError
+from harness.errors import Problem, ProtocolError, UsageError
 
 if TYPE_CHECKING:
     from harness.plugin.registry import Registry
@@ -37,9 +37,13 @@ def read_protocol(
     """
     from harness.protocol import find_protocol, load_protocol
 
-    path = find_protocol(protocol, registry)
+    if isinstance(methods, str):
+        raise UsageError(f"methods is the text {methods!r}", hint=f"give a list of names: [{methods!r}]")
+    wrong = [seed for seed in seeds or () if not isinstance(seed, int)]
+    if wrong:
+        raise UsageError(f"{wrong[0]!r} is not a seed", where="seeds", hint="give whole numbers from 0")
     return load_protocol(
-        path,
+        find_protocol(protocol, registry),
         registry,
         seeds=None if seeds is None else tuple(seeds),
         methods=None if methods is None else tuple(methods),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.api.planned import planned
 from harness.api.protocols import ProtocolName, installed_plugins, read_protocol, runs_folder
 from harness.api.run import Run
-from harness.errors import HarnessError, StepFailed
+from harness.errors import HarnessError, StepFailed, UsageError
 from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ def run(
     from harness.execution.runner import Runner
     from harness.execution.store import Store
 
+    if deltas not in list(Deltas):
+        hint = f"one of {', '.join(Deltas)}"
+        raise UsageError(f"{deltas!r} is not a way to store models", where="deltas", hint=hint)
     prepare_libraries()
     plugins = installed_plugins(registry)
     offer = plugins.find("engine", engine)

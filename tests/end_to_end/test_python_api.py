@@ -105,3 +105,20 @@ def test_validate_returns_the_problems(tmp_path):
     path.write_text("schema: 1\nname: wrong\nmodel: {use: lab-tinny}\n")
     [problem] = [one for one in harness.validate(path) if one.key.startswith("model")]
     assert problem.line == 3 and "lab-tinny" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: harness.run("nowhere"), "there is no file nowhere"),
+        (lambda: harness.run("smoke", deltas="sometimes"), "'sometimes' is not a way to store models"),
+        (lambda: harness.run("smoke", engine="steam"), "no engine is called 'steam'"),
+        (lambda: harness.plan("smoke", seeds=["a"]), "'a' is not a seed"),
+        (lambda: harness.plan("smoke", methods="sequential"), "methods is the text 'sequential'"),
+    ],
+)
+def test_a_wrong_argument_is_named_before_anything_is_written(call, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(harness.HarnessError, match=message):
+        call()
+    assert not list(tmp_path.iterdir())
