@@ -1,4 +1,4 @@
-"""Protocol files: what they may say, and what is wrong with one, all at once, with line, key and near match."""
+"""Loading and validation of protocol files. All problems are reported together, with line, key and close matches."""
 
 from harness.protocol.data import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep
 from harness.protocol.faults import ProtocolPluginError

@@ -1,4 +1,4 @@
-"""Whether a domain is scored through the model's chat template: as its training prompts are written."""
+"""Whether a domain is scored with the model's chat template: in the format of its training prompts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ KEY = ("evaluate", "chat_template")
 
 
 def chat_template_of(name: str, domain: Domain, chosen: Any, faults: Faults) -> bool:
-    """Returns whether the items of the domain `name` go through the chat template.
+    """Returns whether the items of the domain `name` are scored with the chat template.
 
-    chosen: the protocol's `evaluate.chat_template`, None where it has none. It decides for a domain that does not say
-    what its prompts are; for one that does, a different value is a fault.
+    chosen: the protocol's `evaluate.chat_template`, or None. It decides for a domain that does not declare the format
+    of its prompts; a value that contradicts the declared format is a fault.
     """
     if domain.chat is None:
         return chosen is True
@@ -23,8 +23,8 @@ def chat_template_of(name: str, domain: Domain, chosen: Any, faults: Faults) -> 
         other = "plain" if domain.chat else "chat"
         faults.add(
             KEY,
-            f"is {str(chosen).lower()}, and the training prompts of the domain {name!r} are {prompts}",
-            f"leave chat_template out, and each domain is scored as it is trained; or set domains.{name}.format to"
-            f" {other} where the domain has that key",
+            f"is {str(chosen).lower()}, but the training prompts of the domain {name!r} are {prompts}",
+            f"remove chat_template to score each domain in its training format, or set domains.{name}.format to"
+            f" {other} if the domain has that key",
         )
     return domain.chat

@@ -1,4 +1,4 @@
-"""A protocol once it is read and checked: every plugin found, every config validated and filled with its defaults."""
+"""A loaded protocol: all plugins are resolved, all configs validated and filled with defaults."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from harness.protocol.source import KeyPath, key_text
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredDomain:
-    """A domain of the protocol: its column's name, its plugin, and the reward it is trained with.
+    """A domain of the protocol: its name, its plugin and its reward.
 
-    chat_template: whether its items are scored through the model's chat template.
+    chat_template: whether its items are scored with the model's chat template.
     """
 
     name: str
@@ -28,7 +28,7 @@ class DeclaredDomain:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStep:
-    """A training on one domain or several. domains: weights by name, ordered by name."""
+    """A training on one or more domains. domains: weights by name, sorted by name."""
 
     label: str
     algorithm: PluginRef
@@ -39,9 +39,9 @@ class TrainStep:
 class RecoverStep:
     """A recovery of `target`.
 
-    peak: index into the method's lineage (0 is the base) of the last *train* step on the target. An earlier recovery of
-    it, also one that trains, is no peak: what is measured and rolled back to is what training reached.
-    training: the algorithm resolved for a recovery that trains; None for the others.
+    peak: the index in the method's lineage (0 is the base) of the last train step on the target. Recoveries do not
+    count, even those that train: the reference is the checkpoint after training.
+    training: the resolved algorithm of a recovery that trains, else None.
     """
 
     label: str
@@ -53,7 +53,7 @@ class RecoverStep:
 
 @dataclass(frozen=True, kw_only=True)
 class ExpertMethod:
-    """A method of the protocol whose last checkpoint is merged: its name, its weight, and its steps."""
+    """A method whose last checkpoint is merged: its name, its weight and its steps."""
 
     name: str
     weight: float
@@ -62,7 +62,7 @@ class ExpertMethod:
 
 @dataclass(frozen=True, kw_only=True)
 class MergeStep:
-    """A merge of other methods' last checkpoints, those of the same seed. experts: in the order written."""
+    """A merge of the last checkpoints of other methods with the same seed. experts: in the order of the protocol."""
 
     label: str
     merge: PluginRef
@@ -74,9 +74,12 @@ Step = TrainStep | RecoverStep | MergeStep
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """What a protocol file says. text: as it was written. model_label: the model's name for people. launch:
-    accelerate's config for training steps, None where they run in one process. unmet: what this machine lacks for it,
-    such as files and optional packages. lines: the line of each key."""
+    """The contents of a protocol file.
+
+    text: the file's text. model_label: the model name in messages. launch: accelerate's config for training steps; None
+    to run them in one process. unmet: what is missing on this machine, such as files and optional packages. lines: the
+    line of each key.
+    """
 
     name: str
     summary: str
@@ -96,11 +99,11 @@ class Protocol:
     lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
 
     def problem(self, path: KeyPath, message: str, hint: str = "") -> Problem:
-        """Returns a problem of the key at `path`, with its line."""
+        """Returns a problem with the key at `path`, with its line."""
         line = next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 0)
         return Problem(line=line, key=key_text(path), message=message, hint=hint)
 
     def check_here(self) -> None:
-        """Raises ProtocolError with all that this machine lacks for the protocol; returns where it lacks nothing."""
+        """Raises ProtocolError if anything the protocol needs is missing on this machine."""
         if self.unmet:
             raise ProtocolError(str(self.path), self.unmet)

@@ -1,4 +1,4 @@
-"""How checkpoints are scored."""
+"""Evaluation settings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from pydantic import ConfigDict
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
-    """How checkpoints are scored. limit: items a task, None for all. seed: of sampled answers; not the run's seed.
-    chat_template: prompts go through the model's chat template. In a protocol's settings it may be None, each domain's
-    own format; in a node's it is never None. think_end: what comes up to this mark is not scored."""
+    """How checkpoints are scored.
+
+    limit: items per task, None for all. seed: for sampling answers; independent of the run's seed. chat_template:
+    whether to apply the model's chat template; None (each domain's own format) only in the settings of a protocol, not
+    in those of a node. think_end: the text up to this mark is not scored.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 

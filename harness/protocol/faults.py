@@ -1,4 +1,4 @@
-"""Collecting all that is wrong with a protocol, each fault with its line, its key's path and the near match."""
+"""Collects all problems of a protocol, with the line, the key and close matches."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class ProtocolPluginError(ProtocolError, PluginError):
-    """All that is wrong with a protocol where every fault is a plugin's: unknown, missing, broken. Exit code 3."""
+    """A ProtocolError in which all problems are due to plugins: unknown, missing or broken. Exit code 3."""
 
     exit_code = ExitCode.PLUGIN
 
 
 class Faults:
-    """The problems found so far in one source."""
+    """Collects the problems of one source."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -34,28 +34,28 @@ class Faults:
         self._unmet: dict[Problem, None] = {}
 
     def add(self, path: KeyPath, message: str, hint: str = "", *, plugin: bool = False) -> None:
-        """Notes a fault of the key at `path`; `plugin` where the file is right and the installed plugins are not."""
+        """Records a problem with the key at `path`. plugin: the installed plugins, not the file, are at fault."""
         problem = Problem(line=self._source.line_of(path), key=key_text(path), message=message, hint=hint)
         self._problems.setdefault(problem, plugin)
 
     def add_plugin_error(self, path: KeyPath, error: PluginError, *, plugin: bool = True) -> None:
-        """Notes what the registry said of the plugin that the key at `path` names; `plugin` as for `add`."""
+        """Records an error of the plugin that the key at `path` names. plugin: as for `add`."""
         message = f"{error.where}: {error.message}" if error.where else error.message
         self.add(path, message, error.hint, plugin=plugin)
 
     def add_unmet(self, path: KeyPath, problem: Problem) -> None:
-        """Notes what this machine lacks for the key at `path`."""
+        """Records something that is missing on this machine for the key at `path`."""
         self._unmet.setdefault(replace(problem, line=self._source.line_of(path), key=key_text(path)))
 
     @property
     def unmet(self) -> tuple[Problem, ...]:
-        """Returns what this machine lacks: no fault of the protocol, which may be planned here and run elsewhere."""
+        """What is missing on this machine. It does not invalidate the protocol, which may be run elsewhere."""
         return tuple(self._unmet)
 
     def check(self) -> None:
-        """Raises ProtocolError with all faults, ProtocolPluginError where all are plugins', nothing where none is.
+        """Raises ProtocolError if there are problems; ProtocolPluginError if all are due to plugins.
 
-        The message also lists what this machine lacks, which alone raises nothing.
+        The message also lists what is missing on this machine; that alone raises nothing.
         """
         if not self._problems:
             return
@@ -67,8 +67,8 @@ class Faults:
 _LISTS = frozenset({"list_type", "tuple_type", "set_type", "frozen_set_type"})
 
 
-def near_match(name: str, known: Iterable[str], *, called: str = "there are") -> str:
-    """Returns a hint: the names that `name` is close to, else all of them."""
+def near_match(name: str, known: Iterable[str], *, called: str = "available") -> str:
+    """Returns a hint with the names close to `name`, else with all names."""
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3)
     if near:
@@ -77,25 +77,25 @@ def near_match(name: str, known: Iterable[str], *, called: str = "there are") ->
 
 
 def validate(model: type[Model], data: Mapping[str, Any]) -> Model:
-    """Returns `data` as `model`, strictly: no number from a string, no number from true.
+    """Validates `data` in strict mode: strings and booleans are not converted to numbers.
 
-    By way of JSON, since strict JSON still reads paths, enums and tuples from the strings and lists that YAML has.
+    Validates JSON, because pydantic's strict JSON mode still accepts strings and lists for paths, enums and tuples.
     Raises pydantic's ValidationError.
     """
     return model.model_validate_json(json.dumps(data), strict=True)
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Returns a model's fields by the keys that a person writes."""
+    """Returns the fields of a model by their keys in a protocol (their aliases, if any)."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def describe(
     model: type[BaseModel], error: ValidationError, *, beside: Collection[str] = ()
 ) -> Iterable[tuple[KeyPath, str, str]]:
-    """Yields the path below the model, the message and the hint of each fault that pydantic found.
+    """Yields (path relative to the model, message, hint) for each error of pydantic.
 
-    beside: further keys that may stand beside the model's own, such as `use`.
+    beside: other keys that are allowed in the mapping, such as `use`.
     """
     for detail in error.errors(include_url=False):
         path = tuple(part for part in detail["loc"] if part != "[key]")
@@ -126,7 +126,7 @@ def _hint(model: type[BaseModel], path: KeyPath, detail: ErrorDetails, beside: C
     fields = fields_of(holder) if holder is not None else {}
     if detail["type"] == "extra_forbidden" and (fields or beside):
         keys = {*fields, *(beside if len(path) == 1 else ())}
-        return near_match(str(path[-1]), keys, called="the keys here are")
+        return near_match(str(path[-1]), keys, called="valid keys")
     if detail["type"] in _LISTS and isinstance(detail["input"], str | int | float):
         return f"write a list: [{_shown(detail['input']).strip(chr(34))}]"
     if detail["type"] == "literal_error" and isinstance(detail["input"], str):
@@ -138,7 +138,7 @@ def _hint(model: type[BaseModel], path: KeyPath, detail: ErrorDetails, beside: C
 
 
 def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
-    """Returns the model below `model` at `path`, None where something else stands there."""
+    """Returns the nested model at `path`, or None if it is something else."""
     found: type[BaseModel] | None = model
     for part in path:
         field = fields_of(found).get(str(part)) if found is not None else None
@@ -159,4 +159,4 @@ def _allowed_range(field: FieldInfo) -> str:
             words.append(f"below {bound.lt}")
         elif isinstance(bound, Le):
             words.append(f"at most {bound.le}")
-    return f"allowed is {', '.join(words)}" if words else ""
+    return f"allowed: {', '.join(words)}" if words else ""

@@ -1,7 +1,7 @@
-"""The protocol's `launch` section: how training steps are started in several processes.
+"""The protocol's `launch` section: multi-process training steps.
 
-`accelerate` holds what accelerate's own config file does, or names such a file. Its keys are checked against the
-installed accelerate, whose source is read for that and not imported.
+`accelerate` contains an accelerate config or the path of a config file. Its keys are checked against the source of the
+installed accelerate, which is not imported.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ SEVERAL = ("MULTI_GPU", "FSDP", "DEEPSPEED", "MULTI_NPU", "MULTI_XPU", "MULTI_ML
 
 
 def read_launch(section: Any, protocol: Path, faults: Faults) -> Mapping[str, Any] | None:
-    """Returns accelerate's config as JSON data; None where no launch is asked for, or with a fault."""
+    """Returns accelerate's config as JSON data; None if there is no launch section or it has a fault."""
     given = section.get("accelerate") if isinstance(section, dict) else None
     if given is None:
-        return None  # what else may be wrong with it is said where the file's shape is checked
+        return None  # other errors are reported when the shape of the file is checked
     if isinstance(given, str):
         file = protocol.parent / given
         try:
             given = read_source(file).data
         except ProtocolError as error:
-            told = "; ".join(problem.message for problem in error.problems)
-            faults.add(AT, f"{file}: {told}", "name accelerate's config file, as seen from this file's folder")
+            messages = "; ".join(problem.message for problem in error.problems)
+            faults.add(AT, f"{file}: {messages}", "give accelerate's config file, relative to this file's folder")
             return None
     return _checked(given, faults)
 
@@ -54,13 +54,13 @@ def _checked(config: Mapping[str, Any], faults: Faults) -> Mapping[str, Any] | N
         faults.add(
             (*AT, "distributed_type"),
             f"is {config.get('distributed_type')!r}: accelerate would start one process instead of {processes}",
-            f"name one of {', '.join(SEVERAL)}; MULTI_GPU on a machine without GPUs starts processes on its CPU",
+            f"use one of {', '.join(SEVERAL)}; without GPUs, MULTI_GPU starts the processes on the CPU",
         )
     if config.get("distributed_type") == "DEEPSPEED":
         for problem in missing_package("deepspeed", key="", wanted_by="distributed_type: DEEPSPEED"):
             faults.add_unmet((*AT, "distributed_type"), problem)
     if config.get("num_machines", 1) != 1:
-        faults.add((*AT, "num_machines"), "is not 1", "a step is launched on one machine; engines reach others")
+        faults.add((*AT, "num_machines"), "is not 1", "a step runs on one machine; use an engine for other machines")
     try:
         plain: Mapping[str, Any] = json.loads(json.dumps(config, allow_nan=False))
     except (TypeError, ValueError) as error:

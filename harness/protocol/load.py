@@ -1,4 +1,4 @@
-"""From a protocol file to a `Protocol`; everything that is wrong with it comes at once."""
+"""Loads a protocol file into a `Protocol` and reports all problems together."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from harness.protocol.steps import MethodReader, TrainDefaults
 
 
 def find_protocol(name_or_path: str | os.PathLike[str], registry: Registry) -> Path:
-    """Returns the path of a protocol file: the file at that path, else the packaged protocol of that name.
+    """Returns the path of a protocol, given its path or the name of a packaged protocol.
 
-    Raises UsageError where there is neither, PluginError where two distributions package that name.
+    Raises UsageError if there is neither, PluginError if two distributions provide the name.
     """
     path = Path(name_or_path)
     if path.is_file():
@@ -43,20 +43,20 @@ def find_protocol(name_or_path: str | os.PathLike[str], registry: Registry) -> P
         return spec.path
     if path.is_dir():
         raise UsageError(f"{name} is a folder, not a protocol file", hint="give the path of the YAML file in it")
-    hint = near_match(name, (found.name for found in packaged), called="the packaged protocols are")
+    hint = near_match(name, (found.name for found in packaged), called="packaged protocols")
     if registry.failures:
         hint += "; a plugin failed to load, see `harness plugins list`"
     hint += "; or give the path of a YAML file"
-    raise UsageError(f"there is no file {name} and no packaged protocol of that name", hint=hint)
+    raise UsageError(f"no file and no packaged protocol is called {name}", hint=hint)
 
 
 def load_protocol(
     path: Path, registry: Registry, *, seeds: Sequence[int] | None = None, methods: Sequence[str] | None = None
 ) -> Protocol:
-    """Returns the protocol at `path`, with `seeds` in place of its own and only `methods`, where they are given.
+    """Loads the protocol at `path`. seeds: replaces the protocol's seeds. methods: selects some of its methods.
 
-    Raises ProtocolError with all its faults (ProtocolPluginError, exit code 3, where each of them is a plugin's), and
-    UsageError where `methods` or `seeds` ask for what cannot be.
+    Raises ProtocolError with all problems (ProtocolPluginError, exit code 3, if all are due to plugins) and UsageError
+    for invalid `seeds` or `methods`.
     """
     source = read_source(path)
     faults = Faults(source)
@@ -66,7 +66,7 @@ def load_protocol(
         for at, message, hint in describe(ProtocolFile, error):
             faults.add(at, message, form_of(at, source.data) or hint)
         if any(detail["type"] == "too_long" for detail in error.errors()):
-            faults.check()  # without reading what there is far too much of
+            faults.check()  # do not process oversized lists
     sections = _Sections(source.data, registry, faults, path.absolute().parent)
     sections.requirements()
     model = sections.model()
@@ -78,7 +78,7 @@ def load_protocol(
         every_method = {BASE_METHOD: ()}
     launch = read_launch(source.data.get("launch"), path, faults)
     faults.check()
-    assert model is not None, "a model that is not there is a fault"
+    assert model is not None, "a missing model is a fault"
     file = validate(ProtocolFile, source.data)
     chosen = tuple(file.seeds) if seeds is None else _chosen_seeds(seeds)
     return Protocol(
@@ -102,7 +102,7 @@ def load_protocol(
 
 
 class _Sections:
-    """Resolves each section as far as its shape allows; what has the wrong shape is noted already and passed over."""
+    """Resolves the sections. Parts with the wrong shape are skipped: they are already recorded as faults."""
 
     def __init__(self, data: Mapping[str, Any], registry: Registry, faults: Faults, folder: Path) -> None:
         self._data = data
@@ -113,7 +113,7 @@ class _Sections:
         self._uses = PluginUses(registry, faults, agreed, folder)
 
     def mapping(self, key: str) -> Mapping[str, Any]:
-        """Returns a section that should be a mapping, empty where it is none."""
+        """Returns a section, or an empty mapping if it is not a mapping."""
         section = self._data.get(key)
         return section if isinstance(section, dict) else {}
 
@@ -122,7 +122,7 @@ class _Sections:
         return section if isinstance(section, list) else []
 
     def requirements(self) -> None:
-        """Checks the distributions that the protocol demands."""
+        """Checks the distributions that the protocol requires."""
         installed = {canonicalize_name(name): version for name, version in self._registry.distributions.items()}
         for index, text in enumerate(self._list("requires")):
             if not isinstance(text, str):
@@ -131,7 +131,7 @@ class _Sections:
             try:
                 requirement = Requirement(text)
             except InvalidRequirement:
-                self._faults.add(at, f"{text!r} is no requirement", 'write it like "harness-foo>=1.2"')
+                self._faults.add(at, f"{text!r} is not a requirement", 'write it like "harness-foo>=1.2"')
                 continue
             version = installed.get(canonicalize_name(requirement.name))
             if version is None:
@@ -144,10 +144,11 @@ class _Sections:
     def _section(
         self, kind: str, section: Mapping[str, Any], at: KeyPath, *, reserved: Sequence[str] = ()
     ) -> PluginRef | None:
-        """Returns the plugin that a section names under `use`, its config being the keys that are not reserved."""
+        """Returns the plugin named by the key `use`; the other keys of the section, except reserved ones, are its
+        config."""
         if "use" not in section:
             known = sorted({found.name for found in self._registry.all(kind)})
-            self._faults.add((*at, "use"), "is missing", f"there are: {', '.join(known) or 'none'}")
+            self._faults.add((*at, "use"), "is missing", f"available: {', '.join(known) or 'none'}")
             return None
         beside = ("use", *reserved)
         config = {key: value for key, value in section.items() if key not in beside}
@@ -156,7 +157,7 @@ class _Sections:
         )
 
     def model(self) -> PluginRef | None:
-        """Returns the base model, or None with a fault."""
+        """Returns the base model, or None if it has a fault."""
         section = self.mapping("model")
         if not section:
             if isinstance(self._data.get("model"), dict):
@@ -170,7 +171,7 @@ class _Sections:
         return use if use is not None and self._uses.built(use, ("model", "use")) is not None else None
 
     def domains(self) -> dict[str, DeclaredDomain]:
-        """Returns the domains that are right."""
+        """Returns the valid domains."""
         read = {}
         for name, section in self.mapping("domains").items():
             if not isinstance(section, dict):
@@ -188,7 +189,7 @@ class _Sections:
         return read
 
     def _reward(self, section: Mapping[str, Any], at: KeyPath, *, found: bool) -> PluginRef | None:
-        """Returns a domain's reward: the one that the protocol names, else the one that its spec does."""
+        """Returns a domain's reward: the one in the protocol, else that of the domain's spec."""
         chosen, reward_at = section.get("reward"), (*at, "reward")
         if isinstance(chosen, dict):
             return self._section("reward", chosen, reward_at)
@@ -200,12 +201,12 @@ class _Sections:
             chosen = domain.spec.reward
             rewards = [reward for reward in self._registry.all("reward") if reward.name == chosen]
             own = [reward for reward in rewards if reward.distribution == domain.distribution]
-            if len(rewards) > 1 and own:  # of several with its name a domain means its own distribution's
+            if len(rewards) > 1 and own:  # prefer the reward of the domain's own distribution
                 chosen = own[0].qualified
         return self._uses.use("reward", chosen, {}, at=reward_at, place=lambda key: (*reward_at, key))
 
     def methods(self, domains: Sequence[str]) -> dict[str, tuple[Step, ...]]:
-        """Returns the methods, those of their steps that are right."""
+        """Returns the methods with their valid steps."""
         defaults = TrainDefaults(self.mapping("train"), self._uses)
         defaults.check(self._faults)
         section = self.mapping("methods")
@@ -220,7 +221,7 @@ class _Sections:
         return {name: read[name] for name in section if name in read}
 
     def probes(self) -> tuple[PluginRef, ...]:
-        """Returns the probes that are right."""
+        """Returns the valid probes."""
         read = [
             self._section("probe", section, ("probes", index))
             for index, section in enumerate(self._list("probes"))
@@ -229,12 +230,12 @@ class _Sections:
         return tuple(probe for probe in read if probe is not None)
 
     def metrics(self) -> dict[str, PluginRef]:
-        """Returns the metrics that are right, by the names of their columns."""
+        """Returns the valid metrics, by column name."""
         read = {}
         for name, section in self.mapping("metrics").items():
             at = ("metrics", name)
             if name in self.mapping("domains"):
-                self._faults.add(at, "is the name of a domain too", "both are columns: give the metric another name")
+                self._faults.add(at, "is also the name of a domain", "both are columns: rename the metric")
             elif isinstance(section, dict):
                 use = self._section("metric", section, at)
                 if use is not None and self._uses.built(use, (*at, "use")) is not None:
@@ -245,15 +246,15 @@ class _Sections:
 def _chosen_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed < 2**32 for seed in seeds):
         given = ", ".join(map(str, seeds)) or "none"
-        raise UsageError(f"the seeds are {given}", where="--seeds", hint="give whole numbers from 0, each once")
+        raise UsageError(f"the seeds are {given}", where="--seeds", hint="give distinct non-negative integers")
     return tuple(seeds)
 
 
 def _chosen_methods(names: Sequence[str], methods: Mapping[str, tuple[Step, ...]]) -> dict[str, tuple[Step, ...]]:
     for name in names:
         if name not in methods:
-            hint = near_match(name, methods, called="its methods are")
+            hint = near_match(name, methods, called="its methods")
             raise UsageError(f"the protocol has no method {name!r}", where="--methods", hint=hint)
     if not names:
-        raise UsageError("no method is chosen", where="--methods", hint=f"its methods are: {', '.join(methods)}")
+        raise UsageError("no method is chosen", where="--methods", hint=f"its methods: {', '.join(methods)}")
     return {name: methods[name] for name in names}

@@ -1,4 +1,4 @@
-"""Merge steps of a protocol: which methods they merge, by which weights, and in which order methods are read for it."""
+"""Merge steps of a protocol: their experts and weights, and the order in which methods are read."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _WRITE = "write a list of methods, or a mapping of methods to weights"
 
 
 def reading_order(methods: Mapping[str, Any], faults: Faults) -> list[str]:
-    """Returns the methods' names, each behind those that it merges; notes a fault for those that merge one another."""
+    """Returns the names of the methods in topological order: after those that they merge. Records cycles as faults."""
     merged = {name: [expert for expert in _names(steps) if expert in methods] for name, steps in methods.items()}
     sorter = TopologicalSorter(merged)
     try:
         return list(sorter.static_order())
     except CycleError as error:
-        circle = [str(name) for name in reversed(error.args[1])]
-        told = "merges itself" if len(circle) == 2 else f"is merged in a circle: {' merges '.join(circle)}"
-        faults.add(("methods", circle[0]), told, "a merge needs its experts to be there before it")
+        cycle = [str(name) for name in reversed(error.args[1])]
+        message = "merges itself" if len(cycle) == 2 else f"is part of a cycle: {' merges '.join(cycle)}"
+        faults.add(("methods", cycle[0]), message, "a merge needs the results of its experts")
         return list(methods)
 
 
 def _names(steps: Any) -> list[str]:
-    """Returns the names that a method's merges hold, whatever else is wrong with it."""
+    """Returns the names in a method's merges, ignoring malformed parts."""
     merges = [step["merge"] for step in steps if isinstance(step, dict) and "merge" in step] if _listed(steps) else []
     return [name for merge in merges if _listed(merge) or isinstance(merge, dict) for name in merge if _text(name)]
 
@@ -42,7 +42,7 @@ def _text(value: Any) -> bool:
 
 
 class MergeReader:
-    """Reads the merge steps of a protocol, knowing the methods that were read before. methods: all that there are."""
+    """Reads the merge steps of a protocol. methods: the names of all methods."""
 
     def __init__(self, *, methods: Sequence[str], uses: PluginUses, faults: Faults) -> None:
         self._methods = methods
@@ -52,21 +52,22 @@ class MergeReader:
         self._trained: dict[str, tuple[str, ...]] = {}
 
     def keep(self, name: str, steps: tuple[Step, ...] | None, trained: Collection[str]) -> None:
-        """Remembers a method and the domains that it trains; None where what it trains is not clear."""
+        """Records a method that has been read and the domains that it trains. steps: None if the method is invalid."""
         self._read[name] = steps
         self._trained[name] = tuple(sorted(trained))
 
     def read(
         self, step: Mapping[str, Any], at: KeyPath, position: int
     ) -> tuple[tuple[str, ...] | None, MergeStep | None]:
-        """Returns the domains that the experts trained, None where that is not clear, and the step where it is right.
+        """Returns the domains that the experts trained, or None if unknown, and the step, or None if it is invalid.
+        Records faults.
 
-        position: the step's place in its method's lineage. What is wrong is noted.
+        position: the index of the step in its method's lineage.
         """
         weights = self._weights(step["merge"], (*at, "merge"))
         if position > 1:
             message = "a merge can only be a method's first step"
-            self._faults.add((*at, "merge"), message, "it starts from the base: make a method of the steps before it")
+            self._faults.add((*at, "merge"), message, "move the steps before it to a method of their own")
         merge = self._plugin(step, at)
         if weights is None:
             return None, None
@@ -77,7 +78,7 @@ class MergeReader:
             for name, weight in weights.items()
             if (steps := methods[name])
         )
-        if len(experts) < len(weights):  # a fault of that method is told there
+        if len(experts) < len(weights):  # the fault is reported for that method
             return None, None
         if merge is None or position > 1:
             return trained, None
@@ -87,7 +88,7 @@ class MergeReader:
     def _plugin(self, step: Mapping[str, Any], at: KeyPath) -> Any:
         if "with" not in step:
             names = ", ".join(sorted({found.name for found in self._uses.registry.all("merge")})) or "none"
-            self._faults.add((*at, "with"), "is missing", f"name a way to merge; there are: {names}")
+            self._faults.add((*at, "with"), "is missing", f"name a merge plugin; available: {names}")
             return None
         config = {key: value for key, value in step.items() if key not in ("merge", "with")}
         return self._uses.use(
@@ -95,7 +96,7 @@ class MergeReader:
         )
 
     def _weights(self, value: Any, at: KeyPath) -> dict[str, float] | None:
-        """Returns the weights of the methods that a merge names, in the order written, or None with a fault."""
+        """Returns the weights of the experts, in the order of the protocol, or None if there is a fault."""
         if isinstance(value, dict):
             named: list[tuple[Any, KeyPath, Any]] = [(name, (*at, name), weight) for name, weight in value.items()]
         elif isinstance(value, list):
@@ -111,7 +112,7 @@ class MergeReader:
             return None
         weights = {name: float(weight) for name, _, weight in named}
         if len(weights) < len(named):
-            self._faults.add(at, "names a method twice", "for more weight, write a mapping of methods to weights")
+            self._faults.add(at, "names a method twice", "to weight it, write a mapping of methods to weights")
             return None
         return weights
 
@@ -119,7 +120,7 @@ class MergeReader:
         if isinstance(name, str) and name in self._methods:
             return True
         if isinstance(name, str):
-            self._faults.add(at, f"there is no method {name!r}", near_match(name, self._methods, called="there are"))
+            self._faults.add(at, f"there is no method {name!r}", near_match(name, self._methods))
         else:
             self._faults.add(at, f"should be a method's name, not {name!r}")
         return False

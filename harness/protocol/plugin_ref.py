@@ -1,4 +1,4 @@
-"""A plugin as a protocol uses it, resolved: which one, and with which config."""
+"""A resolved reference to a plugin: its identity and its config."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.plugin.paths import SeenPath
 
 @dataclass(frozen=True, kw_only=True)
 class PluginRef:
-    """A plugin as a protocol uses it.
+    """A resolved reference to a plugin in a protocol.
 
-    name: as looked up in the registry (may be `distribution/name`). identity: `distribution:name`, version, and
-    the digest of its code; it goes into keys. config: JSON data after defaults.
-    needs: what the spec says it needs to run. unkeyed: the paths of the config's values that change no result.
-    reward_fingerprints: those of the rewards in its config, by path, which a plan fills in.
+    name: as in the protocol (possibly `distribution/name`). identity: `distribution:name`, version and source digest; a
+    part of keys. config: JSON data, with defaults. needs: the requirements of its spec and of the rewards in its
+    config. unkeyed: the paths of config values that do not affect results. reward_fingerprints: the fingerprints of the
+    rewards in its config, by path; set when a plan is made.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -32,19 +32,18 @@ class PluginRef:
     reward_fingerprints: Mapping[str, str] = field(default_factory=dict)
 
     def definition(self) -> dict[str, Any]:
-        """Returns what a key covers of the plugin. The identity stands for the name it was looked up by."""
+        """Returns the part of the plugin that keys cover. It contains the identity instead of the name."""
         config = _without(self.config, frozenset(self.unkeyed))
         rewards = {"reward_fingerprints": dict(self.reward_fingerprints)} if self.reward_fingerprints else {}
         return {"kind": self.kind, "identity": self.identity, "config": config, **rewards}
 
 
 def _without(value: Any, paths: frozenset[tuple[str | int, ...]], at: tuple[str | int, ...] = ()) -> Any:
-    """Returns JSON data without the values at `paths`, and paths in it as the protocol has them."""
+    """Returns JSON data without the values at `paths`; file paths are as written in the protocol."""
     if isinstance(value, SeenPath):
         return value.written
     if isinstance(value, Mapping):
-        kept = {key: item for key, item in value.items() if (*at, key) not in paths}
-        return {key: _without(item, paths, (*at, key)) for key, item in kept.items()}
+        return {key: _without(item, paths, (*at, key)) for key, item in value.items() if (*at, key) not in paths}
     if isinstance(value, list | tuple):
         return [_without(item, paths, (*at, index)) for index, item in enumerate(value)]
     return value

@@ -1,4 +1,4 @@
-"""From a plugin's name and the keys under it to a `PluginRef`: found, config validated, defaults filled in."""
+"""Resolves a plugin's name and config keys to a `PluginRef`, with a validated config and defaults."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.source import KeyPath
 
 AGREED_NEEDS = {"executes-code": "executes code that a model wrote"}
-"""Needs that a protocol has to agree to under `allow`; the others are the machine's, checked when a run starts."""
+"""Needs that a protocol must list under `allow`. The others depend on the machine and are checked at run start."""
 
 
 class PluginUses:
-    """Resolves the plugins of one protocol and notes what is wrong with them.
+    """Resolves the plugins of one protocol and records faults.
 
-    folder: from which relative paths in configs are seen; None for the working folder.
+    folder: the base of relative paths in configs; None for the working directory.
     """
 
     def __init__(self, registry: Registry, faults: Faults, allow: Collection[str], folder: Path | None = None) -> None:
@@ -37,7 +37,7 @@ class PluginUses:
         self._allow = frozenset(allow)
 
     def find(self, kind: str, name: object, at: KeyPath) -> RegisteredPlugin | None:
-        """Returns the plugin that the key at `at` names; notes a fault and returns None where there is none."""
+        """Returns the plugin that the key at `at` names; if there is none, records a fault and returns None."""
         if not isinstance(name, str) or not name:
             self._faults.add(at, f"should be the name of a {kind}", f"`harness plugins list` shows every {kind}")
             return None
@@ -48,7 +48,7 @@ class PluginUses:
             return None
 
     def config_type(self, found: RegisteredPlugin, at: KeyPath) -> type[BaseModel] | None:
-        """Returns the config's type; notes a fault and returns None where the plugin cannot be imported."""
+        """Returns the config type; if it cannot be imported, records a fault and returns None."""
         try:
             return found.config_type()
         except PluginError as error:
@@ -65,10 +65,10 @@ class PluginUses:
         place: Callable[[str], KeyPath],
         beside: Collection[str] = (),
     ) -> PluginRef | None:
-        """Returns the plugin in use. at: the key that names it. place: the path of each of its config's keys. beside:
-        the other keys that may stand there, for hints.
+        """Resolves a plugin and its config. Records all faults; returns None if it cannot be resolved.
 
-        Notes every fault; returns None where there was one that leaves nothing to use.
+        at: the key that names the plugin. place: returns the path of a config key. beside: other keys that are allowed
+        in the mapping, for hints.
         """
         found = self.find(kind, name, at)
         if found is None:
@@ -116,7 +116,7 @@ class PluginUses:
         at: KeyPath,
         place: Callable[[str], KeyPath],
     ) -> None:
-        """Notes what this machine lacks for a plugin, by what its config says."""
+        """Records what is missing on this machine according to the plugin's config."""
         try:
             for problem in faults_in(validate(model, config)):
                 parts = problem.key.split(".") if problem.key else []
@@ -127,12 +127,12 @@ class PluginUses:
             self._faults.add_plugin_error(at, fault)
 
     def built(self, use: PluginRef, at: KeyPath) -> Any | None:
-        """Returns the object that the plugin loads into; notes a fault and returns None where it cannot be built."""
+        """Builds the plugin; if this fails, records a fault and returns None."""
         try:
             return instance_of(use, self.registry)
         except PluginError as error:
             self._faults.add_plugin_error(at, error)
-        except ValidationError:  # the keys of an inner reward, which are noted at their place
+        except ValidationError:  # keys of a nested reward, which are reported at their own path
             return None
         except HarnessError as error:
             self._faults.add(at, f"{error.where}: {error.message}" if error.where else error.message, error.hint)
@@ -141,30 +141,33 @@ class PluginUses:
     def _resolved(
         self, config: BaseModel, data: Mapping[str, Any], place: Callable[[str], KeyPath], needs: set[str]
     ) -> tuple[dict[str, Any], list[KeyPath]]:
-        """Returns `data`, the JSON of `config`, with every reward in it resolved, and the paths that no key covers.
+        """Returns `data`, the JSON of `config`, with resolved rewards, and the paths that keys do not cover.
 
-        Adds to `needs` those of the rewards.
+        Adds the needs of the rewards to `needs`.
         """
         whole: dict[str, Any] = {}
         unkeyed: list[KeyPath] = []
         fields = type(config).model_fields
         for key, field in _field_names(type(config)).items():
             if key not in data:
-                continue  # of a field that pydantic was asked not to write
+                continue  # a field that is excluded from serialization
             value = marked_paths(self._folder, data[key], fields[field].metadata)
             whole[key], inside = self._with_rewards(getattr(config, field), value, place(key), needs)
             unkeyed += [(key, *path) for path in (*_marked(fields[field], data[key]), *inside)]
         return whole, unkeyed
 
     def _with_rewards(self, value: Any, data: Any, at: KeyPath, needs: set[str]) -> tuple[Any, list[KeyPath]]:
-        """Returns as `_resolved` does, of a value of any kind at the key `at` of the protocol."""
+        """Does the same as `_resolved` for a value of any type at the key `at` of the protocol."""
         if isinstance(value, RewardUse):
             inner = self.use("reward", value.use, value.config, at=at, place=lambda key: (*at, key), beside=["use"])
             if inner is None:
                 return data, []
             needs.update(inner.needs)
             resolved = {"use": inner.name, "config": dict(inner.config), "identity": inner.identity}
-            return resolved, [("use",), *(("config", *path) for path in inner.unkeyed)]  # the identity has the name
+            return resolved, [
+                ("use",),
+                *(("config", *path) for path in inner.unkeyed),
+            ]  # the identity includes the name
         if isinstance(value, BaseModel) and isinstance(data, dict):
             return self._resolved(value, data, lambda key: (*at, key), needs)
         if isinstance(value, Mapping) and isinstance(data, dict):
@@ -180,7 +183,7 @@ class PluginUses:
     def _each(
         self, items: Sequence[tuple[str | int, Any, Any]], at: KeyPath, needs: set[str]
     ) -> tuple[list[tuple[str | int, Any]], list[KeyPath]]:
-        """Resolves each (key or index, value, data) of a mapping or a list."""
+        """Resolves each (key or index, value, data) of a mapping or list."""
         resolved: list[tuple[str | int, Any]] = []
         unkeyed: list[KeyPath] = []
         for key, value, data in items:
@@ -191,7 +194,7 @@ class PluginUses:
 
 
 def _marked(field: FieldInfo, data: Any) -> list[KeyPath]:
-    """Returns the paths below a field that its `Unkeyed` marks name: the field itself, or entries of its mapping."""
+    """Returns the relative paths that a field's `Unkeyed` marks exclude: the field itself or entries of its mapping."""
     paths: list[KeyPath] = []
     for mark in field.metadata:
         if isinstance(mark, Unkeyed):
@@ -201,19 +204,19 @@ def _marked(field: FieldInfo, data: Any) -> list[KeyPath]:
 
 
 def _field_names(model: type[BaseModel]) -> dict[str, str]:
-    """Returns the names of a model's fields by the keys that a person writes."""
+    """Returns the field names of a model by their keys in a protocol."""
     return {field.alias or name: name for name, field in model.model_fields.items()}
 
 
 def dumped(config: BaseModel) -> dict[str, Any]:
-    """Returns a config as JSON data, sets in a fixed order. Raises ValueError for what JSON has not: infinity."""
+    """Returns a config as JSON data, with sorted sets. Raises ValueError for infinity and NaN."""
     data = _ordered(config.model_dump(mode="json", by_alias=True), config.model_dump(by_alias=True))
     json.dumps(data, allow_nan=False)
     return dict(data)
 
 
 def _ordered(data: Any, original: Any) -> Any:
-    """Returns `data` with the lists that were sets sorted: their order changes from process to process."""
+    """Returns `data` with the elements of sets sorted, because their order differs between processes."""
     if isinstance(original, dict) and isinstance(data, dict):
         return {
             key: _ordered(value, before) for (key, value), before in zip(data.items(), original.values(), strict=True)
@@ -226,19 +229,19 @@ def _ordered(data: Any, original: Any) -> Any:
 
 
 def instance_of(use: PluginRef, registry: Registry) -> Any:
-    """Returns the object that the plugin loads into, built from the config. Raises PluginError where it cannot be."""
+    """Builds the plugin from its config. Raises PluginError if this fails."""
     return registry.build(registry.find(use.kind, use.name), config_of(use, registry))
 
 
 def config_of(use: PluginRef, registry: Registry) -> BaseModel:
-    """Returns the plugin's config. Raises PluginError where it is not one that can be written and read again."""
+    """Returns the config of the plugin. Raises PluginError if the config does not survive a JSON round trip."""
     found = registry.find(use.kind, use.name)
     model = found.config_type()
     try:
         return validate(model, use.config)
     except ValidationError as error:
         raise PluginError(
-            f"the config {dict(use.config)} is refused: {error.errors()[0]['msg']}",
+            f"the config {dict(use.config)} is invalid: {error.errors()[0]['msg']}",
             where=f"{found.distribution} {found.version}: {use.kind} {use.name!r}",
-            hint="the config's own defaults have to be of its fields' types: tell the plugin's authors",
+            hint="defaults of the config must match the types of its fields: report this to the plugin's authors",
         ) from None

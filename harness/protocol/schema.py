@@ -1,4 +1,4 @@
-"""The protocol's JSON Schema, for editors: the file's shape, and the names of the plugins that are installed."""
+"""The JSON Schema of protocol files, for editors, with the names of the installed plugins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.protocol.shape import DEFAULT_ALGORITHM, DEFAULT_MODEL, NAME_PATTER
 def protocol_schema(registry: Registry) -> dict[str, Any]:
     """Returns the JSON Schema of protocols (draft 2020-12), with the registered names as values of `use` and `with`.
 
-    It is for completion while writing: `load_protocol` checks more, plugins' configs among it.
+    It is meant for completion in editors. `load_protocol` checks more, such as the configs of plugins.
     """
     schema = ProtocolFile.model_json_schema(by_alias=True)
     properties = schema["properties"]
@@ -42,7 +42,7 @@ def protocol_schema(registry: Registry) -> dict[str, Any]:
 
 
 def _names(registry: Registry, kind: str, **further: Any) -> dict[str, Any]:
-    """Returns the schema of a plugin's name: those of a kind, and their qualified forms."""
+    """Returns the schema of the plugin names of a kind, including their qualified forms."""
     offers = registry.all(kind)
     names: Sequence[str] = [*(found.name for found in offers), *(found.qualified for found in offers)]
     return {"enum": list(dict.fromkeys(names)), **further} if names else {"type": "string", **further}

@@ -1,4 +1,4 @@
-"""The shape of a protocol file, before any plugin is asked: which keys there are and of what type."""
+"""The shape of a protocol file: its keys and their types, without the configs of plugins."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from harness.plugin.specs import Need
 DEFAULT_MODEL = "pretrained"
 DEFAULT_ALGORITHM = "grpo"
 BASE_METHOD = "base"
-"""The method of a protocol that names none: no steps, so that the base model is scored."""
+"""The method of a protocol without methods. It has no steps: only the base model is scored."""
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_+-]{0,63}$"
 
 
 def _check_name(name: str) -> str:
     if not re.fullmatch(NAME_PATTERN, name):
-        raise ValueError(f"{name!r} is no name: up to 64 letters, digits, '-', '_' and '+', a letter or digit first")
+        raise ValueError(f"{name!r} is not a name: up to 64 letters, digits, '-', '_' and '+', a letter or digit first")
     return name
 
 
 def _check_unique(values: list[Any]) -> list[Any]:
-    twice = sorted(value for value, count in Counter(values).items() if count > 1)
-    if twice:
-        raise ValueError(f"{', '.join(map(str, twice))} stands there more than once")
+    repeated = sorted(value for value, count in Counter(values).items() if count > 1)
+    if repeated:
+        raise ValueError(f"contains {', '.join(map(str, repeated))} more than once")
     return values
 
 
 Name = Annotated[str, AfterValidator(_check_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
-"""A name that becomes a folder, a column or a row."""
+"""The name of a folder, a column or a row."""
 
 Seeds = Annotated[
     list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1, max_length=1000), AfterValidator(_check_unique)
@@ -42,35 +42,35 @@ Seeds = Annotated[
 
 
 class EvaluateSection(Config):
-    """How checkpoints are scored."""
+    """Settings for scoring checkpoints."""
 
     limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Test items per task; null for all.")
-    batch_size: int = Field(16, ge=1, description="Prompts scored at a time. Sampled answers change with it.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampled answers; the same for all seeds of the run.")
+    batch_size: int = Field(16, ge=1, description="Prompts per batch. It affects sampled answers.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed for sampling answers, the same for all seeds of the run.")
     chat_template: bool | None = Field(
         None,
-        description="Whether test items go through the model's chat template; null: as each domain's format says.",
+        description="Whether to apply the model's chat template to test items; null: the format of each domain.",
     )
     think_end: str | None = Field(
         None,
         min_length=1,
-        description="Score only what follows this mark, such as </think>; shipped domains do so themselves.",
+        description="Score only the text after this mark, such as </think>. The shipped domains handle it themselves.",
     )
 
 
 class LaunchSection(Config):
-    """How training steps are started in several processes."""
+    """Multi-process training steps."""
 
-    accelerate: dict[str, Any] | str = Field(description="The content of accelerate's config file, or its path.")
+    accelerate: dict[str, Any] | str = Field(description="An accelerate config, or the path of its file.")
 
 
 class ProtocolFile(Config):
     """A protocol: a model, the domains, and the methods to compare on them."""
 
-    schema_: Literal[1] = Field(alias="schema", description="The version of this format.")
+    schema_: Literal[1] = Field(alias="schema", description="Version of this format.")
     name: Name = Field(description="Name of the run's folder.")
-    summary: str = Field("", description="What is compared, in a line.")
-    model: dict[str, Any] = Field(description="The base model's plugin under `use`, and its config.")
+    summary: str = Field("", description="One-line description.")
+    model: dict[str, Any] = Field(description="Plugin of the base model under `use`, and its config.")
     seeds: Seeds = Field(default_factory=lambda: [0], description="Every method is run once per seed. Default: [0].")
     requires: list[str] = Field(
         default_factory=list,
@@ -81,7 +81,7 @@ class ProtocolFile(Config):
         min_length=1, max_length=100, description="The leaderboard's columns, by name."
     )
     train: dict[str, Any] = Field(default_factory=dict, description="Defaults of every training step.")
-    launch: LaunchSection | None = Field(None, description="Training steps in several processes; null for one.")
+    launch: LaunchSection | None = Field(None, description="Multi-process training steps; null for one process.")
     evaluate: EvaluateSection = Field(default_factory=EvaluateSection)
     methods: dict[Name, Annotated[list[Any], Field(min_length=1, max_length=200)]] = Field(
         default_factory=dict,
@@ -89,18 +89,18 @@ class ProtocolFile(Config):
         description="The leaderboard's rows, each a list of steps. Without any, the base model is scored.",
     )
     probes: list[dict[str, Any]] = Field(
-        default_factory=list, max_length=100, description="Measurements of the checkpoints of every method, by probes."
+        default_factory=list, max_length=100, description="Probes, which measure the checkpoints of every method."
     )
     metrics: dict[Name, dict[str, Any]] = Field(
-        default_factory=dict, max_length=100, description="Further columns of the leaderboard, by name."
+        default_factory=dict, max_length=100, description="Additional columns of the leaderboard, by name."
     )
     allow: list[Need] = Field(
-        default_factory=list, description="What plugins need and you agree to, such as executes-code."
+        default_factory=list, description="Needs of plugins that you permit, such as executes-code."
     )
 
 
 _FORMS: Mapping[tuple[str, ...], tuple[type, str]] = {
-    ("model",): (dict, "model: {{use: {0}}}, or model: {{pretrained: {0}}} for a model folder or a name of the hub"),
+    ("model",): (dict, "model: {{use: {0}}}, or model: {{pretrained: {0}}} for a model folder or a Hub name"),
     ("domains",): (dict, "domains: {{{0}: {{use: {0}}}}}"),
     ("domains", "*"): (dict, "{{use: {0}}}"),
     ("train",): (dict, "train: {{with: {0}}}"),
@@ -110,12 +110,11 @@ _FORMS: Mapping[tuple[str, ...], tuple[type, str]] = {
     ("probes",): (list, "probes: [{{use: {0}}}]"),
     ("probes", "*"): (dict, "{{use: {0}}}"),
 }
-"""What a section is, and how a person writes it who wrote something else in its place."""
+"""The type of each section, and a template for the hint if a value has another type."""
 
 
 def form_of(at: tuple[str | int, ...], data: Mapping[str, Any]) -> str:
-    """Returns a hint how the section at `at` is written, where `data` has there what is neither mapping nor list as it
-    should be; else an empty text."""
+    """Returns a hint on how to write the section at `at` if its type in `data` is wrong, else an empty string."""
     wanted, form = _FORMS.get(tuple(str(part) if index == 0 else "*" for index, part in enumerate(at)), (None, ""))
     if wanted is None or at[0] not in data:
         return ""

@@ -1,4 +1,4 @@
-"""A plugin and its config outside of a protocol: from a file and from `key=value` settings of a command line."""
+"""Resolves a plugin outside of a protocol, with a config from a file and from `key=value` settings."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def resolve_plugin(
     settings: Sequence[str] = (),
     allow: Collection[str] = (),
 ) -> PluginRef:
-    """Returns the plugin with its config, defaults filled in.
+    """Returns the plugin with its config, including defaults.
 
-    file: YAML or JSON with the config's keys. settings: `key=value`, over the file's; `a.b=value` sets a nested key,
-    and a value that is not JSON is text. allow: the needs that are agreed to, as a protocol's `allow`. Raises
-    ProtocolError with all that is wrong, PluginError where there is no such plugin.
+    file: YAML or JSON with the config's keys. settings: `key=value`, which override the file; `a.b=value` sets a nested
+    key; values that are not JSON are strings. allow: permitted needs, as in a protocol. Raises ProtocolError with all
+    problems, PluginError if there is no such plugin.
     """
     registry.find(kind, name)
     source = _with_settings(_read(file, f"{kind} {name!r}"), settings)
     faults = Faults(source)
     use = PluginUses(registry, faults, allow).use(kind, name, source.data, at=(), place=lambda key: (key,))
     faults.check()
-    assert use is not None, "a plugin that is not there is a fault"
+    assert use is not None, "a missing plugin is a fault"
     return use
 
 
@@ -49,7 +49,7 @@ def _with_settings(source: Source, settings: Sequence[str]) -> Source:
     for setting in settings:
         key, sign, text = setting.partition("=")
         if not key or not sign:
-            raise UsageError(f"{setting!r} is not of the form KEY=VALUE", where="--set", hint="as score=all")
+            raise UsageError(f"{setting!r} is not of the form KEY=VALUE", where="--set", hint="for example score=all")
         holder = data
         *above, last = key.split(".")
         for part in above:

@@ -1,7 +1,7 @@
-"""A protocol's text as plain data, with the line of every key, so that each fault can be shown where it stands.
+"""Parses the YAML of a protocol into plain data and records the line of every key, for error messages.
 
-YAML 1.2: `6e-4` is a number, `on` is a word. Read as a tree of nodes, not as ready data, because only the nodes know
-their lines and only so are all duplicate keys found at once.
+YAML 1.2: `6e-4` is a number, `on` is a string. The file is parsed into nodes, which have line numbers and make it
+possible to report all duplicate keys together.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _DATE = "tag:yaml.org,2002:timestamp"
 _PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq"))
 _LARGEST_FILE = 250_000
 _MOST_VALUES = 8_000
-"""Keys and values of a file, and again of its data once aliases and `<<` are expanded."""
+"""Limit on the keys and values of a file, before and after expansion of aliases and `<<`."""
 _DEEPEST = 64
 _MOST_BITS = 256
 _SHOWN = 60
 
 
 def key_text(path: KeyPath) -> str:
-    """Returns a key's path for people: `methods.rollback[4].fraction`."""
+    """Returns a key path as text: `methods.rollback[4].fraction`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -42,7 +42,11 @@ def key_text(path: KeyPath) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A protocol file. data: its mapping. lines: the line of each key and item, from 1. problems: what YAML hides."""
+    """A parsed protocol file.
+
+    data: the top-level mapping. lines: the line of each key and item, from 1. problems: found while parsing, such as
+    duplicate keys.
+    """
 
     name: str
     text: str
@@ -51,7 +55,7 @@ class Source:
     problems: tuple[Problem, ...]
 
     def line_of(self, path: KeyPath) -> int:
-        """Returns the line of a key, or of the nearest key above it that the file holds."""
+        """Returns the line of a key, or of its nearest parent in the file."""
         for length in range(len(path), 0, -1):
             line = self.lines.get(path[:length])
             if line is not None:
@@ -60,7 +64,7 @@ class Source:
 
 
 def read_source(path: Path) -> Source:
-    """Returns a protocol file's data and lines. Raises ProtocolError where it cannot be read or is no mapping."""
+    """Parses a protocol file. Raises ProtocolError if it cannot be read or is not a mapping."""
     name = str(path)
 
     def fail(message: str, hint: str = "", line: int = 0) -> ProtocolError:
@@ -84,22 +88,22 @@ def read_source(path: Path) -> Source:
         raise fail("is not text in UTF-8", "a protocol is a YAML text; save it as UTF-8", line) from None
     yaml = YAML(typ="safe", pure=True)
     yaml.Composer = _BoundedComposer
-    too_much = "has more keys and values than a protocol can use", f"{_MOST_VALUES:,} are read; aliases count expanded"
+    too_much = "has too many keys and values", f"the limit is {_MOST_VALUES:,}, with aliases expanded"
     try:
         root = yaml.compose(text)
     except _TooManyValues as error:
         raise fail(*too_much, error.line) from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        said = str(getattr(error, "problem", None) or str(error).splitlines()[0])
+        message = str(getattr(error, "problem", None) or str(error).splitlines()[0])
         hint = "check the indentation, brackets and quotes on this line and the one above"
-        raise fail(f"is not valid YAML: {said}", hint, mark.line + 1 if mark is not None else 0) from None
+        raise fail(f"is not valid YAML: {message}", hint, mark.line + 1 if mark is not None else 0) from None
     except (_TooDeep, RecursionError):
         raise fail("is nested too deeply", f"{_DEEPEST} levels are read") from None
     if root is None:
         raise fail("is empty", "a protocol has at least schema, name, model, domains and methods")
     if not isinstance(root, MappingNode):
-        raise fail("is not a mapping of keys to values", "begin it with `schema: 1`", root.start_mark.line + 1)
+        raise fail("is not a mapping of keys to values", "start it with `schema: 1`", root.start_mark.line + 1)
     reader = _NodeReader(yaml)
     try:
         data = reader.mapping(root, (), ())
@@ -120,7 +124,7 @@ class _TooDeep(Exception):
 
 
 class _BoundedComposer(Composer):
-    """Stops in the middle of a text that holds too much, before the rest is read."""
+    """Aborts parsing when the limits on size or depth are exceeded."""
 
     def __init__(self, loader: Any = None) -> None:
         super().__init__(loader)
@@ -141,13 +145,13 @@ class _BoundedComposer(Composer):
 
 
 def _shown(value: object) -> str:
-    """Returns a value of the file for a message, cut off where it is long."""
+    """Returns the repr of a value for a message, truncated if it is long."""
     text = str(value)
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
 class _NodeReader:
-    """Turns nodes into JSON-like data, noting lines and what data alone could not show."""
+    """Converts nodes to JSON-like data; records lines and faults such as duplicate keys."""
 
     def __init__(self, yaml: YAML) -> None:
         self._yaml = yaml
@@ -157,10 +161,10 @@ class _NodeReader:
 
     def _problem(self, node: Node, path: KeyPath, message: str, hint: str = "") -> None:
         problem = Problem(line=node.start_mark.line + 1, key=key_text(path), message=message, hint=hint)
-        self.problems[problem] = None  # an anchor's fault is met at each of its aliases
+        self.problems[problem] = None  # a fault in an anchor is found again at each alias
 
     def value(self, node: Node, path: KeyPath, above: tuple[int, ...]) -> Any:
-        """Returns a node's data. `above` are the ids of the nodes that hold it, against an anchor that holds itself."""
+        """Returns the data of a node. above: the ids of its ancestors, to detect an anchor that contains itself."""
         self._values += 1
         if self._values > _MOST_VALUES:
             raise _TooManyValues(node.start_mark.line + 1)
@@ -168,12 +172,12 @@ class _NodeReader:
             raise _TooDeep
         tag = str(node.tag)
         if id(node) in above:
-            self._problem(node, path, "an anchor holds itself")
+            self._problem(node, path, "an anchor contains itself")
         elif tag == _DATE:
             return node.value  # JSON has no dates
         elif tag not in _PLAIN:
             self._problem(
-                node, path, f"the YAML tag {_shown(tag)} is not read here", "write plain values, lists and mappings"
+                node, path, f"the YAML tag {_shown(tag)} is not supported", "write plain values, lists and mappings"
             )
         elif isinstance(node, MappingNode):
             return self.mapping(node, path, (*above, id(node)))
@@ -194,10 +198,10 @@ class _NodeReader:
         try:
             data = self._yaml.constructor.construct_object(node)
         except (ValueError, YAMLError):
-            self._problem(node, path, f"{_shown(node.value)} cannot be read as a value", "put it in quotes")
+            self._problem(node, path, f"{_shown(node.value)} is not a valid value", "put it in quotes")
             return None
         if isinstance(data, int) and data.bit_length() > _MOST_BITS:
-            self._problem(node, path, f"{_shown(node.value)} is larger than any number that is read here")
+            self._problem(node, path, f"{_shown(node.value)} is too large a number")
             return None
         if isinstance(data, float) and not math.isfinite(data):
             self._problem(node, path, f"{_shown(node.value)} is not a finite number")
@@ -205,20 +209,20 @@ class _NodeReader:
         return data
 
     def mapping(self, node: MappingNode, path: KeyPath, above: tuple[int, ...]) -> dict[str, Any]:
-        """Returns a mapping's data; keys merged by `<<` stand behind its own."""
+        """Returns the data of a mapping; keys merged by `<<` come after its own."""
         data: dict[str, Any] = {}
         for key, value in node.value:
             if str(key.tag) == _MERGE:
                 continue
             if not isinstance(key, ScalarNode):
-                self._problem(key, path, "a key is not a word")
+                self._problem(key, path, "a key is not a scalar")
                 continue
             name = str(key.value)
             at = (*path, name)
             if name in data:
                 self._problem(key, at, f"is written twice, first on line {self.lines[at]}", "keep one of the two")
                 continue
-            self.lines.setdefault(at, key.start_mark.line + 1)  # a merged key never hides its own
+            self.lines.setdefault(at, key.start_mark.line + 1)  # a merged key does not replace the line of its own key
             data[name] = self.value(value, at, above)
         for merged in self._merged(node, path, above):
             for name, item in merged.items():
@@ -234,4 +238,4 @@ class _NodeReader:
                 if isinstance(merged, dict):
                     yield merged
                 else:
-                    self._problem(key, path, "`<<` takes a mapping")
+                    self._problem(key, path, "`<<` needs a mapping")

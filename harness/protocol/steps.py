@@ -1,4 +1,4 @@
-"""The steps of a method: which domains each trains or recovers, with which plugin and config."""
+"""Reads the steps of a method: the domains that each trains or recovers, its plugin and its config."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERBS = {"train": "trains", "recover": "recovers", "merge": "merges"}
 
 
 class TrainDefaults:
-    """The protocol's `train` section: an algorithm's name and config, and how a step's keys go over them."""
+    """The protocol's `train` section: the default algorithm and its config, which steps can override."""
 
     def __init__(self, section: Mapping[str, Any], uses: PluginUses) -> None:
         self.name = section.get("with", DEFAULT_ALGORITHM)
@@ -33,13 +33,14 @@ class TrainDefaults:
     def resolve(
         self, name: object, own: Mapping[str, Any], *, at: KeyPath, step: KeyPath, beside: Collection[str]
     ) -> PluginRef | None:
-        """Returns the algorithm `name` with a step's `own` keys over the defaults. beside: the step's other keys.
+        """Resolves the algorithm `name` with the defaults, overridden by a step's `own` keys. beside: the step's other
+        keys.
 
-        A key replaces the default's whole value. The defaults are written for one algorithm: for another one, those
-        that it does not know are left out. A step's own keys are always its own to get right.
+        An own key replaces the whole value of the default. If the step uses another algorithm than the defaults,
+        defaults that it does not know are ignored. Unknown own keys are faults.
         """
         if name == self.name and self._found is None:
-            return None  # already noted
+            return None  # already recorded
         found = self._uses.find("algorithm", name, at)
         model = self._uses.config_type(found, at) if found is not None else None
         if found is None or model is None:
@@ -48,7 +49,7 @@ class TrainDefaults:
         if self._found is None or found.qualified != self._found.qualified:
             known = fields_of(model)
             defaults = {key: value for key, value in defaults.items() if key in known}
-        unchanged = name == self.name and not own  # a fault is then the section's, told once and not once a step
+        unchanged = name == self.name and not own  # report a fault once for the section, not per step
 
         def place(key: str) -> KeyPath:
             return ("train", key) if key not in own and (key in defaults or unchanged) else (*step, key)
@@ -63,7 +64,7 @@ class TrainDefaults:
         )
 
     def check(self, faults: Faults) -> None:
-        """Notes the faults of the defaults themselves, used or not; a key that every step gives may be missing."""
+        """Records faults in the defaults, whether used or not. Missing keys are allowed: steps may set them."""
         model = self._uses.config_type(self._found, ("train", "with")) if self._found is not None else None
         if model is None:
             return
@@ -76,7 +77,7 @@ class TrainDefaults:
 
 
 class MethodReader:
-    """Reads one method's steps in turn, knowing what the steps before have trained."""
+    """Reads the steps of methods in order and tracks the domains trained so far."""
 
     def __init__(
         self,
@@ -97,9 +98,9 @@ class MethodReader:
         self._labels: list[str | None] = []
 
     def read(self, name: str, steps: Sequence[Any], at: KeyPath) -> tuple[Step, ...]:
-        """Returns the steps of the method `name` that are right; the others are noted as faults.
+        """Returns the valid steps of the method `name`; records faults of the others.
 
-        The methods that it merges have been read before.
+        Methods that it merges must have been read before.
         """
         self._peaks, self._unclear, self._labels = {}, False, ["base"]
         read = []
@@ -112,7 +113,7 @@ class MethodReader:
         return whole
 
     def _step(self, step: Any, at: KeyPath, position: int) -> Step | None:
-        """Returns the step at `position` of the lineage, in which 0 is the base."""
+        """Returns the step at index `position` of the lineage, where 0 is the base."""
         if isinstance(step, str):
             return self._train({"train": step}, step, at, position, domain_at=at)
         if not isinstance(step, dict):
@@ -127,8 +128,8 @@ class MethodReader:
                 if verbs
                 else "neither trains, nor recovers, nor merges"
             )
-            near = near_match(str(next(iter(step), "")), VERBS, called="begin it with")
-            self._faults.add(at, message, "make two steps of it" if verbs else near)
+            near = near_match(str(next(iter(step), "")), VERBS, called="start it with")
+            self._faults.add(at, message, "split it into two steps" if verbs else near)
             return None
         if verbs == ["train"]:
             return self._train(step, step["train"], at, position, domain_at=(*at, "train"))
@@ -149,13 +150,13 @@ class MethodReader:
         if not isinstance(name, str):
             self._faults.add(at, f"should be a domain's name, not {name!r}")
         else:
-            self._faults.add(at, f"{name!r} is not declared", near_match(name, self._domains, called="the domains are"))
+            self._faults.add(at, f"{name!r} is not declared", near_match(name, self._domains, called="the domains"))
         return False
 
     def _weights(self, value: Any, at: KeyPath) -> dict[str, float] | None:
-        """Returns the weights of the domains that a train step names, or None with a fault.
+        """Returns the weights of the domains of a train step, or None if there is a fault.
 
-        Ordered by name: neither the order of the columns nor that of the step's list makes another training of it.
+        Sorted by name, so that the order in the protocol does not affect keys.
         """
         if isinstance(value, str):
             named: list[tuple[Any, KeyPath, Any]] = [(value, at, 1.0)]
@@ -203,7 +204,7 @@ class MethodReader:
         )
 
     def _check_place(self, model: type[PydanticModel], recovery: PluginRef, peak: int, at: KeyPath) -> None:
-        """Notes what a recovery's config says is wrong with it after the steps that were read so far."""
+        """Validates a recovery's config against its position in the method; records faults."""
         config = validate(model, recovery.config)
         labels = [label for label in self._labels if label is not None]
         if not isinstance(config, Config) or len(labels) < len(self._labels):
@@ -219,10 +220,10 @@ class MethodReader:
         if declared and target not in self._peaks and not self._unclear:
             message = f"{target!r} is not trained before this step, so there is nothing to recover"
             before = f"trained before it: {', '.join(self._peaks)}" if self._peaks else "it is the method's first step"
-            self._faults.add(target_at, message if position > 1 else "a method cannot begin with a recovery", before)
+            self._faults.add(target_at, message if position > 1 else "a method cannot start with a recovery", before)
         if "with" not in step:
             names = ", ".join(sorted({found.name for found in self._uses.registry.all("recovery")})) or "none"
-            self._faults.add((*at, "with"), "is missing", f"name a recovery; there are: {names}")
+            self._faults.add((*at, "with"), "is missing", f"name a recovery; available: {names}")
             return None
         name, name_at = step["with"], (*at, "with")
         found = self._uses.find("recovery", name, name_at)

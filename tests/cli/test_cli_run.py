@@ -158,7 +158,7 @@ main()
         (["burst", "defect"], 1, "error: internal error: ValueError: what nobody expected"),
         (["--debug", "burst", "defect"], 1, "Traceback"),
         (["burst"], 2, "Missing argument"),
-        (["run", "no-such-protocol"], 2, "error: there is no file no-such-protocol"),
+        (["run", "no-such-protocol"], 2, "error: no file and no packaged protocol is called no-such-protocol"),
     ],
 )
 def test_exit_codes_and_their_one_message(arguments, code, message):

@@ -80,13 +80,13 @@ def test_a_merge_counts_as_the_training_of_its_experts_domains(bench_of):
         ("[{merge: [one, one], with: join}]", "merge", "names a method twice", "mapping of methods to weights"),
         ("[{merge: [one, 2], with: join}]", "merge[1]", "should be a method's name, not 2", ""),
         ("[{merge: {one: 1, two: 0}, with: join}]", "merge.two", "a number above 0, not 0", ""),
-        ("[a, {merge: [one, two], with: join}]", "[1].merge", "only be a method's first step", "starts from the base"),
-        ("[{merge: [one, two]}]", "with", "is missing", "there are: join"),
+        ("[a, {merge: [one, two], with: join}]", "[1].merge", "only be a method's first step", "method of their own"),
+        ("[{merge: [one, two]}]", "with", "is missing", "available: join"),
         ("[{merge: [one, two], with: joni}]", "with", "joni", "join"),
         ("[{merge: [one, two], with: join, density: 1}]", "density", "unknown key", ""),
         ("[{merge: [one, two], train: a, with: join}]", "[0]", "both trains and merges", "two steps"),
         ("[{mrege: [one, two], with: join}]", "[0]", "neither trains, nor recovers, nor merges", "merge"),
-        ("[{merge: [one, wrong], with: join}]", "methods.wrong", "merges itself", "before it"),
+        ("[{merge: [one, wrong], with: join}]", "methods.wrong", "merges itself", "results of its experts"),
     ],
 )
 def test_what_is_wrong_with_a_merge_is_said(bench_of, method, key, message, hint):
@@ -103,7 +103,7 @@ def test_methods_that_merge_one_another_are_refused_once(bench_of):
     with pytest.raises(ProtocolError) as caught:
         bench_of(methods)
     [problem] = caught.value.problems
-    assert "merged in a circle: " in problem.message
+    assert "part of a cycle: " in problem.message
     assert "one merges two" in problem.message or "two merges one" in problem.message
 
 

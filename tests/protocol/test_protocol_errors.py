@@ -34,10 +34,10 @@ def changed(old, new):
 WRONG = [
     # what is written, instead of what: line, key, in the message, in the hint
     ("schema: 1", "schema: 2", "schema", "schema", "should be 1", ""),
-    ("name: games", "name: a/b", "name", "name", "no name", ""),
+    ("name: games", "name: a/b", "name", "name", "not a name", ""),
     ("summary: Games in turn", "sumary: x", "summary", "sumary", "unknown key", "summary"),
     ("seeds: [0]", "seeds: []", "seeds", "seeds", "at least 1", ""),
-    ("seeds: [0]", "seeds: [1, 1]", "seeds", "seeds", "1 stands there more than once", ""),
+    ("seeds: [0]", "seeds: [1, 1]", "seeds", "seeds", "contains 1 more than once", ""),
     ("seeds: [0]", "seeds: [-1]", "seeds", "seeds[0]", "greater than or equal to 0", ""),
     ("seeds: [0]", "seeds: [true]", "seeds", "seeds[0]", "integer, not true", ""),
     ("seeds: [0]", "seeds: 0", "seeds", "seeds", "list", "write a list: [0]"),
@@ -87,7 +87,7 @@ WRONG = [
     ("sequential: [chess", "sequential: [3", "sequential", "methods.sequential[0]", "should be a domain's name", ""),
     ("sequential: [chess, go, shogi]", "sequential: []", "sequential", "methods.sequential", "at least 1", ""),
     ("sequential: [chess, go, shogi]", "sequential:", "sequential", "methods.sequential", "list", ""),
-    ("sequential: [", "a b: [", "sequential", "methods.a b", "'a b' is no name", ""),
+    ("sequential: [", "a b: [", "sequential", "methods.a b", "'a b' is not a name", ""),
     ("train: [chess, go, shogi]", "train: [chess, go, chess]", "mixed", "methods.mixed[0].train", "twice", "weights"),
     ("train: [chess, go, shogi]", "train: []", "mixed", "methods.mixed[0].train", "names no domain", "a list"),
     ("train: [chess, go, shogi]", "train: {go: 0}", "mixed", "methods.mixed[0].train.go", "above 0, not 0", ""),
@@ -133,7 +133,7 @@ def test_methods_of_another_shape_get_a_hint_how_they_are_written(faults, method
 
 def test_a_step_may_have_the_keys_of_its_verb_too(faults):
     (problem,) = faults(changed("steps: 180", "zzz: 1")).problems
-    assert {"train", "with", "steps"} <= set(problem.hint.removeprefix("the keys here are: ").split(", "))
+    assert {"train", "with", "steps"} <= set(problem.hint.removeprefix("valid keys: ").split(", "))
 
 
 def test_a_missing_section_has_no_line(faults):
@@ -155,7 +155,7 @@ def test_a_recovery_needs_something_to_recover(faults):
     assert "not trained before this step" in problem.message
     assert problem.hint == "trained before it: chess, shogi"
     error = faults(changed("[chess, go, shogi, {recover: go, with: undo", "[{recover: go, with: undo"))
-    assert "cannot begin with a recovery" in error.problems[0].message
+    assert "cannot start with a recovery" in error.problems[0].message
 
 
 def test_a_misspelt_training_is_not_told_twice(faults):
@@ -204,7 +204,7 @@ def test_with_a_fault_of_the_file_beside_it_the_file_is_to_blame(faults):
 def test_a_requirement_that_is_none(faults):
     (problem,) = faults(PROTOCOL + "requires: ['!!', 3]\n").problems[:1]
     assert problem.key == "requires[0]"
-    assert "no requirement" in problem.message
+    assert "not a requirement" in problem.message
 
 
 junk = st.recursive(

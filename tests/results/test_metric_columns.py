@@ -138,7 +138,7 @@ def test_a_run_has_the_metrics_of_its_protocol_and_a_later_one_adds_them(tmp_pat
 @pytest.mark.parametrize(
     ("metrics", "told"),
     [
-        ("metrics: {a: {use: final}}\n", "is the name of a domain too"),
+        ("metrics: {a: {use: final}}\n", "is also the name of a domain"),
         ("metrics: {last: {use: finale}}\n", "did you mean final?"),
         ("metrics: {last: {use: final, domian: a}}\n", "domian"),
         ("metrics: {last: {domain: a}}\n", "is missing"),
