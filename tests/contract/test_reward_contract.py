@@ -50,7 +50,7 @@ def test_every_outcome_keeps_it(check_small):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (small(lambda prompt, completion: 0.5), "gave 0.5"),
+        (small(lambda prompt, completion: 0.5), "returned 0.5"),
         (small(lambda prompt, completion: RewardResult.ok(float("nan"))), "nan"),
         (small(lambda prompt, completion: RewardResult("ok")), "None"),
         (small(lambda prompt, completion: RewardResult("error", 0.0, "fault")), "the value 0.0"),
