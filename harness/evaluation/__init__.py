@@ -1,1 +1,1 @@
-"""Scoring of checkpoints through lm-eval."""
+"""Evaluates checkpoints with lm-eval."""

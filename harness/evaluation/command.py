@@ -1,4 +1,4 @@
-"""The `lm-eval` command that gives a task's number as the leaderboard has it."""
+"""The `lm-eval` command that reproduces a task's number in the leaderboard."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from harness.protocol.evaluation_settings import EvaluationSettings
 
 
 def lm_eval_commands(domain: Domain, settings: EvaluationSettings, *, model: str = ".") -> list[str]:
-    """Returns the shell command of each task of the domain, scored alone, for the model in the folder `model`.
+    """Returns one shell command per task of the domain, for the model in the folder `model`.
 
-    Tasks in a Python package are named by the package, so that the command works wherever it is installed.
+    The path of tasks in a Python package is derived from the package, so that the command works on any machine.
     """
     tasks = TaskSet.of(domain)
     arguments = {"pretrained": model}
@@ -37,16 +37,16 @@ def lm_eval_commands(domain: Domain, settings: EvaluationSettings, *, model: str
 
 
 def think_end(tasks: TaskSet, settings: EvaluationSettings) -> str | None:
-    """Returns the mark up to which lm-eval takes the thinking off, None where that is left to the tasks.
+    """Returns the mark up to which lm-eval removes the thinking, None if the tasks handle it.
 
-    lm-eval scores all of a text without the mark, a thought that was cut short too.
+    lm-eval scores the whole text if the mark is missing, including an unfinished thought.
     """
     left_to_tasks = tasks.reads_thinking and settings.think_end == THINK_END
     return None if left_to_tasks else settings.think_end
 
 
 def _installed(folder: Path, package: str) -> str:
-    """Returns the folder as a shell word: by the place of the package that holds it, else by its path."""
+    """Returns the folder as a shell word, relative to the package that contains it, or otherwise its path."""
     spec = importlib.util.find_spec(package)
     for root in (spec.submodule_search_locations or ()) if spec is not None else ():
         if folder.resolve().is_relative_to(Path(root).resolve()):

@@ -1,7 +1,7 @@
-"""Scores a checkpoint through lm-eval, in memory, and leaves no trace in the process.
+"""Evaluates a checkpoint with lm-eval in the current process, without side effects.
 
-lm-eval seeds every global generator; here they are put back as they were, so that a training going on in the same
-process never notices. The number is lm-eval's own: its command line prints the same one for the exported checkpoint
+lm-eval seeds every global random generator. Their state is restored afterwards, so that training in the same process
+is not affected. The numbers are those of lm-eval: its command line prints the same ones for the exported checkpoint
 with the same task, seed, limit and batch size.
 """
 
@@ -31,9 +31,9 @@ def evaluate_checkpoint(
 ) -> None:
     """Runs lm-eval's `tasks` on the model in `folder`.
 
-    Writes to `output`: `rows.json`, a row a metric of each task, with lm-eval's value and standard error as they are;
-    `lm_eval.json`, lm-eval's results; `samples_<task>.jsonl`, each item with its answer. Raises StepFailed where a task
-    is unknown or gives no such metric, CheckpointError where the model cannot be loaded as it was saved.
+    Writes to `output`: `rows.json`, one row per task and metric with lm-eval's value and standard error;
+    `lm_eval.json`, lm-eval's results; `samples_<task>.jsonl`, the items with their answers. Raises StepFailed if a task
+    is unknown or does not report its metric, CheckpointError if the model cannot be loaded.
     """
     with _untouched_generators():
         results = _evaluate(folder, tasks, settings)
@@ -47,9 +47,9 @@ def evaluate_checkpoint(
 
 
 def measurements(task: EvaluationTask, results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the rows of one task: every metric lm-eval gives for it, the one that counts marked `primary`.
+    """Returns one row for each metric that lm-eval reports for the task. The metric of the score is `primary`.
 
-    Raises StepFailed where that one is not among them.
+    Raises StepFailed if lm-eval did not report the primary metric.
     """
     values: Mapping[str, Any] = results["results"].get(task.task, {})
     directions = results.get("higher_is_better", {}).get(task.task, {})
@@ -77,21 +77,22 @@ def measurements(task: EvaluationTask, results: Mapping[str, Any]) -> list[dict[
     if not any(row["primary"] for row in rows):
         found = ", ".join(f"{row['metric']},{row['filter']}" for row in rows) or "none"
         raise StepFailed(
-            f"lm-eval gave no metric {task.metric},{task.filter} for the task {task.task}", hint=f"it gave {found}"
+            f"lm-eval reported no metric {task.metric},{task.filter} for the task {task.task}", hint=f"it has {found}"
         )
     return rows
 
 
 def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dict[str, Any]:
-    # Not `simple_evaluate`: it lists the installed packages at every call, half a second that adds up over the domains
-    # of every checkpoint. What it does to seeds and tasks before it calls `evaluate` is done here in the same order.
+    # `simple_evaluate` is not used: it lists the installed packages in every call, which takes half a second per domain
+    # and checkpoint. The setup of seeds and tasks that it does before `evaluate` is repeated here in the same order.
     from lm_eval import evaluate
 
     mark = think_end(tasks, settings)
     language_model = _language_model(folder, settings, mark)
     manager = _task_manager(tasks)
     results: dict[str, Any] = {}
-    # Each task alone, from the same seed: its number depends on no other task, and `lm-eval --tasks NAME` prints it.
+    # Each task is evaluated separately from the same seed, so its number does not depend on other tasks, and
+    # `lm-eval --tasks NAME` prints it.
     for name in _known_names(tasks, manager):
         _seed_generators(settings.seed)
         _merge(
@@ -111,7 +112,7 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
 
 
 def _merge(results: dict[str, Any], further: Mapping[str, Any]) -> None:
-    """Adds the results of one task to those of others."""
+    """Merges the results of one task into `results`."""
     for name, value in further.items():
         if isinstance(value, Mapping):
             results[name] = {**results.get(name, {}), **value}
@@ -120,14 +121,14 @@ def _merge(results: dict[str, Any], further: Mapping[str, Any]) -> None:
 
 
 def _task_hash(samples: Sequence[Mapping[str, Any]]) -> str:
-    """Returns lm-eval's digest of a task's items, prompts and targets, which it makes itself only where it saves."""
+    """Returns lm-eval's digest of a task's items, prompts and targets, which it only computes when it saves results."""
     from lm_eval.utils import hash_string
 
     return str(hash_string("".join(item["doc_hash"] + item["prompt_hash"] + item["target_hash"] for item in samples)))
 
 
 def load_tasks(tasks: TaskSet, seed: int) -> Any:
-    """Returns lm-eval's loaded tasks, `["tasks"]` by name, their items fetched and their few-shot draws seeded.
+    """Returns lm-eval's loaded tasks, `["tasks"]` by name, with their items loaded and few-shot sampling seeded.
 
     Raises StepFailed for a task that lm-eval does not know.
     """
@@ -136,12 +137,12 @@ def load_tasks(tasks: TaskSet, seed: int) -> Any:
 
 
 def _known_names(tasks: TaskSet, manager: Any) -> list[str]:
-    """Returns the names of the tasks, each once. Raises StepFailed for one that lm-eval does not know."""
+    """Returns the names of the tasks without duplicates. Raises StepFailed for a task that lm-eval does not know."""
     names = list(dict.fromkeys(task.task for task in tasks.tasks))
     unknown = sorted(set(names) - set(manager.all_tasks))
     if unknown:
         raise StepFailed(
-            f"lm-eval knows no task {', '.join(unknown)}", where=str(tasks.folder or "lm-eval's own tasks")
+            f"lm-eval does not know the task {', '.join(unknown)}", where=str(tasks.folder or "lm-eval's own tasks")
         )
     return names
 
@@ -156,7 +157,7 @@ def _loaded_tasks(manager: Any, names: Sequence[str], seed: int) -> Any:
 
 
 _loaded: dict[tuple[Any, ...], Any] = {}
-"""The checkpoint that was scored last, by its files' state: its domains are scored one after another."""
+"""The model of the last checkpoint, by the state of its files, reused because its domains are evaluated in sequence."""
 
 
 def _language_model(folder: Path, settings: EvaluationSettings, mark: str | None) -> Any:
@@ -176,7 +177,7 @@ def _language_model(folder: Path, settings: EvaluationSettings, mark: str | None
         raise StepFailed(
             "the tokenizer has no chat template",
             where=str(folder),
-            hint="choose a model that has one, or `format: plain` for the domain",
+            hint="use a model with a chat template, or set `format: plain` for the domain",
         )
     return HFLM(
         pretrained=model,
@@ -193,7 +194,7 @@ def _task_manager(tasks: TaskSet) -> Any:
     metadata = dict(tasks.metadata) or None
     if tasks.folder is None:
         return TaskManager(metadata=metadata)
-    # lm-eval's own thousands of tasks take seconds to index, and a domain's names could meet theirs.
+    # Indexing lm-eval's thousands of tasks takes seconds, and their names could clash with those of a domain.
     return TaskManager(include_path=str(tasks.folder), include_defaults=False, metadata=metadata)
 
 
@@ -208,7 +209,7 @@ def _seed_generators(seed: int) -> None:
 
 @contextmanager
 def _untouched_generators() -> Iterator[None]:
-    """Puts every global random generator back as it was."""
+    """Restores the state of every global random generator on exit."""
     import numpy
     import torch
 

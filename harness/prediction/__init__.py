@@ -1,4 +1,4 @@
-"""What training one domain will do to another, told from gradients and curvature before any of it is done."""
+"""Predicts the effect of training one domain on another, before training, from gradients and curvature."""
 
 from harness.prediction.matrix import PairPrediction, Prediction, TrainingPace
 from harness.prediction.order import advised_order

@@ -1,4 +1,4 @@
-"""How well predictors order what happened: rank correlations with their intervals, each beside the others."""
+"""Rank correlations between predictions and observed damage, with intervals and comparisons between predictors."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SEED = 20260601
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """spearman: rank correlation with the observed damages, None where one of both is constant. ci95: its percentile
-    interval over bootstrap draws. margin, margin_ci95: by how much the first predictor is ahead of this one."""
+    """spearman: rank correlation with the observed damage, None if either is constant. ci95: its percentile interval
+    over bootstrap samples. margin, margin_ci95: the correlation of the first predictor minus that of this one."""
 
     predictor: str
     spearman: float | None
@@ -28,12 +28,12 @@ class Agreement:
 def agreements(
     observed: Mapping[tuple[int, str, str], float], predictors: Mapping[str, Mapping[tuple[int, str, str], float]]
 ) -> list[Agreement]:
-    """Returns one agreement a predictor, the first being the one whose margin over the others is told.
+    """Returns one agreement per predictor, with the margin of the first predictor over each.
 
-    Keys are (seed, trained, harmed). All pairs of all seeds are ranked together. A draw takes seeds with repetition and
-    ordered pairs with repetition, each pair with all the drawn seeds: seeds share the base model, so that their values
-    of a pair are no independent measurements. The interval knows of the scores' sampling error only what the seeds
-    show. The draws are seeded.
+    Keys are (seed, trained, harmed). The pairs of all seeds are ranked together. A bootstrap sample draws seeds and
+    ordered pairs with replacement, and uses each drawn pair with all drawn seeds, because seeds share the base model
+    and their values of a pair are not independent. The interval includes the sampling error of scores only as far as
+    it appears between seeds. The bootstrap is seeded.
     """
     keys = sorted(observed)
     truth = np.array([observed[key] for key in keys])
@@ -75,7 +75,7 @@ def _draws(keys: Sequence[tuple[int, str, str]]) -> list[NDArray[np.int64]]:
 def _drawn(
     first: NDArray[np.float64], second: NDArray[np.float64], draws: Sequence[NDArray[np.int64]]
 ) -> NDArray[np.float64]:
-    """Returns the correlation in each draw; draws of one size, which where no pair is missing all are, together."""
+    """Returns the correlation of each bootstrap sample. Samples of equal size are batched."""
     found = np.full(len(draws), np.nan)
     sizes = np.array([len(draw) for draw in draws])
     for size in np.unique(sizes):
@@ -88,14 +88,14 @@ def _drawn(
 def rank_correlation(
     first: Sequence[float] | NDArray[np.float64], second: Sequence[float] | NDArray[np.float64]
 ) -> float | None:
-    """Returns Spearman's rank correlation, ties sharing the mean of their ranks; None for fewer than three points, and
-    where one of both is constant."""
+    """Returns Spearman's rank correlation with mean ranks for ties, None for fewer than three points or if either
+    sequence is constant."""
     value = float(_rank_correlations(np.array([first]), np.array([second]))[0])
     return None if np.isnan(value) else value
 
 
 def _rank_correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the rank correlation of each row: Pearson's, of the ranks. nan where there is none."""
+    """Returns the rank correlation of each row (Pearson's correlation of the ranks), nan if it is undefined."""
     if first.shape[1] < 3:
         return np.full(len(first), np.nan)
     one, two = (rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (first, second))

@@ -1,4 +1,4 @@
-"""A prediction held against a finished run, beside its rivals."""
+"""Compares a prediction and its baselines with a finished run."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Key = tuple[int, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedPair:
-    """A pair that happened, with what each predictor said of it; keys of `predicted` as in `CHECKED`."""
+    """An observed pair with the value of each predictor. The keys of `predicted` are names in `PREDICTORS`."""
 
     pair: ObservedPair
     predicted: Mapping[str, float]
 
 
 AFTERWARDS = ("edit norm", "KL")
-"""Rivals that are known only after the training."""
+"""Baselines that are only known after the training."""
 PREDICTORS = ("predicted damage", "first order", "second order", "negative gradient cosine", *AFTERWARDS)
-"""The prediction, its two terms, and the rivals."""
+"""The prediction, its two terms, and the baselines."""
 
 
 def check(
@@ -37,8 +37,8 @@ def check(
 ) -> tuple[list[CheckedPair], list[Agreement]]:
     """Returns the pairs and the agreements of `PREDICTORS` over them.
 
-    A pair belongs to the first start that fits it. folder_of: the model folder of a checkpoint's key. divergence:
-    KL(before ‖ after) of a pair on the harmed domain's prompts, handed the folder after it.
+    A pair is assigned to the first start that fits. folder_of: returns the model folder of a checkpoint's key.
+    divergence: returns KL(before ‖ after) of a pair on the harmed domain's prompts, given the model folder after it.
     """
     norms: dict[str, float] = {}
     pairs = []
@@ -46,7 +46,7 @@ def check(
         start = next(start for start in predictions if start.fits(one))
         of = {(p.trained, p.harmed): p for p in predictions[start].pairs}[one.trained, one.harmed]
         if one.after not in norms:
-            norms[one.after] = _edit_norm(start.folder, folder_of(one.after))
+            norms[one.after] = _delta_norm(start.folder, folder_of(one.after))
         after = (norms[one.after], divergence(one, start, folder_of(one.after)))
         predicted = {**before_training(of), **dict(zip(AFTERWARDS, after, strict=True))}
         pairs.append(CheckedPair(pair=one, predicted=predicted))
@@ -56,7 +56,7 @@ def check(
 
 
 def before_training(pair: PairPrediction) -> dict[str, float]:
-    """Returns what each predictor that is known before the training says, by its name; positive is harm."""
+    """Returns the values of the predictors that are known before training, by name. Positive values are harm."""
     numbers = (pair.damage, -pair.first_order, -pair.second_order, -pair.gradient_cosine)
     return dict(zip(PREDICTORS, numbers, strict=False))
 
@@ -66,14 +66,14 @@ def _key(pair: ObservedPair) -> Key:
 
 
 def _means(values: Sequence[tuple[Key, float]]) -> dict[Key, float]:
-    """Returns the mean by key: a pair that several steps of a seed show is one."""
+    """Returns the mean by key, so that a pair observed in several steps of a seed counts once."""
     groups: dict[Key, list[float]] = {}
     for key, value in values:
         groups.setdefault(key, []).append(value)
     return {key: math.fsum(group) / len(group) for key, group in groups.items()}
 
 
-def _edit_norm(before: Path, after: Path) -> float:
+def _delta_norm(before: Path, after: Path) -> float:
     from harness.weights import WeightFolder, delta_summary
 
     return delta_summary(WeightFolder(before), WeightFolder(after)).norm

@@ -1,4 +1,4 @@
-"""A prediction as JSON, and read back: what `harness predict` prints and keeps, and `harness report` draws."""
+"""The JSON format of a prediction, which `harness predict` writes and `harness report` reads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SCHEMA = 1
 
 @dataclass(frozen=True, kw_only=True)
 class KeptPrediction:
-    """predictions: one a start and seed. order: the advised one, empty where not every pair was predicted. checked,
-    agreed: the pairs that a run showed, and how well each predictor ordered them; empty without a run."""
+    """predictions: one per start and seed. order: the recommended order, empty unless all pairs were predicted.
+    checked, agreed: the pairs observed in a run and the agreement of each predictor, empty without a run."""
 
     protocol: str
     order: tuple[str, ...]
@@ -38,7 +38,7 @@ def prediction_to_json(
     checked: Sequence[CheckedPair],
     agreed: Sequence[Agreement],
 ) -> dict[str, Any]:
-    """Returns all of it as JSON data; without a check, `check` is null, without an advised order, `order` is empty."""
+    """Returns the prediction as JSON data. `check` is null without a check, `order` is empty if not recommended."""
     return {
         "schema": SCHEMA,
         "protocol": protocol,
@@ -54,15 +54,15 @@ def prediction_to_json(
 
 
 def read_prediction(path: Path) -> KeptPrediction:
-    """Returns the prediction in a file that `prediction_to_json` was written to.
+    """Returns the prediction in a file with the output of `prediction_to_json`.
 
-    Raises UsageError where it cannot be read, or holds none.
+    Raises UsageError if the file cannot be read or does not contain a prediction.
     """
     try:
         data = TypeAdapter(dict[str, Any]).validate_json(path.read_bytes())
         if data.get("schema") != SCHEMA:
             raise UsageError(
-                f"this is no prediction of schema {SCHEMA}",
+                f"this is not a prediction of schema {SCHEMA}",
                 where=str(path),
                 hint="`harness predict PROTOCOL --json` prints one",
             )
@@ -85,5 +85,5 @@ def read_prediction(path: Path) -> KeptPrediction:
     except (ValidationError, KeyError, TypeError) as error:
         fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
         raise UsageError(
-            f"this is no prediction: {fault}", where=str(path), hint="`harness predict PROTOCOL --json` prints one"
+            f"this is not a prediction: {fault}", where=str(path), hint="`harness predict PROTOCOL --json` prints one"
         ) from error

@@ -1,4 +1,4 @@
-"""The predicted matrix as data: a row an ordered pair of domains."""
+"""The prediction as data: one row per ordered pair of domains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPace:
-    """How fast a training goes: its learning rate, its optimizer steps, and the completions of one of them."""
+    """The pace of a training: its learning rate, number of optimizer steps, and completions per step."""
 
     learning_rate: float
     steps: int
@@ -17,11 +17,11 @@ class TrainingPace:
 
 @dataclass(frozen=True, kw_only=True)
 class PairPrediction:
-    """What training `trained` is expected to do to `harmed`, in percent of a standard deviation of the harmed domain's
-    reward at the checkpoint; positive is harm.
+    """The predicted effect of training `trained` on `harmed`, in percent of a standard deviation of the harmed domain's
+    reward at the checkpoint. Positive values are harm.
 
-    damage = −(first_order + second_order), the two terms being changes in the expected reward, positive for a gain.
-    gradient_cosine: of the two domains' policy gradients, the first rival, which predicts harm where it is low.
+    damage = −(first_order + second_order). Both terms are changes in the expected reward, positive for a gain.
+    gradient_cosine: the cosine of the two domains' policy gradients, a baseline that predicts harm if it is low.
     """
 
     trained: str
@@ -34,7 +34,7 @@ class PairPrediction:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """The pairs predicted at one checkpoint with one seed, and what was sampled of each domain for it."""
+    """The pairs predicted at one checkpoint with one seed, and the sample sizes per domain."""
 
     seed: int
     checkpoint: str

@@ -1,4 +1,4 @@
-"""What happened in a finished run: how every training step changed the domains that it did not train."""
+"""The observed damage in a finished run: how each training step changed the domains that it did not train."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from harness.execution.score_table import domain_scores, read_scores
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedPair:
-    """damage: points that `harmed` lost across a training step on `trained` alone, positive is harm. before, after:
-    keys of the checkpoints on either side. from_base: the step starts from the base model."""
+    """damage: points that `harmed` lost in a training step on `trained` alone, positive for harm. before, after: keys
+    of the checkpoints before and after the step. from_base: whether the step starts from the base model."""
 
     seed: int
     trained: str
@@ -27,9 +27,9 @@ class ObservedPair:
 
 
 def observed_pairs(run: Path) -> list[ObservedPair]:
-    """Returns each training step of one domain in the run, with every other domain, once however many methods share it.
+    """Returns each training step on a single domain, paired with every other domain. Shared steps are returned once.
 
-    Raises UsageError where the folder holds no readable run, or no such step that was scored before and after.
+    Raises UsageError if the folder has no readable run, or no such step was scored before and after.
     """
     plan = _plan(run)
     frame = read_scores(run / SCORES)
@@ -61,9 +61,9 @@ def observed_pairs(run: Path) -> list[ObservedPair]:
                 )
     if not pairs:
         raise UsageError(
-            "this run has no training on one domain with another domain scored before and after it",
+            "this run has no training on a single domain with another domain scored before and after it",
             where=str(run),
-            hint="a method such as `math: [math]` beside others gives such pairs",
+            hint="add a method such as `math: [math]` to get such pairs",
         )
     return list(pairs.values())
 
@@ -74,5 +74,5 @@ def _plan(run: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"its plan cannot be read: {error}", where=str(run / PLAN)) from error
     if not isinstance(plan, dict):
-        raise UsageError("this is no plan", where=str(run / PLAN))
+        raise UsageError("this is not a plan", where=str(run / PLAN))
     return plan

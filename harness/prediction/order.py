@@ -1,4 +1,4 @@
-"""The order of domains that a matrix of damages advises."""
+"""The recommended order of domains for a matrix of predicted damage."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 
 EXACT = 8
-"""Up to so many domains every order is tried: 40,320 of them."""
+"""The maximum number of domains for an exhaustive search (40,320 orders)."""
 
 
 def order_cost(order: Sequence[str], damage: Mapping[tuple[str, str], float]) -> float:
-    """Returns the damage that the order adds up to: that of each training to every domain trained before it."""
+    """Returns the summed damage of an order: that of each training to every domain trained before it."""
     return sum(damage[later, earlier] for place, later in enumerate(order) for earlier in order[:place])
 
 
 def advised_order(domains: Sequence[str], damage: Mapping[tuple[str, str], float]) -> tuple[str, ...]:
-    """Returns the order with the least summed damage to earlier domains; of equals, the first by the given order.
+    """Returns the order with the least summed damage to earlier domains. Ties go to the first in the given order.
 
-    damage: by (trained, harmed), for every ordered pair. The sum takes the pairs as independent, which they are not
-    once domains were trained. Beyond `EXACT` domains the order is built from its end: each time the domain whose
-    training harms those left least, less what they would do to it, goes last.
+    damage: by (trained, harmed), for every ordered pair. The sum treats pairs as independent, which is an approximation
+    once domains were trained. With more than `EXACT` domains, the order is built greedily from its end: the domain with
+    the lowest damage to the remaining domains, minus their damage to it, goes last.
     """
     if len(domains) <= EXACT:
         return min(permutations(domains), key=lambda order: order_cost(order, damage))

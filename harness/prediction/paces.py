@@ -1,4 +1,4 @@
-"""How a protocol trains each of its domains, for the length of the virtual updates."""
+"""The training pace of each domain of a protocol, which sets the length of the virtual updates."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _ON_POLICY = ("learning_rate", "steps", "prompts_per_step", "generations")
 
 
 def paces_of(plan: Plan) -> dict[str, TrainingPace]:
-    """Returns the pace at which the plan's first training of each domain goes; a domain that none trains is paced as
-    the first training of all.
+    """Returns the pace of the plan's first training of each domain. A domain that is never trained has the pace of the
+    plan's first training.
 
-    A training on several domains counts with its whole batch. Raises UsageError where no training step says its
-    learning rate, steps and completions.
+    A training on several domains counts with its whole batch. Raises UsageError if no training step has a learning
+    rate, steps and completions in its config.
     """
     found: dict[str, TrainingPace] = {}
     for node in plan.nodes.values():
@@ -28,7 +28,7 @@ def paces_of(plan: Plan) -> dict[str, TrainingPace]:
     if not found:
         raise UsageError(
             f"no training step of {plan.protocol} has {', '.join(_ON_POLICY)} in its config",
-            hint="a prediction needs a policy-gradient training to predict, such as grpo's",
+            hint="a prediction needs a policy-gradient training such as grpo",
         )
     first = next(iter(found.values()))
     return {name: found.get(name, first) for name in plan.domains}

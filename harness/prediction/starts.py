@@ -1,4 +1,4 @@
-"""Where a prediction starts: the base model, a model folder, or each checkpoint from which a method of a run trains."""
+"""The start of a prediction: the base model, a model folder, or each checkpoint from which a method trains."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BASE = "base"
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A checkpoint that is predicted at, with one seed.
+    """A checkpoint from which trainings are predicted, with one seed.
 
-    name: for people. trained: the domains whose training is predicted, None for each. after: the key of the checkpoint
-    that this training made in the run, None where the prediction is of no one training.
+    name: shown to users. trained: the domains whose training is predicted, None for all. after: the key of the
+    checkpoint after this training in the run, None if the prediction is not for a specific training.
     """
 
     seed: int
@@ -29,16 +29,16 @@ class Start:
     after: str | None = None
 
     def fits(self, pair: ObservedPair) -> bool:
-        """Returns whether the prediction made here speaks of what was observed."""
+        """Returns whether the prediction at this start applies to the observed pair."""
         known = self.trained is None or pair.trained in self.trained
         return known and pair.seed == self.seed and self.after in (None, pair.after)
 
 
 def starts_along(method: str, plan: Plan, seeds: Sequence[int], folder_of: Callable[[str], Path]) -> tuple[Start, ...]:
-    """Returns a start for each training of one domain in the method of the run's `plan`, seed by seed.
+    """Returns a start for each training on a single domain in the method, for each seed.
 
-    folder_of: the model folder of a checkpoint's key. Raises UsageError where the plan has no such method, or none of
-    the seeds, or where the method trains no domain by itself.
+    plan: the plan of the run. folder_of: returns the model folder of a checkpoint's key. Raises UsageError if the plan
+    lacks the method or all of the seeds, or if the method has no training on a single domain.
     """
     lineages = {one.seed: one.lineage for one in plan.methods if one.name == method}
     if not lineages:
@@ -63,7 +63,7 @@ def starts_along(method: str, plan: Plan, seeds: Sequence[int], folder_of: Calla
             )
     if not starts:
         raise UsageError(
-            f"the method {method!r} has no training of one domain with a seed of this prediction",
+            f"the method {method!r} has no training on a single domain with a seed of this prediction",
             where="--along",
             hint=f"its seeds in the run are {', '.join(map(str, lineages))}",
         )

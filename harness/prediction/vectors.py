@@ -1,4 +1,4 @@
-"""Vectors of as many fp32 numbers as a model has parameters, kept in files: the kernel holds of them what fits."""
+"""Memory-mapped fp32 vectors with one element per model parameter. The kernel keeps in memory what fits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 SEGMENT = 1 << 22
-"""Numbers of a vector that are worked on at once where the result of each needs room of its own."""
+"""The chunk size for operations that need a temporary buffer."""
 
 
 class Vectors:
-    """Makes vectors for one model, in files of `folder`, which go when the folder does."""
+    """Creates vectors for one model in files of `folder`. They are deleted with the folder."""
 
     def __init__(self, folder: Path, model: torch.nn.Module) -> None:
         self._folder = folder
@@ -23,14 +23,14 @@ class Vectors:
             self.size += parameter.numel()
 
     def zeros(self, name: str) -> torch.Tensor:
-        """Returns a vector of zeros; `name` is its file's, and of no other vector in the folder."""
+        """Returns a vector of zeros. `name` is its file name, which must be unique in the folder."""
         path = self._folder / name
         if path.exists():
             raise FileExistsError(path)
         return torch.from_file(str(path), shared=True, size=self.size, dtype=torch.float32)
 
     def part(self, vector: torch.Tensor, parameter: str) -> torch.Tensor:
-        """Returns what of the vector belongs to a parameter, flat, as a view."""
+        """Returns a flat view of the vector's elements for a parameter."""
         return vector[self._places[parameter]]
 
     def segments(self) -> Iterator[slice]:

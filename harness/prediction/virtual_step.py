@@ -1,8 +1,8 @@
-"""The prediction itself: virtual updates along policy gradients, and how other domains' expected rewards feel them.
+"""Predicts damage from virtual updates along policy gradients and their effect on the rewards of other domains.
 
-docs/explanation/prediction.md has the formulas. Everything is measured at one checkpoint: nothing is trained. Memory:
-the model, and one parameter's gradient at a time; vectors of as many fp32 numbers as it has parameters, three a domain
-and two more, are files in a temporary folder.
+Formulas: docs/explanation/prediction.md. Everything is measured at one checkpoint, without training. Memory: the model
+and one parameter's gradient at a time. Three fp32 vectors per domain and two more, each as large as the model, are
+files in a temporary folder.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from harness.training.sampling import Sample
 from harness.training.workload import GROUP
 
 HORIZON = 8
-"""Optimizer steps of full agreement that a training is worth. Chosen on lab seed 7: after 60 steps the real edits
-reached 6.7 to 8.5 such steps along the virtual direction, the rest of them went elsewhere."""
+"""The number of fully aligned optimizer steps that a training is equivalent to. Chosen on lab seed 7, where the real
+weight delta after 60 steps was 6.7 to 8.5 such steps along the virtual direction; the rest was in other directions."""
 
 CHUNK = 16 * GROUP
-"""Completions of one gradient of which the spread is measured."""
+"""The number of completions per gradient when its variance is measured."""
 
 LARGEST_RATIO = 10.0
-"""Importance weights are cut off here, so that one completion cannot stand for a domain."""
+"""The upper limit of importance weights, so that a single completion cannot dominate a domain."""
 
 EPSILON = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
 class DomainMeasure:
-    """What is kept of a domain at the checkpoint.
+    """The measurements of a domain at the checkpoint.
 
-    samples, advantages: completions, and their reward less their group's mean. spread: the reward's standard deviation.
-    gain: ∇ of the expected reward. direction: one optimizer step of a training on the domain, in learning rates, and
-    policy: the gradient it comes from. All flat, fp32, in files.
+    samples, advantages: the completions, and their rewards minus the mean of their group. spread: the standard
+    deviation of the reward. gain: ∇ of the expected reward. direction: one optimizer step of a training on the domain,
+    in units of the learning rate. policy: the gradient of that step. All vectors are flat, fp32, and in files.
     """
 
     samples: tuple[Sample, ...]
@@ -66,12 +66,12 @@ def predict(
     trained: Sequence[str] | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> tuple[Prediction, dict[str, tuple[Sample, ...]]]:
-    """Returns the predicted damage of every ordered pair of `domains` at the model in `folder`, and the completions
-    that were sampled of each.
+    """Returns the predicted damage of every ordered pair of `domains` for the model in `folder`, and the completions
+    sampled for each domain.
 
-    paces: of the trainings to come, by domain. completions: sampled a domain, whole groups of 8. trained: only these
-    are trained, None for all. progress: told how many of how many parts are done, and of which domain. Raises
-    StepFailed where a domain's completions get no reward.
+    paces: the pace of the predicted trainings, by domain. completions: the number per domain, in whole groups of 8.
+    trained: the domains whose training is predicted, None for all. progress: called with the number of finished parts,
+    their total, and the domain. Raises StepFailed if a domain's completions get no reward.
     """
     steps = list(domains) if trained is None else list(trained)
     total = len(domains) + len(steps)
@@ -100,7 +100,7 @@ def predict(
             for name in others:
                 harmed = measures[name]
                 scale = 100 / max(harmed.spread, EPSILON)
-                first = float(harmed.gain @ virtual.edit) * scale
+                first = float(harmed.gain @ virtual.delta) * scale
                 second = float(((there[name] + back[name] - 2) * harmed.advantages).mean()) / 2 * scale
                 pairs.append(
                     PairPrediction(
@@ -127,10 +127,10 @@ def predict(
 def measure_domain(
     folder: Path, domain: TrainingDomain, pace: TrainingPace, *, seed: int, completions: int, scratch: Path
 ) -> DomainMeasure:
-    """Samples a domain at the checkpoint and returns its gradients, which are files in `scratch`.
+    """Samples a domain at the checkpoint and returns its gradients, stored in files in `scratch`.
 
-    The direction is Adam's, u = m / √(m² + v): m the mean policy gradient, v its variance over batches as large as
-    a training's, so that a coordinate counts by how far its gradient stands out from the noise.
+    The direction is Adam's, u = m / √(m² + v), where m is the mean policy gradient and v its variance over batches of
+    the training's batch size. A weight's update is therefore large if its gradient is large compared with its noise.
     """
     model, samples, rows = sample_policy(folder, domain, count=max(completions // GROUP, 1) * GROUP, seed=seed)
     rewards = torch.tensor([float("nan") if r is None else r for r in rewards_of(samples, rows, domain)])
@@ -177,7 +177,7 @@ def measure_domain(
 
 
 def log_probabilities(model: Any, samples: tuple[Sample, ...]) -> torch.Tensor:
-    """Returns log π(completion | prompt) of each sample under the model as it is now, on the CPU."""
+    """Returns log π(completion | prompt) of each sample under the current weights, on the CPU."""
     with torch.no_grad():
         parts = [
             _token_log_probabilities(model, samples[start : start + CHUNK])[0].sum(1).cpu()
@@ -187,7 +187,7 @@ def log_probabilities(model: Any, samples: tuple[Sample, ...]) -> torch.Tensor:
 
 
 def kl_on(folder: Path, samples: tuple[Sample, ...], before: Path) -> float:
-    """Returns KL(π_before ‖ π in `folder`) on a domain's prompts, nats a completion, from samples of π_before."""
+    """Returns KL(π_before ‖ π in `folder`) on a domain's prompts, in nats per completion, from samples of π_before."""
     old = log_probabilities(_model(before), samples)
     return float((old - log_probabilities(_model(folder), samples)).mean())
 
@@ -200,7 +200,7 @@ def _model(folder: Path) -> Any:
 
 
 def _advantages(rewards: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns each reward less its group's mean, and that by the group's standard deviation; 0 where there is none."""
+    """Returns each reward minus its group's mean, and that divided by the group's standard deviation, 0 if missing."""
     groups = rewards.view(-1, GROUP)
     centred = groups - groups.nanmean(1, keepdim=True)
     deviation = centred.square().nanmean(1, keepdim=True).sqrt()
@@ -209,32 +209,32 @@ def _advantages(rewards: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class _VirtualStep:
-    """Moves a model along an edit and back. The model's own values and the edit are vectors in files."""
+    """Moves a model along a weight delta and back. The original weights and the delta are vectors in files."""
 
     def __init__(self, model: Any, scratch: Path) -> None:
         self.model = model
         self._vectors = Vectors(scratch, model)
-        self._kept, self.edit = self._vectors.zeros("kept"), self._vectors.zeros("edit")
+        self._original, self.delta = self._vectors.zeros("original"), self._vectors.zeros("delta")
         for name, parameter in model.named_parameters():
-            self._vectors.part(self._kept, name).copy_(parameter.detach().flatten())
+            self._vectors.part(self._original, name).copy_(parameter.detach().flatten())
 
     def aim(self, direction: torch.Tensor, length: float) -> None:
-        """Makes the edit `length` times the direction."""
-        torch.mul(direction, length, out=self.edit)
+        """Sets the weight delta to `length` times the direction."""
+        torch.mul(direction, length, out=self.delta)
 
     @contextmanager
     def moved(self, sign: float) -> Iterator[None]:
-        """Within it, the model is moved by `sign` times the edit."""
+        """In this context, the model is moved by `sign` times the weight delta."""
         try:
             with torch.no_grad():
                 for name, parameter in self.model.named_parameters():
-                    part = sign * self._vectors.part(self.edit, name)
+                    part = sign * self._vectors.part(self.delta, name)
                     parameter.add_(part.view_as(parameter).to(parameter.device))
             yield
         finally:
             with torch.no_grad():
                 for name, parameter in self.model.named_parameters():
-                    parameter.copy_(self._vectors.part(self._kept, name).view_as(parameter))
+                    parameter.copy_(self._vectors.part(self._original, name).view_as(parameter))
 
 
 def _ratios(
@@ -244,7 +244,7 @@ def _ratios(
     before: Mapping[str, torch.Tensor],
     names: list[str],
 ) -> dict[str, torch.Tensor]:
-    """Returns π_{θ ± edit} / π_θ of each sample of the domains `names`, cut off at LARGEST_RATIO."""
+    """Returns π_{θ ± delta} / π_θ of each sample of the domains `names`, clipped at LARGEST_RATIO."""
     with virtual.moved(sign):
         return {
             name: (log_probabilities(virtual.model, measures[name].samples) - before[name])
@@ -257,7 +257,7 @@ def _ratios(
 def _token_log_probabilities(
     model: Any, samples: tuple[Sample, ...] | list[Sample]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns log π of each token, 0 outside of completions, and the completions' mask; both samples × tokens."""
+    """Returns log π of each token (0 outside of completions) and the completion mask, both samples × tokens."""
     width = max(len(sample.ids) for sample in samples)
     ids = torch.zeros(len(samples), width, dtype=torch.long, device=model.device)
     seen, mask = torch.zeros_like(ids), torch.zeros_like(ids)

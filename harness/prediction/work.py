@@ -1,4 +1,4 @@
-"""A plan's prediction, start by start, and its check against a run: where models and stores are at hand."""
+"""Computes the predictions of a plan at its starts and compares them with a run, using models from stores."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class PredictionWork:
     """Predicts for one plan.
 
-    run: the finished run that the prediction is to be held against, None for none. horizon: None for the default. tell:
-    hears how far it is. Raises UsageError where the run's plan cannot be read.
+    run: the finished run to compare with, or None. horizon: None for the default. tell: called with progress messages.
+    Raises UsageError if the run's plan cannot be read.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class PredictionWork:
         self._samples: dict[Start, dict[str, tuple[Sample, ...]]] = {}
 
     def close(self) -> None:
-        """Drops the models that were restored for this; the folders of starts are not to be read any more."""
+        """Deletes restored models. The folders of starts must not be used afterwards."""
         self._checkpoints.close()
 
     def starts(self, *, at: Path | None = None, along: str | None = None) -> tuple[Start, ...]:
-        """Returns where to predict: at the base model with each seed, at the model folder `at`, or before each training
-        of the run's method `along`.
+        """Returns the starts: the base model with each seed, the model folder `at`, or the checkpoint before each
+        training of the run's method `along`.
 
-        Raises CheckpointError for a folder that holds no whole model, UsageError for a method that the run has not.
+        Raises CheckpointError if the folder has no complete model, UsageError if the run does not have the method.
         """
         if along is not None:
             return starts_along(along, self._ran, self._plan.seeds, self._checkpoints.folder)
@@ -75,9 +75,9 @@ class PredictionWork:
         return tuple(Start(seed=seed, name=BASE, folder=folder) for seed in self._plan.seeds)
 
     def observed(self, starts: Sequence[Start]) -> list[ObservedPair]:
-        """Returns what the run shows of the plan's domains, trained from one of the `starts`.
+        """Returns the observed pairs of the plan's domains whose training begins at one of the `starts`.
 
-        A start is known again by its weights. Raises UsageError where there is nothing such.
+        Starts are matched by their weights. Raises UsageError if there are no such pairs.
         """
         if self._run is None:
             return []
@@ -98,15 +98,15 @@ class PredictionWork:
         ]
         if not found:
             raise UsageError(
-                f"the run has no training of one domain from {starts[0].name} with a seed of this prediction",
+                f"the run has no training on a single domain from {starts[0].name} with a seed of this prediction",
                 where=str(self._run),
-                hint="--seeds chooses the seeds; --at CHECKPOINT predicts for trainings that start there, and "
-                "--along METHOD for each training of a method",
+                hint="select seeds with --seeds, a start with --at CHECKPOINT, or each training of a method with "
+                "--along METHOD",
             )
         return found
 
     def predictions(self, starts: Sequence[Start]) -> dict[Start, Prediction]:
-        """Returns the prediction at each start. What a check needs of it is held in memory where there is a run."""
+        """Returns the prediction at each start. With a run, the data for its check are kept in memory."""
         domains = LazyDomains(self._plan.domains, self._plugins, trained=self._plan.first_trainings())
         paces = paces_of(self._plan)
         found = {}
@@ -131,9 +131,9 @@ class PredictionWork:
     def check(
         self, predictions: Mapping[Start, Prediction], observed: Sequence[ObservedPair]
     ) -> tuple[list[CheckedPair], list[Agreement]]:
-        """Returns the observed pairs with what was predicted, and how well each predictor ordered them.
+        """Returns the observed pairs with their predictions, and the agreement of each predictor.
 
-        Raises StepFailed where the store beside the run lacks a checkpoint.
+        Raises StepFailed if the store of the run lacks a checkpoint.
         """
 
         def divergence(pair: ObservedPair, start: Start, after: Path) -> float:

@@ -1,6 +1,6 @@
-"""What algorithm plugins share: the configs of policy-gradient steps, their run through TRL, and gradients of a policy.
+"""Shared code of algorithm plugins: configs of policy-gradient steps, training through TRL, and policy gradients.
 
-Names are loaded when they are first used, so that importing this package imports neither torch nor TRL.
+Names are loaded on first use, so importing this package imports neither torch nor TRL.
 """
 
 import lazy_loader

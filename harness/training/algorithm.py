@@ -1,4 +1,4 @@
-"""What algorithms that train through TRL have in common before a run starts."""
+"""The base class of algorithms that train through TRL."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from harness.training.config import OnPolicyConfig
 
 
 class TRLAlgorithm(Algorithm):
-    """An algorithm whose config becomes one of TRL's."""
+    """An algorithm whose config is converted to a TRL config."""
 
     config: OnPolicyConfig
 
     def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields nothing where TRL takes the settings; raises StepFailed where it does not."""
+        """Yields nothing if TRL accepts the settings. Raises StepFailed otherwise."""
         from harness.training.trl_run import check_settings
 
         check_settings(self.trl_settings(), list(start.domains.values()), processes=start.processes)
         return ()
 
     def trl_settings(self) -> OnPolicyConfig:
-        """Returns the config that becomes TRL's."""
+        """Returns the config that is converted to a TRL config."""
         return self.config

@@ -1,4 +1,4 @@
-"""Completions of a base model on a domain's prompts, as the domain's first training would sample them."""
+"""Samples completions of a base model on a domain's prompts, as the first training on the domain would."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from harness.training.sampling import Sample, Sampler
 from harness.weights.loading import loaded_model, loaded_tokenizer
 
 AT_ONCE = 64
-"""Completions that are generated as one batch at most, but for those of one prompt."""
+"""The maximum number of completions per batch. The completions of one prompt are always in one batch."""
 
 
 class BaseSampler:
-    """Samples from the model in a folder, which is loaded once."""
+    """Samples from the model in a folder. The model is loaded once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,7 +26,7 @@ class BaseSampler:
         self._model = model.to("cuda" if cuda else "cpu")
 
     def samples(self, domain: TrainingDomain, prompts: Sequence[Any], *, generations: int, seed: int) -> list[Sample]:
-        """Returns `generations` completions of each prompt in turn. Leaves torch's global generator as it was."""
+        """Returns `generations` completions per prompt, in order. Does not change torch's global generator."""
         sampler = Sampler(self._model, loaded_tokenizer(self._folder, padding_side="left"), domain.sampled_as())
         at_once = max(1, AT_ONCE // generations)
         samples: list[Sample] = []

@@ -1,4 +1,4 @@
-"""The config that every policy-gradient algorithm starts from; an algorithm plugin subclasses it."""
+"""The base configs of policy-gradient algorithms. Algorithm plugins subclass them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.training.trl_fields import config_fields
 from harness.training.trl_unkeyed import LOGGING, MACHINE, SAVING
 from harness.training.workload import policy_gradient_workload
 
-# What the harness sets itself, and the key of the protocol that sets it.
+# Fields of TRL that the harness sets itself, and what to use instead.
 _OURS = {
     "max_steps": "steps",
     "num_train_epochs": "steps",
@@ -33,25 +33,26 @@ _OURS = {
     "per_device_train_batch_size": "completions_per_device",
     "gradient_accumulation_steps": "completions_per_device",
     "generation_batch_size": "trl.steps_per_generation",
-    "shuffle_dataset": "nothing: the order of the prompts is drawn from the seed",
-    "output_dir": "nothing: the store's place is given",
+    "shuffle_dataset": "nothing: the order of the prompts depends on the seed",
+    "output_dir": "nothing: results go to the store",
     "save_strategy": "save_every",
     "save_steps": "save_every",
-    "resume_from_checkpoint": "nothing: a killed step resumes by itself",
+    "resume_from_checkpoint": "nothing: a killed step resumes automatically",
     "model_init_kwargs": "dtype",
     "logging_steps": "nothing: every step is logged",
     "logging_strategy": "nothing: every step is logged",
-    "remove_unused_columns": "nothing: rewards read the columns",
+    "remove_unused_columns": "nothing: rewards need the columns",
 }
 _STOPS = ("stop", "stop_strings")
-# What cannot be together with stop texts: TRL takes a completion that ends at one for a truncated one, and its
-# continuous batching does not stop at texts.
+# Fields that are incompatible with `stop`: TRL treats a completion that ends at a stop text as truncated, and its
+# continuous batching does not support stop texts.
 _NOT_WITH_STOP = ("mask_truncated_completions", "use_transformers_continuous_batching")
 
 
 class OnPolicyConfig(Config):
-    """Settings of a training step that samples completions and rewards them. One optimizer step sees
-    `prompts_per_step` × `generations` completions. `trl_config` names the class of TRL that they become."""
+    """Settings of a training step that samples completions and rewards them. One optimizer step uses
+    `prompts_per_step` × `generations` completions. `trl_config` is the name of the corresponding config class of
+    TRL."""
 
     trl_config: ClassVar[str]
 
@@ -60,65 +61,72 @@ class OnPolicyConfig(Config):
     prompts_per_step: int = Field(default=32, ge=1, description="prompts per optimizer step")
     generations: int = Field(default=8, ge=2, description="completions sampled for each prompt")
     max_completion_length: int | None = Field(
-        default=None, ge=1, description="longest completion in tokens; by default the domains' own limit"
+        default=None, ge=1, description="maximum completion length in tokens; by default the limit of the domains"
     )
     stop: tuple[str, ...] = Field(
         default=(),
-        description="texts that end a completion, such as a next question; the reward sees what comes before",
+        description="texts that end a completion, such as a next question; the reward sees the text before them",
     )
-    temperature: float = Field(default=1.0, gt=0, description="temperature of the sampled completions")
-    beta: float = Field(default=0.0, ge=0, description="weight of the KL to the step's starting checkpoint")
+    temperature: float = Field(default=1.0, gt=0, description="sampling temperature")
+    beta: float = Field(
+        default=0.0, ge=0, description="weight of the KL divergence from the step's starting checkpoint"
+    )
     mix: Literal["weighted", "proportional", "temperature"] = Field(
         default="weighted",
-        description="several domains: prompts by the step's weights, by weight × size of the data, or by weight ×"
+        description="share of each domain's prompts: by weight, by weight × data size, or by weight × data"
         " size^(1/mix_temperature)",
     )
     mix_temperature: float = Field(
-        default=5.0, ge=1, description="of `mix: temperature`: 1 is proportional, high values come near equal shares"
+        default=5.0,
+        ge=1,
+        description="for `mix: temperature`: 1 is proportional to size, high values approach equal shares",
     )
     lora: LoRASettings | None = Field(
         default=None, description="trains a low-rank adapter: `{rank, alpha, dropout, target_modules, output}`"
     )
     completions_per_device: int | None = Field(
-        default=None, ge=1, description="completions per forward pass; by default all of a step at once"
+        default=None, ge=1, description="completions per forward pass; by default all completions of a step"
     )
-    dtype: Literal["float32", "bfloat16", "float16"] = Field(default="float32", description="of the trained weights")
-    save_every: Annotated[int, Unkeyed("a resumed training ends with the same bytes")] = Field(
-        default=20, ge=0, description="optimizer steps between resumable states; 0 for none"
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="data type of the trained weights"
+    )
+    save_every: Annotated[int, Unkeyed("a resumed training gives the same bytes")] = Field(
+        default=20, ge=0, description="optimizer steps between resumable states; 0 saves none"
     )
     unjudgeable: Literal["drop", "refuse"] = Field(
-        default="drop", description="rows that the reward can never judge: drop them, or refuse to start"
+        default="drop", description="how to handle rows that the reward cannot judge: drop them or refuse to start"
     )
     max_error_rate: float = Field(
-        default=0.05, ge=0, le=1, description="share of failed rewards, among a domain's latest, that stops the step"
+        default=0.05, ge=0, le=1, description="the step stops if a larger share of a domain's latest rewards fails"
     )
-    reward_timeout: Annotated[float | None, Unkeyed("how patiently the same work is done")] = Field(
-        default=None, gt=0, description="seconds after which a call of a reward counts as timed out"
+    reward_timeout: Annotated[float | None, Unkeyed("changes how long to wait, not the result")] = Field(
+        default=None, gt=0, description="seconds after which a reward call counts as timed out"
     )
     trl: Annotated[
         dict[str, Any],
         PathEntries(frozenset({"accelerator_config", "deepspeed", "fsdp_config"})),
-        Unkeyed("where numbers and texts are shown", LOGGING),
-        Unkeyed("where states are saved", SAVING),
-        Unkeyed("where and how patiently the same work is done", MACHINE),
+        Unkeyed("change logging only", LOGGING),
+        Unkeyed("change where states are saved", SAVING),
+        Unkeyed("change the hardware use and timeouts, not the result", MACHINE),
     ] = Field(
-        default_factory=dict, description="further fields of TRL's config, passed as they are; unknown ones are refused"
+        default_factory=dict,
+        description="further fields of TRL's config, passed unchanged; unknown fields are an error",
     )
 
     def loss_fields(self) -> dict[str, Any]:
-        """Returns the fields of TRL's config by which this algorithm's loss is chosen."""
+        """Returns the fields of TRL's config that select this algorithm's loss."""
         return {}
 
     @property
     def size_exponent(self) -> float:
-        """The power of a data set's size by which its domain's share grows.
+        """The exponent of the data size in a domain's share of the prompts.
 
-        1/T is that of multilingual translation, arXiv 1907.05019, which trains at T = 5.
+        Source of 1/T: multilingual translation (arXiv 1907.05019), with T = 5.
         """
         return {"weighted": 0.0, "proportional": 1.0, "temperature": 1 / self.mix_temperature}[self.mix]
 
     def faults(self) -> Iterable[Problem]:
-        """Yields the optional packages that these settings need and that are not installed."""
+        """Yields a problem for each optional package that these settings need and that is not installed."""
         yield from missing_packages(self.trl)
         if self.lora is not None:
             yield from missing_package("peft", key="lora", wanted_by="lora")
@@ -137,10 +145,10 @@ class OnPolicyConfig(Config):
     def _stops_once(self) -> Self:
         generation = self.trl.get("generation_kwargs") or {}
         if isinstance(generation, dict) and any(name in generation for name in _STOPS):
-            raise ValueError("stop texts in trl.generation_kwargs are not cut off; use stop")
+            raise ValueError("trl.generation_kwargs must not contain stop texts; use stop")
         for name in _NOT_WITH_STOP:
             if self.stop and self.trl.get(name):
-                raise ValueError(f"trl.{name} cannot be together with stop")
+                raise ValueError(f"trl.{name} cannot be combined with stop")
         return self
 
     @field_validator("trl")
@@ -158,11 +166,11 @@ class OnPolicyConfig(Config):
 
 
 class PolicyGradientConfig(OnPolicyConfig):
-    """Settings of GRPO and of what is built on TRL's GRPOTrainer."""
+    """Settings of GRPO and of algorithms based on TRL's GRPOTrainer."""
 
     trl_config: ClassVar[str] = "GRPOConfig"
 
-    loss_type: str = Field(default="dapo", description="TRL's name of the loss; dapo is the mean over all tokens")
+    loss_type: str = Field(default="dapo", description="TRL's name for the loss; dapo is the mean over all tokens")
 
     def loss_fields(self) -> dict[str, Any]:
         return {"loss_type": self.loss_type}

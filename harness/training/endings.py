@@ -1,7 +1,7 @@
-"""Where a sampled completion ends: at a token that ends a sequence, or at one of the texts that a step stops at.
+"""Finds the end of a sampled completion: an end-of-sequence token or a stop text.
 
-TRL knows the first only. transformers stops at texts, but fills the rows that stopped with padding up to the longest of
-their batch, which TRL would train on. So the rows are cut here, before TRL sees them.
+TRL only supports end tokens. transformers stops at texts but pads each row to the longest of its batch, and TRL would
+train on that padding. The rows are therefore cut here, before TRL sees them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.domains.completions import THINK_START, whole_completion
 
 
 def generation_settings(passed: Mapping[str, Any], stop: Sequence[str]) -> dict[str, Any]:
-    """Returns the fields of TRL's config in `passed` with the texts `stop` added for the backend that generates."""
+    """Returns the TRL fields `passed`, with the texts `stop` added for the generation backend."""
     if not stop:
         return dict(passed)
     name = "stop" if passed.get("use_vllm") else "stop_strings"
@@ -22,9 +22,9 @@ def generation_settings(passed: Mapping[str, Any], stop: Sequence[str]) -> dict[
 
 
 def text_for_reward(prompt: Any, completion: str, endings: Endings | None, *, chat_opens_thinking: bool) -> str:
-    """Returns a completion's text up to where it ends, with the thought that its prompt opened put back in front.
+    """Returns a completion's text up to its end, with the start of a thought that the prompt opened prepended.
 
-    chat_opens_thinking: whether the chat template, which a prompt of chat messages goes through, opens one.
+    chat_opens_thinking: whether the chat template ends prompts with an opening thinking tag.
     """
     text = completion if endings is None else endings.text(completion)
     if isinstance(prompt, str):
@@ -33,7 +33,7 @@ def text_for_reward(prompt: Any, completion: str, endings: Endings | None, *, ch
 
 
 class Endings:
-    """Tells of token ids and of texts where they end. end_tokens: the ids that end a sequence."""
+    """Finds where token ids and texts end. end_tokens: the ids that end a sequence."""
 
     def __init__(self, tokenizer: Any, end_tokens: Collection[int], stop: Sequence[str]) -> None:
         self._tokenizer = tokenizer
@@ -41,9 +41,9 @@ class Endings:
         self._stop = tuple(stop)
 
     def cut(self, tokens: Sequence[int]) -> list[int]:
-        """Returns the ids up to the one in which the first stop text is complete, without padding after them.
+        """Returns the ids up to and including the one that completes the first stop text, without padding.
 
-        The ids of the stop text stay: the model chose them, as it chooses a token that ends a sequence.
+        The ids of the stop text are kept, because the model sampled them like an end token.
         """
         kept = list(tokens)
         pad = self._tokenizer.pad_token_id
@@ -61,16 +61,16 @@ class Endings:
         return kept[:shortest]
 
     def truncated(self, tokens: Sequence[int]) -> bool:
-        """Returns whether a completion ends because it reached the longest length, and not of itself."""
+        """Returns whether a completion was cut at the maximum length."""
         return not tokens or (tokens[-1] not in self._end_tokens and not self._stops_in(tokens))
 
     def text(self, completion: str) -> str:
-        """Returns what stands before the first stop text: that is what rewards see, and what lm-eval scores."""
+        """Returns the text before the first stop text, which is what rewards see and lm-eval scores."""
         places = [place for text in self._stop if (place := completion.find(text)) >= 0]
         return completion[: min(places)] if places else completion
 
     def apply_to(self, trainer: Any) -> None:
-        """Makes a TRL trainer end its completions here; without stop texts there is nothing to do."""
+        """Makes a TRL trainer cut its completions at stop texts. Does nothing without stop texts."""
         if not self._stop:
             return
         if not trainer.use_vllm:
@@ -79,7 +79,7 @@ class Endings:
 
         def sample_and_cut(*arguments: Any, **named: Any) -> Any:
             sampled = sample(*arguments, **named)
-            if not isinstance(sampled, tuple):  # RLOOTrainer's has no log probabilities beside the ids
+            if not isinstance(sampled, tuple):  # RLOOTrainer returns the ids without log probabilities
                 return [self.cut(tokens) for tokens in sampled]
             cut = [self.cut(tokens) for tokens in sampled[0]]
             beside = sampled[1]

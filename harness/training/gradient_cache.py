@@ -1,4 +1,4 @@
-"""Gradients of a checkpoint's policy that the store keeps, so that steps and probes that need the same share them."""
+"""Policy gradients of a checkpoint, cached in the store and shared by steps and probes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _SAMPLED = "sampled.json"
 def cached_gradients(
     kind: Kind, context: RecoveryContext | ProbeContext, *, checkpoint: LineageEntry, domain: TrainingDomain, count: int
 ) -> tuple[WeightFolder, Cost]:
-    """Returns the diagonal Fisher or the policy gradient of a checkpoint on a domain, fp32, by parameter name, and what
-    was sampled for it, whether now or when it was first asked for.
+    """Returns the diagonal Fisher or the policy gradient of a checkpoint on a domain, fp32, by parameter name, and the
+    number of samples behind it. Computes it on the first call and reads it from the store afterwards.
 
-    The seed is the context's. `harness.training.policy_gradients` says what they are, and which errors they raise.
+    Uses the seed of the context. Definitions and errors: see `harness.training.policy_gradients`.
     """
     make = _maker(kind, checkpoint.folder, domain, count, context.seed)
     if context.cache is None:

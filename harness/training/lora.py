@@ -1,4 +1,4 @@
-"""LoRA: a low-rank adapter is trained in the place of the weights (Hu et al. 2021, arXiv 2106.09685), by peft."""
+"""LoRA: trains a low-rank adapter instead of the weights, with peft (Hu et al. 2021, arXiv 2106.09685)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from harness.plugin.config import Config
 
 
 class LoRASettings(Config):
-    """W + alpha/rank · BA, with W fixed. The rank and alpha by default are those of TRL's ModelConfig."""
+    """Settings of W + alpha/rank · BA with W frozen. The default rank and alpha are those of TRL's ModelConfig."""
 
     rank: int = Field(default=16, ge=1, description="rank of the adapter's matrices")
     alpha: float = Field(default=32.0, gt=0, description="alpha/rank scales the adapter")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout of the adapter's inputs in training")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout of the adapter's inputs during training")
     target_modules: Literal["all-linear"] | tuple[str, ...] = Field(
-        default="all-linear", min_length=1, description="names of modules, or all linear ones but the output layer"
+        default="all-linear",
+        min_length=1,
+        description="names of modules, or `all-linear` for all linear layers except the output layer",
     )
     output: Literal["full", "adapter"] = Field(
-        default="full", description="what the store keeps: the merged model, or the adapter alone"
+        default="full", description="what to store: the merged model, or only the adapter"
     )
 
     def peft_config(self) -> Any:
-        """Returns peft's config of it."""
+        """Returns the equivalent peft config."""
         from peft import LoraConfig
 
         return LoraConfig(

@@ -1,4 +1,4 @@
-"""Optional packages that a training's settings need: fields of TRL's config by what they are set to."""
+"""Optional packages that values of TRL's config fields require."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _INSTALL = {"liger_kernel": "liger-kernel", "azureml": "azureml-mlflow", "comet_
 
 
 def missing_packages(trl: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yields what is not installed of the packages that fields of TRL's config need, by the key `trl.FIELD`."""
+    """Yields a problem at the key `trl.FIELD` for each required package that is not installed."""
     for field, package in _needed(trl):
         yield from missing_package(
             package, key=f"trl.{field}", wanted_by=f"{field}: {trl[field]}", install=_INSTALL.get(package, "")

@@ -1,4 +1,4 @@
-"""Gradients of a checkpoint's own policy on a domain: sampled completions, one backward pass each."""
+"""Gradients of a checkpoint's policy on a domain, from sampled completions with one backward pass each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.weights.loading import loaded_model, loaded_tokenizer
 
 @dataclass(frozen=True, kw_only=True)
 class Gradients:
-    """A mean over sampled completions, by parameter name, fp32, on the CPU; and how much was sampled for it."""
+    """A mean over sampled completions, by parameter name, fp32, on the CPU, with the number of samples."""
 
     values: dict[str, torch.Tensor]
     completions: int
@@ -31,8 +31,8 @@ class Gradients:
 def mean_squared_gradient(folder: Path, domain: TrainingDomain, *, count: int, seed: int) -> Gradients:
     """Returns the diagonal of the Fisher matrix of the policy in `folder` on the domain's training prompts.
 
-    F = mean over `count` sampled completions y of (∇ log π(y|x))², the square taken for each completion. Memory: the
-    model and the result, and one parameter's gradient at a time. Leaves torch's global generator as it was.
+    F = mean over `count` sampled completions y of (∇ log π(y|x))², squared per completion. Memory: the model, the
+    result, and one parameter's gradient at a time. Does not change torch's global generator.
     """
     model, samples, _ = sample_policy(folder, domain, count=count, seed=seed)
     total = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
@@ -50,7 +50,7 @@ def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, se
     """Returns the policy gradient of the domain's mean reward at the checkpoint in `folder`.
 
     g = mean over sampled completions y of (r(y) − mean r of y's prompt) · ∇ log π(y|x) (REINFORCE with a group
-    baseline); a completion that training masks counts 0. Memory: as `mean_squared_gradient`. Raises StepFailed where no
+    baseline). A completion that training masks counts as 0. Memory: as `mean_squared_gradient`. Raises StepFailed if no
     completion got a reward.
     """
     model, samples, rows = sample_policy(folder, domain, count=count, seed=seed)
@@ -78,7 +78,7 @@ def sample_policy(
     folder: Path, domain: TrainingDomain, *, count: int, seed: int
 ) -> tuple[PreTrainedModel, list[Sample], list[dict[str, object]]]:
     """Returns the model in fp32, `count` completions of the domain's training prompts in groups of `GROUP`, and the
-    prompts' rows. Samples as training does. Leaves torch's global generator as it was."""
+    prompts' rows. Samples as training does. Does not change torch's global generator."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = loaded_model(folder, dtype=torch.float32).to(device)
     sampler = Sampler(model, loaded_tokenizer(folder, padding_side="left"), domain.sampled_as())
@@ -103,7 +103,7 @@ def each_gradient(model: PreTrainedModel, samples: Sequence[Sample]) -> Iterator
 
 
 def log_probability(model: PreTrainedModel, sample: Sample) -> torch.Tensor:
-    """Returns log π(completion | prompt) at the temperature at which the completion was sampled."""
+    """Returns log π(completion | prompt) at the sampling temperature."""
     logits = model(input_ids=sample.ids[None]).logits[0, sample.prompt_length - 1 : -1].float() / sample.temperature
     targets = sample.ids[sample.prompt_length :]
     return torch.log_softmax(logits, dim=-1).gather(1, targets[:, None]).double().sum()
@@ -111,8 +111,8 @@ def log_probability(model: PreTrainedModel, sample: Sample) -> torch.Tensor:
 
 @contextmanager
 def handed_over(model: torch.nn.Module, take: Callable[[str, torch.Tensor], None]) -> Iterator[None]:
-    """Within it, a backward pass hands each parameter's whole gradient to `take`, with the parameter's name, and drops
-    it: there is never a gradient of all parameters. Weights that are tied are one parameter."""
+    """In this context, a backward pass calls `take(name, gradient)` for each parameter and then frees the gradient, so
+    that the gradients of all parameters are never in memory at once. Tied weights are one parameter."""
 
     def hook(name: str) -> Callable[[torch.Tensor], None]:
         def complete(parameter: torch.Tensor) -> None:
@@ -136,7 +136,7 @@ def handed_over(model: torch.nn.Module, take: Callable[[str, torch.Tensor], None
 def rewards_of(
     samples: Sequence[Sample], rows: Sequence[dict[str, object]], domain: TrainingDomain
 ) -> list[float | None]:
-    """Returns the reward of each completion, None where there is none. Raises StepFailed where none has one."""
+    """Returns the reward of each completion, None if it has none. Raises StepFailed if no completion has one."""
     batch = RewardBatch(
         prompts=[rows[sample.prompt]["prompt"] for sample in samples],
         completions=[sample.text for sample in samples],
@@ -146,7 +146,7 @@ def rewards_of(
     values = [result.value for result in results]
     if all(value is None for value in values):
         raise StepFailed(
-            f"no sampled completion of {domain.name} got a reward, the first for this reason: {results[0].detail}",
+            f"no sampled completion of {domain.name} got a reward; the first failed with: {results[0].detail}",
             where=domain.reward_label,
         )
     return values

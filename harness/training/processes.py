@@ -1,4 +1,4 @@
-"""What a training step's ranks tell each other. One process is one rank."""
+"""Communication between the ranks of a training step. Each process is one rank."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Told = TypeVar("Told")
 
 
 def gathered(value: Told) -> list[Told]:
-    """Returns what each rank gave, in their order; every rank has to ask, and waits for the others."""
+    """Returns the values of all ranks, in rank order. A collective call: every rank must make it."""
     if not torch.distributed.is_initialized():
         return [value]
     everyone: list[Told | None] = [None] * torch.distributed.get_world_size()

@@ -1,6 +1,6 @@
-"""The whole order of a step's prompts, fixed before training: what TRL is handed is one epoch, drawn from one seed.
+"""The order of all prompts of a step, fixed before training from one seed and passed to TRL as a single epoch.
 
-TRL's sampler replays epoch 0's order in every later epoch after a resume; with a single epoch there is none later.
+After a resume, TRL's sampler repeats the order of epoch 0 in every later epoch. A single epoch avoids this.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderedPrompts:
-    """The rows of a step in their order, and for each domain a report of the rows that its reward cannot judge."""
+    """The rows of a step in order, and for each domain a report of the rows that its reward cannot judge."""
 
     rows: Dataset
     unjudgeable: dict[str, Any]
@@ -39,10 +39,10 @@ def ordered_prompts(
 ) -> OrderedPrompts:
     """Returns `steps` × `prompts_per_step` rows with a column that routes each to its domain's reward.
 
-    Each step's rows hold the domains by their shares, as evenly over the steps as whole numbers allow; each domain's
-    rows come in a fresh random order every time they are used up. A domain's share goes by its weight × the size of
-    its data ^ `size_exponent`. Of all rows, `replay_share` (below 1) are of the domains `replayed`, by their weights.
-    Rows that a domain's reward cannot judge are left out; under `unjudgeable: refuse` they raise UsageError.
+    A domain's share is proportional to weight × data size ^ `size_exponent`, spread over the steps as evenly as whole
+    numbers allow. A domain's rows are reshuffled each time all have been used. A share `replay_share` (below 1) of all
+    rows is from the domains `replayed`, by their weights. Rows that a domain's reward cannot judge are dropped, or
+    raise UsageError under `unjudgeable: refuse`.
     """
     from datasets import concatenate_datasets
 
@@ -71,10 +71,10 @@ def ordered_prompts(
 
 
 def quotas(weights: Sequence[float], per_step: int, steps: int) -> Iterator[list[int]]:
-    """Yields, for each step, how many prompts each domain gives; they sum to `per_step`.
+    """Yields the number of prompts per domain for each step. They sum to `per_step`.
 
-    After every step each domain has been given its exact share so far, rounded by largest remainder, so that over many
-    steps no domain is short by more than one prompt.
+    After every step, the cumulative counts are the exact shares, rounded by largest remainder, so no domain is ever
+    short by more than one prompt.
     """
     total = sum(weights)
     given = [0] * len(weights)
@@ -91,7 +91,7 @@ def quotas(weights: Sequence[float], per_step: int, steps: int) -> Iterator[list
 
 
 def _replay_weights(others: float, weights: Sequence[float], share: float) -> list[float]:
-    """Returns `weights` scaled so that together they are `share` of their sum with `others`."""
+    """Returns `weights` scaled so that their sum is the fraction `share` of the total with `others`."""
     return [share / (1 - share) * others * weight / sum(weights) for weight in weights]
 
 

@@ -1,4 +1,4 @@
-"""Resumable states inside a training step: only one that was written to its end is ever gone on from."""
+"""Resumable states within a training step. Training only resumes from a state that was written completely."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MARKER = "COMPLETE.json"
 
 @dataclass(frozen=True, kw_only=True)
 class ResumableState:
-    """A complete state: its folder, how many optimizer steps it holds, and the record of this rank's rewards."""
+    """A complete state: its folder, its number of optimizer steps, and the reward record of this rank."""
 
     folder: Path
     step: int
@@ -30,9 +30,9 @@ class ResumableState:
 
 
 class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
-    """Marks each of Trainer's checkpoints once it is on disk, for Trainer's own save is not atomic.
+    """Writes a marker file when a checkpoint of Trainer is complete, because Trainer does not save atomically.
 
-    The mark holds what Trainer's state does not: the record of the rewards so far.
+    The marker contains the record of the rewards so far, which is not part of Trainer's state.
     """
 
     def __init__(self, router: RewardRouter) -> None:
@@ -40,7 +40,7 @@ class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformer
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-        records = gathered(self.router.record.as_json())  # once all ranks have told theirs, all have saved their part
+        records = gathered(self.router.record.as_json())  # a barrier: all ranks have saved their part
         if rank() > 0:
             return
         for path in folder.iterdir():
@@ -54,7 +54,7 @@ class CompleteCheckpoints(TrainerCallback):  # type: ignore[misc]  # transformer
 
 
 def newest_complete(scratch: Path) -> ResumableState | None:
-    """Returns the newest complete state under `scratch`, or None; removes those that a kill left unfinished."""
+    """Returns the newest complete state under `scratch`, or None. Deletes incomplete states."""
     states = []
     for folder in scratch.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
         if (folder / _MARKER).exists():
@@ -67,7 +67,7 @@ def newest_complete(scratch: Path) -> ResumableState | None:
 
 
 def keep_metrics_until(path: Path, step: int) -> None:
-    """Cuts the metrics file back to the optimizer steps up to `step`, which the resumed run will not repeat."""
+    """Truncates the metrics file after optimizer step `step`, because the resumed run repeats later steps."""
     if not path.exists():
         return
     kept = []
@@ -75,7 +75,7 @@ def keep_metrics_until(path: Path, step: int) -> None:
         try:
             row = json.loads(line)
         except json.JSONDecodeError:
-            break  # the torn last line of a killed process
+            break  # the incomplete last line of a killed process
         if row["step"] <= step:
             kept.append(line)
     path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")

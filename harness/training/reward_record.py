@@ -1,4 +1,4 @@
-"""What the rewards of a training step came to so far: outcomes and wall times, by domain and by part."""
+"""The reward outcomes and wall times of a training step so far, by domain and by part."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any, Self
 from harness.plugin.interfaces import RewardResult
 
 FIRST_ROUNDS = 5
-"""Rounds of generation after which a reward that never varied is warned of."""
+"""The number of generation rounds after which a reward that never varied causes a warning."""
 WINDOW = 256
-"""How many of a domain's latest completions the rate of errors is taken over, filled up to whole batches."""
+"""The number of a domain's latest completions for the error rate, rounded up to whole batches."""
 
 
 class RewardRecord:
-    """Outcomes by domain, those of a reward's parts beside them, and seconds; `as_json` outlives a killed process.
+    """Outcomes by domain and by part of a reward, and wall times. `as_json` is saved for resuming a killed process.
 
-    recent: the outcomes of each domain's latest batches, oldest first. With several processes each has its own.
-    alike: in how many rounds, all so far, no group of completions had rewards that differ; None once one had.
+    recent: the outcomes of each domain's latest batches, oldest first, per process. alike: the number of rounds, if in
+    none of them the rewards of a group differed; None once they did.
     """
 
     def __init__(self, domains: Sequence[str]) -> None:
@@ -39,7 +39,7 @@ class RewardRecord:
                 self.parts.setdefault(domain, {}).setdefault(name, Counter())[part.outcome] += 1
 
     def add_round(self, domain: str, prompts: Sequence[Any], results: Sequence[RewardResult]) -> None:
-        """Notes whether the rewards differ within a group, the completions of one prompt that follow one another."""
+        """Records whether rewards differ within a group: consecutive completions of the same prompt."""
         groups = [[results[i].value for i, _ in group] for _, group in groupby(enumerate(prompts), key=itemgetter(1))]
         scored = [{value for value in group if value is not None} for group in groups]
         rounds = self.alike[domain]
@@ -47,12 +47,12 @@ class RewardRecord:
             self.alike[domain] = None if any(len(values) > 1 for values in scored) else rounds + 1
 
     def never_varied(self) -> dict[str, int]:
-        """Returns the domains whose rewards never differed within a group, and in how many rounds; none before
-        `FIRST_ROUNDS`."""
+        """Returns the domains whose rewards never differed within a group, with the number of rounds. Empty before
+        `FIRST_ROUNDS` rounds."""
         return {name: rounds for name, rounds in self.alike.items() if rounds is not None and rounds >= FIRST_ROUNDS}
 
     def latest(self, domain: str) -> Counter[str]:
-        """Returns the outcomes of the domain's latest batches: as few as hold `WINDOW` completions, or all so far."""
+        """Returns the outcomes of the domain's latest batches with at least `WINDOW` completions, or all so far."""
         return sum(self.recent[domain], Counter())
 
     def _add_recent(self, domain: str, batch: Counter[str]) -> None:
@@ -76,7 +76,7 @@ class RewardRecord:
 
     @classmethod
     def from_json(cls, domains: Sequence[str], data: Mapping[str, Any]) -> Self:
-        """Returns the record that `as_json` gave."""
+        """Returns the record from the output of `as_json`."""
         record = cls(domains)
         record.outcomes = {name: Counter(data["outcomes"].get(name, {})) for name in domains}
         record.parts = {
@@ -89,7 +89,7 @@ class RewardRecord:
 
     @classmethod
     def of_ranks(cls, domains: Sequence[str], ranks: Sequence[Mapping[str, Any]]) -> Self:
-        """Returns the counts of all ranks together, and of each wall time the longest, for they wait side by side."""
+        """Returns the counts summed over all ranks, and the longest of each wall time: ranks run in parallel."""
         total = cls(domains)
         for data in ranks:
             own = cls.from_json(domains, data)
@@ -105,7 +105,7 @@ class RewardRecord:
         return total
 
     def report(self) -> dict[str, Any]:
-        """Returns what a step's report says of its rewards."""
+        """Returns the rewards section of a step's report."""
         data = self.as_json()
         return {
             "reward_outcomes": data["outcomes"],
@@ -116,14 +116,14 @@ class RewardRecord:
 
 
 def parts_of(result: RewardResult, above: str = "") -> Iterator[tuple[str, RewardResult]]:
-    """Yields a result's parts, and theirs, each by its path of names."""
+    """Yields a result's parts, recursively, each with its path of names."""
     for name, part in result.parts.items():
         yield f"{above}{name}", part
         yield from parts_of(part, f"{above}{name}/")
 
 
 def mean_of_parts(results: Sequence[RewardResult]) -> dict[str, float]:
-    """Returns the mean value of each part over the results in which it has one."""
+    """Returns the mean value of each part over the results that have it."""
     values: dict[str, list[float]] = {}
     for result in results:
         for name, part in parts_of(result):

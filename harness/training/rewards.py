@@ -1,8 +1,8 @@
-"""Routes each completion to its own domain's reward, and counts what comes back.
+"""Routes each completion to the reward of its domain and counts the outcomes.
 
-An error or a time-out is never a reward of zero: TRL gets None for it, leaves it out of its group's mean and standard
-deviation, and gives it no advantage. Past `max_error_rate` among a domain's latest rewards the
-step stops.
+An error or a timeout is not a reward of zero: TRL receives None, ignores the completion in its group's mean and
+standard deviation, and gives it no advantage. The step stops if more than `max_error_rate` of a domain's latest rewards
+fail.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ LogMetric = Callable[[str, float], None]
 
 DOMAIN_COLUMN = "domain"
 TRUNCATED = "truncated"
-"""The metric with the share of a step's completions that reached the longest length; `truncated/<domain>` of one's."""
+"""The share of a step's completions that reached the maximum length; `truncated/<domain>` per domain."""
 SECONDS = "reward_seconds"
-"""The metric `reward_seconds/<domain>` has the wall time of a step's rewards, `…/<part>` that of a part."""
+"""`reward_seconds/<domain>` is the wall time of a step's rewards, `…/<part>` that of a part."""
 _FEWEST_FOR_A_RATE = 20
 
 
 class RewardRouter:
-    """A TRL reward function over several domains; `record` has what came back so far."""
+    """A TRL reward function over several domains. `record` has the outcomes so far."""
 
     __name__ = "reward"  # TRL names its metrics after the function
 
@@ -46,17 +46,17 @@ class RewardRouter:
 
     @property
     def counts(self) -> Mapping[str, Counter[str]]:
-        """Returns, for each domain, how often each outcome came back."""
+        """Returns the number of each outcome per domain."""
         return self.record.outcomes
 
     def read_with(self, endings: Endings, *, chat_opens_thinking: bool) -> None:
-        """Takes what is known of the completions' ends, and whether the chat template opens the thinking."""
+        """Sets how completions end, and whether the chat template opens a thinking section."""
         self._endings, self._chat_opens_thinking = endings, chat_opens_thinking
 
     def __call__(self, *, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        """Returns one reward a row, None where there is none.
+        """Returns one reward per row, None if it failed.
 
-        Raises StepFailed on an unrouted row or too many errors, PluginError on a reward that breaks its contract.
+        Raises StepFailed for a row without a domain or too many errors, PluginError if a reward breaks its contract.
         """
         log_metric = columns.get("log_metric") or _nothing
         routes = columns.get(DOMAIN_COLUMN)
@@ -103,11 +103,11 @@ class RewardRouter:
         return rewards
 
     def go_on_from(self, record: Mapping[str, Any]) -> None:
-        """Takes over the record of a resumed step, as plain data."""
+        """Restores the record of a resumed step from plain data."""
         self.record = RewardRecord.from_json(list(self.domains), record)
 
     def check_any_scored(self) -> None:
-        """Raises StepFailed where all rewards of a domain failed, which of few completions no error rate tells."""
+        """Raises StepFailed if all rewards of a domain failed. The error rate does not detect this for few rewards."""
         for name, counts in self.counts.items():
             failed = counts["error"] + counts["timeout"]
             if failed == counts.total() and self.max_error_rate < 1 and failed:
@@ -151,9 +151,9 @@ class RewardRouter:
     def _failure(self, told: str, name: str, counts: Counter[str]) -> StepFailed:
         errors, timeouts = counts["error"], counts["timeout"]
         return StepFailed(
-            f"{told} ({errors} errors, {timeouts} time-outs): {self._detail.get(name, 'before this process')}",
+            f"{told} ({errors} errors, {timeouts} timeouts): {self._detail.get(name, 'before this process')}",
             where=self._label(name),
-            hint="mend the reward, or raise max_error_rate of the training step",
+            hint="fix the reward, or raise max_error_rate of the training step",
         )
 
 
@@ -167,7 +167,7 @@ def _rows(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
 
 
 def _text(completion: Any) -> str:
-    """Returns a completion's text; a conversational one is the content of its messages."""
+    """Returns a completion's text: for chat messages, their content."""
     if isinstance(completion, str):
         return completion
     return "".join(str(message["content"]) for message in completion)

@@ -1,7 +1,6 @@
-"""Samples completions of a policy outside of a trainer, token for token as TRL's GRPOTrainer does.
+"""Samples completions of a policy outside of a trainer, with exactly the tokens that TRL's GRPOTrainer would sample.
 
-Probes, Fisher information, predictions and previews all sample here. Training samples through TRL itself, and a test
-compares the two.
+Probes, Fisher information, predictions and previews sample here. Training samples through TRL; a test compares both.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from harness.training.endings import Endings, generation_settings, text_for_rewa
 class Sample:
     """A sampled completion.
 
-    prompt: the index of its prompt. ids: the tokens of prompt and completion, of which the first `prompt_length` are
-    the prompt's. text: the completion as rewards see it. truncated: it reached the longest length. masked: training
-    leaves it out of its loss. temperature: the policy's, by which its logits are divided.
+    prompt: the index of its prompt. ids: the tokens of prompt and completion; the first `prompt_length` are the
+    prompt's. text: the completion as rewards see it. truncated: whether it reached the maximum length. masked: whether
+    training excludes it from the loss. temperature: the sampling temperature, by which logits are divided.
     """
 
     prompt: int
@@ -38,8 +37,8 @@ class Sample:
 
 
 class Sampler:
-    """Samples completions of `model` with `sampling`. The tokenizer pads on the left; it gets a padding token, the end
-    token, where it has none."""
+    """Samples completions of `model` with `sampling`. The tokenizer is set to left padding. If it has no padding token,
+    the end token is used."""
 
     def __init__(self, model: Any, tokenizer: Any, sampling: Sampling) -> None:
         if tokenizer.pad_token is None:
@@ -54,13 +53,13 @@ class Sampler:
         self._generation = self._generation_config()
 
     def prompt_ids(self, prompts: Sequence[Any]) -> list[list[int]]:
-        """Returns the tokens of each prompt: a text, or chat messages, to which the chat template is applied."""
+        """Returns the tokens of each prompt. The chat template is applied to chat messages."""
         return prompt_ids(self._tokenizer, prompts, self._template)
 
     def sample(self, prompts: Sequence[Any], *, generations: int) -> list[Sample]:
-        """Returns `generations` completions of each prompt, one prompt's after the other's, generated as one batch.
+        """Returns `generations` completions per prompt, in order, generated as one batch.
 
-        Draws from torch's global generator.
+        Uses torch's global generator.
         """
         each = [ids for ids in self.prompt_ids(prompts) for _ in range(generations)]
         return [
@@ -102,7 +101,7 @@ class Sampler:
         return [self._endings.cut(tokens) for tokens in completions] if self._sampling.stop else completions
 
     def _until_end(self, tokens: list[int]) -> list[int]:
-        """Returns the tokens up to the first end token, itself included."""
+        """Returns the tokens up to and including the first end token."""
         before = len(list(takewhile(lambda token: token not in self._end_tokens, tokens)))
         return tokens[: before + 1]
 
@@ -115,7 +114,7 @@ class Sampler:
         return str(parse_response(self._tokenizer, completion, prefix=prompt_ids).get("content") or "")
 
     def _generation_config(self) -> GenerationConfig:
-        """Returns the generation config that GRPOTrainer makes of the same settings."""
+        """Returns the generation config that GRPOTrainer creates from the same settings."""
         passed = generation_settings(self._sampling.trl, self._sampling.stop)
         settings = {
             "max_new_tokens": self._sampling.max_completion_length,
@@ -134,7 +133,7 @@ class Sampler:
 
 
 def prompt_ids(tokenizer: Any, prompts: Sequence[Any], template_settings: Mapping[str, Any]) -> list[list[int]]:
-    """Returns the tokens of each prompt: a text, or chat messages, to which the chat template is applied."""
+    """Returns the tokens of each prompt. The chat template is applied to chat messages."""
     if not isinstance(prompts[0], str):
         encoded = tokenizer.apply_chat_template(
             list(prompts), add_generation_prompt=True, tokenize=True, return_dict=True, **template_settings
@@ -145,14 +144,14 @@ def prompt_ids(tokenizer: Any, prompts: Sequence[Any], template_settings: Mappin
 
 
 def end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """Returns the tokens that end a completion: those of the model's generation config, and the tokenizer's."""
+    """Returns the tokens that end a completion, from the model's generation config and the tokenizer."""
     declared = model.generation_config.eos_token_id
     tokens = [declared] if isinstance(declared, int) else list(declared or ())
     return tokens if tokenizer.eos_token_id in tokens else [tokenizer.eos_token_id, *tokens]
 
 
 def chat_opens_thinking(tokenizer: Any, template_settings: dict[str, Any]) -> bool:
-    """Returns whether the chat template ends a prompt in a thought that it has opened."""
+    """Returns whether the chat template ends a prompt with an opening thinking tag."""
     if tokenizer.chat_template is None:
         return False
     rendered = tokenizer.apply_chat_template(

@@ -1,4 +1,4 @@
-"""Runs one training step through a TRL trainer: config in, model folder out, resumable in between."""
+"""Runs one training step with a TRL trainer and writes the model folder. A killed step can be resumed."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def train_with_trl(
 ) -> StepResult:
     """Trains `context.checkpoint` and writes the model and its tokenizer to `context.output`.
 
-    trainer_class: TRL's trainer for the config's `trl_config`, or a subclass. fields: further fields of TRL's config,
-    under those the user passes. replay_share: the share of prompts, below 1, that are of the context's earlier domains.
-    Returns the step's cost and the outcomes of its rewards. Raises StepFailed where the rewards fail.
+    trainer_class: the TRL trainer for the config's `trl_config`, or a subclass. fields: further fields of TRL's config;
+    the user's fields override them. replay_share: the share (below 1) of prompts from the context's earlier domains.
+    Returns the step's cost and the outcomes of its rewards. Raises StepFailed if the rewards fail.
     """
     replayed = tuple(context.earlier) if replay_share else ()
     domains = (*context.domains, *replayed)
@@ -62,12 +62,12 @@ def train_with_trl(
     endings = Endings(tokenizer, trainer.eos_token_ids, config.stop)
     endings.apply_to(trainer)
     router.read_with(endings, chat_opens_thinking=chat_opens_thinking(tokenizer, arguments.chat_template_kwargs or {}))
-    trainer.create_model_card = lambda *_, **__: None  # a resumable state needs none
+    trainer.create_model_card = lambda *_, **__: None  # resumable states need no model card
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Metrics(context.metrics, context.progress, without=_UNTRUE_OF_STOPPED if config.stop else ()))
     trainer.add_callback(slow)
     trainer.add_callback(CompleteCheckpoints(router))
-    with trainer.accelerator.main_process_first():  # the first removes what a kill left unfinished
+    with trainer.accelerator.main_process_first():  # the main process deletes incomplete states
         resume = newest_complete(context.scratch)
     if resume is not None:
         router.go_on_from(resume.rewards)
@@ -83,7 +83,7 @@ def train_with_trl(
         report={
             **router.record.report(),
             "unjudgeable": prompts.unjudgeable,
-            # Completions that reached max_completion_length: where many do, the length is the reward's limit.
+            # The share of completions that reached max_completion_length. If it is large, the length limits the reward.
             "truncated_share": _mean(rows, TRUNCATED),
             "truncated_share_of": {name: _mean(rows, f"{TRUNCATED}/{name}") for name in router.counts},
         },
@@ -91,9 +91,9 @@ def train_with_trl(
 
 
 def _save(trainer: GRPOTrainer, tokenizer: Any, context: TrainingContext, config: OnPolicyConfig) -> None:
-    """Writes the model and its tokenizer: the first rank does, once all have handed it their part of the weights.
+    """Writes the model and its tokenizer on the main process, after all ranks have sent their part of the weights.
 
-    An adapter that comes out as a whole model is merged as the store would restore it, so both are the same model.
+    With `output: full`, an adapter is merged in the same way as the store merges adapters, so both give the same model.
     """
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if world_size() > 1 else None
     if trainer.accelerator.is_main_process:
@@ -108,11 +108,11 @@ def _save(trainer: GRPOTrainer, tokenizer: Any, context: TrainingContext, config
             tokenizer.save_pretrained(folder)
             if whole:
                 restore(context.checkpoint, folder, context.output)
-    trainer.accelerator.wait_for_everyone()  # whoever reads the model next finds it whole
+    trainer.accelerator.wait_for_everyone()  # the model must be complete before any rank continues
 
 
 def check_settings(config: OnPolicyConfig, domains: Sequence[TrainingDomain], *, processes: int) -> None:
-    """Returns where TRL takes the settings of a step in so many processes. Raises StepFailed otherwise."""
+    """Raises StepFailed if TRL refuses the settings of a step with this number of processes."""
     passed = generation_settings(config.trl, config.stop)
     _arguments(config, domains, passed, scratch=Path("unused"), seed=0, processes=processes)
 
@@ -132,8 +132,8 @@ def _arguments(
     if rest or not share or share % per_device:
         among = f" among {processes} processes" if processes > 1 else ""
         raise StepFailed(
-            f"{completions} completions a step cannot be split{among} into passes of {per_device or 1}",
-            hint="choose completions_per_device and processes as divisors of prompts_per_step × generations",
+            f"{completions} completions per step cannot be split{among} into passes of {per_device or 1}",
+            hint="completions_per_device × processes has to divide prompts_per_step × generations",
         )
     accumulation = share // per_device
     generations = passed.get("steps_per_generation", accumulation) * passed.get("num_iterations", 1)
@@ -147,7 +147,7 @@ def _arguments(
         "disable_tqdm": True,
         "dataloader_pin_memory": cuda,
         "use_cpu": not cuda,
-        "ddp_find_unused_parameters": False,  # a policy uses them all; looking for others costs a walk over the graph
+        "ddp_find_unused_parameters": False,  # a policy uses all parameters; the search is expensive
     }
     ours: dict[str, Any] = {
         "output_dir": str(scratch),
@@ -165,7 +165,7 @@ def _arguments(
         "shuffle_dataset": False,
         "model_init_kwargs": {"dtype": config.dtype},
         "save_strategy": "steps" if config.save_every else "no",
-        # Only between two rounds of generation does TRL's state hold all that the rest of the step depends on.
+        # TRL's state is only complete between two rounds of generation.
         "save_steps": math.ceil((config.save_every or 1) / cycle) * cycle,
         "save_total_limit": 2,
     }
@@ -180,7 +180,7 @@ def _longest(domains: Sequence[TrainingDomain]) -> int:
     known = [length for length in lengths if length is not None]
     if len(known) < len(lengths):
         raise StepFailed(
-            "no max_completion_length is set, and not every domain of the step names one",
+            "max_completion_length is not set, and not every domain of the step has a default",
             hint="set max_completion_length under train",
         )
     return max(known)
@@ -193,7 +193,7 @@ def _prompts(
     replayed: Sequence[TrainingDomain],
     replay_share: float,
 ) -> OrderedPrompts:
-    # TRL takes whole rounds of generation only, so the order is filled up to a whole number of them.
+    # TRL only accepts whole rounds of generation, so the order is padded to a whole number of them.
     a_round = arguments.generation_batch_size // arguments.num_generations
     steps = math.ceil(math.ceil(config.steps * config.prompts_per_step / a_round) * a_round / config.prompts_per_step)
     return ordered_prompts(
@@ -208,7 +208,7 @@ def _prompts(
     )
 
 
-# TRL takes what ended at a stop text for truncated; the router's own count is the true one.
+# TRL counts completions that end at a stop text as truncated. The router counts them correctly.
 _UNTRUE_OF_STOPPED = (
     "completions/clipped_ratio",
     *(f"completions/{m}_terminated_length" for m in ("mean", "min", "max")),
@@ -216,7 +216,7 @@ _UNTRUE_OF_STOPPED = (
 
 
 class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
-    """Appends each step's numbers, `without` some, to a file of JSON lines and tells them to the progress display."""
+    """Appends the metrics of each step, except `without`, to a JSON lines file and reports them as progress."""
 
     def __init__(self, path: Path, progress: Progress, *, without: Sequence[str] = ()) -> None:
         self.path = path
@@ -229,7 +229,7 @@ class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read w
             for key, value in (logs or {}).items()
             if isinstance(value, (int, float)) and key not in self.without
         }
-        if "loss" not in numbers or not state.is_world_process_zero:  # without loss: what Trainer logs at its end
+        if "loss" not in numbers or not state.is_world_process_zero:  # Trainer's final log entry has no loss
             return
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step} | numbers) + "\n")
@@ -237,7 +237,7 @@ class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read w
 
 
 class _SlowRewards(TrainerCallback):  # type: ignore[misc]  # transformers is read without types
-    """Names a reward that takes long on the progress display, beside the step that waits for it."""
+    """Shows a slow reward on the progress display, next to the step that waits for it."""
 
     def __init__(self, progress: Progress, steps: int) -> None:
         self.progress = progress
@@ -253,9 +253,9 @@ class _SlowRewards(TrainerCallback):  # type: ignore[misc]  # transformers is re
 
 
 def _cost(rows: Sequence[Mapping[str, float]], outcomes: Mapping[str, Counter[str]]) -> Cost:
-    """Returns the step's cost, from its metrics and the rewards' counts, both of which outlive a kill.
+    """Returns the step's cost from its metrics and reward counts, which are complete even after a resume.
 
-    Tokens are the mean length of a round of generation, as TRL logs it, times the completions that were scored.
+    Tokens: the mean completion length of each round, as logged by TRL, times the number of scored completions.
     """
     completions = sum(counts.total() for counts in outcomes.values())
     return Cost(
@@ -267,6 +267,6 @@ def _cost(rows: Sequence[Mapping[str, float]], outcomes: Mapping[str, Counter[st
 
 
 def _mean(rows: Sequence[Mapping[str, float]], name: str) -> float:
-    """Returns the mean of a metric over the steps that have it: those that generated."""
+    """Returns the mean of a metric over the steps that have it, which are those that generated completions."""
     values = [row[name] for row in rows if name in row]
     return sum(values) / len(values) if values else 0.0

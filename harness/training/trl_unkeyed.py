@@ -1,4 +1,4 @@
-"""The fields of TRL's configs whose values change no result, so that no key covers them."""
+"""The fields of TRL's configs that do not change results and are therefore not part of keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOGGING = frozenset(
         "trackio_static_space_id",
     }
 )
-"""Where numbers and texts are shown. `logging_nan_inf_filter` is not here: it changes the numbers."""
+"""Logging. `logging_nan_inf_filter` is not included, because it changes the numbers."""
 
 SAVING = frozenset(
     {
@@ -40,7 +40,7 @@ SAVING = frozenset(
         "save_total_limit",
     }
 )
-"""Where the states of a training are saved. `save_only_model` is not here: a resumed training lacks the optimizer."""
+"""Saving of states. `save_only_model` is not included, because a resumed training would lack the optimizer state."""
 
 MACHINE = frozenset(
     {
@@ -59,4 +59,4 @@ MACHINE = frozenset(
         "vllm_server_timeout",
     }
 )
-"""Where and how patiently the same work is done. The sampler fixes the order of the rows, whoever loads them."""
+"""Hardware use and timeouts. Data loading is included, because the sampler alone determines the order of rows."""

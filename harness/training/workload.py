@@ -1,4 +1,4 @@
-"""The workload of a policy-gradient step, by the rounds in which TRL's GRPOTrainer generates."""
+"""The workload of a policy-gradient step, computed from the generation rounds of TRL's GRPOTrainer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from harness.training.config import OnPolicyConfig
 
 GROUP = 8
-"""Completions sampled for each prompt where gradients of a policy are measured; their mean reward is the baseline."""
+"""Completions per prompt when policy gradients are measured. Their mean reward is the baseline."""
 
 _KEPT_STATES = 2
-"""`save_total_limit` of the step; one more is on disk until it is whole and the oldest goes."""
+"""`save_total_limit` of the step. One more state is on disk until it is complete and the oldest is deleted."""
 
 
 def policy_gradient_workload(config: OnPolicyConfig) -> Workload:
-    """Returns what a training with this config does at most.
+    """Returns an upper bound of the work of a training with this config.
 
-    One round of generation lasts steps_per_generation × num_iterations forward passes of completions_per_device. The
-    old policy is scored once more where a round is no whole part of an optimizer step, the reference where beta is set.
+    One round of generation is used for steps_per_generation × num_iterations forward passes of completions_per_device.
+    The old policy is scored once more if rounds do not divide an optimizer step, the reference model if beta is set.
     """
     seen = config.prompts_per_step * config.generations
     per_pass = min(config.completions_per_device or seen, seen)
@@ -44,7 +44,7 @@ def policy_gradient_workload(config: OnPolicyConfig) -> Workload:
 
 
 def gradient_workload(count: int) -> Workload:
-    """Returns what `cached_gradients` does for `count` completions: whole groups are sampled, one result is kept."""
+    """Returns the work of `cached_gradients` for `count` completions, sampled in whole groups."""
     sampled = max(1, count // GROUP) * GROUP
     return Workload(completions=sampled, trained_completions=min(sampled, count), cached_gradients=1)
 

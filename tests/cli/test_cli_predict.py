@@ -101,7 +101,7 @@ def test_a_checkpoint_is_checked_against_the_trainings_that_start_there(run, tmp
     [pair] = told["check"]["pairs"]
     assert (pair["trained"], pair["harmed"], pair["damage"]) == ("cw", "math", pytest.approx(30.0))
     assert told["predictions"][0]["checkpoint"] == str(copied)
-    with pytest.raises(UsageError, match="no training of one domain from"):
+    with pytest.raises(UsageError, match="no training on a single domain from"):
         invoke("smoke", "--completions", 32, "--check", run, "--at", second)
 
 
@@ -125,7 +125,7 @@ def test_along_a_method_each_training_is_predicted_where_it_starts(run):
     ("arguments", "told"),
     [
         (["--along", "nothing"], "no method 'nothing'"),
-        (["--along", "mixed"], "no training of one domain"),
+        (["--along", "mixed"], "no training on a single domain"),
         (["--along", "sequential", "--at", "."], "both say where"),
     ],
 )

@@ -87,7 +87,7 @@ def test_no_global_generator_notices(tmp_path):
 
 
 def test_an_unknown_task_and_a_metric_that_is_not_there_are_said(tmp_path):
-    with pytest.raises(StepFailed, match="no task lab_maths"):
+    with pytest.raises(StepFailed, match="not know the task lab_maths"):
         score(tmp_path / "a", tasks=[EvaluationTask(task="lab_maths", metric="acc")])
     results = {
         "results": {"t": {"alias": "t", "acc,none": 0.5, "acc_stderr,none": "N/A"}},

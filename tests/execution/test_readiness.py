@@ -97,7 +97,7 @@ def test_a_reward_that_can_judge_no_row(faults):
 @pytest.mark.parametrize(
     ("train", "message"),
     [
-        ({"completions_per_device": 3}, "d: 16 completions a step cannot be split into passes of 3"),
+        ({"completions_per_device": 3}, "d: 16 completions per step cannot be split into passes of 3"),
         ({"trl": {"lr_scheduler_type": "zigzag"}}, "TRL refuses the settings of this step"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_task_that_lm_eval_does_not_know(faults):
         domain={"use": "math", "source": "gsm8k", "problem_column": "prompt", "answer_form": "whole"}
         | {"stock_tasks": tasks, "format": "plain", "answer_column": "answer"}
     )
-    assert ("domains.d", "lm-eval's own tasks: lm-eval knows no task gsm8kk") in found
+    assert ("domains.d", "lm-eval's own tasks: lm-eval does not know the task gsm8kk") in found
 
 
 def test_a_judge_that_does_not_answer(faults):

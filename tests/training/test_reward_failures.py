@@ -147,7 +147,7 @@ def test_a_judge_that_never_answers_stops_the_step_and_says_so(model, tmp_path):
 
 
 def test_few_completions_that_all_fail_are_no_training(model, tmp_path):
-    with pytest.raises(StepFailed, match=r"all 4 rewards of digits failed \(4 errors, 0 time-outs\): unreadable"):
+    with pytest.raises(StepFailed, match=r"all 4 rewards of digits failed \(4 errors, 0 timeouts\): unreadable"):
         train(model, tmp_path, Scripted(lambda batch: [NO] * 4), groups=1)
 
 
