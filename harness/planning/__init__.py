@@ -1,1 +1,1 @@
-"""From a protocol to nodes with content keys, their costs and their requirements."""
+"""Turns a protocol into a plan: nodes with content keys, their costs and their requirements."""

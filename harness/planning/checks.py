@@ -1,4 +1,4 @@
-"""What can be known before a run starts to be in its way: told at once, not hours later."""
+"""Checks of the machine before a run starts: requirements of plugins, write access and disk space."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from harness.planning.disk_need import DiskNeed
 
 SANDBOX = "sandbox"
-"""The key of a config that says where code is executed, by `harness.domains.sandbox.SandboxConfig`."""
+"""The config key that selects where code is executed; see `harness.domains.sandbox.SandboxConfig`."""
 
 
 def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str]) -> None:
-    """Raises UsageError where a plugin that `nodes` run needs a GPU, the network or a sandbox and there is none.
+    """Raises UsageError if a plugin that `nodes` run needs a GPU, the network or a sandbox that is not available.
 
-    Only where one needs a GPU is torch imported, only where one executes code is its sandbox opened. That a protocol
-    allows code to be executed was checked with it.
+    Imports torch only if a plugin needs a GPU, and opens a sandbox only if a plugin executes code. Whether the protocol
+    allows code execution was checked when it was read.
     """
     users: dict[str, dict[str, str]] = {}
     sandboxes: dict[str, tuple[PluginRef, Node]] = {}
@@ -39,27 +39,27 @@ def check_needs(nodes: Sequence[Node], plan: Plan, environment: Mapping[str, str
                 sandboxes.setdefault(tier, (use, node))
     if "network" in users and is_on(OFFLINE, environment):
         raise UsageError(
-            f"{_told(users['network'])} the network, and {OFFLINE} forbids it",
-            hint=f"unset {OFFLINE}, or choose other methods with --methods",
+            f"{_needing(users['network'])} the network, and {OFFLINE} is set",
+            hint=f"unset {OFFLINE}, or select other methods with --methods",
         )
     if "gpu" in users and not _has_gpu():
         raise UsageError(
-            f"{_told(users['gpu'])} a GPU, and torch finds none here",
-            hint="run on a machine that has one, or choose other methods with --methods",
+            f"{_needing(users['gpu'])} a GPU, and torch does not find one",
+            hint="run on a machine with a GPU, or select other methods with --methods",
         )
     for use, node in sandboxes.values():
         _check_sandbox(use, node.label)
 
 
 def sandbox_tier(use: PluginRef) -> str | None:
-    """Returns the tier of the sandbox that a plugin's config names, None where it names none."""
+    """Returns the sandbox tier in a plugin's config, None if there is none."""
     sandbox: Any = use.config.get(SANDBOX)
     tier = sandbox.get("tier") if isinstance(sandbox, dict) else None
     return tier if isinstance(tier, str) else None
 
 
 def _check_sandbox(use: PluginRef, label: str) -> None:
-    """Opens the sandbox that a plugin's config names: it may be installed and yet not be allowed to work."""
+    """Opens the sandbox in a plugin's config, because an installed sandbox may lack the permission to run."""
     from harness.domains.sandbox import SandboxConfig, open_sandbox
 
     try:
@@ -68,7 +68,7 @@ def _check_sandbox(use: PluginRef, label: str) -> None:
         raise UsageError(error.message, where=f"{use.kind} {use.name} ({label})", hint=error.hint) from error
 
 
-def _told(users: Mapping[str, str]) -> str:
+def _needing(users: Mapping[str, str]) -> str:
     named = ", ".join(f"{use} (in {label})" for use, label in users.items())
     return f"{named} {'needs' if len(users) == 1 else 'need'}"
 
@@ -80,7 +80,7 @@ def _has_gpu() -> bool:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes `folder` and writes a file to it. Raises UsageError where either cannot be done."""
+    """Creates `folder` and writes a file to it. Raises UsageError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -92,12 +92,12 @@ def check_writable(folder: Path) -> None:
         raise UsageError(
             "no space is left on its disk" if full else f"cannot be written to: {error.strerror}",
             where=str(folder),
-            hint=f"{'free some' if full else 'make it writable'}, or choose another folder with -o or HARNESS_RUNS",
+            hint=f"{'free some' if full else 'make it writable'}, or use another folder with -o or HARNESS_RUNS",
         ) from error
 
 
 def check_space(folder: Path, need: DiskNeed) -> None:
-    """Raises UsageError where `folder` has no room for the checkpoints, states to resume from and restored models."""
+    """Raises UsageError if the disk of `folder` lacks space for checkpoints, resumable states and restored models."""
     free = shutil.disk_usage(folder).free
     if free < need.total_bytes:
         enough = need.restored_bytes and free >= need.total_bytes - need.restored_bytes
@@ -106,7 +106,7 @@ def check_space(folder: Path, need: DiskNeed) -> None:
             f" {format_bytes(need.total_bytes)}, with the states that a training resumes from"
             + (" and the models restored from deltas" if need.restored_bytes else ""),
             where=str(folder),
-            hint="it is enough with --delta-checkpoints never"
+            hint="use --delta-checkpoints never, for which the space suffices"
             if enough
             else "free some space, or choose another folder with -o or HARNESS_RUNS",
         )

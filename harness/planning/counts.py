@@ -1,4 +1,4 @@
-"""What a plan costs: counts of its nodes and, where the configs say so, of optimizer steps and completions."""
+"""The cost of a plan: counts of its nodes, and of optimizer steps and completions if configs define them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from harness.protocol.plugin_ref import PluginRef
 
 @dataclass(frozen=True, kw_only=True)
 class PlanCost:
-    """Counts over some of a plan's nodes. Optimizer steps and completions of configs that do not tell count as 0.
-    completions: those of trainings and recoveries, not of scorings."""
+    """Counts over some of a plan's nodes. Unknown numbers of optimizer steps and completions count as 0. completions:
+    those of trainings and recoveries, without evaluations."""
 
     trainings: int = 0
     recoveries: int = 0
@@ -31,7 +31,7 @@ class PlanCost:
 
 
 def cost_of(plan: Plan, registry: Registry, *, without: Collection[str] = ()) -> PlanCost:
-    """Returns the cost of a plan's nodes, less those whose keys are in `without`."""
+    """Returns the cost of a plan's nodes, except those whose keys are in `without`."""
     kinds = Counter(node.kind for node in plan.nodes.values() if node.key not in without)
     works = [work for key, work in workloads_of(plan, registry).items() if key not in without and work is not None]
     return PlanCost(
@@ -46,13 +46,13 @@ def cost_of(plan: Plan, registry: Registry, *, without: Collection[str] = ()) ->
 
 
 def workloads_of(plan: Plan, registry: Registry) -> dict[str, Workload | None]:
-    """Returns, by key, what each step of a plan does at most; None where its config does not tell."""
+    """Returns an upper bound of the work of each step by key, None if its config does not define it."""
     source = PluginWorkloads(plan, registry)
     return {node.key: node.workload(source) for node in plan.steps}
 
 
 class PluginWorkloads:
-    """What the plugins of a plan say about their work. Domains are built, none of their data are read."""
+    """The workloads that a plan's plugins declare. Builds domains without reading their data."""
 
     def __init__(self, plan: Plan, registry: Registry) -> None:
         self._plan = plan
@@ -60,7 +60,7 @@ class PluginWorkloads:
         self._domains: dict[str, Domain] = {}
 
     def of_config(self, use: PluginRef) -> Workload | None:
-        """Returns what a plugin's config says about its work, None where it does not."""
+        """Returns the workload that a plugin's config declares, None if it does not."""
         config = validate(self._registry.find(use.kind, use.name).config_type(), use.config)
         return config.workload() if isinstance(config, Config) else None
 

@@ -1,4 +1,4 @@
-"""What depends on the score of the base model: where it cannot be had, no training for that domain is started."""
+"""Nodes that depend on the score of the base model: if it fails, trainings of that domain are skipped."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from harness.planning.plan import Plan
 
 
 def dependent_on_base_score(failed: Node, plan: Plan) -> frozenset[str]:
-    """Returns the keys of what is not started where `failed` cannot be made, beside its descendants.
+    """Returns the keys of the nodes, other than its descendants, that are skipped if `failed` fails.
 
-    Where `failed` scores the base model on a domain, these are the steps that train or recover the domain, and the
-    scorings of other checkpoints on it, which would fail alike. For any other node there are none.
+    If `failed` evaluates the base model on a domain, these are the steps that train or recover the domain and the
+    evaluations of other checkpoints on it, which would fail in the same way. For any other node, there are none.
     """
     if not (isinstance(failed, EvaluateNode) and failed.start == plan.base.key):
         return frozenset()

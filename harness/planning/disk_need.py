@@ -1,4 +1,4 @@
-"""How much of the disk a plan's checkpoints take: one formula, for `harness plan` and for the check before a run."""
+"""The disk space that a plan needs, for `harness plan` and for the check before a run."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from harness.weights.model_folder import CONFIG
 from harness.weights.storage_forms import BELOW, KEPT, Deltas
 
 STATE_COPIES = 3
-"""What a resumable state holds of the model's size: the weights, and AdamW's two moments in the weights' dtype."""
+"""The size of a resumable state in model sizes: the weights, and AdamW's two moments in the same dtype."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiskNeed:
-    """In bytes, at most. checkpoint_bytes: what is kept, each model whole. scratch_bytes: at one time, of the states
-    that the largest training resumes from; they go when it is done. restored_bytes: at one time, of deltas beside the
-    models that are restored from them. gradient_bytes: of gradients that recoveries leave to others. Scores, logs, what
-    probes keep and the base model are not in it."""
+    """Upper bounds in bytes. checkpoint_bytes: all checkpoints as full models. scratch_bytes: the resumable states of
+    the largest training, which are deleted when it ends. restored_bytes: models restored from deltas at the same time.
+    gradient_bytes: cached gradients. Excludes scores, logs, files of probes and the base model."""
 
     checkpoints: int = 0
     checkpoint_bytes: int = 0
@@ -33,7 +32,7 @@ class DiskNeed:
 
     @property
     def total_bytes(self) -> int:
-        """All together."""
+        """The sum of all parts."""
         return self.checkpoint_bytes + self.scratch_bytes + self.restored_bytes + self.gradient_bytes
 
 
@@ -46,11 +45,11 @@ def disk_need(
     without: Collection[str] = (),
     deltas: Deltas = Deltas.AUTO,
 ) -> DiskNeed:
-    """Returns what the trainings, recoveries and merges of a plan take, less the nodes whose keys are in `without`.
+    """Returns the disk space of a plan's trainings, recoveries and merges, except nodes whose keys are in `without`.
 
-    workloads: by key; a step without one keeps its parent's dtype and has no states. parameters, dtype: the base's.
-    deltas: when models are kept as deltas. One that is not restored takes less than the model that it is counted as;
-    while it is, it lies beside it.
+    workloads: by key. A step without one has the dtype of its parent and no resumable states. parameters, dtype: those
+    of the base model. deltas: when models are stored as deltas. A delta is counted as a full model; while it is
+    restored, the restored model takes additional space.
     """
     dtypes: dict[str, str] = {}
     kept, scratch, count, largest, gradients = 0, 0, 0, 0, 0
@@ -77,22 +76,22 @@ def disk_need(
 
 
 def _restored_at_once(plan: Plan, without: Collection[str]) -> int:
-    """Returns how many models lie restored at one time at most: those behind the longest lineage that a node to be made
-    reads, and those kept for later ones."""
+    """Returns the maximum number of models that are restored at the same time: those of the longest lineage that a
+    missing node reads, and those kept for later nodes."""
     read = [_behind(plan, key) for key in plan.nodes if key not in without]
     return min(len(plan.steps), max(read) + KEPT) if any(read) else 0
 
 
 def _behind(plan: Plan, key: str) -> int:
-    """Returns how many steps there are from the base to what the node `key` reads, itself included."""
+    """Returns the number of steps from the base model to the checkpoint that the node `key` reads, inclusive."""
     node = plan.nodes[key]
     behind = {step for parent in node.parents for step in plan.steps_behind(parent)}
     return len(behind | ({key} if isinstance(node, StepNode) else set()))
 
 
 def size_of(folder: Path) -> tuple[int, str]:
-    """Returns the parameters and the dtype of a model folder: by its config.json, or by the bytes of its files, taken
-    for float32 where no dtype is known."""
+    """Returns the number of parameters and the dtype of a model folder, from its config.json or from the size of its
+    files, with float32 as the default dtype."""
     try:
         config = parse_json((folder / CONFIG).read_bytes())
     except (OSError, ValueError):

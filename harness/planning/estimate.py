@@ -1,7 +1,7 @@
-"""What a plan takes at most in tokens, about in hours of a GPU or CPU, and on the disk, before anything is fetched.
+"""Estimates a plan's tokens, GPU or CPU hours, and disk space before anything is downloaded.
 
-Every completion is counted at its longest, so the tokens are upper bounds. The hours are those tokens' floating-point
-operations over an assumed speed: right in their order of magnitude, not more.
+Every completion is counted at its maximum length, so token counts are upper bounds. Hours are the floating-point
+operations of these tokens divided by an assumed speed, and only accurate to the order of magnitude.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from harness.plugin.registry import Registry
 from harness.plugin.workload import Workload
 
 BACKWARD = 2
-"""Operations of the way back for one of the way forward (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
+"""Operations of a backward pass per operation of a forward pass (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
 
 TRAINED_COPIES = 4
-"""Numbers that a training of all parameters holds for each: the weight, its gradient, and AdamW's two moments."""
+"""Numbers in memory per parameter in a full training: the weight, its gradient, and AdamW's two moments."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assumptions:
-    """What an estimate takes for granted; every default may be set on the command line.
+    """The assumptions of an estimate. All can be set on the command line.
 
-    prompt_tokens: of each prompt, ours. gpu_teraflops: the peak of the GPU, or of the CPU where `processor` is that.
-    generation_utilization, training_utilization: the shares of the peak that are reached, ours;
-    PaLM's training reached 0.46 (arXiv 2204.02311, table 3), and generation is far below that.
+    prompt_tokens: per prompt (our assumption). gpu_teraflops: the peak speed of the GPU, or of the CPU if `processor`
+    is `cpu`. generation_utilization, training_utilization: the share of the peak that is reached (our assumption).
+    PaLM's training reached 0.46 (arXiv 2204.02311, table 3); generation is much lower.
     """
 
     prompt_tokens: int = 1024
@@ -46,8 +46,8 @@ class Assumptions:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeEstimate:
-    """Of one node, None for what is not known. generated_tokens: at most. prompt_tokens: as assumed, each prompt once
-    for every completion. gpu_hours: with every completion at its longest, of the assumed processor."""
+    """The estimate of one node, None for unknown numbers. generated_tokens: an upper bound. prompt_tokens: the assumed
+    number, counted once per completion. gpu_hours: on the assumed processor, with completions of maximum length."""
 
     generated_tokens: int | None = None
     prompt_tokens: int | None = None
@@ -56,9 +56,9 @@ class NodeEstimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Sums over those of some of a plan's nodes that are known. gpu_hours, disk, training_memory: None without the
-    model's shape. training_memory: bytes of the largest training's weights, gradients and AdamW's moments.
-    not_counted: labels of the nodes whose tokens are not known, by what would have to say so."""
+    """Sums over the known numbers of a plan's nodes. gpu_hours, disk, training_memory: None without the model's shape.
+    training_memory: the bytes of weights, gradients and AdamW's moments in the largest training. not_counted: labels of
+    nodes with unknown tokens, by the plugin that does not declare them."""
 
     generated_tokens: int
     training_generated_tokens: int
@@ -71,7 +71,7 @@ class Estimate:
 
 
 class Estimator:
-    """Estimates the nodes of one plan; domains are built, none of their data are read."""
+    """Estimates the nodes of one plan. Builds domains without reading their data."""
 
     def __init__(self, plan: Plan, registry: Registry, shape: ModelShape | None, assumed: Assumptions) -> None:
         self._plan = plan
@@ -82,7 +82,7 @@ class Estimator:
         self.nodes = {node.key: self._node(node) for node in plan.results}
 
     def total(self, without: Collection[str] = ()) -> Estimate:
-        """Returns the estimate of the plan's nodes, less those whose keys are in `without`."""
+        """Returns the estimate of the plan's nodes, except those whose keys are in `without`."""
         nodes = {key: estimate for key, estimate in self.nodes.items() if key not in without}
         scored = [one for key, one in nodes.items() if isinstance(self._plan.nodes[key], EvaluateNode)]
         generated = _sum(one.generated_tokens for one in nodes.values())
@@ -141,7 +141,7 @@ class Estimator:
         return self._assumed.prompt_tokens if room is None else max(0, min(self._assumed.prompt_tokens, room - longest))
 
     def _hours(self, work: Workload, tokens: int) -> float | None:
-        """Returns the GPU hours of a step whose sequences, prompt and completion, are `tokens` long."""
+        """Returns the GPU hours of a step whose sequences (prompt and completion) have `tokens` tokens."""
         if self._shape is None:
             return None
         forward = self._shape.forward_flops(tokens)
@@ -151,20 +151,20 @@ class Estimator:
         return (generation + training) / (self._assumed.gpu_teraflops * 1e12) / 3600
 
     def _silent(self, node: Node) -> str:
-        """Returns what would have to tell the tokens of a node that are not known."""
+        """Returns the plugin that does not declare the tokens of a node."""
         use = node.plugins(self._plan.domains)[0]
         return f"scoring of {node.domain}" if isinstance(node, EvaluateNode) else f"{use.kind} {use.name}"
 
 
 def schedule_of(plan: Plan, nodes: Mapping[str, NodeEstimate], done: Collection[str], slots: int) -> Schedule:
-    """Returns what the nodes that are not `done` take on so many slots, in hours. Unknown hours count as 0."""
+    """Returns the schedule, in hours, of the nodes that are not `done` on `slots` slots. Unknown hours count as 0."""
     parents = {node.key: node.parents for node in plan.results if node.key not in done}
     return schedule(parents, {key: nodes[key].gpu_hours or 0.0 for key in parents}, slots)
 
 
 def hours_of_methods(plan: Plan, nodes: Mapping[str, NodeEstimate]) -> dict[str, float]:
-    """Returns the hours of each method: its steps, those of experts it merges, and all scorings and probes of its
-    checkpoints, over all seeds. What methods share is in each. Hours that are not known count as 0."""
+    """Returns the hours of each method over all seeds: its steps, those of merged experts, and the evaluations and
+    probes of its checkpoints. Shared nodes count for each method. Unknown hours count as 0."""
     found: dict[str, float] = {}
     for method in plan.methods:
         steps = {*plan.steps_behind(method.lineage[-1]), *method.probes}

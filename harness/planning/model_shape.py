@@ -1,4 +1,4 @@
-"""The size of a causal language model, from the values of its config.json alone."""
+"""The size of a causal language model, computed from its config.json."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
-"""Bytes a parameter, by the name of the dtype."""
+"""Bytes per parameter, by the name of the dtype."""
 EXACT = frozenset({"llama", "mistral", "qwen2", "qwen3"})
-"""The `model_type`s whose parameters are counted to the last one."""
+"""The `model_type`s whose parameters are counted exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelShape:
-    """A dense decoder. parameters: all of them, tied ones once. multiplied: those that every token is multiplied with:
-    all but an input embedding of its own, which is looked up. attention_width: heads × head_dim. positions: the longest
-    sequence. dtype: of the published weights. exact: False where the family is counted as if it were Llama's."""
+    """A dense decoder. parameters: their number, with tied ones counted once. multiplied: the parameters in matrix
+    products for each token: all except an untied input embedding. attention_width: heads × head_dim. positions: the
+    maximum sequence length. dtype: of the published weights. exact: False if parameters are counted as for Llama."""
 
     parameters: int
     multiplied: int
@@ -27,17 +27,17 @@ class ModelShape:
     exact: bool = True
 
     def forward_flops(self, tokens: int) -> int:
-        """Returns the floating-point operations of one sequence's pass forward, or of its generation with a cache.
+        """Returns the floating-point operations of one sequence's forward pass, or of its generation with a KV cache.
 
-        2·N a token, and 2·layers·tokens·attention_width a token for causal attention (Kaplan et al. 2020,
-        arXiv 2001.08361, equation 2.2 and table 1); N here includes the output head.
+        2·N per token, plus 2·layers·tokens·attention_width per token for causal attention (Kaplan et al. 2020,
+        arXiv 2001.08361, equation 2.2 and table 1). N includes the output head.
         """
         return 2 * tokens * (self.multiplied + self.layers * tokens * self.attention_width)
 
 
 def shape_of(config: Mapping[str, Any]) -> ModelShape | None:
-    """Returns the shape of the model with this config.json; None for mixtures of experts, quantized weights, and
-    configs without a decoder's sizes."""
+    """Returns the shape of the model with this config.json, None for mixtures of experts, quantized weights, and
+    configs without the sizes of a decoder."""
     if any("expert" in key for key in config) or config.get("quantization_config"):
         return None
     hidden, inner = _size(config, "hidden_size"), _size(config, "intermediate_size")

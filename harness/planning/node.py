@@ -1,4 +1,4 @@
-"""What nodes of several kinds have in common, and the domains that their keys cover."""
+"""The base classes of nodes, and the domains that are part of their keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLACE_OF_LAUNCH = frozenset(
         "same_network",
     }
 )
-"""Keys of accelerate's config that say where processes run and meet, not what they compute."""
+"""Keys of accelerate's config that set where processes run and communicate, but do not change results."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class DomainUse:
     reward_fingerprint: str
 
     def definition(self) -> dict[str, Any]:
-        """Returns what a key covers of a domain that is trained or measured; its name appears in metrics and rows."""
+        """Returns the part of a key for a trained or probed domain. Metrics and rows contain its name."""
         return {
             "name": self.name,
             "plugin": self.plugin.definition(),
@@ -53,11 +53,11 @@ class DomainUse:
 Domains = Mapping[str, DomainUse]
 
 Calls = list[tuple[PluginRef, tuple[str, ...]]]
-"""Plugins, each with the names of the domains that it is given."""
+"""Plugins, each with the names of the domains passed to it."""
 
 
 class WorkloadSource(Protocol):
-    """What the plugins of a plan say about the work they do."""
+    """The workloads that a plan's plugins declare."""
 
     def of_config(self, use: PluginRef) -> Workload | None: ...
 
@@ -66,7 +66,7 @@ class WorkloadSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Node(ABC):
-    """One result to compute. `parents` are the keys of the nodes it needs; `label` is for people, in no key."""
+    """One result to compute. parents: the keys of the nodes that it needs. label: shown to users, not part of keys."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -78,7 +78,7 @@ class Node(ABC):
 
     @abstractmethod
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """Returns what the key covers, as JSON data. harness: its identity. domains: those of the protocol."""
+        """Returns the content of the key as JSON data. harness: its identity. domains: those of the protocol."""
 
     @property
     def start(self) -> str:
@@ -92,7 +92,7 @@ class Node(ABC):
 
     @property
     def trained_domains(self) -> tuple[str, ...]:
-        """The domains that the node trained: none for the base model and for a training-free recovery."""
+        """The domains that the node trained, empty for the base model and for a training-free recovery."""
         return ()
 
     @property
@@ -102,50 +102,50 @@ class Node(ABC):
 
     @property
     def recovered_domain(self) -> str | None:
-        """The domain that the node recovers, None for all but recoveries."""
+        """The domain that the node recovers, None if it is not a recovery."""
         return None
 
     @property
     def sampled_domains(self) -> tuple[str, ...]:
-        """The domains for whose prompts the node may generate completions."""
+        """The domains on whose prompts the node may generate completions."""
         return ()
 
     def works_on(self, domain: str) -> bool:
-        """Whether the node trains, recovers or scores the domain."""
+        """Whether the node trains, recovers or evaluates the domain."""
         return domain in self.trained_domains or domain == self.recovered_domain
 
     def calls(self, domains: Domains) -> Calls:
-        """Returns the plugins that compute the node, each with the domains that it is given."""
+        """Returns the plugins that compute the node, each with the domains passed to it."""
         return []
 
     def plugins(self, domains: Domains) -> list[PluginRef]:
-        """Returns all plugins that run: first the one that makes the result, last the domains and rewards in use."""
+        """Returns all plugins that run: the one that computes the result first, domains and rewards last."""
         used = [domains[name] for name in self.sampled_domains]
         return [use for use, _ in self.calls(domains)] + [ref for use in used for ref in (use.plugin, use.reward)]
 
     def workload(self, source: WorkloadSource) -> Workload | None:
-        """Returns what the node does at most, None where it is not known."""
+        """Returns an upper bound of the node's work, None if unknown."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepNode(Node):
-    """What makes a checkpoint."""
+    """A node that computes a checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingNode(StepNode):
     """A step that may train.
 
-    earlier: the domains trained before, by name, where the algorithm replays them; the parents' keys cover them.
-    launch: accelerate's config where the step runs in several processes.
+    earlier: the domains trained before, by name, if the algorithm replays them. They are part of the parents' keys.
+    launch: accelerate's config if the step runs in several processes.
     """
 
     earlier: tuple[str, ...] = ()
     launch: Mapping[str, Any] | None = None
 
     def _launch_definition(self) -> dict[str, Any]:
-        """Returns what a key covers of the launch: the number of processes that share the work changes every sum."""
+        """Returns the part of a key for the launch. The number of processes matters, because it changes every sum."""
         if self.launch is None:
             return {}
         return {"launch": {key: value for key, value in self.launch.items() if key not in _PLACE_OF_LAUNCH}}

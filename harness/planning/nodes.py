@@ -1,4 +1,4 @@
-"""The kinds of nodes: what each computes, with which plugins and domains, and what its key covers.
+"""The kinds of nodes: what each computes, with which plugins and domains, and the content of its key.
 
 A node's key is a sha256 over its definition, which is everything that its result depends on, so a key is a name for the
 result itself: the same key, the same bytes. `definition` of each class of nodes is the one place that says what a key
@@ -19,19 +19,19 @@ from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 
 PARENT_PARTS = frozenset({"parent", "lineage", "checkpoint", "base", "experts"})
-"""Parts of a definition that are keys of other nodes."""
+"""The fields of a definition that are keys of other nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaseNode(Node):
-    """The base model. It is not stored: `fingerprint` stands for its weights."""
+    """The base model. It is not stored; `fingerprint` identifies its weights."""
 
     kind: Literal["base"] = "base"
     model: PluginRef
     fingerprint: str
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The model's plugin and config and the fingerprint of its files; all seeds share it."""
+        """The model's plugin, its config and the fingerprint of its files. The node is the same for all seeds."""
         return {"kind": self.kind, "model": self.model.definition(), "fingerprint": self.fingerprint}
 
     def plugins(self, domains: Domains) -> list[PluginRef]:
@@ -47,8 +47,8 @@ class TrainNode(TrainingNode):
     domains: Mapping[str, float]
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The harness, the seed, the parent, the algorithm, and each domain with its reward and weight, in the order of
-        their names, which is the order that the algorithm sees. The parent's key covers the domains that are replayed.
+        """The harness, the seed, the parent, the algorithm, and each domain with its reward and weight, sorted by name
+        as the algorithm sees them. Replayed domains are part of the parent's key.
         """
         return {
             "kind": self.kind,
@@ -83,7 +83,7 @@ class TrainNode(TrainingNode):
 class RecoverNode(TrainingNode):
     """A recovery of `target` on `parents[-1]`; `parents` is the whole lineage from the base, `peak` an index into it.
 
-    training: the algorithm that a recovery which trains was given, resolved; None for training-free ones.
+    training: the resolved algorithm of a recovery that trains, None for training-free recoveries.
     """
 
     kind: Literal["recover"] = "recover"
@@ -93,8 +93,8 @@ class RecoverNode(TrainingNode):
     training: PluginRef | None = None
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The harness, the seed, the lineage, the recovery, its training, the target and its peak. The lineage's keys
-        cover the other domains that it trained, which a recovery may read."""
+        """The harness, the seed, the lineage, the recovery, its training, the target and its peak. The other domains
+        that a recovery may read are part of the lineage's keys."""
         return {
             "kind": self.kind,
             "harness": harness,
@@ -133,10 +133,10 @@ class RecoverNode(TrainingNode):
 
 @dataclass(frozen=True, kw_only=True)
 class MergeNode(StepNode):
-    """A merge of experts; `parents` is the base, and then the last checkpoint of each expert, in the order written.
+    """A merge of experts. `parents` is the base, then the last checkpoint of each expert in the protocol's order.
 
-    experts: their methods' names, for people. weights: theirs, in the same order. trained: the domains that they
-    trained, by name, which the merge counts as having trained.
+    experts: the names of their methods, not part of the key. weights: of the experts, in the same order. trained: the
+    domains that the experts trained, by name. They count as trained by the merge.
     """
 
     kind: Literal["merge"] = "merge"
@@ -146,8 +146,8 @@ class MergeNode(StepNode):
     trained: tuple[str, ...]
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The harness, the seed, the base, the experts' checkpoints and weights in order, and the merge. The experts'
-        keys cover their domains; their methods' names are in no key."""
+        """The harness, the seed, the base, the experts' checkpoints and weights in order, and the merge. Domains are
+        part of the experts' keys. The names of their methods are in no key."""
         return {
             "kind": self.kind,
             "harness": harness,
@@ -179,15 +179,15 @@ class MergeNode(StepNode):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateNode(Node):
-    """The scoring of checkpoint `parents[0]` on one domain."""
+    """The evaluation of checkpoint `parents[0]` on one domain."""
 
     kind: Literal["evaluate"] = "evaluate"
     domain: str
     settings: EvaluationSettings
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The harness, the checkpoint, the domain's plugin, config and data, and the settings. Neither the domain's
-        name nor its reward: scores depend on neither."""
+        """The harness, the checkpoint, the domain's plugin, config and data, and the settings. Excludes the domain's
+        name and reward, because scores do not depend on them."""
         domain = domains[self.domain]
         return {
             "kind": self.kind,
@@ -217,7 +217,7 @@ class EvaluateNode(Node):
 class ProbeNode(Node):
     """A probe over a method's lineage, `parents`, base first.
 
-    scored_with: for a probe that scores models, the settings of each domain.
+    scored_with: the settings of each domain, for a probe that evaluates models.
     """
 
     kind: Literal["probe"] = "probe"

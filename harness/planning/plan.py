@@ -1,4 +1,4 @@
-"""A plan: the nodes of a protocol by their keys, its methods, and the walks over both."""
+"""A plan: the nodes of a protocol by key, its methods, and queries on both."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class MethodPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that a protocol asks for. nodes: by key, parents first. evaluations: checkpoint key → domain → key. harness:
-    the identity that the keys cover."""
+    """All results of a protocol. nodes: by key, parents first. evaluations: checkpoint key → domain → key. harness: the
+    identity of the harness in keys."""
 
     protocol: str
     key: str
@@ -49,26 +49,25 @@ class Plan:
 
     @property
     def results(self) -> list[AnyNode]:
-        """The nodes that the store keeps: all but the base model."""
+        """The nodes with results in the store: all except the base model."""
         return [node for node in self.nodes.values() if not isinstance(node, BaseNode)]
 
     @property
     def steps(self) -> list[StepNode]:
-        """The nodes that make checkpoints."""
+        """The nodes that compute checkpoints."""
         return [node for node in self.nodes.values() if isinstance(node, StepNode)]
 
     def scorings(self, checkpoint: str) -> dict[str, EvaluateNode]:
-        """Returns the nodes that score a checkpoint, by domain; none for an expert that is only merged."""
+        """Returns the evaluations of a checkpoint by domain, empty for an expert that is only merged."""
         found = {name: self.nodes[key] for name, key in self.evaluations.get(checkpoint, {}).items()}
         return {name: node for name, node in found.items() if isinstance(node, EvaluateNode)}
 
     def definition_of(self, key: str) -> dict[str, Any]:
-        """Returns what the key of a node covers, as JSON data."""
+        """Returns the content of a node's key as JSON data."""
         return self.nodes[key].definition(self.harness, self.domains)
 
     def method_definition(self, lineage: Sequence[str]) -> list[Any]:
-        """Returns what the steps of a lineage do, as JSON data: their definitions without what differs between the
-        seeds and the versions of the harness that a method is run with."""
+        """Returns the definitions of a lineage's steps as JSON data, without seeds and the version of the harness."""
         steps: list[Any] = []
         for key in lineage:
             definition, left_out = self.definition_of(key), PARENT_PARTS | {"harness", "seed"}
@@ -78,17 +77,17 @@ class Plan:
         return steps
 
     def settings_of(self, domain: str) -> EvaluationSettings:
-        """Returns the settings that a domain is scored with."""
+        """Returns the evaluation settings of a domain."""
         return next((self.scorings(key)[domain].settings for key in self.evaluations), self.settings)
 
     def lineage_of(self, key: str) -> tuple[str, ...]:
-        """Returns the keys of the checkpoints from the base to the checkpoint `key`, each step's start before it."""
+        """Returns the keys of the checkpoints from the base to the checkpoint `key`, in order."""
         node = self.nodes[key]
         return (*self.lineage_of(node.start), key) if node.parents else (key,)
 
     def steps_behind(self, key: str) -> tuple[str, ...]:
-        """Returns the keys of all steps that the checkpoint `key` took, itself and those of merged experts included,
-        each once: what it costs."""
+        """Returns the keys of all steps behind the checkpoint `key`, including itself and those of merged experts,
+        without duplicates. They determine its cost."""
         found: dict[str, None] = {}
         waiting = [key]
         while waiting:
@@ -99,17 +98,16 @@ class Plan:
         return tuple(found)
 
     def first_trainings(self) -> dict[str, Node]:
-        """Returns, for each domain, the first step of the plan that trains it."""
+        """Returns the first step of the plan that trains each domain."""
         return _by_domain(self.nodes.values())
 
     def last_trainings(self, key: str) -> dict[str, Node]:
-        """Returns, for each domain trained on the way to the checkpoint `key`, the last step that trained it."""
+        """Returns the last step that trained each domain on the way to the checkpoint `key`."""
         return _by_domain(self.nodes[step] for step in self.steps_behind(key))
 
     def domains_before(self, key: str) -> tuple[str, ...]:
-        """Returns the domains that the parents of `key` trained, by name: those that a recovery may read.
-
-        The key of a recovery covers these and no others.
+        """Returns the domains that the parents of `key` trained, by name. A recovery may read these domains only,
+        because no others are part of its key.
         """
         parents = [self.nodes[parent] for parent in self.nodes[key].parents]
         return tuple(sorted({name for parent in parents for name in parent.trained_domains}))

@@ -1,7 +1,7 @@
-"""From a protocol to a plan: a tree of nodes with content keys, in which methods with the same beginning share it.
+"""Builds the plan of a protocol: a tree of nodes with content keys, in which methods share their common first steps.
 
-What each key covers is written in `harness.planning.nodes`. Labels, the protocol's text and the versions of torch and
-its like are in none.
+See `harness.planning.nodes` for the content of keys. Labels, the text of the protocol and the versions of libraries
+such as torch are not part of keys.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ SomeNode = TypeVar("SomeNode", bound=AnyNode)
 
 
 def make_plan(protocol: Protocol, registry: Registry) -> Plan:
-    """Returns the plan of a protocol; plugins are asked for their data's fingerprints, nothing is trained or fetched.
+    """Returns the plan of a protocol. Calls plugins for the fingerprints of their data; trains and downloads nothing.
 
-    Raises PluginError where one cannot be built or has no fingerprint, and what it says to a person itself.
+    Raises PluginError if a plugin cannot be built or has no fingerprint. A plugin's own HarnessError is passed on.
     """
     return _Planner(protocol, registry).plan()
 
 
 class _Planner:
-    """Grows one plan."""
+    """Builds one plan."""
 
     def __init__(self, protocol: Protocol, registry: Registry) -> None:
         self._protocol = protocol
@@ -56,7 +56,7 @@ class _Planner:
         self._domains = {name: self._domain(domain) for name, domain in protocol.domains.items()}
 
     def plan(self) -> Plan:
-        """Returns the whole plan, seed by seed and method by method, each checkpoint's scoring right behind it."""
+        """Returns the plan, by seed and method, with the evaluations of each checkpoint directly after it."""
         protocol = self._protocol
         base = self._base()
         methods = [
@@ -90,7 +90,7 @@ class _Planner:
         )
 
     def _use(self, use: PluginRef) -> PluginRef:
-        """Returns a plugin of the protocol with the fingerprints of its rewards, which are asked for once."""
+        """Returns a plugin of the protocol with the fingerprints of its rewards. Fingerprints are computed once."""
         if id(use) not in self._uses:
             self._uses[id(use)] = _with_rewards(use, self._registry)
         return self._uses[id(use)]
@@ -100,7 +100,7 @@ class _Planner:
         return replace(node, key=content_key(**node.definition(self._harness, self._domains)))
 
     def _add(self, node: SomeNode) -> SomeNode:
-        """Returns the node, known to the plan from now on; one that was there keeps its label."""
+        """Adds the node to the plan and returns it. A node that already exists keeps its label."""
         self._nodes.setdefault(node.key, node)
         return node
 
@@ -110,8 +110,8 @@ class _Planner:
         return MethodPlan(name=name, seed=seed, lineage=keys, probes=probes)
 
     def _lineage(self, steps: Sequence[Step], seed: int, base: BaseNode, *, scored: bool) -> list[CheckpointNode]:
-        """Returns the checkpoints of some steps, base first. scored: each is scored; an expert's that is only merged
-        need not be."""
+        """Returns the checkpoints of some steps, base first. scored: whether to evaluate each one, which is not needed
+        for an expert that is only merged."""
         lineage: list[CheckpointNode] = [base]
         for step in steps:
             if isinstance(step, TrainStep):
@@ -165,7 +165,7 @@ class _Planner:
     def _earlier(
         self, algorithm: PluginRef, lineage: Sequence[CheckpointNode], trained: Collection[str]
     ) -> tuple[str, ...]:
-        """Returns the domains that the lineage trained, less those of the step, where the algorithm replays them."""
+        """Returns the domains that the lineage trained, except those of the step, if the algorithm replays them."""
         spec = self._registry.find("algorithm", algorithm.name).spec
         if not (isinstance(spec, AlgorithmSpec) and spec.replays):
             return ()
@@ -203,7 +203,7 @@ class _Planner:
         self._evaluations[checkpoint.key] = by_domain
 
     def _settings(self, domain: str) -> EvaluationSettings:
-        """Returns the settings that a domain is scored with: the protocol's, with the domain's own chat template."""
+        """Returns the evaluation settings of a domain: those of the protocol, with the domain's own chat template."""
         return replace(self._protocol.settings, chat_template=self._protocol.domains[domain].chat_template)
 
     def _probe(self, probe: PluginRef, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
@@ -226,7 +226,7 @@ def _fingerprint(use: PluginRef, registry: Registry) -> str:
 
 
 def _with_rewards(use: PluginRef, registry: Registry) -> PluginRef:
-    """Returns `use` with the fingerprints of the rewards in its config. Of the rest nothing is built."""
+    """Returns `use` with the fingerprints of the rewards in its config. Builds only these rewards."""
     config = config_of(use, registry)
     registry.bind_rewards(config)
     found = {
@@ -239,10 +239,10 @@ def _with_rewards(use: PluginRef, registry: Registry) -> PluginRef:
 
 
 def _asked(ask: Callable[[], object], use: PluginRef, registry: Registry) -> str:
-    """Returns the fingerprint that a plugin, or a reward in its config, answers with."""
+    """Returns the fingerprint of a plugin, or of a reward in its config."""
     try:
         fingerprint = ask()
-    except CheckpointError as error:  # tells of a folder, and not whose it is
+    except CheckpointError as error:  # it names a folder but not the plugin
         offer = registry.find(use.kind, use.name)
         raise error.met_by(f"{offer.distribution} {offer.version}: {use.kind} {use.name!r}") from error
     except HarnessError:
@@ -251,12 +251,12 @@ def _asked(ask: Callable[[], object], use: PluginRef, registry: Registry) -> str
         raise PluginError(
             f"its fingerprint failed: {type(error).__name__}: {error}",
             where=f"{use.identity}: {use.kind} {use.name!r}",
-            hint="this is a fault of the plugin or of its files: tell its authors",
+            hint="this is a bug in the plugin or a problem with its files; report it to its authors",
         ) from error
     if not isinstance(fingerprint, str) or not fingerprint:
         raise PluginError(
             f"its fingerprint is {fingerprint!r}, not a text",
             where=f"{use.identity}: {use.kind} {use.name!r}",
-            hint="tell its authors",
+            hint="this is a bug in the plugin; report it to its authors",
         )
     return fingerprint

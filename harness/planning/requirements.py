@@ -1,4 +1,4 @@
-"""What a plan's plugins need of the machine and of the reader: code that is executed, the network, a GPU."""
+"""The requirements of a plan's plugins: code execution, network access, a GPU."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from harness.protocol.plugin_ref import PluginRef
 
 @dataclass(frozen=True, kw_only=True)
 class NeedOf:
-    """A plugin that needs something. plugin: its kind and name. nodes: how many of the plan's nodes run it. sandboxes:
-    the tiers that its config names for code it executes."""
+    """A requirement of a plugin. plugin: its kind and name. nodes: the number of nodes that run it. sandboxes: the
+    sandbox tiers in its config for the code that it executes."""
 
     need: str
     plugin: str
@@ -24,7 +24,7 @@ class NeedOf:
 
 
 def needs_of(plan: Plan, *, without: Collection[str] = ()) -> list[NeedOf]:
-    """Returns what each plugin of a plan needs, by need and plugin, over the nodes whose keys are not in `without`."""
+    """Returns the requirements of a plan's plugins, by need and plugin, for nodes whose keys are not in `without`."""
     found: dict[tuple[str, str], tuple[int, PluginRef]] = {}
     for node in plan.nodes.values():
         if node.key in without:
@@ -39,7 +39,7 @@ def needs_of(plan: Plan, *, without: Collection[str] = ()) -> list[NeedOf]:
 
 
 def sandboxes_here() -> dict[str, bool]:
-    """Returns, by tier, whether what it runs on is installed here; none of them is started."""
+    """Returns for each tier whether its software is installed. Does not start it."""
     return {"bubblewrap": shutil.which("bwrap") is not None, "monty": find_spec("pydantic_monty") is not None}
 
 

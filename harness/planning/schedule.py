@@ -1,7 +1,7 @@
-"""In which order results are computed where several are computed at a time: the longest remaining path first.
+"""The order of computing results in parallel: the longest remaining path first.
 
-Graham (1969, Bounds on multiprocessing timing anomalies) bounds the time of any such list schedule on m slots by
-2 − 1/m times the shortest possible.
+The time of any such list schedule on m slots is at most 2 − 1/m times the optimum (Graham 1969, Bounds on
+multiprocessing timing anomalies).
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 Parents = Mapping[str, Iterable[str]]
-"""What each result needs, by keys. Keys that are no keys of the mapping count as done."""
+"""The results that each result needs, by key. Keys that are not in the mapping count as done."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """What computing some results takes, in the unit of their durations.
+    """The time to compute some results, in the unit of their durations.
 
-    makespan: from the first start to the last end. work: the sum of all durations. critical_path: keys of the longest
-    chain of results that need one another, in order. critical_length: its duration, below which no number of slots
-    gets.
+    makespan: from the first start to the last end. work: the sum of all durations. critical_path: the keys of the
+    longest chain of dependent results, in order. critical_length: its duration, a lower bound for any number of slots.
     """
 
     slots: int
@@ -31,7 +30,7 @@ class Schedule:
 
 
 class Frontier:
-    """The results that can be started now, as others end. Equal remaining paths keep the order of `parents`."""
+    """The results that can be started now. Results with equal remaining paths are in the order of `parents`."""
 
     def __init__(self, parents: Parents, durations: Mapping[str, float]) -> None:
         self._missing = {key: {parent for parent in needed if parent in parents} for key, needed in parents.items()}
@@ -45,22 +44,22 @@ class Frontier:
         heapq.heapify(self._ready)
 
     def __bool__(self) -> bool:
-        """Whether anything can be started now."""
+        """Whether a result can be started now."""
         return bool(self._ready)
 
     def next(self) -> str:
-        """Returns the key of the result to start now. Raises IndexError where none can be started."""
+        """Returns the key of the next result to start. Raises IndexError if none can be started."""
         return heapq.heappop(self._ready)[-1]
 
     def done(self, key: str) -> None:
-        """Says that the result is computed: what waited for it alone can be started."""
+        """Marks the result as computed, which unblocks the results that need it."""
         for child in self._children[key]:
             self._missing[child].discard(key)
             if not self._missing[child]:
                 heapq.heappush(self._ready, self._ranked(child))
 
     def children(self, key: str) -> list[str]:
-        """Returns the keys of the results that need this one directly."""
+        """Returns the keys of the results that directly need this one."""
         return list(self._children[key])
 
     def _ranked(self, key: str) -> tuple[float, int, str]:
@@ -68,9 +67,9 @@ class Frontier:
 
 
 def schedule(parents: Parents, durations: Mapping[str, float], slots: int) -> Schedule:
-    """Returns what computing all results of `parents` takes on so many slots.
+    """Returns the schedule of all results in `parents` on `slots` slots.
 
-    durations: by key. Raises ValueError for fewer than one slot or where results need one another in a circle.
+    durations: by key. Raises ValueError for fewer than one slot or a dependency cycle.
     """
     if slots < 1:
         raise ValueError(f"{slots} slots")
@@ -96,7 +95,7 @@ def schedule(parents: Parents, durations: Mapping[str, float], slots: int) -> Sc
 def _remaining(
     missing: Mapping[str, set[str]], children: Mapping[str, list[str]], durations: Mapping[str, float]
 ) -> dict[str, float]:
-    """Returns, for each result, the duration of the longest chain that begins with it."""
+    """Returns for each result the duration of the longest chain that starts with it."""
     waiting = {key: len(below) for key, below in children.items()}
     ends = [key for key, count in waiting.items() if not count]
     found: dict[str, float] = {}
@@ -108,7 +107,7 @@ def _remaining(
             if not waiting[parent]:
                 ends.append(parent)
     if len(found) < len(missing):
-        raise ValueError(f"these results need one another: {sorted(set(missing) - set(found))}")
+        raise ValueError(f"these results depend on each other: {sorted(set(missing) - set(found))}")
     return found
 
 

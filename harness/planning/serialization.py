@@ -1,4 +1,4 @@
-"""A plan as JSON, as a run folder keeps it: written, and read back whatever is installed by now."""
+"""Writes and reads a plan as JSON in a run folder. Reading does not need the plugins of the plan."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ def _adapter() -> TypeAdapter[Plan]:
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """Returns the plan as JSON data, nodes in the order in which they can be made."""
+    """Returns the plan as JSON data, with nodes in an order in which they can be computed."""
     data = _adapter().dump_python(plan, mode="json")
     return {"schema": 1, **data, "nodes": list(data["nodes"].values())}
 
 
 def plan_from_json(data: Mapping[str, Any]) -> Plan:
-    """Returns the plan that `plan_to_json` gave `data` for. Raises ValueError, KeyError or TypeError where it gave no
-    such data."""
+    """Returns the plan from the output of `plan_to_json`. Raises ValueError, KeyError or TypeError for other data."""
     return _adapter().validate_python({**data, "nodes": {node["key"]: node for node in data["nodes"]}})
 
 
 def read_plan(path: Path) -> Plan:
-    """Returns the plan in a run's plan.json. Raises UsageError where it is missing or is none."""
+    """Returns the plan in a run's plan.json. Raises UsageError if it is missing or malformed."""
     try:
         return plan_from_json(parse_json(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"this plan cannot be read: {_first_fault(error)}",
             where=str(path),
-            hint="run the protocol again, with the version of mdrl-harness that is in the run's provenance.json",
+            hint="run the protocol again with the version of mdrl-harness in the run's provenance.json",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a person calls a plan's nodes. Recoveries with equal labels also show the settings that differ."""
+"""Titles of a plan's nodes for users. Recoveries with equal labels also show the settings that differ."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from harness.planning.plan import Plan
 
 
 def title_of(kind: str, label: str, seed: int) -> str:
-    """Returns what a node is called: its kind, where the label does not begin with it, its label and its seed."""
+    """Returns a node's title: its kind (unless the label starts with it), its label and its seed."""
     return f"{label if label.startswith(f'{kind} ') else f'{kind} {label}'} (seed {seed})"
 
 
 def titled(plan: Plan) -> dict[str, Node]:
     """Returns the plan's nodes by key, with labels for progress lines.
 
-    Where recoveries of the same label differ in settings, each label gets the values of those: `recover math (rollback
-    fisher)`, `recover math (refresh steps=15)`. The scorings of such checkpoints are named after them.
+    If recoveries with the same label differ in settings, the values are added to their labels: `recover math (rollback
+    fisher)`, `recover math (refresh steps=15)`. Evaluations of these checkpoints are named accordingly.
     """
     alike: dict[str, list[RecoverNode]] = defaultdict(list)
     for node in plan.nodes.values():

@@ -1,4 +1,4 @@
-"""Which models and data sets of the hub are taken at a branch or tag, which may move, and not at a commit."""
+"""Finds Hub models and data sets that are used at a branch or tag, which may change, instead of a commit."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def uses_of(plan: Plan) -> list[PluginRef]:
-    """Returns the plan's uses of plugins that may take something of the hub: its model, domains and rewards."""
+    """Returns the plugins of a plan that may use Hub files: its model, domains and rewards."""
     return [plan.base.model, *(use for domain in plan.domains.values() for use in (domain.plugin, domain.reward))]
 
 
 def unpinned_of(uses: Iterable[PluginRef], registry: Registry) -> list[HubSource]:
-    """Returns what the plugins take at a revision that is no commit, each once.
+    """Returns the sources that the plugins use at a revision other than a commit, without duplicates.
 
-    A plugin that cannot be built, or whose file is missing, is passed over: it is told of where it is used.
+    Skips plugins that cannot be built or whose file is missing. These errors are reported where the plugin is used.
     """
     found: dict[HubSource, None] = {}
     for use in uses:
@@ -35,8 +35,8 @@ def unpinned_of(uses: Iterable[PluginRef], registry: Registry) -> list[HubSource
 
 
 def unpinned_lines(sources: Sequence[HubSource]) -> Iterator[str]:
-    """Yields what a person is told of them: a line each, and what to do."""
+    """Yields the lines of the warning: one per source, and a hint."""
     for source in sources:
         yield f"warning: not pinned to a commit: {source.noun} {source}"
     if sources:
-        yield "  → their content may change while the keys stay the same; `harness prefetch` prints the commits to pin"
+        yield "  → their content may change without a change of keys; `harness prefetch` prints the commits to pin"

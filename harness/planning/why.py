@@ -1,4 +1,4 @@
-"""Why a node of a plan is to do: how its definition differs from the nearest one among the stored results."""
+"""Explains why a node must be computed: how its definition differs from the most similar stored result."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LONGEST = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Why the node `key` is to do.
+    """Why the node `key` must be computed.
 
-    differences: from the definition of the stored result `nearest`, in words; none without one.
-    parents: what it starts from that is to do as well.
+    differences: to the definition of the most similar stored result `nearest`, as text; empty without one. parents: the
+    labels of its parents that must be computed as well.
     """
 
     key: str
@@ -40,24 +40,25 @@ class Reason:
     parents: tuple[str, ...]
 
     def __str__(self) -> str:
-        told = list(self.differences)
+        causes = list(self.differences)
         if self.parents:
-            told.append(f"because its parent {', '.join(self.parents)} is to do")
+            causes.append(f"its parent {', '.join(self.parents)} must be computed")
         elif self.nearest is None:
-            told.append("no earlier result to compare it with is stored")
-        return f"{title_of(self.kind, self.label, self.seed)}: {'; '.join(told) or 'its stored result is damaged'}"
+            causes.append("the store has no earlier result to compare it with")
+        return f"{title_of(self.kind, self.label, self.seed)}: {'; '.join(causes) or 'its stored result is damaged'}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """The reasons for all that is to do. undefined: stored results without a definition, which were not compared."""
+    """The reasons for all missing nodes. undefined: the number of stored results without a definition, which were not
+    compared."""
 
     reasons: tuple[Reason, ...]
     undefined: int
 
 
 def explain(plan: Plan, store: Store, done: Collection[str]) -> Explanation:
-    """Returns why each node of the plan that is not `done` is to do, in the order of the plan."""
+    """Returns the reason for each node that is not `done`, in the order of the plan."""
     stored: dict[str, list[tuple[str, Leaves, Mapping[str, Any]]]] = defaultdict(list)
     undefined = 0
     for key in store.results():
@@ -66,7 +67,7 @@ def explain(plan: Plan, store: Store, done: Collection[str]) -> Explanation:
             undefined += 1
             continue
         if key in plan.nodes:
-            continue  # what this plan still uses is another node, and no earlier form of one that is to do
+            continue  # a node of this plan is not an earlier version of a missing one
         definition = document["definition"]
         stored[str(definition.get("kind"))].append((key, _leaves(definition), document))
     to_do = [node for node in plan.results if node.key not in done]
@@ -81,7 +82,7 @@ def _reason(
     definition = plan.definition_of(node.key)
     mine = _leaves(definition)
     parents = tuple(dict.fromkeys(_title(plan, plan.nodes[key]) for key in node.parents if key in waiting))
-    # A lineage names each checkpoint once more; the last one is what the step starts from.
+    # A lineage lists all checkpoints; the last one is the start of the step.
     nearest = min(stored, key=lambda one: (len(mine.items() ^ one[1].items()), one[0]), default=None)
     differences: list[str] = []
     if nearest is not None:
@@ -104,16 +105,16 @@ def _reason(
 
 
 def _title(plan: Plan, node: Node) -> str:
-    """Names a node to a person: a training says behind which checkpoint it is, as a scoring does."""
+    """Returns the title of a node, with the checkpoint that it starts from."""
     if node.kind != "train":
         return node.label
     return node.label if node.start == plan.base.key else f"{node.label} after {plan.nodes[node.start].label}"
 
 
 def _leaves(value: Any, at: Path = ()) -> dict[Path, str]:
-    """Returns the values of a definition by their paths, as a protocol would name them, each as JSON text."""
+    """Returns the values of a definition as JSON text, by their paths in terms of the protocol."""
     if isinstance(value, Mapping) and value:
-        # A plugin and its config stand at one place, and so do a domain and its plugin: their names repeat the place.
+        # A plugin and its config share a path, and so do a domain and its plugin, so their names are redundant.
         inlined: str | None = None
         left = None if at else "kind"
         if "identity" in value and "config" in value:
@@ -136,7 +137,7 @@ def _leaves(value: Any, at: Path = ()) -> dict[Path, str]:
 
 
 def _differences(before: Leaves, now: Leaves, domain: str | None) -> Iterator[str]:
-    """Yields what is different, in words. domain: the name of a definition's only domain, where it has one."""
+    """Yields the differences as text. domain: the name of the definition's only domain, if it has one."""
     domains_before, domains_now = (
         {path[1] for path in leaves if path[0] == "domains" and len(path) > 1} for leaves in (before, now)
     )
@@ -153,7 +154,7 @@ def _differences(before: Leaves, now: Leaves, domain: str | None) -> Iterator[st
         if path[0] == "harness" or path[-1] == "identity":
             yield _identity(path, old, new)
         elif any(path[: len(place)] == place for place in other):
-            continue  # another plugin has other settings
+            continue  # different plugins have different settings
         elif path[-2:-1] == ("reward_fingerprints",):
             yield f"files of the reward {'.'.join(path[:-2])}.{path[-1]}: changed"
         elif path[-1] in _DATA:
@@ -171,7 +172,7 @@ def _plugin(leaves: Leaves, path: Path) -> str | None:
 
 
 def _identity(path: Path, old: str | None, new: str | None) -> str:
-    """Says how an identity, `distribution:name@version+src.digest`, changed."""
+    """Returns how an identity `distribution:name@version+src.digest` changed, as text."""
     (name_before, _, rest_before), (name, _, rest) = (
         str(json.loads(text or '""')).partition("@") for text in (old, new)
     )

@@ -97,7 +97,7 @@ def test_what_depends_on_it_is_told_by_its_parent(world):
     assert (shogi.differences, shogi.parents) == ((), ("go after chess",))
     undone = next(reason for reason in reasons if reason.label == "recover go (undo)")
     assert str(undone).startswith("recover go (undo) (seed 0): data of go: changed")
-    assert str(shogi) == "train shogi after go (seed 0): because its parent go after chess is to do"
+    assert str(shogi) == "train shogi after go (seed 0): its parent go after chess must be computed"
 
 
 def test_changed_code_and_data_are_named(world, monkeypatch):
@@ -115,7 +115,7 @@ def test_an_empty_store_and_results_without_a_definition(world):
     planned, finish, why = world
     plan = planned()
     assert all(reason.nearest is None for reason in why(plan).reasons)
-    assert "no earlier result to compare it with is stored" in str(why(plan).reasons[3])
+    assert "the store has no earlier result to compare it with" in str(why(plan).reasons[3])
     first, second = plan.methods[0].lineage[1:3]
     finish(plan, only=[first], defined=False)
     explanation = why(plan)
@@ -131,7 +131,7 @@ def test_a_node_is_not_compared_with_another_node_of_the_plan(world):
     finish(plan, only=[key for key in plan.nodes if key != removed.key])
     [reason] = why(plan).reasons
     assert (reason.key, reason.nearest, reason.differences) == (removed.key, None, ())
-    assert str(reason) == "evaluate go after base (seed 0): no earlier result to compare it with is stored"
+    assert str(reason) == "evaluate go after base (seed 0): the store has no earlier result to compare it with"
 
 
 def test_the_command_prints_lines_or_json(world, tmp_path, monkeypatch):

@@ -69,7 +69,7 @@ def test_what_is_done_before_is_not_waited_for():
 
 
 def test_a_circle_and_no_slots_are_refused():
-    with pytest.raises(ValueError, match=r"need one another: \['a', 'b'\]"):
+    with pytest.raises(ValueError, match=r"depend on each other: \['a', 'b'\]"):
         schedule({"a": ["b"], "b": ["a"]}, {"a": 1.0, "b": 1.0}, 1)
     with pytest.raises(ValueError, match="0 slots"):
         schedule({}, {}, 0)
