@@ -1,4 +1,4 @@
-"""The folder where Hugging Face's libraries keep what they fetch and prepare, where the usual one cannot be written."""
+"""A temporary cache folder for the Hugging Face libraries, if the usual one is not writable."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 
 def ensure_caches() -> None:
-    """Names a temporary folder in the environment where the cache cannot be written to, and says so on standard error.
+    """If the cache is not writable, sets a temporary folder in the environment and prints a warning.
 
-    A cache that can be read stays in use for models; data sets are prepared in the temporary folder. Call it before
-    these libraries are imported.
+    A readable cache is still used for models; data sets are prepared in the temporary folder. Call it before the
+    libraries are imported.
     """
     home = _cache_home()
     try:
@@ -32,8 +32,8 @@ def ensure_caches() -> None:
     else:
         os.environ["HF_HOME"] = temporary
     sys.stderr.write(
-        f"warning: the cache {home} cannot be written; a temporary one is used for this command\n"
-        "  → set HF_HOME to a folder that can be written\n"
+        f"warning: the cache {home} is not writable; a temporary one is used for this command\n"
+        "  → set HF_HOME to a writable folder\n"
     )
 
 

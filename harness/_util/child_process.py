@@ -1,4 +1,4 @@
-"""A child of this program, run to its end: what it prints passed on, and its error told as the child told it."""
+"""Runs a `harness` command as a child process, passes on its output and raises its error."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from harness._util.memory import REMEDY
 from harness._util.signals import Terminated
 from harness.errors import ExitCode, PluginError, StepFailed, UsageError
 
-LINES_KEPT = 400
+MAX_LINES = 400
 ERROR = "error: "
 
 
 def run_child(arguments: Sequence[str], *, label: str, environment: Mapping[str, str] | None = None) -> None:
-    """Returns once the child ended well. label: the step's, for errors. environment: over this process's own.
+    """Runs the child until it succeeds. label: the step's label, for errors. environment: additional variables.
 
-    Raises what the child ended with: KeyboardInterrupt, Terminated, UsageError, PluginError or StepFailed.
+    Raises the error of the child: KeyboardInterrupt, Terminated, UsageError, PluginError or StepFailed.
     """
-    last: deque[str] = deque(maxlen=LINES_KEPT)
+    last: deque[str] = deque(maxlen=MAX_LINES)
     child = subprocess.Popen(
         list(arguments),
         stdout=subprocess.PIPE,
@@ -39,7 +39,7 @@ def run_child(arguments: Sequence[str], *, label: str, environment: Mapping[str,
                 sys.stderr.write(line)
         code = child.wait()
     except BaseException:
-        child.terminate()  # it ends as this process does: what is half-done removed, the rest resumable
+        child.terminate()  # it cleans up like this process and can be resumed
         child.wait()
         raise
     if code != ExitCode.DONE:
@@ -53,7 +53,7 @@ def _raise(code: int, label: str, lines: list[str]) -> None:
         raise Terminated
     begins = [number for number, line in enumerate(lines) if line.startswith(ERROR)]
     if not begins:
-        if code in (-signal.SIGKILL, 128 + signal.SIGKILL):  # the kernel's way when memory runs out
+        if code in (-signal.SIGKILL, 128 + signal.SIGKILL):  # as by the kernel's OOM killer
             raise StepFailed("the process of this step was killed, probably out of memory", where=label, hint=REMEDY)
         how = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         last = next((line for line in reversed(lines) if line.strip()), "")
@@ -62,7 +62,7 @@ def _raise(code: int, label: str, lines: list[str]) -> None:
             where=label,
             hint="its output is in the run's console.log",
         )
-    told = lines[begins[-1]].strip().removeprefix(ERROR).removeprefix(f"{label}: ")
+    message = lines[begins[-1]].strip().removeprefix(ERROR).removeprefix(f"{label}: ")
     hint: list[str] = []
     for line in lines[begins[-1] + 1 :]:
         if not line.startswith(" "):
@@ -72,4 +72,4 @@ def _raise(code: int, label: str, lines: list[str]) -> None:
         ExitCode.USAGE: UsageError,
         ExitCode.PLUGIN: PluginError,
     }
-    raise kinds.get(code, StepFailed)(told, where=label, hint=" ".join(hint))
+    raise kinds.get(code, StepFailed)(message, where=label, hint=" ".join(hint))

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 WIDTH_OF_PLAIN_OUTPUT = 200
 PLAIN = {"−": "-", "–": "-", "·": "|", "±": "+-", "→": "->", "≥": ">=", "≤": "<=", "×": "x", "…": "..."}
-"""What stands for a sign that the output's encoding has not; a lost minus would make another number of it."""
+"""Replacements for characters that the encoding of the output lacks. Dropping a minus would change a number."""
 
 
 def accept_any_text() -> None:
-    """Makes standard output and error write plainly what their encoding has no sign for, where they would raise."""
+    """Makes standard output and error replace characters that their encoding lacks, instead of raising."""
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
@@ -33,12 +33,12 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def terminal() -> Console:
-    """Returns a console for standard output: as wide as the terminal, or wide enough for whole lines without one."""
+    """Returns a console for standard output, as wide as the terminal; 200 characters wide if it is not a terminal."""
     return safe_console(width=None if sys.stdout.isatty() else WIDTH_OF_PLAIN_OUTPUT)
 
 
 def safe_console(**settings: Any) -> Console:
-    """Returns a console that escapes the control characters of what it shows."""
+    """Returns a console that escapes control characters."""
     from rich.console import Console
     from rich.segment import Segment
 

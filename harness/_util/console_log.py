@@ -1,4 +1,4 @@
-"""Sends what libraries print while steps run to a file of bounded size: the terminal shows only what a user needs."""
+"""Redirects the output of libraries during steps to a file of bounded size, to keep the terminal readable."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TextIO
 
 MOST_BYTES = 16 * 1024**2
-"""A log beyond this size loses its middle."""
+"""The middle of a larger log is cut out."""
 HEAD_BYTES, TAIL_BYTES = 1024**2, 7 * 1024**2
 _SECONDS_BETWEEN_LOOKS = 5.0
 
 
 def lasting_stderr() -> TextIO | None:
-    """Returns a stream to where standard error goes now, whatever becomes of it; None where it is no real file."""
+    """Returns a stream to the current target of standard error, unaffected by later redirection; None if it is not a
+    real file."""
     try:
         binary = os.fdopen(os.dup(sys.stderr.fileno()), "wb")
     except (OSError, ValueError):
@@ -27,7 +28,7 @@ def lasting_stderr() -> TextIO | None:
 
 
 class _Lasting(io.TextIOWrapper):
-    """Drops what cannot be written, so that a run outlives the terminal or the pipe that its progress went to."""
+    """Drops output that cannot be written, so that a run survives the terminal or pipe of its progress output."""
 
     def write(self, text: str) -> int:
         with self._dropped():
@@ -47,7 +48,7 @@ class _Lasting(io.TextIOWrapper):
 
 
 def discard(descriptor: int) -> None:
-    """Has what is written to `descriptor` go nowhere."""
+    """Redirects `descriptor` to /dev/null."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     if nowhere != descriptor:
         os.dup2(nowhere, descriptor)
@@ -56,10 +57,10 @@ def discard(descriptor: int) -> None:
 
 @contextmanager
 def output_to(path: Path | None) -> Iterator[None]:
-    """Appends what this process and its children print to `path`, or leaves it as it is where that is None.
+    """Appends the output of this process and its children to `path`; does nothing if it is None.
 
-    The descriptors are redirected, not only Python's streams: native code and children print past these. While it is
-    written to and at the end, the file is shortened where it has grown beyond `MOST_BYTES`.
+    The descriptors are redirected, not only Python's streams, which native code and children bypass. Whenever the file
+    grows beyond `MOST_BYTES`, it is shortened.
     """
     if path is None:
         yield
@@ -76,7 +77,7 @@ def output_to(path: Path | None) -> Iterator[None]:
                 os.dup2(log.fileno(), descriptor)
         yield
     finally:
-        with suppress(OSError):  # a log that cannot be written must not keep the terminal from being given back
+        with suppress(OSError):  # restore the terminal even if the log cannot be written
             _flush()
         for descriptor, before in saved.items():
             os.dup2(before, descriptor)
@@ -86,9 +87,9 @@ def output_to(path: Path | None) -> Iterator[None]:
 
 
 def shorten(path: Path) -> None:
-    """Cuts the middle out of a log that is larger than `MOST_BYTES`, and says in its place how much was cut.
+    """Cuts the middle out of a log larger than `MOST_BYTES` and inserts a note with the number of bytes removed.
 
-    In place: writers that append to the open file continue behind what is left.
+    The file is changed in place, so that writers in append mode continue at its new end.
     """
     with path.open("r+b") as log:
         size = log.seek(0, os.SEEK_END)
@@ -106,7 +107,7 @@ def shorten(path: Path) -> None:
 def _keep_short(path: Path, ended: threading.Event) -> None:
     while True:
         last = ended.wait(_SECONDS_BETWEEN_LOOKS)
-        with suppress(OSError):  # such as a full disk: the log is no reason to stop
+        with suppress(OSError):  # for example a full disk: do not stop the run because of the log
             shorten(path)
         if last:
             return

@@ -1,6 +1,6 @@
-"""Which fields a library's config dataclasses have, read from their source: importing the library takes seconds.
+"""Reads the fields of a library's config dataclasses from their source, because importing the library takes seconds.
 
-Only annotated fields of classes are read, which is how TRL, transformers and accelerate write their configs.
+Only annotated fields are read, which is how TRL, transformers and accelerate define their configs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def package_folder(name: str) -> Path:
-    """Returns the folder of an installed package. Raises LookupError where it is not installed."""
+    """Returns the folder of an installed package. Raises LookupError if it is not installed."""
     spec = find_spec(name)
     if spec is None or spec.origin is None:
         raise LookupError(f"{name} is not installed")
@@ -22,9 +22,9 @@ def package_folder(name: str) -> Path:
 
 @cache
 def declared_fields(name: str, files: tuple[Path, ...]) -> frozenset[str]:
-    """Returns the public fields of the class `name`, its bases' included, as far as `files` define them.
+    """Returns the public fields of the class `name`, including those of base classes defined in `files`.
 
-    Raises LookupError where none of the files defines it.
+    Raises LookupError if none of the files defines the class.
     """
     classes = dict(_classes(files))
     if name not in classes:

@@ -1,4 +1,4 @@
-"""A full disk: how errors show it, and how it is told."""
+"""Detects errors caused by a full disk and reports them."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import os
 from harness.errors import DiskFull
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_TOLD_BY_LIBRARIES = (
+_LIBRARY_MESSAGES = (
     *(text.lower() for number in FULL for text in (f"os error {number}", os.strerror(number))),
     "pytorchstreamwriter failed writing",  # torch.save drops the reason
-    ". unexpected pos ",  # torch.save again, as it closes the file that it could not write
+    ". unexpected pos ",  # torch.save, when it closes the file after a failed write
 )
 
 
 def shows_full(error: BaseException) -> bool:
-    """Returns whether `error` itself is a full disk's. Libraries that write from native code raise errors of their own,
-    which are known by their text."""
+    """Returns whether `error` itself is due to a full disk. Errors raised by native code of libraries are recognized by
+    their text."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in FULL
     text = str(error).lower()
-    return any(told in text for told in _TOLD_BY_LIBRARIES)
+    return any(message in text for message in _LIBRARY_MESSAGES)
 
 
 def comes_of_full(error: BaseException) -> bool:
-    """Returns whether `error`, or one that led to it, is a full disk's."""
+    """Returns whether `error` or one of its causes is due to a full disk."""
     seen: BaseException | None = error
     while seen is not None:
         if shows_full(seen):
@@ -35,8 +35,8 @@ def comes_of_full(error: BaseException) -> bool:
 
 
 def disk_full(where: object, *, needed: int | None = None, kept: str = "") -> DiskFull:
-    """Returns the error for a write below `where`. needed: bytes that the write takes, where that is known. kept: what
-    of the work so far is not lost."""
+    """Returns the error for a write below `where`. needed: the size of the write in bytes, if known. kept: a note on
+    which results are preserved."""
     room = f"free about {format_bytes(needed)} there" if needed else "free some"
     return DiskFull(
         "no space is left on its disk",
@@ -46,7 +46,7 @@ def disk_full(where: object, *, needed: int | None = None, kept: str = "") -> Di
 
 
 def format_bytes(count: int) -> str:
-    """Returns a number of bytes as a person reads it, such as 7.5 GiB: the only unit of bytes in what is printed."""
+    """Returns a human-readable size in binary units, such as 7.5 GiB."""
     for size, unit in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if count >= size:
             value = count / size

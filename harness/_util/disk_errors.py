@@ -1,4 +1,4 @@
-"""Errors of a disk on the way: what to tell a person where a full disk or a forbidden folder caused an exception."""
+"""Converts exceptions caused by a full disk or a folder without write permission to user-facing errors."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class StoreFull(DiskFull):
-    """The disk of the store is full: no further node can be made."""
+    """The disk of the store is full: no further node can be computed."""
 
 
 class StoreForbidden(UsageError):
-    """The store cannot be written to: no node can be made."""
+    """The store is not writable: no node can be computed."""
 
 
 def disk_error(error: BaseException, root: Path) -> StoreFull | StoreForbidden | None:
-    """Returns what to tell a person where a full disk or a forbidden folder caused `error`; None where neither did."""
+    """Returns a user-facing error if `error` was caused by a full disk or missing write permission, else None."""
     seen: BaseException | None = error
     while seen is not None:
         if _is_forbidden(seen, root):
             return StoreForbidden(
                 f"cannot be written to: {getattr(seen, 'strerror', seen)}",
                 where=str(root),
-                hint="choose another folder with -o, or make this one writable; what is done in it is kept",
+                hint="choose another folder with -o, or make this one writable; its results are preserved",
             )
         if shows_full(seen):
-            told = disk_full(root, kept="what is done is kept")
-            return StoreFull(told.message, where=told.where, hint=told.hint)
+            full = disk_full(root, kept="finished steps are stored")
+            return StoreFull(full.message, where=full.where, hint=full.hint)
         seen = seen.__cause__ or seen.__context__
     return None
 
@@ -42,6 +42,6 @@ def _is_forbidden(error: BaseException, root: Path) -> bool:
         return False
     path, root = Path(os.fsdecode(error.filename)).absolute(), root.absolute()
     above = path == root or path in root.parents
-    # A file where the store's folder should be says ENOTDIR of what is below it and EEXIST of itself.
+    # If the store's folder is a file, access below it raises ENOTDIR and creating it raises EEXIST.
     in_the_way = error.errno == errno.ENOTDIR or (error.errno == errno.EEXIST and above)
     return (error.errno in FORBIDDEN or in_the_way) and (above or root in path.parents)

@@ -1,4 +1,4 @@
-"""Which of a launched step's processes this is, as the launcher says it before any of them has met another."""
+"""Rank and world size of a launched step, from the launcher's environment (torch.distributed is not needed)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 
 
 def world_size() -> int:
-    """Returns how many processes share this step; 1 where it was not launched."""
+    """Returns the number of processes of this step; 1 if it was not launched."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def rank() -> int:
-    """Returns this process's rank; 0, the rank that writes and reports, for the only one."""
+    """Returns the rank of this process; 0 if it was not launched. Rank 0 writes and reports."""
     return int(os.environ.get("RANK", "0"))

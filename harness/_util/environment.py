@@ -1,4 +1,4 @@
-"""What the libraries below are told through the process's environment, before any of them is imported."""
+"""Configures the libraries through environment variables, before any of them is imported."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ QUIET = {
     "TQDM_DISABLE": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
-# An OpenMP thread that waits for the others spins for milliseconds by default (libgomp of PyTorch's wheels, libiomp of
-# others), which on a busy machine takes the processor from the thread it waits for. Passive, it sleeps.
+# By default a waiting OpenMP thread spins for milliseconds (libgomp in PyTorch's wheels, libiomp in others). On a busy
+# machine it takes the processor from the thread that it waits for. With PASSIVE it sleeps.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 WAITING_SET_BY_USER = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 TALKATIVE = ("transformers", "trl", "accelerate", "datasets", "lm_eval", "evaluate", "httpx", "filelock")
 
 
 def prepare_libraries() -> None:
-    """Turns telemetry off, applies HARNESS_OFFLINE to every library, and lets idle OpenMP threads sleep.
+    """Disables telemetry, applies HARNESS_OFFLINE to all libraries, and makes idle OpenMP threads sleep.
 
-    Variables that the user has set stay as they are, but for HARNESS_OFFLINE, which is a promise. To be called before
-    the libraries are imported.
+    Variables set by the user are not changed, except that HARNESS_OFFLINE overrides them. Call it before the libraries
+    are imported.
     """
     for name, value in PRIVATE.items():
         os.environ.setdefault(name, value)
@@ -47,7 +47,7 @@ def prepare_libraries() -> None:
 
 
 def prepare_process(*, debug: bool) -> None:
-    """Does what `prepare_libraries` does, and silences the libraries' messages unless `debug`."""
+    """Calls `prepare_libraries` and, unless `debug`, silences the libraries."""
     prepare_libraries()
     if debug:
         return

@@ -1,4 +1,4 @@
-"""Packages of an extra: said to be missing before they are needed, with what to install."""
+"""Checks that the packages of an extra are installed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ DISTRIBUTION = "mdrl-harness"
 
 
 def require_extra(extra: str, *packages: str, wanted_by: str) -> None:
-    """Raises UsageError where one of the packages, which `extra` installs, is missing. Imports nothing.
+    """Raises UsageError if one of the packages, which `extra` installs, is missing. Imports nothing.
 
-    wanted_by: what needs them, for a person.
+    wanted_by: what needs them, for the message.
     """
     missing = [package for package in packages if find_spec(package) is None]
     if missing:

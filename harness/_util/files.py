@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Atomic writes of files and folders."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from harness.errors import HarnessError, UsageError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary sibling to write to; it is fsynced and renamed to `path` when the block ends well.
+    """Yields a temporary file in the same folder; if the block succeeds, it is fsynced and renamed to `path`.
 
-    Raises DiskFull where the disk is, UsageError where the folder cannot be written to. On any failure the file that
-    stood at `path` is untouched.
+    Raises DiskFull if the disk is full, UsageError if the folder is not writable. After a failure an existing file at
+    `path` is unchanged.
     """
     temporary = temporary_beside(path)
     try:
@@ -40,16 +40,16 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UsageError(
             f"cannot be written: {error.strerror or error}",
             where=str(path),
-            hint="may you write here, and is it a folder's place?",
+            hint="check the permissions of the folder, and that the path is not a folder",
         ) from error
 
 
 @contextmanager
 def atomic_directory(target: Path, *, temporary: Path | None = None) -> Iterator[Path]:
-    """Yields an empty sibling of `target` to fill; it is renamed to `target` when the block ends well, else removed.
+    """Yields an empty folder beside `target`; it is renamed to `target` if the block succeeds, else removed.
 
-    temporary: the sibling, if the caller has made it. `target` is missing or an empty folder. The block syncs the files
-    that it writes; a block that removes the sibling publishes nothing. What the disk raises passes through.
+    `target` must be missing or an empty folder. temporary: the folder, if the caller has created it. The block must
+    sync the files that it writes. If the block removes the folder, nothing is published. OSErrors propagate.
     """
     if temporary is None:
         temporary = temporary_beside(target)
@@ -60,23 +60,23 @@ def atomic_directory(target: Path, *, temporary: Path | None = None) -> Iterator
             temporary.rename(target)
             sync(target.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)  # gone already where it was renamed
+        shutil.rmtree(temporary, ignore_errors=True)  # no effect after the rename
 
 
 def temporary_beside(path: Path, *, hidden: bool = True) -> Path:
-    """Returns a path beside `path` that nobody else uses. It is not created."""
+    """Returns a unique path in the folder of `path`. It is not created."""
     return path.with_name(f"{'.' * hidden}{path.name}.tmp-{uuid.uuid4().hex}")
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
-    """Writes files of which none is put into its place before all have been written. Raises as `replacing` does."""
+    """Writes several files; no target is replaced before all are written. Raises as `replacing` does."""
     with ExitStack() as together:
         for path, content in files.items():
             together.enter_context(replacing(path)).write_bytes(content)
 
 
 def sync(path: Path) -> None:
-    """Returns once the disk holds the file's bytes, or the folder's entries."""
+    """Calls fsync on a file or folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -85,6 +85,6 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` as UTF-8 with newlines as they are, atomically. Raises UsageError as `replacing` does."""
+    """Writes `text` atomically as UTF-8, without newline translation. Raises as `replacing` does."""
     with replacing(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))

@@ -1,4 +1,4 @@
-"""JSON from files that anyone may have written."""
+"""Parses JSON from untrusted files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Returns the data. Raises ValueError for what is not JSON, and for JSON that is nested too deeply or has a number
-    of too many digits."""
+    """Returns the data. Raises ValueError if the text is not JSON, is nested too deeply or has a number with too many
+    digits."""
     try:
         return json.loads(text)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Locks on files that any number of processes share, or one has alone; they end with the process that holds them."""
+"""Shared and exclusive file locks between processes. A lock is released when its process ends."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 
 
 def hold_shared(path: Path) -> int:
-    """Returns a descriptor that shares the lock at `path`, having waited for who has it alone."""
+    """Acquires the lock at `path` in shared mode and returns its descriptor. Blocks while it is held exclusively."""
     descriptor = _open(path)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     return descriptor
 
 
 def release(descriptor: int) -> None:
-    """Gives the lock back."""
-    fcntl.flock(descriptor, fcntl.LOCK_UN)  # also where a forked process still has the file open
+    """Releases the lock."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough if a forked process has the file open
     os.close(descriptor)
 
 
 @contextmanager
 def shared(path: Path) -> Iterator[None]:
-    """Shares the lock at `path` for the block."""
+    """Holds the lock at `path` in shared mode for the block."""
     descriptor = hold_shared(path)
     try:
         yield
@@ -34,7 +34,7 @@ def shared(path: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Has the lock at `path` alone for the block. Raises BlockingIOError at once where another process holds it."""
+    """Holds the lock at `path` exclusively for the block. Raises BlockingIOError if it is already held."""
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,7 +48,7 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Returns whether a process holds the lock at `path`, shared or alone; of a lock that does not exist, none does."""
+    """Returns whether the lock at `path` is held in either mode; False if it does not exist."""
     if not path.exists():
         return False
     try:
@@ -63,4 +63,4 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except PermissionError:
-        return os.open(path, os.O_RDONLY)  # another user's: enough for a lock
+        return os.open(path, os.O_RDONLY)  # owned by another user; reading is enough to lock

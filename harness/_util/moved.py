@@ -1,4 +1,4 @@
-"""Imports of the old layout: each raises an ImportError that names the new place."""
+"""Makes imports of the old module layout raise an ImportError that names the new module."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ MOVED = {
     "harness.training.kept_gradients": "harness.training, as cached_gradients",
     "harness.workload": "harness",
 }
-"""Modules that plugins imported, by the public package that exports their names now."""
+"""Old modules used by plugins, with the public packages that now export their names."""
 
 
 class _Finder(MetaPathFinder):
-    """Stands last among the finders, so that it is asked only for modules that do not exist."""
+    """The last finder on `sys.meta_path`, called only for modules that do not exist."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -50,5 +50,5 @@ class _Finder(MetaPathFinder):
 
 
 def explain_moved_imports() -> None:
-    """Makes imports of modules that have moved raise an ImportError with the new place."""
+    """Makes imports of moved modules raise an ImportError with the new module."""
     sys.meta_path.append(_Finder())

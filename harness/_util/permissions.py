@@ -1,4 +1,4 @@
-"""Permissions in a folder that several users share: who may write to the folder may write to what lies in it."""
+"""Permissions in a folder shared by several users: write access to the folder implies write access to its contents."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def grant(path: Path, bits: int) -> None:
-    """Adds permissions to a file or folder of this user's."""
+    """Adds permission bits to a file or folder owned by this user."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode | bits != mode:
         path.chmod(mode | bits)
 
 
 def writable_by_others(folder: Path) -> int:
-    """Returns the permissions by which group and others may write to `folder`; 0 for a folder of one user's."""
+    """Returns the write permission bits of group and others for `folder`; 0 if only its owner can write."""
     return folder.stat().st_mode & _OTHERS_WRITE
 
 
 def make_shared(folder: Path, root: Path) -> None:
-    """Makes `folder`, below `root`, and those between them, to be written to by whoever may write to `root`."""
+    """Creates `folder` below `root`, with parents; everyone with write access to `root` gets write access to it."""
     if not folder.is_dir():
         if folder.parent != root:
             make_shared(folder.parent, root)

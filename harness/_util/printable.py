@@ -1,5 +1,5 @@
-"""Text from files, plugins and models, made safe for a terminal: it may hold sequences that move the cursor, clear the
-screen or write to the clipboard."""
+"""Makes untrusted text from files, plugins and models safe for a terminal. It may contain escape sequences that move
+the cursor, clear the screen or write to the clipboard."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _UNSAFE_BUT_STYLE = re.compile(rf"(?!\x1b\[[0-9;]*m){_UNSAFE.pattern}")
 
 
 def printable(text: str, *, styled: bool = False) -> str:
-    """Returns `text` with control characters and changes of direction written as escapes, such as `\\x1b`.
+    """Returns `text` with control and bidirectional formatting characters escaped, as in `\\x1b`.
 
-    styled: keeps sequences that only set colours.
+    styled: keep colour sequences.
     """
     return (_UNSAFE_BUT_STYLE if styled else _UNSAFE).sub(_escaped, text)
 

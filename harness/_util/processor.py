@@ -1,4 +1,4 @@
-"""The processor that steps would run on here: a GPU where there is one, else the CPU. Looks without importing torch."""
+"""Detects the processor that steps run on, a GPU or the CPU, without importing torch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-CPU_TERAFLOPS_A_CORE = 0.05
-"""Ours: half of what eight fp32 lanes with two fused multiply-adds reach at 3 GHz."""
+CPU_TERAFLOPS_PER_CORE = 0.05
+"""An estimate: half the peak of eight fp32 lanes with two fused multiply-adds at 3 GHz."""
 GPU_TERAFLOPS = 989.0
-"""An H100 SXM's peak in bf16 without sparsity, by NVIDIA's data sheet."""
+"""The bf16 peak of an H100 SXM without sparsity, from NVIDIA's data sheet."""
 _GPU_DEVICES = ("nvidia[0-9]*", "kfd", "dxg")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Processor:
-    """What there is. cores: that this process may use. memory_bytes: the machine's, None where it is not known."""
+    """The processor. cores: usable by this process. memory_bytes: of the machine; None if unknown."""
 
     kind: Literal["gpu", "cpu"]
     cores: int
@@ -24,12 +24,12 @@ class Processor:
 
     @property
     def teraflops(self) -> float:
-        """The peak that estimates assume unless told otherwise."""
-        return GPU_TERAFLOPS if self.kind == "gpu" else CPU_TERAFLOPS_A_CORE * self.cores
+        """The peak performance that estimates assume by default."""
+        return GPU_TERAFLOPS if self.kind == "gpu" else CPU_TERAFLOPS_PER_CORE * self.cores
 
 
 def processor_here(devices: Path = Path("/dev")) -> Processor:
-    """Returns this machine's; one whose GPUs are hidden by CUDA_VISIBLE_DEVICES has a CPU only."""
+    """Returns the processor of this machine. GPUs hidden by CUDA_VISIBLE_DEVICES are ignored."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     gpu = not hidden and any(any(devices.glob(pattern)) for pattern in _GPU_DEVICES)
     try:

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP unwind the run like an interrupt: what is half-done is cleaned up and resumable."""
+"""Handles Ctrl-C, SIGTERM and SIGHUP as interrupts, so that the run cleans up and can be resumed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.errors import ExitCode, HarnessError, RunStopped
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP. An interrupt, not an Exception: no library that catches Exception may swallow it."""
+    """Raised on SIGTERM or SIGHUP. Not an Exception, so that `except Exception` in libraries does not catch it."""
 
 
 class Interrupted(HarnessError):
-    """Ctrl-C; the same command goes on where this one stopped."""
+    """The run was interrupted by Ctrl-C. The same command resumes it."""
 
     exit_code = ExitCode.INTERRUPTED
 
@@ -25,7 +25,7 @@ class _Request:
 
 
 def catch_termination() -> None:
-    """Makes SIGTERM raise Terminated in the main thread, once; and SIGHUP, unless it is ignored, as under `nohup`."""
+    """Makes SIGTERM and SIGHUP raise Terminated in the main thread, once. An ignored SIGHUP (`nohup`) stays ignored."""
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _terminate)
@@ -38,17 +38,17 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def raise_if_terminated() -> None:
-    """Raises Terminated where SIGTERM came and the exception was lost, as one raised in a destructor is."""
+    """Raises Terminated if a signal was received but its exception was lost, for example in a destructor."""
     if _Request.made:
         raise Terminated
 
 
 @contextmanager
-def told_to_a_person() -> Iterator[None]:
-    """Raises RunStopped for Terminated, and Interrupted for Ctrl-C."""
+def interrupts_as_errors() -> Iterator[None]:
+    """Converts Terminated to RunStopped and KeyboardInterrupt to Interrupted."""
     try:
         yield
     except Terminated:
-        raise RunStopped("stopped; the same command goes on where this one stopped") from None
+        raise RunStopped("stopped; the same command resumes the run") from None
     except KeyboardInterrupt:
-        raise Interrupted("interrupted; the same command goes on where this one stopped") from None
+        raise Interrupted("interrupted; the same command resumes the run") from None

@@ -1,4 +1,4 @@
-"""Files that someone else made: only regular ones are read, and none that is too large."""
+"""Reads untrusted files: only regular files of limited size."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ LARGEST = 500_000_000
 
 
 def read_untrusted(path: Path) -> bytes:
-    """Returns the content of a regular file. Raises UsageError for anything else, such as a pipe or a device, which
-    reading might never end, and for a file that is too large or cannot be read."""
+    """Returns the content of a regular file. Raises UsageError for a file that is too large or unreadable, and for
+    pipes and devices, on which reading could block."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
@@ -28,9 +28,9 @@ def read_untrusted(path: Path) -> bytes:
 
 
 def refuse_special_files(folder: Path) -> None:
-    """Raises UsageError where a link, a pipe, a socket or a device lies in `folder`."""
+    """Raises UsageError if `folder` contains a link, a pipe, a socket or a device."""
     for path in sorted(folder.iterdir()):
         mode = path.lstat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             kind = "a link" if stat.S_ISLNK(mode) else "not a regular file"
-            raise UsageError(f"this is {kind}", where=str(path), hint="a run's folder holds plain files only")
+            raise UsageError(f"this is {kind}", where=str(path), hint="a run folder may contain only regular files")

@@ -1,5 +1,5 @@
-"""The library API: what `harness.run`, `harness.load_run`, `harness.plan` and `harness.validate` are. The command line
-is a thin caller of it."""
+"""The library API: `harness.run`, `harness.load_run`, `harness.plan` and `harness.validate`. The command line is a thin
+wrapper around it."""
 
 import lazy_loader
 

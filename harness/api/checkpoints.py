@@ -1,4 +1,4 @@
-"""Checkpoints as whole model folders, whatever form the store holds them in."""
+"""Checkpoints as full model folders, independent of their form in the store."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CHECKPOINTS = "checkpoints"
 
 
 def whole_checkpoint(run: Path, plan: Plan, key: str, registry: Registry) -> Path:
-    """Returns the folder of the checkpoint `key`: the base model's, the store's, or a copy below the run's folder of
-    what the store holds in another form. Raises as `CheckpointFolders.folder`."""
+    """Returns the folder of the checkpoint `key`: that of the base model or of the store. A checkpoint stored as a
+    delta or an adapter is restored to the run folder. Raises as `CheckpointFolders.folder` does."""
     from harness.execution import CheckpointFolders
     from harness.execution.store import Store
 

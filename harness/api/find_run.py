@@ -1,4 +1,4 @@
-"""Which run folder a person means."""
+"""Finds a run folder by path, name or protocol."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _KEY_SUFFIX = re.compile(r"-[0-9a-f]{12}$")
 
 
 def find_run_folder(run: str | None, runs: Path) -> Path:
-    """Returns the folder that `run` names: a path, a folder's name in `runs`, or the latest run of a protocol, given by
-    its name or its file.
+    """Returns a run folder with a leaderboard.
 
-    None is the latest run of all. Latest is by the time a run's leaderboard was written. Raises UsageError naming the
-    runs there are, and ProtocolError for a file that is no protocol.
+    run: a path, a folder name in `runs`, or the name or file of a protocol for its latest run; None for the latest run.
+    The latest run is the one with the most recent leaderboard. Raises UsageError with the available runs if there is
+    none, and ProtocolError for a file that is not a protocol.
     """
     if run is not None:
         for folder in (Path(run), runs / run):
@@ -29,7 +29,7 @@ def find_run_folder(run: str | None, runs: Path) -> Path:
         return max(meant, key=lambda folder: ((folder / "leaderboard.json").stat().st_mtime_ns, folder.name))
     if run is not None and Path(run).is_dir():
         raise UsageError(
-            "this folder holds no leaderboard.json", where=run, hint="`harness run` writes one; run the protocol again"
+            "this folder has no leaderboard.json", where=run, hint="`harness run` writes one; run the protocol again"
         )
     names = ", ".join(sorted(folder.name for folder in folders))
     raise UsageError(
@@ -37,12 +37,12 @@ def find_run_folder(run: str | None, runs: Path) -> Path:
         where=str(runs),
         hint=f"the runs here are {names}"
         if names
-        else "`harness run PROTOCOL` makes one; HARNESS_RUNS names their folder",
+        else "start one with `harness run PROTOCOL`; HARNESS_RUNS sets the folder of runs",
     )
 
 
 def _protocol_name(run: str) -> str:
-    """Returns the name in a protocol file; any other text as it is."""
+    """Returns the protocol's name if `run` is a protocol file, else `run`."""
     if not Path(run).is_file():
         return run
     from harness.protocol.source import read_source
@@ -52,10 +52,7 @@ def _protocol_name(run: str) -> str:
 
 
 def find_begun_folder(run: str | None, runs: Path) -> Path:
-    """Returns the folder as `find_run_folder` does; or one that `run` names and that has a plan and no leaderboard yet.
-
-    Raises UsageError as that does.
-    """
+    """Does the same as `find_run_folder`, but also accepts a folder that has a plan and no leaderboard yet."""
     for folder in (Path(run), runs / run) if run is not None else ():
         if (folder / PLAN).is_file():
             return folder

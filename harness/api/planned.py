@@ -1,4 +1,4 @@
-"""What a run would compute."""
+"""Plans a run without executing it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """A protocol's plan, and what of it the store holds.
+    """The plan of a protocol and its state in the store.
 
-    folder: of the run, which may not exist yet. done: the keys of stored nodes; the base model counts as done.
+    folder: the run folder, which may not exist yet. done: the keys of stored nodes, including the base model.
     """
 
     protocol: Protocol
@@ -37,14 +37,14 @@ class PlannedRun:
 
     @property
     def order(self) -> list[Node]:
-        """Returns every node but the base model, in the order in which a run computes them."""
+        """All nodes except the base model, in execution order."""
         from harness.execution.runner import walk_order
 
         return walk_order(self.plan)
 
     @property
     def nodes(self) -> pl.DataFrame:
-        """Returns a frame with a row per node, in that order: `key`, `kind`, `label`, `seed`, `done`."""
+        """A frame with one row per node, in execution order: `key`, `kind`, `label`, `seed`, `done`."""
         import polars as pl
 
         rows = [
@@ -55,13 +55,13 @@ class PlannedRun:
         return pl.DataFrame(rows, schema=columns)
 
     def cost(self, *, all_nodes: bool = False) -> PlanCost:
-        """Returns the optimizer steps, completions and the like of what is to do, or of the whole plan."""
+        """Returns the cost (optimizer steps, completions, …) of the missing nodes, or of the whole plan."""
         from harness.planning.counts import cost_of
 
         return cost_of(self.plan, self.registry, without=() if all_nodes else self.done)
 
     def why(self) -> Explanation:
-        """Returns why each node is to do: how its definition differs from the nearest stored one."""
+        """Returns why each missing node has to be computed: how its definition differs from the closest stored one."""
         from harness.planning.why import explain
 
         return explain(self.plan, self.store, self.done)
@@ -75,29 +75,29 @@ def plan(
     output: str | Path | None = None,
     registry: Registry | None = None,
 ) -> PlannedRun:
-    """Returns what a run of the protocol would compute. Nothing is fetched, trained or written.
+    """Returns the plan of a run. Nothing is downloaded, trained or written.
 
-    protocol: a path, or the name of a packaged protocol. seeds, methods: in place of the protocol's own, and only these
-    of its methods. output: the folder of runs and store, by default `HARNESS_RUNS` or `runs`. registry: the plugins to
-    use, by default all that are installed. Raises ProtocolError with all that is wrong in the protocol, UsageError
-    where there is none.
+    protocol: a path, or the name of a packaged protocol. seeds: replaces the protocol's seeds. methods: selects some of
+    its methods. output: the folder of runs and store; default: `HARNESS_RUNS` or `runs`. registry: the plugins to use;
+    default: all installed ones. Raises ProtocolError with all problems of the protocol, UsageError if it does not
+    exist.
     """
     plugins = installed_plugins(registry)
     return planned(read_protocol(protocol, plugins, seeds=seeds, methods=methods), plugins, runs_folder(output))
 
 
 def planned(protocol: Protocol, registry: Registry, root: Path) -> PlannedRun:
-    """Returns the plan of a protocol that was read. root: the folder of runs and store."""
+    """Returns the plan of a loaded protocol. root: the folder of runs and store."""
     from harness.execution.run_folder import run_folder_of
     from harness.execution.store import Store
     from harness.planning.planner import make_plan
 
-    made, store = make_plan(protocol, registry), Store(root / "store")
+    plan, store = make_plan(protocol, registry), Store(root / "store")
     return PlannedRun(
         protocol=protocol,
-        plan=made,
-        folder=run_folder_of(root, made),
+        plan=plan,
+        folder=run_folder_of(root, plan),
         store=store,
-        done=frozenset({made.base.key, *(node.key for node in made.results if store.has(node.key))}),
+        done=frozenset({plan.base.key, *(node.key for node in plan.results if store.has(node.key))}),
         registry=registry,
     )

@@ -1,4 +1,4 @@
-"""Reads protocols, and validates them."""
+"""Loads and validates protocols."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from harness.protocol import Protocol
 
 ProtocolName = str | os.PathLike[str]
-"""The path of a protocol's file, or the name of a packaged protocol."""
+"""The path of a protocol file, or the name of a packaged protocol."""
 
 
 def installed_plugins(registry: Registry | None) -> Registry:
-    """Returns `registry`, or the registry of all installed plugins for None."""
+    """Returns `registry`, or the registry of all installed plugins if it is None."""
     from harness.plugin.registry import Registry
 
     return Registry.discover() if registry is None else registry
@@ -31,9 +31,9 @@ def read_protocol(
     seeds: Sequence[int] | None = None,
     methods: Sequence[str] | None = None,
 ) -> Protocol:
-    """Returns the checked protocol. seeds, methods: in place of the protocol's own, and only these of its methods.
+    """Returns the validated protocol. seeds: replaces the protocol's seeds. methods: selects some of its methods.
 
-    Raises UsageError where there is no such protocol or method, ProtocolError with all that is wrong in it.
+    Raises UsageError if there is no such protocol or method, ProtocolError with all problems of the protocol.
     """
     from harness.protocol import find_protocol, load_protocol
 
@@ -51,11 +51,11 @@ def read_protocol(
 
 
 def validate(protocol: ProtocolName, *, deep: bool = False, registry: Registry | None = None) -> list[Problem]:
-    """Returns all that is wrong with a protocol: keys, types, plugins and their configs, files, packages.
+    """Returns all problems of a protocol: keys, types, plugins and their configs, files, packages. Empty if valid.
 
-    protocol: a path, or the name of a packaged protocol. deep: loads the model, data, tasks and rewards too, as a run
-    does before its first step. registry: the plugins to use, by default all that are installed. An empty list says that
-    nothing is wrong. Raises UsageError where there is no such protocol.
+    protocol: a path, or the name of a packaged protocol. deep: also load the model, data, tasks and rewards, as a run
+    does before its first step. registry: the plugins to use; default: all installed ones. Raises UsageError if there is
+    no such protocol.
     """
     try:
         check_protocol(protocol, installed_plugins(registry), deep=deep)
@@ -65,7 +65,7 @@ def validate(protocol: ProtocolName, *, deep: bool = False, registry: Registry |
 
 
 def check_protocol(protocol: ProtocolName, registry: Registry, *, deep: bool = False) -> Protocol:
-    """Returns a protocol without problems. Raises ProtocolError with the problems that `validate` returns."""
+    """Returns a valid protocol. Raises ProtocolError with the problems that `validate` returns."""
     read = read_protocol(protocol, registry)
     read.check_here()
     if deep:
@@ -74,7 +74,7 @@ def check_protocol(protocol: ProtocolName, registry: Registry, *, deep: bool = F
 
 
 def _check_deeply(protocol: Protocol, registry: Registry) -> None:
-    """Raises ProtocolError with what a run would find before its first step; fetches what is not there."""
+    """Performs the checks of a run before its first step; raises ProtocolError. Downloads missing models and data."""
     from harness.execution.plugin_instances import PluginInstances
     from harness.execution.readiness import faults_before_start, gathered_faults
     from harness.planning.planner import make_plan

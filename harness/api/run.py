@@ -1,4 +1,4 @@
-"""A run that lies on disk: its tables, samples, training curves and checkpoints."""
+"""A run on disk: its tables, samples, training curves and checkpoints."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run's folder, and the store beside it.
+    """A run folder and its store.
 
-    registry: the plugins to use, by default all that are installed; only the base model's folder, deltas and the keys
-    of probes need them. outcome: what the call that made this object computed.
+    registry: the plugins to use; default: all installed ones. They are needed only for the base model's folder, deltas
+    and the keys of probes. outcome: the outcome of the `harness.run` call that returned this object.
     """
 
     def __init__(self, folder: Path, *, registry: Registry | None = None, outcome: RunOutcome | None = None) -> None:
@@ -40,23 +40,23 @@ class Run:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Returns the steps that failed in the call that made this object."""
+        """The steps that failed in the `harness.run` call that returned this object."""
         return () if self.outcome is None else self.outcome.failures
 
     @cached_property
     def record(self) -> Leaderboard:
-        """Returns the leaderboard as a typed object. Raises UsageError where it cannot be read."""
+        """The leaderboard as a typed object. Raises UsageError if it cannot be read."""
         from harness.results.leaderboard import Leaderboard
 
         return Leaderboard.read(self.folder / LEADERBOARD)
 
     @property
     def leaderboard(self) -> pl.DataFrame:
-        """Returns the leaderboard as a frame, a row per method.
+        """The leaderboard as a frame, one row per method.
 
-        Scores are in the units that the leaderboard shows, percent for most. `score_<domain>`, `average`, `forgetting`,
-        `backward_transfer` and `recovery_*` are means over seeds, each with the ends of its 95 % interval
-        (`*_ci95_low`, `*_ci95_high`), what the interval is over (`*_interval`) and the number of seeds or items
+        Scores have the units of the leaderboard, mostly percent. `score_<domain>`, `average`, `forgetting`,
+        `backward_transfer` and `recovery_*` are means over seeds, each with the bounds of its 95 % confidence interval
+        (`*_ci95_low`, `*_ci95_high`), the sampling unit of the interval (`*_interval`: seeds or items) and their number
         (`*_n`).
         """
         from harness.results.frame import leaderboard_frame
@@ -65,10 +65,10 @@ class Run:
 
     @property
     def scores(self) -> pl.DataFrame:
-        """Returns every measurement, a row per method, seed, step, domain, task and metric.
+        """All measurements, one row per method, seed, step, domain, task and metric.
 
-        `value` and `stderr` are lm-eval's own numbers; `percent` says that they are shown times 100. step 0 is the base
-        model. Raises UsageError where the table cannot be read.
+        `value` and `stderr` are lm-eval's numbers; `percent` marks those shown multiplied by 100. Step 0 is the base
+        model. Raises UsageError if the table cannot be read.
         """
         from harness.execution.score_table import read_scores
 
@@ -76,25 +76,25 @@ class Run:
 
     @cached_property
     def plan(self) -> Plan:
-        """Returns the run's plan. Raises UsageError where it cannot be read."""
+        """The plan of the run. Raises UsageError if it cannot be read."""
         from harness.planning.serialization import read_plan
 
         return read_plan(self.folder / PLAN)
 
     @property
     def probes(self) -> ProbeRecord | None:
-        """Returns what the probes measured, None where none has."""
+        """The results of the probes, or None if there are none."""
         from harness.api.run_probes import read_probes
 
         return read_probes(self.folder, self._plugins)
 
     def checkpoint(self, method: str, *, step: int = -1, seed: int | None = None) -> Path:
-        """Returns the folder of a method's checkpoint, in Hugging Face's format. It is only to be read.
+        """Returns the folder of a method's checkpoint in Hugging Face format. Do not modify it.
 
-        step: 0 is the base model, negative ones count from the last. seed: by default the method's first. A checkpoint
-        that the store holds as a delta or an adapter is written out as a whole model, below `checkpoints/` in the run's
-        folder. Raises UsageError where the run has no such method, seed or step, StepFailed where the store lacks it,
-        DamagedResult where a file has changed since it was stored.
+        step: 0 is the base model; negative steps count from the end. seed: default: the method's first seed. A
+        checkpoint stored as a delta or an adapter is restored as a full model to `checkpoints/` in the run folder.
+        Raises UsageError if the run has no such method, seed or step, StepFailed if the checkpoint is not in the store,
+        DamagedResult if a file has changed since it was stored.
         """
         from harness.api.checkpoints import whole_checkpoint
 
@@ -103,7 +103,7 @@ class Run:
         )
 
     def checkpoint_key(self, method: str, *, step: int = -1, seed: int | None = None) -> str:
-        """Returns the key of a method's checkpoint. step, seed, and what is raised: as for `checkpoint`."""
+        """Returns the key of a method's checkpoint. Arguments and errors: as for `checkpoint`."""
         lineages = {one.seed: one.lineage for one in self.plan.methods if one.name == method}
         if not lineages:
             names = ", ".join(dict.fromkeys(one.name for one in self.plan.methods))
@@ -122,11 +122,11 @@ class Run:
     def samples(
         self, method: str, *, step: int = -1, domain: str | None = None, seed: int | None = None
     ) -> pl.DataFrame:
-        """Returns the scored samples of a checkpoint, a row per test item and completion.
+        """Returns the scored samples of a checkpoint, one row per test item and completion.
 
         Columns: `domain`, `task`, `item` (lm-eval's `doc_id`), `repeat`, `prompt`, `completion`, `target`, `score` (the
-        task's primary metric for the item, in lm-eval's own units), `metric`. domain: one, by default all. step, seed:
-        as for `checkpoint`. Raises UsageError where there is no such checkpoint or domain, or it was not scored.
+        task's primary metric for the item, in lm-eval's units), `metric`. domain: default: all. step, seed: as for
+        `checkpoint`. Raises UsageError if there is no such checkpoint or domain, or it was not scored.
         """
         import polars as pl
 
@@ -142,11 +142,11 @@ class Run:
         return pl.DataFrame(rows, schema={"domain": pl.String(), **COLUMNS})
 
     def metrics(self, method: str, *, step: int = -1, seed: int | None = None) -> pl.DataFrame:
-        """Returns what a step logged, a row per optimizer step: `step`, `reward`, `loss`, `grad_norm` and the like, as
-        the algorithm names them.
+        """Returns the training metrics of a step, one row per optimizer step: `step`, `reward`, `loss`, `grad_norm` and
+        others, depending on the algorithm.
 
         step, seed: as for `checkpoint`. Empty for a step that logs nothing. Raises UsageError for the base model and
-        where there is no such step.
+        for a step that does not exist.
         """
         import polars as pl
 
@@ -162,7 +162,7 @@ class Run:
         return Store(self.folder.resolve().parent / "store")
 
     def _stored(self, key: str) -> Store:
-        """Returns the store. Raises UsageError where it lacks the result `key`."""
+        """Returns the store. Raises UsageError if it does not contain the result `key`."""
         if not self._store.has(key):
             raise UsageError(
                 f"the store lacks the result of {self.plan.nodes[key].label}",
@@ -177,11 +177,11 @@ class Run:
 
 
 def load_run(run: str | Path | None = None, *, output: str | Path | None = None) -> Run:
-    """Returns a run that was started before.
+    """Loads an existing run.
 
-    run: a run's folder, its name in the folder of runs, or the latest run of a protocol, given by its name or its file;
-    by default the latest run of all. output: the folder of runs, by default `HARNESS_RUNS` or `runs`. Raises UsageError
-    naming the runs there are.
+    run: a run folder, its name in the folder of runs, or the name or file of a protocol for its latest run; default:
+    the latest run. output: the folder of runs; default: `HARNESS_RUNS` or `runs`. Raises UsageError with the available
+    runs if there is no such run.
     """
     from harness.api.find_run import find_begun_folder
     from harness.api.protocols import runs_folder

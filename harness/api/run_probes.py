@@ -1,4 +1,4 @@
-"""What the probes of a run measured: from the store beside its folder, or from the record that a kept folder holds."""
+"""Reads the probe results of a run, from the store or, for an archived run folder, from its record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_probes(folder: Path, registry: Registry) -> ProbeRecord | None:
-    """Returns the record, None where no probe has measured anything. Raises UsageError where one cannot be read."""
+    """Returns the record, or None if there are no probe results. Raises UsageError if one cannot be read."""
     from harness.execution.run_folder import PLAN
     from harness.execution.store import Store
     from harness.execution.stored_probe_rows import stored_probe_rows
@@ -27,9 +27,9 @@ def read_probes(folder: Path, registry: Registry) -> ProbeRecord | None:
     rows, problems = stored_probe_rows(plan, Store(folder.resolve().parent / "store"))
     if problems:
         raise UsageError(
-            f"what probes measured cannot be read: {'; '.join(problems)}",
+            f"cannot read the probe results: {'; '.join(problems)}",
             where=str(folder),
-            hint=f"`harness store repair {folder.resolve().parent}` removes what is damaged; run the protocol again",
+            hint=f"`harness store repair {folder.resolve().parent}` removes damaged ones; then run the protocol again",
         )
     if not any(one.rows for one in rows):
         return None

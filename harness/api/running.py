@@ -35,18 +35,17 @@ def run(
     command: Sequence[str] = (),
     global_arguments: Sequence[str] = (),
 ) -> Run:
-    """Runs a protocol and returns the run: trains, recovers, merges, scores and probes what the store lacks.
+    """Runs a protocol: trains, recovers, merges, scores and probes everything that is not in the store yet.
 
-    protocol: a path, or the name of a packaged protocol. seeds, methods: in place of the protocol's own, and only these
-    of its methods. output: the folder of runs and store, by default `HARNESS_RUNS` or `runs`. engine: the name of the
-    engine that runs the steps. deltas: when a step's model is stored as its difference from the one before. verify:
-    compares stored models with their sha256 before they are read. progress: prints it to standard error. check: raises
-    StepFailed at the end where a step failed; without it, `Run.failures` has them. registry: the plugins to use, by
-    default all that are installed. command, global_arguments: for the record, and for engines that start `harness`
-    elsewhere.
+    protocol: a path, or the name of a packaged protocol. seeds: replaces the protocol's seeds. methods: selects some of
+    its methods. output: the folder of runs and store; default: `HARNESS_RUNS` or `runs`. engine: the name of the engine
+    that executes the steps. deltas: when to store a model as the difference from its parent. verify: check the sha256
+    of stored models before they are used. progress: print progress to standard error. check: raise StepFailed at the
+    end if a step failed; otherwise see `Run.failures`. registry: the plugins to use; default: all installed ones.
+    command, global_arguments: recorded as provenance; engines that start `harness` elsewhere pass on the latter.
 
-    Raises ProtocolError and UsageError for what can be known before the first step. An interrupted run can be resumed
-    by the same call.
+    Raises ProtocolError and UsageError for errors found before the first step. The same call resumes an interrupted
+    run.
     """
     from harness._util.console_log import lasting_stderr
     from harness._util.environment import prepare_libraries
@@ -105,14 +104,14 @@ def _reporter(lasting: object, *, shown: bool) -> Reporter:
 def _arguments(
     seeds: Sequence[int] | None, methods: Sequence[str] | None, deltas: Deltas, *, verify: bool
 ) -> list[str]:
-    """Returns the arguments of `harness exec-node` that plan the same nodes elsewhere."""
+    """Returns arguments of `harness exec-node` that produce the same plan in another process."""
     chosen = [] if seeds is None else ["--seeds", ",".join(map(str, seeds))]
     chosen += [] if methods is None else ["--methods", ",".join(methods)]
     return [*chosen, "--delta-checkpoints", deltas, *([] if verify else ["--no-verify"])]
 
 
 def failure_of(outcome: RunOutcome) -> HarnessError:
-    """Returns the error of a run in which steps failed: each with its reason, and how many results depend on them."""
+    """Returns the error of a run with failed steps: the reason of each, and the number of dependent results."""
     count = len(outcome.failures)
     lines = [f"{count} step{'s' if count > 1 else ''} failed"]
     for failure in outcome.failures:
@@ -120,4 +119,4 @@ def failure_of(outcome: RunOutcome) -> HarnessError:
         lines += [f"  {line}" for line in f"{place}{failure.error}".splitlines()]
     if outcome.left:
         lines.append(f"  {len(outcome.left)} dependent results were skipped")
-    return StepFailed("\n".join(lines), hint="run the same again: what is done is stored")
+    return StepFailed("\n".join(lines), hint="run the same command again: finished steps are stored")

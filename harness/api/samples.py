@@ -1,4 +1,4 @@
-"""The samples of an evaluation, as lm-eval logged them, in one shape for all tasks."""
+"""The samples logged by lm-eval, in the same format for all tasks."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ COLUMNS: dict[str, pl.DataType] = {
 
 
 def samples_of(store: Store, key: str) -> Iterator[dict[str, Any]]:
-    """Yields a row (columns of `COLUMNS`) per item and completion of each primary task of the evaluation `key`.
+    """Yields one row (with the columns `COLUMNS`) per item and completion of each primary task of the evaluation `key`.
 
-    Raises DamagedResult where a file has changed since it was stored.
+    Raises DamagedResult if a file has changed since it was stored.
     """
     primary = {row["task"]: row for row in parse_json(store.read(key, ROWS)) if row["primary"]}
     for task, row in primary.items():
@@ -52,13 +52,13 @@ def _rows(sample: Mapping[str, Any], task: str, metric: str) -> Iterator[dict[st
 
 
 def _completions(responses: Sequence[Any]) -> list[str]:
-    """Returns the texts of a generation, one per repeat; of a choice by log-likelihood, the responses as one text."""
+    """Returns the generated texts, one per repeat; for log-likelihood tasks, all responses as one text."""
     texts = [one for request in responses for one in (request if isinstance(request, list) else [request])]
     return texts if all(isinstance(text, str) for text in texts) else [str(responses)]
 
 
 def _prompt(arguments: Any) -> str:
-    """Returns the text that the model was asked to continue."""
+    """Returns the prompt of a request."""
     first = next(iter(arguments.values())) if isinstance(arguments, Mapping) else arguments[0]
     prompt = next(iter(first.values())) if isinstance(first, Mapping) else first[0]
     return str(prompt)

@@ -15,7 +15,7 @@ from harness._util.console import accept_any_text
 from harness._util.environment import prepare_process
 from harness._util.memory import OUT_OF_MEMORY, REMEDY, comes_of_memory
 from harness._util.printable import printable
-from harness._util.signals import catch_termination, raise_if_terminated, told_to_a_person
+from harness._util.signals import catch_termination, interrupts_as_errors, raise_if_terminated
 from harness._util.version import VERSION
 from harness.cli import (
     doctor,
@@ -126,7 +126,7 @@ def main() -> None:
     accept_any_text()
     catch_termination()
     try:
-        with told_to_a_person():
+        with interrupts_as_errors():
             _run_app()
     except HarnessError as error:
         if debug:

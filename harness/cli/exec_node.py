@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness._util.console import safe_console
-from harness._util.signals import told_to_a_person
+from harness._util.signals import interrupts_as_errors
 from harness.api.protocols import runs_folder
 from harness.cli.selection import (
     DeltasOption,
@@ -78,7 +78,7 @@ def exec_node(
     command = [sys.executable, "-m", "harness", *sys.argv[1:]]
     executor = Executor(plan, registry, store, command=lambda _: command, deltas=deltas)
     folder = rank_folder()
-    with told_to_a_person():
+    with interrupts_as_errors():
         if folder is None:
             executor.execute(node.key, reporter.progress)
         else:

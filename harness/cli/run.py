@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness._util.console import terminal
-from harness._util.signals import told_to_a_person
+from harness._util.signals import interrupts_as_errors
 from harness.cli.selection import (
     DeltasOption,
     MethodsOption,
@@ -51,7 +51,7 @@ def run(
 ) -> None:
     """Run a protocol: train, recover, score, and print the leaderboard. Run it again to resume after a stop."""
     from harness import api
-    from harness.execution.provenance import told_command
+    from harness.execution.provenance import portable_command
 
     session = session_of(context)
     these, only = seeds_from(seeds), methods_from(methods)
@@ -61,7 +61,7 @@ def run(
             api.plan(protocol, seeds=these, methods=only, output=runs, registry=session.registry), as_json=as_json
         )
         return
-    with told_to_a_person():
+    with interrupts_as_errors():
         done = api.run(
             protocol,
             seeds=these,
@@ -72,7 +72,7 @@ def run(
             verify=verify,
             check=False,
             registry=session.registry,
-            command=["harness", *told_command(sys.argv[1:], Path.cwd())],
+            command=["harness", *portable_command(sys.argv[1:], Path.cwd())],
             global_arguments=[*(["--debug"] if session.debug else []), *_without(session)],
         )
     assert done.outcome is not None

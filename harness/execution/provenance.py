@@ -116,15 +116,15 @@ def _memory() -> float | None:
         return None
 
 
-def told_command(arguments: Sequence[str], folder: Path) -> list[str]:
+def portable_command(arguments: Sequence[str], folder: Path) -> list[str]:
     """Returns a command line to record: paths below `folder` relative to it, other absolute ones by their last part."""
-    return [_told_argument(argument, folder) for argument in arguments]
+    return [_portable_argument(argument, folder) for argument in arguments]
 
 
-def _told_argument(argument: str, folder: Path) -> str:
+def _portable_argument(argument: str, folder: Path) -> str:
     option, separator, value = argument.partition("=")
     if separator and option.startswith("-"):
-        return f"{option}={_told_argument(value, folder)}"
+        return f"{option}={_portable_argument(value, folder)}"
     path = Path(argument)
     if not path.is_absolute() and not argument.startswith("~"):
         return argument

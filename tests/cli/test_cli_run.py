@@ -153,8 +153,8 @@ main()
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["burst", "stop"], 4, "stopped; the same command goes on where this one stopped"),
-        (["burst", "interrupt"], 130, "interrupted; the same command goes on where this one stopped"),
+        (["burst", "stop"], 4, "stopped; the same command resumes the run"),
+        (["burst", "interrupt"], 130, "interrupted; the same command resumes the run"),
         (["burst", "defect"], 1, "error: internal error: ValueError: what nobody expected"),
         (["--debug", "burst", "defect"], 1, "Traceback"),
         (["burst"], 2, "Missing argument"),

@@ -47,11 +47,11 @@ def test_a_hangup_ends_a_command_as_sigterm_does_unless_it_is_ignored(ignored):
     code = (
         "import os, signal\n"
         f"signal.signal(signal.SIGHUP, {'signal.SIG_IGN' if ignored else 'signal.SIG_DFL'})\n"
-        "from harness._util.signals import catch_termination, told_to_a_person\n"
+        "from harness._util.signals import catch_termination, interrupts_as_errors\n"
         "from harness.errors import HarnessError\n"
         "catch_termination()\n"
         "try:\n"
-        "    with told_to_a_person():\n"
+        "    with interrupts_as_errors():\n"
         "        os.kill(os.getpid(), signal.SIGHUP)\n"
         "        print('went on')\n"
         "except HarnessError as error:\n"

@@ -132,7 +132,7 @@ def test_nothing_else_failed_and_nothing_was_touched(broken, base):
     misfit = {broken.steps[f"{fault}-{consumer}"][-1] for fault, consumer in REFUSED}
     assert broken.errors.keys() == bad | misfit
     assert digests(base) == broken.before
-    assert "run the same again: what is done is stored" in broken.told.stderr
+    assert "run the same command again: finished steps are stored" in broken.told.stderr
 
 
 def test_a_result_that_changed_after_it_was_written(harness, base, tmp_path):

@@ -87,7 +87,7 @@ class FullWorld:
         self.disk.leave(room)
         told = self.disk.harness(*command, expect=1).stderr
         assert message in told
-        assert "free some, then run the same command: what is done is kept" in told
+        assert "free some, then run the same command: finished steps are stored" in told
         assert self.results() == before
         assert self.sources() == sources
         self.disk.free()

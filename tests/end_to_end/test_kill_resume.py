@@ -98,7 +98,7 @@ def test_a_run_that_is_asked_to_stop_says_so_in_one_line_and_goes_on(tmp_path, u
     for number, code, word in ((signal.SIGTERM, 4, "stopped"), (signal.SIGINT, 130, "interrupted")):
         returned, last = interrupt(tmp_path, number, 8)
         assert returned == code
-        assert last.splitlines()[-1] == f"{word}; the same command goes on where this one stopped"
+        assert last.splitlines()[-1] == f"{word}; the same command resumes the run"
         assert "Traceback" not in last
         [folder] = (tmp_path / "runs").glob("kill-*")
         assert (folder / "scores.parquet").is_file()

@@ -13,7 +13,7 @@ from runnable_world import Bench
 
 from harness._util.console_log import output_to
 from harness.execution.progress import PlainReporter, TerminalReporter
-from harness.execution.provenance import gather_provenance, told_command
+from harness.execution.provenance import gather_provenance, portable_command
 from harness.execution.run_folder import RunFolder
 
 
@@ -94,7 +94,7 @@ def test_provenance_says_what_a_result_was_made_with_and_nothing_private(tmp_pat
     ],
 )
 def test_commands_are_recorded_without_peoples_folders(argument, told):
-    assert told_command([argument], Path("/runs/here")) == [told]
+    assert portable_command([argument], Path("/runs/here")) == [told]
 
 
 def test_plain_progress_is_a_few_lines_a_step(tmp_path, capsys):
