@@ -1,4 +1,4 @@
-"""The command `harness`: one file a command, and the one place where an error is told to a person."""
+"""The command `harness`: one module per command; reports errors and sets the exit code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DEBUG = "--debug"
 
 
 class _Commands(TyperGroup):
-    """Takes `--debug` anywhere on the command line, also behind the command."""
+    """Accepts `--debug` anywhere on the command line, also after the command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _debug_first(args))
@@ -86,7 +86,7 @@ for command in (
 
 
 def _unwrap(commands: typer.Typer) -> None:
-    """Joins the lines of each paragraph of the help texts: typer breaks the lines where the docstring does."""
+    """Joins the lines of each paragraph of the help texts, because typer keeps the line breaks of the docstring."""
     for command in commands.registered_commands:
         paragraphs = inspect.cleandoc(getattr(command.callback, "__doc__", None) or "").split("\n\n")
         command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
@@ -107,20 +107,21 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def options(
     context: typer.Context,
-    debug: bool = typer.Option(False, DEBUG, help="Show tracebacks; may also stand behind the command."),
-    strict_plugins: bool = typer.Option(False, "--strict-plugins", help="Stop when any plugin fails to load."),
+    debug: bool = typer.Option(False, DEBUG, help="Show tracebacks. Also allowed after the command."),
+    strict_plugins: bool = typer.Option(False, "--strict-plugins", help="Exit if any plugin fails to load."),
     without: Annotated[
-        list[str] | None, typer.Option("--without", metavar="DIST", help="Leave a distribution's plugins out.")
+        list[str] | None,
+        typer.Option("--without", metavar="DIST", help="Skip this distribution's plugins."),
     ] = None,
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Options that hold for every command."""
+    """The global options."""
     prepare_process(debug=debug)
     context.obj = Session(debug=debug, strict_plugins=strict_plugins, without=tuple(without or ()))
 
 
 def main() -> None:
-    """Runs the command line and exits with one of `ExitCode`'s values."""
+    """Runs the command line and exits with an `ExitCode`."""
     debug = DEBUG in _debug_first(sys.argv[1:])[:1]
     open_streams()
     accept_any_text()
@@ -133,8 +134,8 @@ def main() -> None:
             traceback.print_exception(error)
         red = typer.colors.RED if sys.stderr.isatty() else None
         unfinished = error.exit_code in (ExitCode.STOPPED, ExitCode.INTERRUPTED)
-        told = printable(str(error) if unfinished else f"error: {error}")
-        typer.secho(told, err=True, fg=None if unfinished else red)
+        message = printable(str(error) if unfinished else f"error: {error}")
+        typer.secho(message, err=True, fg=None if unfinished else red)
         sys.exit(int(error.exit_code))
     except Exception as error:
         if debug:
@@ -149,7 +150,7 @@ def main() -> None:
 
 
 def _run_app() -> None:
-    """Runs typer's application; what it turns an interrupt into is turned back, usage errors it prints and exits 2."""
+    """Runs the typer application, which prints usage errors and exits with 2; re-raises interrupts that it converts."""
     try:
         app()
     except SystemExit as end:

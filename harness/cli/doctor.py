@@ -1,4 +1,4 @@
-"""`harness doctor`: what this machine and this installation look like to the harness."""
+"""`harness doctor`: reports on the machine and the installation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def doctor(
     context: typer.Context,
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Show versions, devices, plugins and settings; exits with 3 when a plugin failed to load."""
+    """Show versions, devices, plugins and settings. Exit code 3 if a plugin failed to load."""
     from harness.errors import ExitCode
 
     registry = session_of(context).registry
@@ -64,7 +64,7 @@ def _findings(registry: Registry) -> dict[str, Any]:
 
 
 def _libraries() -> list[dict[str, Any]]:
-    """Returns each library the harness requires, its installed version (None without one), and whether that fits."""
+    """Returns the required libraries with their installed versions (or None) and whether these are compatible."""
     import importlib.metadata
 
     from packaging.requirements import Requirement
@@ -107,7 +107,7 @@ def _generation() -> dict[str, Any]:
 
 
 def _sandboxes() -> dict[str, str | None]:
-    """Returns, for each tier of the sandbox that contains code, why it does not start here, None where it does."""
+    """Returns, for each isolating sandbox tier, why it does not start here, or None if it works."""
     from typing import get_args
 
     from harness.domains.sandbox import SandboxConfig, Tier, open_sandbox
@@ -124,7 +124,7 @@ def _sandboxes() -> dict[str, str | None]:
 
 
 def _device() -> dict[str, Any]:
-    """Returns what torch would compute on, or why it cannot say."""
+    """Returns the devices of torch, or the error if they cannot be determined."""
     found: dict[str, Any] = {"cpus": os.cpu_count()}
     try:
         import torch
@@ -135,7 +135,7 @@ def _device() -> dict[str, Any]:
 
 
 def _runs() -> dict[str, Any]:
-    """Returns the folder of runs, and the free bytes of the disk that holds it or will."""
+    """Returns the folder of runs, and the free bytes of its disk."""
     import shutil
 
     folder = runs_folder().absolute()

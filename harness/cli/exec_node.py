@@ -1,4 +1,4 @@
-"""`harness exec-node`: makes one node of a plan into the store; the entry by which engines run steps elsewhere."""
+"""`harness exec-node`: executes one node of a plan; used by engines to run steps in other processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def exec_node(
     context: typer.Context,
     protocol: ProtocolArgument,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The node's key, or the beginning of it; see `plan`.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The node's key or a prefix of it; see `plan`.")],
     *,
     runs: RunsOption = None,
     seeds: SeedsOption = None,
@@ -44,7 +44,7 @@ def exec_node(
     deltas: DeltasOption = Deltas.AUTO,
     verify: VerifyOption = True,
 ) -> None:
-    """Make one node of a protocol's plan, given that the store holds what it starts from. For engines."""
+    """Execute one node of a protocol's plan; its inputs must be in the store. For engines."""
     import os
     import sys
 
@@ -72,7 +72,7 @@ def exec_node(
     reporter.name(titled(plan)[node.key].label)
 
     def waiting(key: str) -> None:
-        reporter.note(f"waiting: another process is making {key}")
+        reporter.note(f"waiting: another process computes {key}")
 
     store = Store(root / "store", waiting=waiting, verify=verify)
     command = [sys.executable, "-m", "harness", *sys.argv[1:]]
@@ -86,13 +86,13 @@ def exec_node(
 
 
 def find_node(plan: Plan, key: str) -> Node:
-    """Returns the node whose key begins with `key`. Raises UsageError where none does, or more than one."""
+    """Returns the node whose key starts with `key`. Raises UsageError if there is none, or more than one."""
     found = [node for known, node in plan.nodes.items() if known.startswith(key)]
     if len(found) == 1:
         return found[0]
     if not found:
         raise UsageError(
             f"the plan has no node {key}",
-            hint="`harness plan --json` lists the keys; other --seeds or --methods, or another version, give others",
+            hint="`harness plan --json` lists the keys; they depend on --seeds, --methods and the version",
         )
-    raise UsageError(f"{len(found)} nodes have keys that begin with {key!r}", hint="give more of the key")
+    raise UsageError(f"{len(found)} nodes have keys that start with {key!r}", hint="give a longer prefix")

@@ -1,4 +1,4 @@
-"""`harness export`: a method's checkpoint as a Hugging Face folder with a model card."""
+"""`harness export`: exports a checkpoint as a Hugging Face folder with a model card."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def export(
     *,
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or a protocol's name for its latest run.")],
     method: Annotated[str, typer.Argument(metavar="METHOD", help="A method of the run.")],
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
-    seed: Annotated[int | None, typer.Option("--seed", help="Which seed's checkpoint. Default: the first.")] = None,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the checkpoint. Default: the first.")] = None,
     step: Annotated[
-        int | None, typer.Option("--step", help="Which step's checkpoint; 0 is the base. Default: the last.")
+        int | None, typer.Option("--step", help="Step of the checkpoint; 0 is the base model. Default: the last.")
     ] = None,
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
@@ -65,7 +65,7 @@ def export(
 
 
 def _key(row: Row, seed: int, step: int) -> str:
-    """Returns the checkpoint's key. Raises UsageError naming the seeds or steps there are."""
+    """Returns the key of the checkpoint. Raises UsageError if there is no such seed or step."""
     if seed not in row.seeds:
         raise UsageError(
             f"{row.method!r} has no seed {seed}", where="--seed", hint=f"it has {', '.join(map(str, row.seeds))}"
@@ -78,7 +78,7 @@ def _key(row: Row, seed: int, step: int) -> str:
 
 
 def _commands(run: Path, key: str, registry: Registry) -> dict[str, list[str]]:
-    """Returns the lm-eval commands that score the checkpoint, by domain; without the domains whose plugin is gone."""
+    """Returns the lm-eval commands that score the checkpoint, by domain; domains without their plugin are skipped."""
     from harness.evaluation.command import lm_eval_commands
     from harness.execution.plugin_instances import PluginInstances
     from harness.execution.run_folder import PLAN
@@ -95,8 +95,8 @@ def _commands(run: Path, key: str, registry: Registry) -> dict[str, list[str]]:
 
 
 def _stored_folder(run: Path, key: str) -> Path:
-    """Returns the checkpoint's folder in the store beside the run. Raises UsageError where it is not there,
-    DamagedResult where a file has changed."""
+    """Returns the checkpoint's folder in the store. Raises UsageError if it is not there, DamagedResult if a file has
+    changed."""
     from harness.execution.store import Store
 
     store = Store(run.resolve().parent / "store")
@@ -104,15 +104,15 @@ def _stored_folder(run: Path, key: str) -> Path:
         raise UsageError(
             "the store does not hold this checkpoint",
             where=str(store.path(key)),
-            hint="run the protocol again, it makes what is missing",
+            hint="run the protocol again: it computes what is missing",
         )
     store.check(key, "model")
     return store.path(key) / "model"
 
 
 def _checkpoints(run: Path, key: str, registry: Registry) -> CheckpointFolders:
-    """Returns the model folders of the run's plan, for the base, whose plugin is asked for it, and for what the store
-    keeps as what its parent lacks. Raises UsageError where the checkpoint `key` stands on another base model by now."""
+    """Returns the model folders of the run's plan, for the base model and for checkpoints stored as deltas. Raises
+    UsageError if the base model has changed since the run."""
     from harness.execution import CheckpointFolders
     from harness.execution.plugin_instances import PluginInstances
     from harness.execution.run_folder import PLAN
@@ -122,7 +122,7 @@ def _checkpoints(run: Path, key: str, registry: Registry) -> CheckpointFolders:
     plan, plugins = read_plan(run / PLAN), PluginInstances(registry)
     if plugins.model(plan.base.model).fingerprint() != plan.base.fingerprint:
         raise UsageError(
-            "the base model that this checkpoint stands on is no longer the one that the run started from",
+            "the base model of this checkpoint has changed since the run",
             where=str(run),
             hint="install the versions in its provenance.json",
         )
@@ -139,7 +139,7 @@ def _refuse_occupied(directory: Path) -> None:
 
 
 def _copy(source: Path, directory: Path, card: str) -> None:
-    """Copies the model folder and writes its card; `directory` appears whole or not at all."""
+    """Copies the model folder and writes its card, atomically."""
     try:
         with atomic_directory(directory.absolute()) as temporary:
             shutil.copytree(source, temporary, dirs_exist_ok=True)
@@ -151,5 +151,5 @@ def _copy(source: Path, directory: Path, card: str) -> None:
         raise UsageError(
             f"the checkpoint cannot be copied: {error}",
             where=str(directory),
-            hint="may you write here, and read what is copied?",
+            hint="check the permissions of both folders",
         ) from error

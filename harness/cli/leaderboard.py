@@ -1,4 +1,4 @@
-"""`harness leaderboard`: export tables, compare methods, check, rebuild and keep records with their tables."""
+"""`harness leaderboard`: exports tables, compares methods, and checks, rebuilds and archives records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.plugin.registry import RegisteredPlugin, Registry
     from harness.results.leaderboard import Leaderboard
 
-commands = typer.Typer(no_args_is_help=True, help="Export, compare, check, rebuild and keep leaderboards.")
+commands = typer.Typer(no_args_is_help=True, help="Export, compare, check, rebuild and archive leaderboards.")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def export(
         str, typer.Option("-f", "--format", metavar="FORMAT", help="A table format, such as md, csv, latex or html.")
     ] = "md",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here, not to the terminal.")
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file instead of the terminal.")
     ] = None,
     with_published: Annotated[
         bool, typer.Option("--with-published", help="Add papers' results, in separate tables.")
@@ -44,11 +44,11 @@ def export(
         Path | None, typer.Option("--published", metavar="DIR", help="The folder of published results.")
     ] = None,
     allow_mixed: Annotated[
-        bool, typer.Option("--allow-mixed", help="Mark rows that were measured differently instead of refusing them.")
+        bool, typer.Option("--allow-mixed", help="Mark rows that were measured differently instead of rejecting them.")
     ] = False,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
-    """Print the leaderboard of one run, or of several together, in a table format."""
+    """Print the leaderboard of one or more runs in a table format."""
     from harness._util.files import write_text
     from harness.results.combine import combine
     from harness.results.published import published_folder, read_published_folder
@@ -70,7 +70,7 @@ def export(
 def compare(
     method: Annotated[str, typer.Argument(metavar="METHOD", help="A method of the run.")],
     other: Annotated[
-        str, typer.Argument(metavar="OTHER", help="A method, several with commas between them, or `all` others.")
+        str, typer.Argument(metavar="OTHER", help="A method, several separated by commas, or `all` others.")
     ],
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A run, folder or name. Default: the latest run.")
@@ -120,8 +120,8 @@ def _others(leaderboard: Leaderboard, method: str, named: str) -> list[str]:
 def validate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A leaderboard.json, or the folder with it.")],
 ) -> None:
-    """Check a record's schema and that its means, intervals, metrics, ranks and footnotes follow from its scores; the
-    same for the probes.json beside it. Measures nothing again."""
+    """Check the schema of a record, and that its means, intervals, metrics, ranks and footnotes follow from its scores.
+    Also checks probes.json in the same folder. Nothing is measured again."""
     from harness.results import probe_tables as probe_record
     from harness.results.check import inconsistencies
     from harness.results.leaderboard import SCHEMA_VERSION as leaderboard_schema
@@ -144,25 +144,25 @@ _MOST_TOLD = 20
 def _check(file: Path, schema: int, current: int, inconsistencies: Callable[[], list[str]]) -> None:
     from harness.errors import UsageError
 
-    hint = f"`harness leaderboard rebuild {file.parent}` computes them anew from the scores in the record"
+    hint = f"`harness leaderboard rebuild {file.parent}` recomputes them from the scores in the record"
     if schema < current:
         raise UsageError(f"this record has schema {schema}, whose intervals are too narrow", where=str(file), hint=hint)
     if found := inconsistencies():
         more = [f"and {len(found) - _MOST_TOLD} more"] if len(found) > _MOST_TOLD else []
         raise UsageError(
-            "this record contradicts itself:\n  " + "\n  ".join(found[:_MOST_TOLD] + more),
+            "this record is inconsistent:\n  " + "\n  ".join(found[:_MOST_TOLD] + more),
             where=str(file),
-            hint=f"for numbers that do not follow from the scores: {hint}",
+            hint=f"if numbers do not follow from the scores: {hint}",
         )
 
 
 @commands.command("rebuild")
 def rebuild(
     context: typer.Context,
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders that hold a leaderboard.json.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders with a leaderboard.json.")],
 ) -> None:
-    """Compute intervals, metrics, ranks and rank groups anew from the scores in a record, such as one of an older
-    version. Writes the record, and the tables, probes and report that lie beside it."""
+    """Recompute intervals, metrics, ranks and rank groups from the scores in a record, for example one of an older
+    version. Writes the record and the tables, probes and report in its folder."""
     from harness._util.files import write_text, write_together
     from harness.api.run_probes import read_probes
     from harness.execution.run_folder import REPORT
@@ -194,12 +194,12 @@ def add(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or a protocol's name for its latest run.")],
     directory: Annotated[
         Path | None,
-        typer.Option("-d", "--directory", metavar="DIR", help="Where to keep it. Default: leaderboards/<protocol>."),
+        typer.Option("-d", "--directory", metavar="DIR", help="The folder to write. Default: leaderboards/<protocol>."),
     ] = None,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
-    """Keep a run's record, score table, provenance, what its probes measured and what was predicted of it, and tables
-    and a report generated from them."""
+    """Archive a run: its record, score table, provenance, probe results and prediction, with tables and a report
+    generated from them."""
     from harness._util.files import write_text, write_together
     from harness._util.untrusted_file import read_untrusted, refuse_special_files
     from harness.api.find_run import find_run_folder
@@ -228,14 +228,14 @@ def add(
     files = {kept / name: read_untrusted(folder / name) for name in copied if (folder / name).is_file()}
     files |= {kept / name: text.encode() for name, text in texts.items()}
     write_together(files)
-    # Of what is kept, and not of the run, so that `harness report` makes the same page of it again.
+    # From the archived files, not the run, so that `harness report` reproduces the same page.
     write_text(kept / REPORT, make_report(read_run(kept), read_probes(kept, registry)).html)
     for path in (*files, kept / REPORT):
         typer.echo(str(path))
 
 
 def _check_names(leaderboard: Leaderboard, where: Path) -> None:
-    """Raises UsageError where a name in the record is none that a protocol can have."""
+    """Raises UsageError if the record contains a name that is not valid in a protocol."""
     import re
 
     from harness.errors import UsageError
@@ -245,34 +245,35 @@ def _check_names(leaderboard: Leaderboard, where: Path) -> None:
     for name in (leaderboard.protocol, *leaderboard.columns, *methods):
         if not re.fullmatch(NAME_PATTERN, name):
             raise UsageError(
-                f"{name[:80]!r} is no name of a protocol, a domain or a method",
+                f"{name[:80]!r} is not a valid name of a protocol, a domain or a method",
                 where=str(where),
                 hint="a name has up to 64 letters, digits, '-', '_' and '+', a letter or digit first",
             )
 
 
 def _place(name: str) -> Path:
-    """Returns where the record of a protocol is kept. Raises UsageError where a link, or a folder whose name differs
-    in the case of its letters only, takes its place."""
+    """Returns the folder for the record of a protocol. Raises UsageError if it is a link, or if there is a folder whose
+    name differs only in case."""
     from harness.errors import UsageError
 
     root = Path("leaderboards")
     place = root / name
     if place.is_symlink():
-        raise UsageError("this is a link", where=str(place), hint="--directory names another folder")
+        raise UsageError("this is a link", where=str(place), hint="choose another folder with --directory")
     others = [path.name for path in root.iterdir()] if root.is_dir() else []
     for other in others:
         if other != name and other.casefold() == name.casefold():
             raise UsageError(
-                f"the record of {name} would take the place of {other} where case does not count",
+                f"on a case-insensitive file system the record of {name} would replace {other}",
                 where=str(place),
-                hint="--directory names another folder",
+                hint="choose another folder with --directory",
             )
     return place
 
 
 def _tables_to_keep(registry: Registry, leaderboard: Leaderboard) -> dict[str, str]:
-    """Returns texts by file name: the record, and a table a format; a second one of an extension is named in full."""
+    """Returns texts by file name: the record, and one table per format. If formats share an extension, further ones get
+    the full name of the format."""
     texts = {"leaderboard.json": leaderboard.to_json()}
     for offer in registry.all("table-format"):
         text = render(offer, leaderboard)
@@ -285,7 +286,7 @@ def _tables_to_keep(registry: Registry, leaderboard: Leaderboard) -> dict[str, s
 
 
 def render(offer: RegisteredPlugin, leaderboard: Leaderboard) -> str:
-    """Returns the leaderboard in the offered format. Raises PluginError naming the distribution where that fails."""
+    """Returns the leaderboard in a table format. Raises PluginError with the distribution if this fails."""
     from harness.errors import HarnessError, PluginError
 
     made = offer.build(offer.config_type()())
@@ -296,7 +297,7 @@ def render(offer: RegisteredPlugin, leaderboard: Leaderboard) -> str:
     except Exception as error:
         raise PluginError(
             f"the table format {offer.qualified} (version {offer.version}) failed: {type(error).__name__}: {error}",
-            hint="choose another format, or tell its authors",
+            hint="choose another format, or report it to its authors",
         ) from error
     if not isinstance(text, str):
         raise PluginError(f"the table format {offer.qualified} gave {type(text).__name__}, not text")

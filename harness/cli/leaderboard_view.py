@@ -1,4 +1,4 @@
-"""The leaderboard in a terminal: ranking, scores after each step, recoveries. Readable from 80 columns on."""
+"""Prints the leaderboard to the terminal: ranking, scores after each step, recoveries. Fits 80 columns."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def print_tables(leaderboard: Leaderboard, console: Console) -> None:
 
 
 def print_differences(leaderboard: Leaderboard, differences: PairedDifferences, console: Console) -> None:
-    """Prints a line a column and the average: the difference with its interval, its p-value, and that of each seed."""
+    """Prints one line per domain and one for the average: the difference with its interval, its p-value and the
+    difference per seed."""
     from rich.text import Text
 
     console.print(Text(f"{differences.method} − {differences.other}, {leaderboard.protocol}", style="bold"))
@@ -82,7 +83,7 @@ def print_differences(leaderboard: Leaderboard, differences: PairedDifferences, 
 
 
 def print_comparisons(leaderboard: Leaderboard, found: Sequence[PairedDifferences], console: Console) -> None:
-    """Prints a line for each method that one is compared with: the difference of the averages, and what it shows."""
+    """Prints one line per compared method: the difference of the averages and its significance."""
     from rich.text import Text
 
     console.print(Text(f"{found[0].method} − each, {leaderboard.protocol}: average", style="bold"))
@@ -123,7 +124,7 @@ def p_text(p_value: float | None) -> str:
 
 
 def _heads(leaderboard: Leaderboard) -> dict[str, str]:
-    """Returns the header of every column, and of the average, whose column has no name."""
+    """Returns the headers of all columns and of the average."""
     return {column: header(leaderboard, column) for column in leaderboard.columns} | {"": "average"}
 
 
@@ -133,7 +134,7 @@ def _spread(one: Estimate | None, digits: int) -> str:
     if one.ci95 is None:
         return interval(one, digits)
     half, middle = (one.ci95[1] - one.ci95[0]) / 2, (one.ci95[0] + one.ci95[1]) / 2
-    # Wilson's and Fieller's intervals may lie unevenly around the mean.
+    # Wilson's and Fieller's intervals can be asymmetric around the mean.
     uneven = abs(middle - one.mean) > 0.05 * half
     return interval(one, digits) if uneven else f"{number(one.mean, digits)} ±{number(half, digits)}"
 
@@ -202,7 +203,7 @@ def _trajectories(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
 
 
 def _new_steps(leaderboard: Leaderboard) -> Iterator[tuple[str, TrajectoryStep | None, TrajectoryStep | None]]:
-    """Yields a line a method, and one a step that no method above shares, with the step before it."""
+    """Yields one line per method, and one per step not shared with a previous method, with the preceding step."""
     shown: set[tuple[str, ...]] = set()
     for row in shortest_first(leaderboard.rows):
         new = [index for index, step in enumerate(row.trajectory) if step.checkpoints not in shown]

@@ -1,4 +1,4 @@
-"""Tables for a terminal of any width: columns that do not fit beside the names go into tables below."""
+"""Tables for terminals of any width: columns that do not fit are moved to further tables."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NAME_WIDTH = 20
-"""Wider names are folded where the numbers need the room."""
+"""Wider names are folded if the numbers need the space."""
 GAP = 2
 
 
 def new_table(first: str, others: Sequence[str]) -> Table:
-    """Returns an empty table: the first column is folded where it is too wide, the others hold numbers."""
+    """Returns an empty table. The first column is folded if it is too wide; the others contain numbers."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -27,7 +27,7 @@ def new_table(first: str, others: Sequence[str]) -> Table:
 
 
 def add_row(table: Table, cells: Sequence[str], style: str = "") -> None:
-    """Adds a row of texts as they are, without markup."""
+    """Adds a row of plain texts, without markup."""
     from rich.text import Text
 
     table.add_row(*(Text(cell) for cell in cells), style=style)
@@ -36,7 +36,7 @@ def add_row(table: Table, cells: Sequence[str], style: str = "") -> None:
 def column_groups(
     columns: Mapping[str, Sequence[str]], names: Sequence[str], width: int, *, name_width: int = NAME_WIDTH
 ) -> Iterator[list[str]]:
-    """Yields the columns, given as what stands in each, in as many tables beside the names as the width asks for."""
+    """Splits columns, given as their cells, into groups that fit the width together with the names."""
     beside = min(name_width, max(map(len, names), default=0))
     group: list[str] = []
     used = beside

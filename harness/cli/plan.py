@@ -1,4 +1,4 @@
-"""`harness plan`: the tree of what a protocol asks for, what of it the store holds, and what the rest costs."""
+"""`harness plan`: shows the tree of steps, which of them are in the store, and the cost of the rest."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plan(
             "--gpu-teraflops",
             min=0.001,
             metavar="X",
-            help="Estimates: a GPU's peak, TFLOP/s. Default: 989; where there is no GPU, the CPU's, 0.05 a core.",
+            help="Estimates: peak of the GPU in TFLOP/s. Default: 989; without a GPU, 0.05 per CPU core.",
         ),
     ] = None,
     generation_utilization: Annotated[
@@ -57,7 +57,7 @@ def plan(
             min=1e-6,
             max=1,
             metavar="SHARE",
-            help="Estimates: share of that peak reached in generation.",
+            help="Estimates: utilization of the peak in generation.",
         ),
     ] = 0.1,
     training_utilization: Annotated[
@@ -67,7 +67,7 @@ def plan(
             min=1e-6,
             max=1,
             metavar="SHARE",
-            help="Estimates: share of that peak reached in training.",
+            help="Estimates: utilization of the peak in training.",
         ),
     ] = 0.4,
     model_config: Annotated[
@@ -76,17 +76,18 @@ def plan(
     ] = None,
     slots: Annotated[
         int | None,
-        typer.Option("--slots", min=1, metavar="N", help="Estimate how long this takes with N results at a time."),
+        typer.Option("--slots", min=1, metavar="N", help="Estimate the duration with N results computed in parallel."),
     ] = None,
     why: Annotated[
-        bool, typer.Option("--why", help="Print why each result is to do: what differs from the nearest stored one.")
+        bool,
+        typer.Option("--why", help="Print why results must be computed: the difference from the closest one."),
     ] = False,
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Show what a run would make: the tree of steps, what is done and what is to do, and what that costs.
+    """Show the plan of a run: the tree of steps, which of them are done, and the cost of the rest.
 
-    Tokens, GPU hours (CPU hours, where there is no GPU) and disk are estimated from the configs and the model's
-    config.json; nothing is fetched.
+    Tokens, GPU hours (CPU hours without a GPU) and disk space are estimated from the configs and the model's
+    config.json; nothing is downloaded.
     """
     from harness import api
     from harness._util.processor import processor_here
@@ -164,7 +165,7 @@ def plan(
 
 
 def why_lines(explanation: Explanation) -> list[str]:
-    """Returns a line for each result that is to do, and one for the stored ones that could not be compared."""
+    """Returns one line per missing result, and one for stored results that cannot be compared."""
     lines = [str(reason) for reason in explanation.reasons]
     if explanation.undefined:
         lines.append(f"{explanation.undefined} stored results have no definition (of an earlier version): not compared")
@@ -172,9 +173,9 @@ def why_lines(explanation: Explanation) -> list[str]:
 
 
 def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape | None:
-    """Returns the shape of the plan's model: by `file`, else by what the model says of itself without the network.
+    """Returns the shape of the plan's model, from `file` or from the model's own config if it is available offline.
 
-    Raises UsageError where `file` holds no config.json of a decoder.
+    Raises UsageError if `file` is not the config.json of a decoder.
     """
     from harness._util.json_reading import parse_json
     from harness.errors import UsageError
@@ -188,23 +189,21 @@ def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape |
     try:
         values = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"no config.json can be read: {error}", where=str(path), hint="check --model-config"
-        ) from error
+        raise UsageError(f"cannot read config.json: {error}", where=str(path), hint="check --model-config") from error
     shape = shape_of(values) if isinstance(values, dict) else None
     if shape is None:
         raise UsageError(
-            "the sizes of no dense decoder are in it",
+            "it does not describe a dense decoder",
             where=str(path),
-            hint="it has to have hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, vocab_size",
+            hint="it must contain hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, vocab_size",
         )
     return shape
 
 
 def tree_of(made: Plan, done: Collection[str]) -> Tree:
-    """Returns the plan's checkpoints as a tree, each with its short key, its scorings, and whether it is done.
+    """Returns the checkpoints of the plan as a tree, each with its short key, its evaluations and its state.
 
-    A merge stands under the base, behind the experts, which have branches also where they are no rows of the run.
+    A merge is below the base, after its experts, which are shown even if they are not methods of the run.
     """
     from rich.markup import escape
     from rich.tree import Tree

@@ -1,4 +1,4 @@
-"""The figures under the tree of `harness plan`: counts, tokens, hours, memory, disk, and what has to be allowed."""
+"""The summary of `harness plan`: counts, tokens, hours, memory, disk space and requirements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXECUTES_CODE = "executes-code"
 
 
 def cost_lines(total: PlanCost, left: PlanCost) -> Iterator[str]:
-    """Yields the counts that are not 0, each with what of it is to do."""
+    """Yields the nonzero counts, in total and for missing results."""
     to_do = asdict(left)
     for name, count in asdict(total).items():
         if count:
@@ -37,7 +37,7 @@ def estimate_lines(
     *,
     memory: int | None = None,
 ) -> Iterator[str]:
-    """Yields the estimate in sentences: what is bounded, what is assumed, what is not counted.
+    """Yields the estimate as text: bounds, assumptions, and what is not counted.
 
     memory: the machine's, in bytes, where it has no GPU.
     """
@@ -83,7 +83,7 @@ def estimate_lines(
 
 
 def schedule_lines(plan: Plan, scheduled: Schedule | None, nodes: Mapping[str, NodeEstimate]) -> Iterator[str]:
-    """Yields how long the rest takes with several results at a time, its longest chain, and each method's hours."""
+    """Yields the duration of the rest with several results in parallel, its critical path, and the hours per method."""
     if scheduled is None:
         return
     from harness.planning.estimate import hours_of_methods
@@ -101,7 +101,7 @@ def schedule_lines(plan: Plan, scheduled: Schedule | None, nodes: Mapping[str, N
 
 
 def need_lines(needs: Sequence[NeedOf], sandboxes: Mapping[str, bool]) -> Iterator[str]:
-    """Yields what plugins need, code that is executed first, with the sandboxes that are here."""
+    """Yields the needs of plugins, code execution first, with the installed sandboxes."""
     code = [need for need in needs if need.need == EXECUTES_CODE]
     if code:
         yield "executes code that a model wrote, which the protocol allows (`allow: [executes-code]`):"

@@ -1,7 +1,7 @@
-"""The projects that `harness plugins new` writes: for each kind a plugin that works, its tests, and a protocol.
+"""Writes the projects of `harness plugins new`: a working plugin of a kind, its tests and a protocol.
 
-The templates lie in `scaffold/`, one folder per kind, and what all share in `scaffold/common`. They are Python and YAML
-as they are: `NAME` in a file or its path is the plugin's name, `harness_NAME` its package.
+The templates are in `scaffold/`, one folder per kind, with shared files in `scaffold/common`. They are plain Python and
+YAML files: `NAME` in a file or its path is replaced by the plugin's name, `harness_NAME` by its package.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _RUN = {
 
 
 def kinds() -> list[str]:
-    """Returns the kinds that have a template."""
+    """Returns the kinds with a template."""
     return sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir() and folder.name != COMMON)
 
 
 def write_scaffold(name: str, kind: str, parent: Path) -> Path:
     """Writes the project `harness-<name>` into `parent` and returns its folder.
 
-    Raises UsageError where there is no template of that kind, the name cannot be a distribution's, the folder exists,
-    or it cannot be written.
+    Raises UsageError if there is no template of that kind, the name is not valid, or the folder exists or cannot be
+    written.
     """
     if kind not in kinds():
         raise UsageError(
@@ -53,7 +53,7 @@ def write_scaffold(name: str, kind: str, parent: Path) -> Path:
 
 
 def _files(name: str, kind: str) -> dict[str, str]:
-    """Returns the project's texts by their paths; a kind's own file takes the place of the common one."""
+    """Returns the texts of the project by path; a file of the kind overrides the common one."""
     from harness._util.version import VERSION
 
     found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""`harness plugins`: what is offered, what failed to load, and what a plugin's config takes."""
+"""`harness plugins`: lists, shows and checks plugins, and creates new ones."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     from harness.plugin.registry import RegisteredPlugin, Registry
 
-commands = typer.Typer(
-    no_args_is_help=True, help="List, show and check what the installed plugins offer; start a new one."
-)
+commands = typer.Typer(no_args_is_help=True, help="List, show and check installed plugins; create a new one.")
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +32,7 @@ def list_plugins(
     kind: str | None = typer.Option(None, "--kind", metavar="KIND", help="Only this kind, such as domain."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """List every model, domain, reward, … that plugins offer, and the plugins that failed to load."""
+    """List all models, domains, rewards, … of the plugins, and the plugins that failed to load."""
     registry = session_of(context).registry
     offers = registry.all(_known_kind(kind))
     if as_json:
@@ -53,7 +51,7 @@ def show_plugin(
     kind: str | None = typer.Option(None, "--kind", metavar="KIND", help="Only this kind, such as domain."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Show what a plugin is and the keys its config takes; all of that name, whatever their kind."""
+    """Show all plugins of a name, with the keys of their configs."""
     offers = _offers_called(session_of(context).registry, name, kind)
     if as_json:
         typer.echo(json.dumps([_details(offer) for offer in offers], indent=2))
@@ -70,10 +68,9 @@ def check_plugin(
     kind: str | None = typer.Option(None, "--kind", metavar="KIND", help="Only this kind, such as domain."),
     config: str = typer.Option("{}", "--config", metavar="JSON", help="Keys of its config, as a JSON object."),
 ) -> None:
-    """Check what a plugin offers against the contract of its kind; a training or recovery runs on a tiny model.
+    """Check a plugin against the contract of its kind. Trainings and recoveries run on a tiny model.
 
-    Exit code 3 where a contract is broken, 2 where something could not be checked, such as a domain whose data are not
-    here.
+    Exit code 3 if a contract is violated, 2 if something could not be checked, such as a domain without its data.
     """
     import tempfile
     from pathlib import Path
@@ -88,15 +85,15 @@ def check_plugin(
         with tempfile.TemporaryDirectory() as folder:
             try:
                 check_offer(offer, session.registry, Path(folder), settings)
-            except Exception as error:  # whatever a plugin raises is what was asked for
+            except Exception as error:  # report any exception of a plugin
                 if session.debug:
                     raise
-                told = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+                message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
                 unchecked = isinstance(error, HarnessError) and not isinstance(error, PluginError)
                 codes.add(ExitCode.USAGE if unchecked else ExitCode.PLUGIN)
                 what = "could not be checked: " if unchecked else ""
                 typer.echo(
-                    f"{'skipped' if unchecked else 'broken '} {offer.kind} {offer.qualified}: {what}{told}", err=True
+                    f"{'skipped' if unchecked else 'broken '} {offer.kind} {offer.qualified}: {what}{message}", err=True
                 )
             else:
                 typer.echo(f"kept    {offer.kind} {offer.qualified}")
@@ -110,7 +107,7 @@ def new_plugin(
     kind: str = typer.Option(DEFAULT_KIND, "--kind", metavar="KIND", help=f"One of: {', '.join(kinds())}."),
     into: str = typer.Option(".", "--into", metavar="FOLDER", help="Where to put the project's folder."),
 ) -> None:
-    """Write a new plugin project: a plugin of that kind that works, its tests, and a protocol that uses it."""
+    """Create a plugin project: a working plugin of the kind, its tests, and a protocol that uses it."""
     from pathlib import Path
 
     folder = write_scaffold(name, kind, Path(into))
@@ -126,12 +123,12 @@ def _json_object(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"is not JSON: {error}", where="--config") from error
     if not isinstance(value, dict):
-        raise UsageError("is no JSON object", where="--config", hint='write it as {"key": value}')
+        raise UsageError("is not a JSON object", where="--config", hint='write it as {"key": value}')
     return value
 
 
 def _offers_called(registry: Registry, name: str, kind: str | None) -> list[RegisteredPlugin]:
-    """Returns all that is called `name`, of `kind` or of any. Raises PluginError where nothing is."""
+    """Returns the plugins called `name`, of `kind` or of all kinds. Raises PluginError if there are none."""
     offers = [offer for offer in registry.all(_known_kind(kind)) if name in (offer.name, offer.qualified)]
     if not offers:
         raise _no_such(registry, name, kind)
@@ -139,7 +136,7 @@ def _offers_called(registry: Registry, name: str, kind: str | None) -> list[Regi
 
 
 def _known_kind(kind: str | None) -> str | None:
-    """Returns `kind`. Raises UsageError where there is no such kind."""
+    """Returns `kind`. Raises UsageError if there is no such kind."""
     import difflib
 
     from harness.errors import UsageError
@@ -153,7 +150,7 @@ def _known_kind(kind: str | None) -> str | None:
 
 
 def _no_such(registry: Registry, name: str, kind: str | None) -> Exception:
-    """Returns the error for a name that nobody offers, in `kind` or in any."""
+    """Returns the error for an unknown name in `kind` or in all kinds."""
     import difflib
 
     from harness.errors import PluginError
@@ -165,7 +162,7 @@ def _no_such(registry: Registry, name: str, kind: str | None) -> Exception:
             return error
     known = sorted({offer.name for offer in registry.all()})
     near = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`harness plugins list` shows what there is"
+    hint = f"did you mean {' or '.join(near)}?" if near else "see `harness plugins list`"
     return PluginError(f"no plugin offers {name!r}", hint=hint)
 
 
@@ -184,7 +181,7 @@ def _summary(offer: RegisteredPlugin) -> dict[str, Any]:
 
 
 def _details(offer: RegisteredPlugin) -> dict[str, Any]:
-    """Returns the summary, the identity that goes into keys, the spec's further fields, and the config's schema."""
+    """Returns the summary, the identity, the other fields of the spec and the schema of the config."""
     from harness.plugin.specs import ProtocolSpec
 
     details = _summary(offer) | {"identity": offer.identity}
@@ -247,7 +244,7 @@ def _print_details(console: Console, offer: RegisteredPlugin) -> None:
 
 
 def _type_of(field: dict[str, Any]) -> str:
-    """Returns a JSON Schema field's type in a few words: `integer ≥ 1`, `one of "a", "b"`, `number or null`."""
+    """Returns a short description of a JSON Schema type: `integer ≥ 1`, `one of "a", "b"`, `number or null`."""
     if "anyOf" in field:
         return " or ".join(_type_of(option) for option in field["anyOf"])
     if "enum" in field:

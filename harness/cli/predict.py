@@ -1,4 +1,4 @@
-"""`harness predict`: which training will harm which domain, told before any of it, and held against what happened."""
+"""`harness predict`: predicts which training harms which domain, and compares predictions with finished runs."""
 
 from __future__ import annotations
 
@@ -30,28 +30,30 @@ def predict(
     runs: RunsOption = None,
     seeds: SeedsOption = None,
     at: Annotated[
-        Path | None, typer.Option("--at", metavar="CHECKPOINT", help="A model folder in place of the base model.")
+        Path | None, typer.Option("--at", metavar="CHECKPOINT", help="A model folder instead of the base.")
     ] = None,
     along: Annotated[
         str | None,
         typer.Option("--along", metavar="METHOD", help="Predict before each training of this method of --check's run."),
     ] = None,
     completions: Annotated[
-        int, typer.Option("--completions", min=32, metavar="N", help="Sampled for each domain and seed.")
+        int, typer.Option("--completions", min=32, metavar="N", help="Completions sampled per domain and seed.")
     ] = 1024,
     horizon: Annotated[
         int | None,
-        typer.Option("--horizon", min=1, metavar="STEPS", help="Full steps that a training is worth. Default: 8."),
+        typer.Option(
+            "--horizon", min=1, metavar="STEPS", help="Length of a training, in full optimizer steps. Default: 8."
+        ),
     ] = None,
     check: Annotated[
         str | None, typer.Option("--check", metavar="RUN", help="Compare it with a finished run: a folder or a name.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Predict how much training each domain harms every other, and the order of domains that it advises.
+    """Predict how much training on each domain harms the others, and advise an order of the domains.
 
-    From gradients and curvature at the base model: nothing is trained. Damages are in percent of a standard deviation
-    of the harmed domain's reward; positive is harm.
+    The prediction uses gradients and curvature at the base model; nothing is trained. Damage is in percent of a
+    standard deviation of the harmed domain's reward; positive values are harm.
     """
     from harness._util.console import terminal
     from harness.api.find_run import find_run_folder
@@ -100,23 +102,23 @@ def predict(
 
 
 def _keep(text: str, run: Path) -> None:
-    """Writes the prediction into the run's folder; it was printed already, so a folder of others' is no failure."""
+    """Writes the prediction to the run folder. It has been printed, so missing write access is not an error."""
     from harness._util.files import write_text
     from harness.execution.run_folder import PREDICTION
 
     try:
         write_text(run / PREDICTION, text)
     except OSError as error:
-        typer.echo(f"not kept in {run / PREDICTION}: {error.strerror}", err=True)
+        typer.echo(f"not written to {run / PREDICTION}: {error.strerror}", err=True)
     else:
-        typer.echo(f"kept in {run / PREDICTION}, where `harness report` finds it", err=True)
+        typer.echo(f"written to {run / PREDICTION}, for `harness report`", err=True)
 
 
 def _one_place(at: Path | None, along: str | None, check: str | None) -> None:
     if along is not None and at is not None:
-        raise UsageError("--at and --along both say where to predict", hint="leave one of them out")
+        raise UsageError("--at and --along exclude each other", hint="give only one of them")
     if along is not None and check is None:
-        raise UsageError("--along needs the run whose method it is", where="--along", hint="name it with --check RUN")
+        raise UsageError("--along needs the run of the method", where="--along", hint="give it with --check RUN")
 
 
 def mean_damage(pairs: Sequence[PairPrediction]) -> dict[tuple[str, str], float]:

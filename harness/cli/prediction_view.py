@@ -1,4 +1,4 @@
-"""A prediction in the terminal: the matrix with its terms, the advised order, and the check."""
+"""Prints a prediction: the matrix with its terms, the advised order, and the comparison with a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def print_prediction(
     checked: Sequence[CheckedPair],
     agreed: Sequence[Agreement],
 ) -> None:
-    """Prints the matrix over all seeds and checkpoints, and the order and the check where there are."""
+    """Prints the matrix over all seeds and checkpoints, and the order and the comparison if there are any."""
     from rich.text import Text
 
     checkpoints = ", ".join(dict.fromkeys(one.checkpoint for one in predictions))

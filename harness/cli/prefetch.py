@@ -1,4 +1,4 @@
-"""`harness prefetch`: downloads what a protocol's run needs, so that the run works offline."""
+"""`harness prefetch`: downloads everything that a run needs, so that it works offline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def prefetch(
 ) -> None:
     """Download the model, data and tasks that a run needs; it then works with HARNESS_OFFLINE=1.
 
-    Also reports the training rows that no reward can judge, and how many test items share 13 words in a row with a
+    Also reports training rows that the reward cannot score, and how many test items share 13 consecutive words with a
     training problem.
     """
     from harness._util.environment import prepare_process
@@ -54,7 +54,7 @@ def prefetch(
 
 
 def _pins(part: Fetched) -> Iterator[str]:
-    """Yields, for what was asked for by a branch or tag, the line that pins it."""
+    """Yields, for each branch or tag, the line that pins it to a commit."""
     for found in part.commits:
         if found.revision != found.commit:
             yield f"  {found.name} at {found.revision or 'main'} is now this commit; to pin it:"
@@ -62,7 +62,7 @@ def _pins(part: Fetched) -> Iterator[str]:
 
 
 def _rows(part: Fetched) -> Iterator[str]:
-    """Yields the first training rows that the reward cannot judge, and how many more there are."""
+    """Yields the first training rows that the reward cannot score, and the number of others."""
     from harness.domains.judgeable import SHOWN
 
     for row in part.unjudgeable[:SHOWN]:

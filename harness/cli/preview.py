@@ -1,4 +1,4 @@
-"""`harness preview`: looks at a protocol's domains with the base model, before anything is trained."""
+"""`harness preview`: shows prompts, completions and rewards of the base model, before any training."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def preview(
     context: typer.Context,
     protocol: ProtocolArgument,
     *,
-    prompts: Annotated[int, typer.Option("--prompts", min=1, metavar="N", help="Prompts of each domain.")] = 8,
-    generations: Annotated[int, typer.Option("--generations", min=2, metavar="G", help="Completions a prompt.")] = 8,
+    prompts: Annotated[int, typer.Option("--prompts", min=1, metavar="N", help="Prompts per domain.")] = 8,
+    generations: Annotated[int, typer.Option("--generations", min=2, metavar="G", help="Completions per prompt.")] = 8,
     domains: Annotated[str | None, typer.Option("--domains", metavar="A,B", help="Only these domains.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the sampled completions.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look before training: prompts as the base model sees them, its completions, their rewards, and what to change.
+    """Show formatted prompts, completions of the base model and their rewards, with suggestions.
 
-    Completions are sampled as the domain's first training would. Nothing is trained or stored.
+    Completions are sampled as in the domain's first training. Nothing is trained or stored.
 
-    Exit code 2 where a domain cannot be trained as it is: its data, its prompts or its reward.
+    Exit code 2 if a domain cannot be trained because of its data, its prompts or its reward.
     """
     from harness.execution.preview import Previewer
     from harness.planning.planner import make_plan
@@ -103,7 +103,7 @@ def _group_lines(group: Group) -> Iterator[str]:
 
 
 def _shown(text: str) -> str:
-    """Returns a text as one line, with escapes for what a terminal would not print."""
+    """Returns a text as one line, with control characters escaped."""
     half = SHOWN_CHARACTERS // 2
     short = text if len(text) <= SHOWN_CHARACTERS else f"{text[:half]}…{text[-half:]}"
     return repr(short)

@@ -1,4 +1,4 @@
-"""The tables of a run's probes in a terminal."""
+"""Prints the probe tables of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BETWEEN = " · "
 
 
 def print_probes(record: ProbeRecord, console: Console) -> None:
-    """Prints a table a probe, and what holds for all of its rows."""
+    """Prints one table per probe, and the values that are equal in all rows."""
     from rich.text import Text
 
     console.print(Text(f"{record.protocol}: probes", style="bold"))
@@ -37,7 +37,7 @@ def print_probes(record: ProbeRecord, console: Console) -> None:
 
 
 def _in_width(text: TextTable, width: int) -> Iterator[Table]:
-    """Yields the table, its naming columns as one, in as many parts as the width asks for."""
+    """Yields the table, with its key columns joined, in parts that fit the width."""
     names = [_BETWEEN.join(row[: text.names]) for row in text.rows]
     heads = dict(enumerate(text.columns[text.names :], start=text.names))
     columns = {str(place): [head, *(row[place] for row in text.rows)] for place, head in heads.items()}

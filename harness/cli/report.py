@@ -1,4 +1,4 @@
-"""`harness report`: a run as one self-contained HTML page, and its figures as SVG and PNG."""
+"""`harness report`: writes a run as a self-contained HTML page, and its figures as SVG and PNG."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def report(
         str | None,
         typer.Argument(
             metavar="[RUN]",
-            help="A run's or kept leaderboard's folder, or a protocol's name for its latest run. Default: the latest.",
+            help="Folder of a run or archive, or a protocol's name for its latest run. Default: the latest.",
         ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="The page. Default: report.html in the run.")
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG and PNG here too.")
+        Path | None, typer.Option("--figures", metavar="DIR", help="Also write the figures here, as SVG and PNG.")
     ] = None,
     prediction: Annotated[
         Path | None,
         typer.Option(
-            "--prediction", metavar="FILE", help="What `harness predict --json` printed. Default: the one in the run."
+            "--prediction", metavar="FILE", help="Output of `harness predict --json`. Default: the one in the run."
         ),
     ] = None,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
-    """Write a run's report: one HTML file with figures and tables, which opens without a network."""
+    """Write the report of a run: one HTML file with figures and tables, which works offline."""
     from harness._util.extras import require_extra
 
     require_extra("report", "altair", "vl_convert", wanted_by="harness report")
@@ -76,7 +76,7 @@ def report(
 
 
 def _probes(folder: Path, registry: Registry) -> ProbeRecord | None:
-    """Returns what probes measured; None too where it cannot be read, which the page says."""
+    """Returns the probe results; None if there are none or they cannot be read, which the page mentions."""
     from harness.api.run_probes import read_probes
     from harness.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""`harness reward`: scores completions from a file, to try a reward or to see why a completion got its value."""
+"""`harness reward`: scores completions from a file, to test a reward or inspect its results."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def reward(
         typer.Option("--column", metavar="NAME=COLUMN", help="Read column NAME from the file's COLUMN; repeatable."),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 1 where a result differs from the row's `expected`.")
+        bool, typer.Option("--check", help="Exit code 1 if a result differs from the row's `expected`.")
     ] = False,
 ) -> None:
     """Score the rows of a JSON-lines file with a reward and print one JSON line per row.
@@ -49,7 +49,7 @@ def reward(
     Each row is an object with `completion`, usually `prompt`, and the columns that the reward reads. A row may have
     `expected`: a number, null, or an outcome (ok, abstain, error, timeout, "not error").
 
-    Exit code 1 where no row could be scored: each is an error or a timeout.
+    Exit code 1 if no row could be scored: all are errors or timeouts.
     """
     from harness.domains.reward_rows import Tally, column_pairs, read_rows, score_rows
     from harness.errors import ExitCode, StepFailed, UsageError
@@ -77,9 +77,9 @@ def reward(
 
 
 def _build(registry: Registry, name: str, config: Path | None, settings: Sequence[str]) -> tuple[Reward, str]:
-    """Returns the reward and its label. Raises ProtocolError with all that is wrong with the config.
+    """Returns the reward and its label. Raises ProtocolError with all problems of the config.
 
-    Rewards that execute code need no `allow` here: who names one on the command line wants it to run.
+    Rewards that execute code need no `allow` here: naming one on the command line is consent.
     """
     from harness.plugin.specs import NEEDS
     from harness.protocol import instance_of, resolve_plugin
@@ -89,7 +89,7 @@ def _build(registry: Registry, name: str, config: Path | None, settings: Sequenc
 
 
 def _content(file: str) -> tuple[bytes, str]:
-    """Returns the bytes of the file, and its name for messages."""
+    """Returns the contents of the file, and its name for messages."""
     from harness.errors import UsageError
 
     if file == "-":

@@ -1,4 +1,4 @@
-"""`harness run`: from a protocol to its leaderboard, making only what the store lacks."""
+"""`harness run`: runs a protocol; computes only results that are not in the store."""
 
 from __future__ import annotations
 
@@ -43,14 +43,15 @@ def run(
     runs: RunsOption = None,
     seeds: SeedsOption = None,
     methods: MethodsOption = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="Where steps run.")] = "local",
+    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="Where steps are executed.")] = "local",
     deltas: DeltasOption = Deltas.AUTO,
     verify: VerifyOption = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be computed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to standard error.")] = False,
 ) -> None:
     """Run a protocol: train, recover, score, and print the leaderboard. Run it again to resume after a stop."""
     from harness import api
+    from harness.api.running import run as run_protocol  # `api.run` is also a module
     from harness.execution.provenance import portable_command
 
     session = session_of(context)
@@ -62,7 +63,7 @@ def run(
         )
         return
     with interrupts_as_errors():
-        done = api.run(
+        done = run_protocol(
             protocol,
             seeds=these,
             methods=only,
@@ -94,7 +95,7 @@ def _without(session: Session) -> list[str]:
 
 
 def show_dry_run(planned: PlannedRun, *, as_json: bool) -> None:
-    """Prints where the run would lie and, in the order they would be computed, what is done and what is to do."""
+    """Prints the run folder and the state of all results, in execution order."""
     from harness.planning.titles import title_of
 
     rows = planned.nodes.to_dicts()
@@ -110,7 +111,7 @@ def show_dry_run(planned: PlannedRun, *, as_json: bool) -> None:
 
 
 def outcome_to_json(outcome: RunOutcome) -> dict[str, Any]:
-    """Returns what a run came to as JSON data."""
+    """Returns the outcome of a run as JSON data."""
     from harness.execution.run_folder import LEADERBOARD
 
     return {

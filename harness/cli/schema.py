@@ -1,4 +1,4 @@
-"""`harness schema`: the protocol's JSON Schema, for editors."""
+"""`harness schema`: prints the JSON Schema of protocols, for editors."""
 
 from __future__ import annotations
 

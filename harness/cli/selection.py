@@ -1,4 +1,4 @@
-"""What a command is about: a protocol, some of its seeds and methods, and the folder of runs."""
+"""Options shared by commands: the protocol, its seeds and methods, and the folder of runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ProtocolArgument = Annotated[
 ]
 RunsOption = Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs and store.")]
 SeedsOption = Annotated[
-    str | None, typer.Option("--seeds", metavar="0,1,2", help="These seeds in place of the protocol's.")
+    str | None, typer.Option("--seeds", metavar="0,1,2", help="Seeds to use instead of the protocol's.")
 ]
 MethodsOption = Annotated[str | None, typer.Option("--methods", metavar="A,B", help="Only these methods.")]
 DeltasOption = Annotated[
@@ -23,7 +23,7 @@ DeltasOption = Annotated[
     typer.Option(
         "--delta-checkpoints",
         envvar="HARNESS_DELTA_CHECKPOINTS",
-        help="Store a step's model as its difference from the one before: where that is smaller, never, or always.",
+        help="Store a model as the difference from its parent: if that is smaller, never, or always.",
     ),
 ]
 VerifyOption = Annotated[
@@ -31,26 +31,26 @@ VerifyOption = Annotated[
     typer.Option(
         "--verify/--no-verify",
         envvar="HARNESS_VERIFY",
-        help="Compare stored models with their sha256 before they are read; the rows of scores always are.",
+        help="Check the sha256 of stored models before they are used. Score rows are always checked.",
     ),
 ]
 
 
 def seeds_from(text: str | None) -> tuple[int, ...] | None:
-    """Returns the seeds of a list with commas, None for None. Raises UsageError for what is no whole number."""
+    """Parses comma-separated seeds; None for None. Raises UsageError for anything but non-negative integers."""
     if text is None:
         return None
     words = [word.strip() for word in text.split(",") if word.strip()]
     wrong = [word for word in words if not (word.isascii() and word.isdigit())]
     if wrong:
         raise UsageError(
-            f"{wrong[0]!r} is not a seed", where="--seeds", hint="write whole numbers from 0, such as 0,1,2"
+            f"{wrong[0]!r} is not a seed", where="--seeds", hint="write non-negative integers, such as 0,1,2"
         )
     return tuple(int(word) for word in words)
 
 
 def methods_from(text: str | None) -> tuple[str, ...] | None:
-    """Returns the names of a list with commas, in order and each once; None for None."""
+    """Parses comma-separated names, without duplicates; None for None."""
     if text is None:
         return None
     return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))

@@ -1,4 +1,4 @@
-"""What every command shares: the global options, the registry they select, and the folder of runs."""
+"""State shared by all commands: the global options and the plugin registry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """The global options of one invocation; the registry is built when a command first asks for it."""
+    """The global options of one invocation. The registry is built on first access."""
 
     debug: bool = False
     strict_plugins: bool = False
@@ -22,14 +22,14 @@ class Session:
 
     @cached_property
     def registry(self) -> Registry:
-        """Returns the registry of the installed plugins. Raises PluginError for a failed one if `--strict-plugins`."""
+        """The registry of the installed plugins. With `--strict-plugins`, raises PluginError if one failed to load."""
         from harness.plugin.registry import Registry
 
         return Registry.discover(without=self.without, strict=self.strict_plugins)
 
 
 def session_of(context: typer.Context) -> Session:
-    """Returns the session that the global options made."""
+    """Returns the session of the invocation."""
     session = context.find_object(Session)
     assert session is not None
     return session

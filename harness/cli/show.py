@@ -1,5 +1,5 @@
-"""`harness show`: a run's leaderboard, what happened after each step, and its recoveries, in the terminal; or what its
-probes measured."""
+"""`harness show`: prints the leaderboard of a run, its scores after each step and its recoveries, or its probe
+results."""
 
 from __future__ import annotations
 
@@ -34,16 +34,14 @@ def show(
         ),
     ] = None,
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record that the tables are made of.")] = False,
-    probes: Annotated[
-        bool, typer.Option("--probes", help="Show what the run's probes measured, averaged over its seeds.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record behind the tables.")] = False,
+    probes: Annotated[bool, typer.Option("--probes", help="Show the probe results, averaged over seeds.")] = False,
     probe: Annotated[
-        list[str] | None, typer.Option("--probe", metavar="NAME", help="Show what this probe measured; repeatable.")
+        list[str] | None, typer.Option("--probe", metavar="NAME", help="Show the results of this probe. Repeatable.")
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the probes' tables as Markdown.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the probe tables as Markdown.")] = False,
 ) -> None:
-    """Show a run's leaderboard, its scores after each step, and its recoveries; or what its probes measured."""
+    """Show the leaderboard of a run, its scores after each step and its recoveries, or its probe results."""
     from harness._util.console import terminal
     from harness.api import Run
     from harness.api.find_run import find_begun_folder, find_run_folder
@@ -55,7 +53,7 @@ def show(
         return
     if markdown:
         raise UsageError(
-            "--markdown is of the probes' tables: give --probes too",
+            "--markdown applies to probe tables: add --probes",
             hint="`harness leaderboard export -f md` prints a leaderboard as Markdown",
         )
     folder = find_run_folder(run, runs_folder(runs))
@@ -76,7 +74,7 @@ def _show_probes(session: Session, folder: Path, names: tuple[str, ...], *, as_j
     record = read_probes(folder, session.registry)
     if record is None:
         raise UsageError(
-            "no probe of this run has measured anything",
+            "this run has no probe results",
             where=str(folder),
             hint="list probes under `probes:` in the protocol",
         )
@@ -90,7 +88,7 @@ def _show_probes(session: Session, folder: Path, names: tuple[str, ...], *, as_j
 
 
 def print_leaderboard(run: Run, console: Console) -> None:
-    """Prints the tables of a run and where its files lie. Raises UsageError where its leaderboard cannot be read."""
+    """Prints the tables of a run and its files. Raises UsageError if the leaderboard cannot be read."""
     from rich.text import Text
 
     from harness.cli.leaderboard_view import print_tables

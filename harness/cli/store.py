@@ -1,4 +1,4 @@
-"""`harness store`: what a store holds and takes, what of it is damaged, and how room is made."""
+"""`harness store`: lists, verifies, repairs and prunes stored results."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ RunsArgument = Annotated[
     typer.Argument(metavar="[RUNS]", help="The folder of runs and store. Default: HARNESS_RUNS, else runs."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, without removing it.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 @commands.command("list")
 def list_results(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
-    """List the stored results, the largest first: key, kind, size, label, and the runs that refer to it."""
+    """List the stored results, largest first: key, kind, size, label, and the runs that use them."""
     from harness.execution.store_inventory import inventory, plans_of
 
     store = _store(runs)
@@ -57,7 +57,7 @@ def list_results(runs: RunsArgument = None, *, as_json: JsonOption = False) -> N
 
 @commands.command("size")
 def size(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
-    """Print what the results take on the disk, by kind and by run, and what each run alone refers to."""
+    """Print the disk usage of the results by kind and by run, and how much is used by a single run only."""
     from harness._util.disk import format_bytes
     from harness.execution.store_inventory import inventory, plans_of
 
@@ -116,9 +116,10 @@ def verify(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
 
 @commands.command("repair")
 def repair(runs: RunsArgument = None, *, dry_run: DryRunOption = False) -> None:
-    """Remove damaged results, so that the next `harness run` computes them again; of a result with added files, those.
+    """Remove damaged results, so that the next `harness run` recomputes them. From a result with extra files, only
+    these are removed.
 
-    A checkpoint that is stored as changes of a removed one can be read again once that is computed.
+    A checkpoint stored as a delta of a removed one becomes readable again when that has been recomputed.
     """
     from harness.execution.store_marker import UnknownFormat, read_marker
 
@@ -147,17 +148,17 @@ def repair(runs: RunsArgument = None, *, dry_run: DryRunOption = False) -> None:
 
 @commands.command("prune")
 def prune(
-    run: Annotated[list[str] | None, typer.Argument(metavar="[RUN]…", help="More runs whose results are kept.")] = None,
+    run: Annotated[list[str] | None, typer.Argument(metavar="[RUN]…", help="More runs to keep.")] = None,
     *,
     keep: Annotated[
         list[str] | None,
-        typer.Option("--keep", metavar="RUN", help="A run whose results are kept; repeatable. Default: all runs."),
+        typer.Option("--keep", metavar="RUN", help="A run to keep. Repeatable. Default: all runs."),
     ] = None,
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Remove every result that no kept run refers to. What running processes use is kept too."""
+    """Remove all results that no kept run uses, except those in use by running processes."""
     from harness._util.disk import format_bytes
     from harness.errors import UsageError
     from harness.execution.store_inventory import UNFINISHED, inventory, keys_in_use, plans_of
@@ -179,7 +180,7 @@ def prune(
         if dry_run or not gone:
             return
         if not yes and not sys.stdin.isatty():
-            raise UsageError("this removes results", hint="say --yes; --dry-run shows what would be removed")
+            raise UsageError("this removes results", hint="confirm with --yes; --dry-run shows what would be removed")
         if not yes and not typer.confirm("remove them?"):
             return
         removed = [result for result in gone if store.remove(result.key)]
@@ -190,7 +191,7 @@ def prune(
 
 
 def _kept(runs: Path, names: Sequence[str], plans: dict[str, Plan], unreadable: Sequence[Path]) -> dict[str, Plan]:
-    """Returns the plans of the runs to keep. Raises UsageError where one of them cannot be read."""
+    """Returns the plans of the runs to keep. Raises UsageError if one of them cannot be read."""
     from harness.api.find_run import find_begun_folder
     from harness.execution.run_folder import PLAN
     from harness.planning.serialization import read_plan
@@ -204,20 +205,20 @@ def _kept(runs: Path, names: Sequence[str], plans: dict[str, Plan], unreadable: 
 
 
 def _store(runs: Path | None) -> Store:
-    """Returns the store in the folder of runs. Raises UsageError where there is none."""
+    """Returns the store in the folder of runs. Raises UsageError if there is none."""
     from harness.errors import UsageError
     from harness.execution.store import Store
 
     root = runs_folder(runs)
     root = root if root.name == "store" and not (root / "store").is_dir() else root / "store"
     if not root.is_dir():
-        raise UsageError("there is no store", where=str(root), hint="name the folder that `harness run -o` was given")
+        raise UsageError("there is no store", where=str(root), hint="give the folder passed to `harness run -o`")
     return Store(root)
 
 
 @contextmanager
 def _removing(store: Store) -> Iterator[None]:
-    """Keeps runs from starting. Raises UsageError where another process removes results."""
+    """Prevents runs from starting. Raises UsageError if another process is removing results."""
     from harness._util.locks import alone
     from harness.errors import UsageError
     from harness.execution.store import REMOVING
@@ -227,14 +228,14 @@ def _removing(store: Store) -> Iterator[None]:
             yield
     except BlockingIOError:
         raise UsageError(
-            "another process removes results from this store, or a run is just starting",
+            "another process is removing results from this store, or a run is starting",
             where=str(store.root),
             hint="try again in a moment",
         ) from None
 
 
 def _damaged(store: Store) -> tuple[list[tuple[StoredResult, list[Fault]]], int]:
-    """Reads all results; returns the damaged ones with what is wrong, and how many there are."""
+    """Reads all results. Returns the damaged ones with their faults, and the total number of results."""
     from harness.execution.store_inventory import UNFINISHED, inventory, plans_of
 
     results = inventory(store, plans_of(store.root.parent)[0])
@@ -248,7 +249,7 @@ def _damaged(store: Store) -> tuple[list[tuple[StoredResult, list[Fault]]], int]
 
 
 def _shown(results: list[StoredResult]) -> Iterator[StoredResult]:
-    """Yields the results, and shows on a terminal how many bytes of them are read."""
+    """Yields the results, with a progress bar in bytes on a terminal."""
     from rich.progress import Progress
 
     with Progress(console=safe_console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:

@@ -1,5 +1,5 @@
-"""Standard output and error: open, safe for a terminal, and with one message for whatever keeps them from being
-written."""
+"""Makes standard output and error safe: always open, with control characters escaped, and with one error message if
+they cannot be written."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from harness.errors import ExitCode, HarnessError
 
 
 class OutputLost(HarnessError):
-    """Standard output cannot be written: what was computed is stored, what was to be printed is not printed."""
+    """Standard output cannot be written. Computed results are stored, but output is lost."""
 
     exit_code = ExitCode.STEP_FAILED
 
 
 class _Output(io.TextIOWrapper):
-    """A standard stream that escapes control characters. Raises OutputLost where it cannot be written, and ends the
-    process quietly where its reader has left. What cannot be written to standard error is dropped."""
+    """A standard stream that escapes control characters. Raises OutputLost if it cannot be written, and exits silently
+    on a broken pipe. Failed writes to standard error are dropped."""
 
     is_error = False
     fault: OSError | None = None
@@ -35,7 +35,7 @@ class _Output(io.TextIOWrapper):
         return len(text)
 
     def flush(self) -> None:
-        """Reports nothing: it is called once more when the interpreter ends."""
+        """Does not report errors: it is called again at interpreter exit."""
         try:
             super().flush()
         except OSError as error:
@@ -43,14 +43,14 @@ class _Output(io.TextIOWrapper):
 
     def _lose(self, error: OSError) -> None:
         self.fault = self.fault or error
-        discard(self.fileno())  # what is buffered, which is written again at the end
+        discard(self.fileno())  # drop the buffer, which is written again at exit
 
     def report(self) -> None:
-        """Raises where something could not be written."""
+        """Raises OutputLost if a write has failed."""
         if self.fault is None or self.is_error:
             return
         if isinstance(self.fault, BrokenPipeError):
-            raise SystemExit(int(ExitCode.DONE)) from None  # the reader, such as `head`, has what it wanted
+            raise SystemExit(int(ExitCode.DONE)) from None  # the reader, such as `head`, is done
         raise OutputLost(
             f"standard output cannot be written: {self.fault.strerror}", hint="what was computed is stored"
         ) from self.fault
@@ -61,7 +61,7 @@ class _ErrorOutput(_Output):
 
 
 def open_streams() -> None:
-    """Opens what is closed of the standard streams, so that no other file gets its number, and guards the output."""
+    """Opens closed standard streams, so that no other file gets their descriptors, and wraps output and error."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -85,8 +85,8 @@ def open_streams() -> None:
 
 
 def finish_output() -> None:
-    """Writes what is buffered. Raises OutputLost where standard output cannot be written."""
-    with suppress(ValueError):  # closed by someone
+    """Flushes standard output. Raises OutputLost if it cannot be written."""
+    with suppress(ValueError):  # already closed
         sys.stdout.flush()
     if isinstance(sys.stdout, _Output):
         sys.stdout.report()

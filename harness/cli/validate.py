@@ -1,4 +1,4 @@
-"""`harness validate`: reads a protocol and tells all that is wrong with it."""
+"""`harness validate`: checks a protocol and reports all problems."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def register(app: typer.Typer) -> None:
 def validate(
     context: typer.Context,
     protocol: ProtocolArgument,
-    deep: bool = typer.Option(False, "--deep", help="Look at the model, data, tasks and rewards too, as a run does."),
+    deep: bool = typer.Option(False, "--deep", help="Also check the model, data, tasks and rewards, as a run does."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Check a protocol's keys, types, plugins, their configs, files and packages; show every fault with its line.
+    """Check a protocol's keys, types, plugins, configs, files and packages; report all problems with their lines.
 
-    Neither data nor models are read without --deep; `harness doctor` tries the machine.
+    Data and models are loaded only with --deep. `harness doctor` checks the machine.
     """
     from harness.api import check_protocol
     from harness.errors import ProtocolError

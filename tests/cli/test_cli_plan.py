@@ -145,7 +145,7 @@ def test_a_gpu_is_one_that_has_a_device_file_and_is_not_hidden(tmp_path, monkeyp
 
 def test_a_config_without_a_decoders_sizes_is_a_usage_error(harness, tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    for file, said in (("config.json", "no dense decoder"), ("absent.json", "no config.json can be read")):
+    for file, said in (("config.json", "not describe a dense decoder"), ("absent.json", "cannot read config.json")):
         error = harness("plan", "games.yaml", "--model-config", file).exception
         assert isinstance(error, UsageError)
         assert said in str(error)

@@ -126,7 +126,7 @@ def test_along_a_method_each_training_is_predicted_where_it_starts(run):
     [
         (["--along", "nothing"], "no method 'nothing'"),
         (["--along", "mixed"], "no training on a single domain"),
-        (["--along", "sequential", "--at", "."], "both say where"),
+        (["--along", "sequential", "--at", "."], "exclude each other"),
     ],
 )
 def test_a_start_that_is_none_is_refused_before_anything_is_sampled(run, arguments, told):

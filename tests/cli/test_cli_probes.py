@@ -142,7 +142,7 @@ def test_a_run_that_is_not_finished_shows_what_there_is(run_of, invoke):
 
 def test_a_run_without_probes_and_markdown_without_probes_are_refused(run_of, invoke):
     run_of()
-    with pytest.raises(UsageError, match="no probe of this run"):
+    with pytest.raises(UsageError, match="no probe results"):
         invoke("show", "--probes")
     with pytest.raises(UsageError, match="--probes too"):
         invoke("show", "--markdown")
@@ -172,7 +172,7 @@ def test_validate_tells_means_that_are_not_those_of_the_rows(run_of, invoke, tmp
     data = json.loads((kept / "probes.json").read_text())
     data["tables"][0]["means"][0]["values"]["target_score"]["mean"] += 1
     (kept / "probes.json").write_text(json.dumps(data))
-    with pytest.raises(UsageError, match="contradicts itself"):
+    with pytest.raises(UsageError, match="is inconsistent"):
         invoke("leaderboard", "validate", kept / "leaderboard.json")
 
 

@@ -95,7 +95,7 @@ def test_one_node_is_made_by_its_key(bench, monkeypatch):
     assert bench.world.trained == ["a"]
 
 
-@pytest.mark.parametrize(("key", "message"), [("no-such-key", "has no node"), ("", "nodes have keys that begin")])
+@pytest.mark.parametrize(("key", "message"), [("no-such-key", "has no node"), ("", "nodes have keys that start")])
 def test_a_key_that_names_no_node_is_told(bench, monkeypatch, key, message):
     error = invoke(bench, monkeypatch, "exec-node", key).exception
     assert isinstance(error, UsageError)

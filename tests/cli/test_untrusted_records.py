@@ -63,7 +63,7 @@ def test_a_name_that_no_protocol_can_have_is_refused_and_nothing_is_written(kept
 
     change(kept, edit)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(UsageError, match="is no name"):
+    with pytest.raises(UsageError, match="is not a valid name"):
         add(kept)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -91,7 +91,7 @@ def test_a_record_takes_no_place_but_its_own(kept, tmp_path):
     add(kept)
     assert (root / "fake" / "leaderboard.json").is_file()
     shutil.move(root / "fake", root / "FAKE")
-    with pytest.raises(UsageError, match="where case does not count"):
+    with pytest.raises(UsageError, match="on a case-insensitive file system"):
         add(kept)
     shutil.rmtree(root / "FAKE")
     (tmp_path / "elsewhere").mkdir()

@@ -96,7 +96,7 @@ def test_an_export_needs_the_recorded_plan_and_not_the_versions_of_the_run(runs,
     plan["nodes"][0]["fingerprint"] = "of another base"
     (run / "plan.json").write_text(json.dumps(plan))
     told = harness("export", run, "re-math", tmp_path / "other", "--step", 2, expect=2).stderr
-    assert "the base model that this checkpoint stands on is no longer the one" in told
+    assert "the base model of this checkpoint has changed" in told
 
 
 def test_readers_of_a_run_take_deltas(runs, tmp_path):
