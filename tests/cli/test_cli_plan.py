@@ -233,7 +233,7 @@ def test_lists_with_commas():
 def test_help_breaks_its_lines_where_the_terminal_does(monkeypatch):
     monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 300)
     shown = CliRunner().invoke(app, ["plan", "--help"]).stdout
-    assert "are estimated from the configs and the model's config.json; nothing is fetched." in shown
+    assert "are estimated from the configs and the model's config.json; nothing is downloaded." in shown
 
 
 def test_slots_tell_the_makespan_the_longest_chain_and_the_hours_of_each_method(tmp_path):

@@ -144,7 +144,7 @@ def test_a_run_without_probes_and_markdown_without_probes_are_refused(run_of, in
     run_of()
     with pytest.raises(UsageError, match="no probe results"):
         invoke("show", "--probes")
-    with pytest.raises(UsageError, match="--probes too"):
+    with pytest.raises(UsageError, match="add --probes"):
         invoke("show", "--markdown")
 
 
