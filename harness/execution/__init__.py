@@ -1,4 +1,4 @@
-"""Makes the nodes of a plan. Importing this imports no plugin and no torch."""
+"""Computes the nodes of a plan. Importing this package imports neither plugins nor torch."""
 
 from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.computation import Evaluator

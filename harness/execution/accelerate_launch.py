@@ -1,4 +1,4 @@
-"""`accelerate launch` in a process that ends with the one that started it; run as a module, with its arguments."""
+"""`accelerate launch` in a process that ends with its parent process. Run as a module, with the same arguments."""
 
 from __future__ import annotations
 

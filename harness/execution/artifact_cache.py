@@ -1,6 +1,6 @@
-"""What steps and probes may share: results of a checkpoint, kept in the store under keys of their own.
+"""A cache of checkpoint artifacts in the store, shared by steps and probes.
 
-They are in nobody's key and may be removed from the store at any time; who asks for one that is not there makes it.
+Artifacts have their own keys and are not part of other keys. They can be deleted at any time and are then recomputed.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class StoredArtifactCache:
         domain: str,
         settings: Mapping[str, Any],
     ) -> Path:
-        """Returns the folder, made by `make` where the store does not have it, or by another process meanwhile.
+        """Returns the folder. Calls `make` if the store does not have it and no other process is computing it.
 
-        The key covers the harness, the name, the checkpoint's key, the domain as keys of trainings cover it, and the
-        settings; and the plugin, unless it is the harness's own function that makes the result.
+        The key consists of the harness, the name, the checkpoint's key, the domain (as in keys of trainings), the
+        settings, and the plugin unless `make` is a function of the harness itself.
         """
         own = str(getattr(make, "__module__", "")).split(".")[0] == "harness"
         definition = {

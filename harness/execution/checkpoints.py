@@ -1,4 +1,4 @@
-"""The model folders of a plan's checkpoints, in whatever form the store keeps them."""
+"""The model folders of a plan's checkpoints, restored if the store has them in another form."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class CheckpointFolders:
-    """Finds and restores them. As a context manager, it is closed at the end.
+    """Finds and restores model folders. A context manager that closes on exit.
 
-    registry: where the base model's plugin is looked up; plugins: in place of ones of its own.
+    registry: contains the base model's plugin. plugins: existing plugin instances to use.
     """
 
     def __init__(self, plan: Plan, store: Store, registry: Registry, *, plugins: PluginInstances | None = None) -> None:
@@ -38,17 +38,17 @@ class CheckpointFolders:
         self.close()
 
     def close(self) -> None:
-        """Drops what this restored and nobody else reads."""
+        """Deletes the restored models that no other process reads."""
         self.restored.release()
         self.restored.drop(self.restored.made)
 
     def folder(self, key: str) -> Path:
-        """Returns the model folder of the checkpoint `key`, only to be read: the base model's own, the store's, or one
-        restored from the form in which the store keeps it, which stays until `restored.release`.
+        """Returns the read-only model folder of the checkpoint `key`: that of the base model, that in the store, or a
+        restored one, which is kept until `restored.release`.
 
-        Raises StepFailed where the store does not hold it, DamagedResult where a file has changed since it was stored,
-        CheckpointError where the base model cannot be had or a form does not fit what it stands on, StoreFull and
-        StoreForbidden where it cannot be restored to the store's disk.
+        Raises StepFailed if the checkpoint is not in the store, DamagedResult if a file has changed since it was
+        stored, CheckpointError if the base model is not available or a stored form does not match its parent, StoreFull
+        and StoreForbidden if it cannot be restored to the store's disk.
         """
         node = self._plan.nodes[key]
         if not isinstance(node, StepNode):
@@ -57,7 +57,7 @@ class CheckpointFolders:
             raise StepFailed(
                 "this checkpoint is not in the store",
                 where=node.label,
-                hint="run the protocol; it makes what is missing",
+                hint="run the protocol to compute it",
             )
         try:
             self._store.check(key, "model")
@@ -80,8 +80,8 @@ class CheckpointFolders:
             raise told from error
 
     def parent(self, key: str) -> Path:
-        """Returns the model folder of what the checkpoint `key` stands on: a merge's base, else what its step started
-        from. Raises as `folder`."""
+        """Returns the model folder of the parent of checkpoint `key`: the base of a merge, otherwise the start of its
+        step. Raises the errors of `folder`."""
         return self.folder(self._parent_of(key))
 
     def _parent_of(self, key: str) -> str:
@@ -95,7 +95,7 @@ class CheckpointFolders:
         except HarnessError as error:
             below = self._plan.nodes[self._parent_of(node.key)].label
             raise CheckpointError(
-                f"it is kept as {form.name}, and its base ({below}) is missing: {error.message}",
+                f"it is stored as {form.name}, and its base ({below}) is missing: {error.message}",
                 where=node.label,
                 hint=error.hint,
             ) from error

@@ -1,7 +1,7 @@
-"""What computes one node: builds the context of its kind, calls the plugin, and writes what the store keeps of it.
+"""Computes one node: builds the context, calls the plugin, and writes the files of the result.
 
-In the store a checkpoint's folder holds `model/`, `metrics.jsonl` and `result.json`; an evaluation's `rows.json` and
-lm-eval's own files; a probe's `rows.json`.
+A checkpoint's result has `model/`, `metrics.jsonl` and `result.json`; an evaluation's has `rows.json` and the files of
+lm-eval; a probe's has `rows.json`.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from harness.plugin.registry import RegisteredPlugin, Registry
 
 Evaluator = Callable[[Path, TaskSet, EvaluationSettings, Path], None]
-"""What scores a checkpoint: (model folder, tasks, their folder, settings, output folder)."""
+"""A function that evaluates a checkpoint: (model folder, tasks, their folder, settings, output folder)."""
 
 
 class NodeComputation:
-    """Computes the nodes of one plan. evaluator: lm-eval's unless given."""
+    """Computes the nodes of one plan. evaluator: lm-eval by default."""
 
     def __init__(self, plan: Plan, registry: Registry, store: Store, evaluator: Evaluator | None) -> None:
         self.plan = plan
@@ -59,7 +59,7 @@ class NodeComputation:
 
     @singledispatchmethod
     def compute(self, node: Node, folder: Path, progress: Progress) -> None:
-        """Computes a node of one kind into `folder`."""
+        """Computes a node into `folder`."""
         raise TypeError(f"a {type(node).__name__} cannot be computed")
 
     @compute.register
@@ -87,7 +87,7 @@ class NodeComputation:
     def _recover(self, node: RecoverNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.recovery)
         work, metrics = self.workplace(node, folder)
-        readable = self.plan.domains_before(node.key)  # the key covers these and no others
+        readable = self.plan.domains_before(node.key)  # no others are part of the key
         domains = LazyDomains(
             {name: self.plan.domains[name] for name in readable},
             self.plugins,
@@ -96,7 +96,7 @@ class NodeComputation:
         depth = self._depth(node.key)
 
         def train(use: PluginRef, checkpoint: Path, names: Sequence[str]) -> StepResult:
-            """Runs the recovery's training into the recovery's own output."""
+            """Runs the recovery's training with the recovery's output folder."""
             context = TrainingContext(
                 checkpoint=checkpoint,
                 output=folder / "model",
@@ -159,8 +159,8 @@ class NodeComputation:
         with plugin_faults(registered, node.label, self.store.root):
             tasks = TaskSet.of(domain)
         if not tasks.tasks:
-            raise PluginError("names no task to score it by", where=described(registered))
-        with plugin_faults(registered, node.label, self.store.root):  # tasks run the domain's own functions
+            raise PluginError("has no tasks for its evaluation", where=described(registered))
+        with plugin_faults(registered, node.label, self.store.root):  # tasks call functions of the domain
             self._evaluator_or_default()(checkpoint, tasks, node.settings, folder)
 
     def _evaluator_or_default(self) -> Evaluator:
@@ -188,20 +188,20 @@ class NodeComputation:
         with plugin_faults(registered, node.label, self.store.root):
             rows = [dict(row) for row in probe.measure(context)]
         if len({tuple(row) for row in rows}) > 1:
-            raise PluginError("gave rows whose keys differ", where=described(registered))
+            raise PluginError("returned rows with different keys", where=described(registered))
         _write_report(folder / "rows.json", rows, registered)
 
     def workplace(self, node: Node, folder: Path) -> tuple[Path, Path]:
-        """Returns the step's scratch and its metrics file, both of which outlive a killed process."""
+        """Returns the step's scratch folder and metrics file, which are kept if the process is killed."""
         scratch = self.store.scratch(node.key)
         _made(folder / "model")
         return _made(scratch / "work"), scratch / "metrics.jsonl"
 
     def _keep(self, registered: RegisteredPlugin, result: StepResult, folder: Path, metrics: Path) -> None:
-        """Checks the model that a step left and writes the rest of its folder. Raises PluginError for no model, and
-        StepFailed for one that diverged.
+        """Checks the model of a step and writes the other files of its folder. Raises PluginError if there is no model,
+        StepFailed if the model diverged.
 
-        Of several ranks only the first does: the others have left nothing.
+        With several ranks, only the first does this, because the others write nothing.
         """
         if rank() > 0:
             return
@@ -212,7 +212,9 @@ class NodeComputation:
             )
         _write_report(folder / "result.json", {"cost": asdict(result.cost), "report": result.report}, registered)
         lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
-        whole = "".join(f"{line}\n" for line in lines if _is_json(line))  # a kill tears the line it falls into
+        whole = "".join(
+            f"{line}\n" for line in lines if _is_json(line)
+        )  # the last line of a killed process is incomplete
         (folder / "metrics.jsonl").write_text(whole, encoding="utf-8")
 
     def _lineage(self, keys: Sequence[str]) -> list[LineageEntry]:
@@ -232,7 +234,7 @@ class NodeComputation:
         return tuple(sorted({name for step in steps for name in step.trained_domains}))
 
     def _depth(self, key: str) -> int:
-        """Returns how many steps lie between the base and the checkpoint `key`, itself included."""
+        """Returns the number of steps from the base to the checkpoint `key`, inclusive."""
         return len(self.plan.lineage_of(key)) - 1
 
 
@@ -245,7 +247,7 @@ def _write_report(path: Path, value: object, registered: RegisteredPlugin) -> No
     try:
         write_json(path, value)
     except TypeError as error:
-        raise PluginError(f"reported what is no JSON data: {error}", where=described(registered)) from error
+        raise PluginError(f"returned a report that is not JSON data: {error}", where=described(registered)) from error
 
 
 def _is_json(line: str) -> bool:

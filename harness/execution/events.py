@@ -1,4 +1,4 @@
-"""Tells of nodes: to the run's log, and to the observers among the plugins."""
+"""Reports events of nodes to the run's log and to observer plugins."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class NodeEvents:
         self._undamaged: dict[str, Undamaged] = {}
 
     def tell(self, hook: str, event: object) -> None:
-        """Tells the observers; what one of them raises is a warning."""
+        """Notifies the observers. An exception in an observer is reported as a warning."""
         for message in self._registry.notify(hook, event):
             self._reporter.note(f"warning: an observer failed: {message}")
 
     def started(self, node: Node) -> None:
-        """Tells that the node begins to be made."""
+        """Reports that the node has started."""
         named = {"key": node.key, "kind": node.kind, "label": node.label}
         self._folder.append("step_started", **named, seed=node.seed)
         self.tell("harness_step_started", StepStarted(run=self._folder.path, **named, seed=node.seed))
 
     def warn_if_undamaged(self, node: Node) -> None:
-        """Warns of a recovery whose target is not damaged."""
+        """Warns if the node is a recovery whose target is not damaged."""
         undamaged = undamaged_target(node, self._plan, self._store)
         if undamaged is None:
             return
@@ -51,7 +51,7 @@ class NodeEvents:
         self._folder.append("undamaged_target", key=node.key, **asdict(undamaged))
 
     def finished(self, node: Node, seconds: float, error: HarnessError | None) -> None:
-        """Tells that the node was made, or why not; and the scores, where it is an evaluation."""
+        """Reports that the node was computed or has failed, and the scores of an evaluation."""
         report = {}
         if error is None and isinstance(node, StepNode):
             report = self._store.read_json(node.key, "result.json")["report"]
@@ -71,18 +71,18 @@ class NodeEvents:
             self._scored(node)
 
     def _warn_of_unjudgeable(self, domains: Any) -> None:
-        """Warns of training rows that were left out because their reward cannot judge them, as a report has them."""
+        """Warns of training rows in a step's report that were dropped because the reward cannot judge them."""
         for name, found in domains.items() if isinstance(domains, dict) else ():
             if found["left_out"]:
                 first = found["first"][0]
                 self._reporter.note(
                     f"warning: {found['left_out']:,} of the {found['rows']:,} training rows of {name} cannot be judged"
-                    f" and were left out, first {first['row']}: {first['reason']}"
+                    f" and were dropped, the first is {first['row']}: {first['reason']}"
                 )
 
     def _scored(self, node: EvaluateNode) -> None:
         rows = self._store.read_json(node.key, "rows.json")
-        # Where filters share a metric's name, the one that counts is told last and so stays.
+        # If filters share a metric's name, the primary one is reported last and overrides the others.
         scores = {f"{row['task']}/{row['metric']}": row["value"] for row in sorted(rows, key=lambda r: r["primary"])}
         checkpoint = node.parents[0]
         self._folder.append("checkpoint_scored", key=node.key, checkpoint=checkpoint, domain=node.domain, scores=scores)

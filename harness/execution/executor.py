@@ -1,4 +1,4 @@
-"""Makes one node of a plan into the store, unless it is there: in this process, or in several that it starts."""
+"""Computes one node of a plan unless the store has it, in this process or in several processes that it starts."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ if TYPE_CHECKING:
 
 
 def silent(done: int, total: int, metrics: Mapping[str, float]) -> None:
-    """Tells nobody."""
+    """Ignores progress."""
 
 
 class Executor:
-    """Makes the nodes of one plan into one store.
+    """Computes the nodes of one plan into one store.
 
-    evaluator: lm-eval's unless given. command: returns the `harness exec-node` command that makes the node of a key,
-    for steps that are launched in several processes. deltas: when a step's model is kept as a delta; no result depends
-    on it.
+    evaluator: lm-eval by default. command: returns the `harness exec-node` command for a node's key, for steps that run
+    in several processes. deltas: when to store a step's model as a delta, which does not affect results.
     """
 
     def __init__(
@@ -54,10 +53,10 @@ class Executor:
         self.plugins = self._computation.plugins
 
     def execute(self, key: str, progress: Progress = silent) -> None:
-        """Makes the node unless the store has it, having waited for another process that makes it.
+        """Computes the node unless the store has it. Waits if another process is computing it.
 
-        Raises StepFailed where a parent is missing or a plugin fails, PluginError where one breaks its contract,
-        StoreFull and StoreForbidden where the disk does.
+        Raises StepFailed if a parent is missing or a plugin fails, PluginError if a plugin breaks its contract,
+        StoreFull or StoreForbidden if the disk is full or not writable.
         """
         node = self.plan.nodes[key]
         base = self.plan.base.key
@@ -66,13 +65,13 @@ class Executor:
         missing = [parent for parent in node.parents if parent != base and not self.store.has(parent)]
         if missing:
             labels = ", ".join(self.plan.nodes[parent].label for parent in missing)
-            raise StepFailed(f"what it starts from is not in the store: {labels}", where=node.label)
+            raise StepFailed(f"its parents are not in the store: {labels}", where=node.label)
         whole: Path | None = None
         try:
             with self.store.lock(key):
                 if self.store.has(key):
                     return
-                self.restored.drop([key])  # of a result that is there no more
+                self.restored.drop([key])  # its result no longer exists
                 with (
                     self.store.writing(key, self._definition(node)) as folder,
                     stored_faults(self.plan, node, self.store),
@@ -87,11 +86,11 @@ class Executor:
                     self.restored.put(key, whole)
         finally:
             if whole is not None:
-                shutil.rmtree(whole, ignore_errors=True)  # gone already where it was put
+                shutil.rmtree(whole, ignore_errors=True)  # already gone if it was moved
             self.restored.release()
 
     def execute_rank(self, key: str, folder: Path, progress: Progress = silent) -> None:
-        """Does this process's part of a launched step, whose files rank 0 writes to `folder`. Raises as `execute`."""
+        """Runs this rank's part of a launched step. Rank 0 writes the files to `folder`. Raises as `execute`."""
         try:
             self._computation.compute(self.plan.nodes[key], folder, progress)
         finally:
@@ -99,21 +98,21 @@ class Executor:
 
     @property
     def restored(self) -> RestoredModels:
-        """The models that were restored for these nodes, or for those of others in this store."""
+        """The restored models of this store, including those of other processes."""
         return self._checkpoints.restored
 
     def drop_restored(self, later: Iterable[Node]) -> None:
-        """Drops the restored models of this plan, but for the few that the nodes still to be made read first."""
+        """Deletes the restored models of this plan, except the few that the next missing nodes read."""
         self.restored.drop(self.plan.nodes.keys() - soonest(self.restored.keys(), later))
 
     def _launch(self, node: TrainingNode, config: Mapping[str, Any], folder: Path) -> None:
         if self._command is None:
-            raise StepFailed("a step in several processes is started by `harness run` or `exec-node`", where=node.label)
+            raise StepFailed("use `harness run` or `exec-node` for a step with several processes", where=node.label)
         self._computation.workplace(node, folder)
         launch(self._command(node.key), config, folder, self.store.scratch(node.key), node.label)
 
     def _definition(self, node: Node) -> dict[str, Any]:
-        """Returns what the store keeps of a node's key: its definition, and that of the base model, which is not stored
-        itself."""
+        """Returns the data that the store has about a node's key: its definition and that of the base model, which has
+        no stored result."""
         definition_of = self.plan.definition_of
         return {"definition": definition_of(node.key), "base": definition_of(self.plan.base.key)}

@@ -1,4 +1,4 @@
-"""What plugins report, as JSON that any reader takes."""
+"""Converts reports of plugins to strict JSON."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """Returns `value` as JSON data: numpy's and torch's numbers as Python's, NaN and infinities as null.
+    """Returns `value` as JSON data, with numbers of numpy and torch as Python numbers, NaN and infinities as null.
 
-    Raises TypeError for what JSON has no form for.
+    Raises TypeError for other types.
     """
     if value is None or isinstance(value, (str, bool, int)):
         return value
@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, Iterable):
         return [plain(item) for item in value]
-    raise TypeError(f"a {type(value).__name__} has no form in JSON")
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
 
 
 def write_json(path: Path, value: Any) -> None:

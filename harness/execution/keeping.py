@@ -1,4 +1,4 @@
-"""What the store keeps of the whole model that a step left: the model, or a delta that makes it of its parent."""
+"""Stores the model of a step as a full model or as a delta to its parent."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def keep_as_delta(model: Path, key: str, checkpoints: CheckpointFolders, deltas: Deltas) -> Path | None:
-    """Puts a delta in the place of the whole model in the folder `model`, which a step left for checkpoint `key`, and
-    returns where the model lies now, ready to be put among the restored ones; None where it stays as it is.
+    """Replaces the full model in the folder `model` of checkpoint `key` with a delta. Returns the new place of the full
+    model, from which it can be put among the restored ones, or None if it is not replaced.
 
-    It stays where a delta is not wanted or not smaller, and where none can be made: nothing is lost by that. A delta
-    was unpacked again and gave the model's bytes before it takes the place.
+    The model is not replaced if a delta is not wanted, not smaller, or not possible. Before the replacement, the delta
+    is unpacked and compared byte by byte with the model.
     """
     if deltas is Deltas.NEVER or form_of(model) is not None:
         return None
@@ -36,7 +36,7 @@ def keep_as_delta(model: Path, key: str, checkpoints: CheckpointFolders, deltas:
     except (HarnessError, OSError):
         return None
     finally:
-        shutil.rmtree(delta, ignore_errors=True)  # gone already where it was renamed
+        shutil.rmtree(delta, ignore_errors=True)  # already gone if it was renamed
     return whole
 
 

@@ -1,8 +1,8 @@
-"""A training step in several processes, which accelerate starts: the same `harness exec-node`, as many ranks.
+"""Runs a training step in several processes: accelerate starts one `harness exec-node` per rank.
 
-The process that holds the node's lock starts them, waits, and makes a result of what they left only where all of them
-ended well: that is their agreement. Rank 0 alone writes. Ranks end with the process that started them, so that a killed
-run leaves nobody at work on the states that the next run resumes from.
+The process with the node's lock starts the ranks and waits. It stores the result only if all ranks succeed. Only rank 0
+writes files. Ranks end with the process that started them, so that a killed run leaves no process that could modify the
+states from which the next run resumes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _LAUNCHER = "harness.execution.accelerate_launch"
 def launch(command: Sequence[str], config: Mapping[str, Any], folder: Path, scratch: Path, label: str) -> None:
     """Runs `command`, a `harness exec-node`, in the processes that accelerate's `config` asks for.
 
-    folder: where rank 0 writes the node's files. scratch: for accelerate's config file. Returns where every process
-    ended well, raises what `run_child` does where one did not.
+    folder: where rank 0 writes the node's files. scratch: for accelerate's config file. Raises the errors
+    of `run_child` if a process fails.
     """
     file = scratch / "accelerate.json"
-    # Port 0: a free one, so that two launches on a machine do not meet.
+    # Port 0 selects a free port, so that two launches on a machine do not clash.
     file.write_text(json.dumps({"main_process_port": 0, **config}), encoding="utf-8")
     arguments = ["--config_file", str(file), "--module", "harness", *command[command.index("harness") + 1 :]]
     environment = {FOLDER_VARIABLE: str(folder.absolute()), PARENT_VARIABLE: str(os.getpid())}
@@ -37,9 +37,9 @@ def launch(command: Sequence[str], config: Mapping[str, Any], folder: Path, scra
 
 
 def rank_folder() -> Path | None:
-    """Returns where this process's node is written to, where it is one rank of a launched step; None where it is not.
+    """Returns the output folder of the node if this process is a rank of a launched step, otherwise None.
 
-    From then on the process ends when the one that launched it does.
+    A rank ends when the process that launched it ends.
     """
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder is None:

@@ -1,4 +1,4 @@
-"""From a score table, a plan and the store's records of cost to a leaderboard."""
+"""Builds a leaderboard from a score table, a plan and the costs in the store."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ _NO_NUMBERS: Any = {
     "forgetting_by_domain": {},
     "backward_transfer": Estimate(per_seed=(None,), stderr=(None,)),
 }
-"""A row's numbers before `with_numbers` has computed them from its trajectory."""
+"""Placeholder numbers of a row, until `with_numbers` computes them from its trajectory."""
 
 
 def build_leaderboard(
     scores: pl.DataFrame, plan: Plan, store: ReadableStore, provenance: Mapping[str, Any]
 ) -> Leaderboard:
-    """Returns the leaderboard of a run, whole or partial: a row a method, and the base model as an unranked reference.
+    """Returns the leaderboard of a complete or partial run: one row per method, and the base model as an unranked
+    reference.
 
-    A method that lacks a score in any column or seed has no rank. Costs are read from the steps' `result.json` and are
-    null where one is missing. Raises UsageError where a `result.json` cannot be read, DamagedResult where it has
-    changed in the store.
+    A method with a missing score has no rank. Costs are from the `result.json` of the steps, null if one is missing.
+    Raises UsageError if a `result.json` cannot be read, DamagedResult if it has changed in the store.
     """
     columns = tuple(plan.domains)
     measurement, notes = _measurement(scores, columns)
@@ -91,7 +91,7 @@ def _measurement(scores: pl.DataFrame, columns: Sequence[str]) -> tuple[dict[str
 
 
 class _Builder:
-    """Makes rows; holds what every row is made from."""
+    """Builds rows from shared data."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class _Builder:
         return with_numbers(row, self.columns, self.averaged, peaks)
 
     def base(self, taken: Sequence[str]) -> Row:
-        """Returns the reference row of the untrained base model: one checkpoint, so one number, whatever the seeds."""
+        """Returns the reference row of the untrained base model, which has one checkpoint for all seeds."""
         method = self.plan.methods[0]
         row = Row(
             method=BASE_ROW if BASE_ROW not in taken else f"{BASE_ROW} model",
@@ -191,7 +191,7 @@ class _Builder:
         )
 
     def _costs(self, lineages: Sequence[Sequence[str]]) -> tuple[MeanCost, ...]:
-        """Returns what the steps of each seed cost together, of none where one of them is not done."""
+        """Returns the total cost of the steps for each seed, empty if one of them is missing."""
         totals = []
         for keys in lineages:
             costs = [self._cost_of(key) for key in keys]
@@ -217,5 +217,5 @@ class _Builder:
 
 
 def definition(plan: Plan, method: MethodPlan) -> str:
-    """Returns a digest of what the method does apart from its seed: model, plugins with versions, configs and data."""
+    """Returns a digest of the method without its seed: model, plugins with versions, configs and data."""
     return content_key(steps=plan.method_definition(method.lineage))

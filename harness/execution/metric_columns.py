@@ -1,4 +1,4 @@
-"""The metrics that a protocol names, as columns of its leaderboard."""
+"""Adds the metrics of a protocol to its leaderboard as columns."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from harness.results.numbers import lineages_of
 def with_metrics(leaderboard: Leaderboard, metrics: Mapping[str, PluginRef], registry: Registry) -> Leaderboard:
     """Returns the leaderboard with a column for each metric, by name.
 
-    A metric that fails leaves its column empty, and a note says why: the scores of a run are not lost for it. Raises
-    PluginError where one cannot be built.
+    If a metric fails, its column is empty and a note has the reason, so that the scores of the run are still shown.
+    Raises PluginError if a metric cannot be built.
     """
     for name, use in metrics.items():
         spec = registry.find("metric", use.name).spec
@@ -51,7 +51,7 @@ def with_metrics(leaderboard: Leaderboard, metrics: Mapping[str, PluginRef], reg
 
 
 def _estimate(metric: Metric, row: Row, leaderboard: Leaderboard) -> Estimate:
-    """Returns the metric's mean over a row's seeds, each seed's number beside it; its test items are not known."""
+    """Returns the metric's mean over a row's seeds with the number of each seed, and an unknown number of items."""
     return estimate([_number(metric, steps, leaderboard) for steps in lineages_of(row)])
 
 

@@ -1,4 +1,4 @@
-"""The model that a step left, looked at before anything is built on it: a fault is told of the plugin that made it."""
+"""Checks the model of a step before other steps use it, so that a fault is attributed to the right plugin."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def check_output(model: Path, registered: RegisteredPlugin) -> None:
-    """Returns where `model` is a whole model that transformers loads, or a form of one, and all its weights are finite.
+    """Checks that `model` is a complete model that transformers can load, or a stored form of one, with finite weights.
 
-    Reads every weight. Raises PluginError where it is none, StepFailed for a weight that is NaN or infinite.
+    Reads every weight. Raises PluginError if it is not a model, StepFailed if a weight is NaN or infinite.
     """
     from harness.weights import WeightFolder, check_stored_once
     from harness.weights.loading import check_finite, check_loads
@@ -30,7 +30,7 @@ def check_output(model: Path, registered: RegisteredPlugin) -> None:
             check_stored_once(WeightFolder(model))
     except CheckpointError as error:
         raise PluginError(
-            f"left no whole model in its output: {_told(error, model)}",
+            f"left no whole model in its output: {_text(error, model)}",
             where=described(registered),
             hint="a step writes a Hugging Face folder, with its tokenizer, to context.output",
         ) from error
@@ -45,7 +45,7 @@ def check_output(model: Path, registered: RegisteredPlugin) -> None:
         ) from error
 
 
-def _told(error: CheckpointError, model: Path) -> str:
-    """Returns the message, with the file of the model that it is about."""
+def _text(error: CheckpointError, model: Path) -> str:
+    """Returns the message with the name of the affected file of the model."""
     place = Path(error.where)
     return f"{place.relative_to(model)}: {error.message}" if model in place.parents else error.message

@@ -1,4 +1,4 @@
-"""Ending with the process that started this one: a killed run must leave nobody at work on its states."""
+"""Ends this process together with its parent, so that a killed run leaves no process that modifies its states."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 def end_with(parent: int) -> None:
-    """Has the kernel send SIGTERM to this process when `parent`, which started it, ends; only Linux can."""
+    """Asks the kernel to send SIGTERM to this process when `parent`, its parent process, ends. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended in between
+        if os.getppid() != parent:  # it has already ended
             os.kill(os.getpid(), signal.SIGTERM)

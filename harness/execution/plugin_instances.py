@@ -1,4 +1,4 @@
-"""The objects behind a plan's plugin uses, each built once a process, and faults of plugins told as theirs."""
+"""The plugin objects of a plan, each built once per process, and attribution of errors to plugins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class PluginInstances:
-    """Builds plugins from a registry, and keeps them: a domain's data or a reward model is loaded once."""
+    """Builds plugins from a registry and caches them, so that the data of a domain or a reward model is loaded once."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -33,7 +33,7 @@ class PluginInstances:
         self._folders: dict[str, Path] = {}
 
     def registered(self, use: PluginRef) -> RegisteredPlugin:
-        """Returns the offer that `use` names. Raises PluginError where there is none."""
+        """Returns the registered plugin for `use`. Raises PluginError if there is none."""
         return self._registry.find(use.kind, use.name)
 
     def _build(self, use: PluginRef) -> Any:
@@ -43,7 +43,7 @@ class PluginInstances:
         return self._built[name]
 
     def built(self, use: PluginRef) -> Any:
-        """Returns the object of any kind that `use` loads into. Raises PluginError where it cannot be built."""
+        """Returns the plugin object for `use`, of any kind. Raises PluginError if it cannot be built."""
         return self._build(use)
 
     def model(self, use: PluginRef) -> BaseModel:
@@ -68,7 +68,7 @@ class PluginInstances:
         return cast(Probe, self._build(use))
 
     def base_folder(self, node: BaseNode) -> Path:
-        """Returns the base model's folder. Raises CheckpointError where it holds no whole model."""
+        """Returns the base model's folder. Raises CheckpointError if it has no complete model."""
         if node.key not in self._folders:
             model = self.model(node.model)
             with plugin_faults(self.registered(node.model), node.label):
@@ -81,7 +81,7 @@ class PluginInstances:
         return self._folders[node.key]
 
     def usable_base_folder(self, node: BaseNode) -> Path:
-        """Returns the base model's folder, having read it. Raises CheckpointError where transformers cannot load it, it
+        """Returns the base model's folder after reading it. Raises CheckpointError if transformers cannot load it, it
         has no tokenizer, or a weight is NaN or infinite."""
         from harness.weights.loading import check_finite, check_loads
 
@@ -95,9 +95,9 @@ class PluginInstances:
 
 
 class LazyDomains(Mapping[str, TrainingDomain]):
-    """The domains of a plan as training sees them, each loaded when it is first asked for.
+    """The training domains of a plan, each loaded on first access.
 
-    trained: the training step whose sampling settings hold for a domain, by the domain's name.
+    trained: the training step whose sampling settings apply to a domain, by the domain's name.
     """
 
     def __init__(
@@ -133,15 +133,15 @@ class LazyDomains(Mapping[str, TrainingDomain]):
 
 
 def described(registered: RegisteredPlugin) -> str:
-    """Names a plugin to a person: distribution, version, kind and name."""
+    """Returns a description of a plugin for messages: distribution, version, kind and name."""
     return f"{registered.distribution} {registered.version}: {registered.kind} {registered.name!r}"
 
 
 @contextmanager
 def plugin_faults(registered: RegisteredPlugin, label: str, root: Path | None = None) -> Iterator[None]:
-    """Raises StepFailed naming the plugin for an exception that it let out; a HarnessError passes.
+    """Converts an exception of a plugin to StepFailed with the plugin's name. A HarnessError is passed on.
 
-    With the store's `root`, a full or forbidden disk is told as that and not as the plugin's fault.
+    With the store's `root`, a full or read-only disk is reported as such instead of as a fault of the plugin.
     """
     try:
         yield
@@ -161,5 +161,5 @@ def plugin_faults(registered: RegisteredPlugin, label: str, root: Path | None = 
             where=label,
             hint=REMEDY
             if comes_of_memory(error)
-            else "--debug shows the traceback; running again repeats only this and what depends on it",
+            else "--debug shows the traceback; a new run only repeats this step and those that depend on it",
         ) from error

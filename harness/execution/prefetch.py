@@ -1,8 +1,7 @@
-"""Fetches all that a protocol's run will need, so that the run itself makes no request.
+"""Downloads all files that a run of a protocol needs, so that the run needs no network.
 
-Each part is fetched through the code that the run uses, into the caches that Hugging Face's libraries keep; what is
-there already is not fetched again. The training problems are compared with the test items, and the rows that a
-domain's reward cannot judge are found.
+Uses the same code as the run and the caches of Hugging Face's libraries, so existing files are not downloaded again.
+Also compares training prompts with test items and finds rows that a domain's reward cannot judge.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class FetchedCommit:
-    """A model or data set of the hub, the revision that was asked for, and the commit that it is now."""
+    """A model or data set of the Hub, the requested revision, and its current commit."""
 
     kind: str
     name: str
@@ -42,8 +41,8 @@ class FetchedCommit:
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """One part that is there now: what it is, how much of it, for a domain how much of its test is in training, for a
-    reward which training rows it cannot judge, and which commits of the hub the part is made of."""
+    """A downloaded part: its name and size, the overlap of a domain's test items with its training rows, the training
+    rows that a reward cannot judge, and the commits of the Hub."""
 
     part: str
     detail: str
@@ -53,9 +52,9 @@ class Fetched:
 
 
 def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) -> Iterator[Fetched]:
-    """Yields each part once it has been fetched; `starting` is told of it before.
+    """Yields each part after its download. `starting` is called with its name before.
 
-    Raises UsageError, CheckpointError or PluginError, as the run would, for what cannot be had.
+    Raises the errors of a run (UsageError, CheckpointError or PluginError) if a part is not available.
     """
     plugins = PluginInstances(registry)
     starting("base model")
@@ -83,8 +82,8 @@ def _reward(use: DomainUse, plugins: PluginInstances, *, refuses: bool) -> Fetch
 
 
 def refuses(plan: Plan, domain: str) -> bool:
-    """Returns whether a training of the domain is not to start where rows of it cannot be judged."""
-    # A recovery chooses what it trains on among all domains trained before it.
+    """Returns whether a training of the domain refuses to start if rows cannot be judged."""
+    # A recovery may train on any domain that was trained before it.
     nodes = [node for node in plan.nodes.values() if node.recovered_domain or domain in node.sampled_domains]
     return any(use.config.get("unjudgeable") == "refuse" for node in nodes if (use := node.trained_with) is not None)
 
@@ -95,7 +94,7 @@ def _domain(use: DomainUse, plugins: PluginInstances) -> Fetched:
         domain = plugins.domain(use.plugin)
         rows = domain.training_data(SEED)
         if "prompt" not in rows.column_names:
-            raise PluginError("gave training data without a column 'prompt'", where=described(registered))
+            raise PluginError("returned training data without a column 'prompt'", where=described(registered))
         items = _test_items(domain)
         shared = overlap(_training_texts(rows), items)
         commits = _commits(domain)
@@ -104,12 +103,12 @@ def _domain(use: DomainUse, plugins: PluginInstances) -> Fetched:
 
 
 def text_overlap(domain: Domain) -> Overlap:
-    """Returns how many of the domain's test items share text with its training rows."""
+    """Returns the number of the domain's test items that share text with its training rows."""
     return overlap(_training_texts(domain.training_data(SEED)), _test_items(domain))
 
 
 def _commits(part: BaseModel | Domain | Reward) -> tuple[FetchedCommit, ...]:
-    """Returns the commits in the cache of what a part takes of the hub."""
+    """Returns the cached commits of a part's Hub sources."""
     found = {source: cached_commit(source) for source in part.hub_sources()}
     return tuple(
         FetchedCommit(kind=source.kind, name=source.name, revision=source.revision, commit=commit)
@@ -119,12 +118,12 @@ def _commits(part: BaseModel | Domain | Reward) -> tuple[FetchedCommit, ...]:
 
 
 def _training_texts(rows: Dataset) -> Iterable[str]:
-    """Returns the text of each training row: the problem's own where the domain gives it, else the whole prompt's."""
+    """Returns the text of each training row: the problem's own text if the domain has it, otherwise the prompt's."""
     return rows[SOURCE_TEXT] if SOURCE_TEXT in rows.column_names else map(_text, rows["prompt"])
 
 
 def _test_items(domain: Domain) -> list[str]:
-    """Returns the text of each test item: the problem's own where the item has it, else what lm-eval writes."""
+    """Returns the text of each test item: the problem's own text if the item has it, otherwise lm-eval's prompt."""
     tasks = load_tasks(TaskSet.of(domain), SEED)["tasks"]
     return [
         item[SOURCE_TEXT] if SOURCE_TEXT in item else _text(task.doc_to_text(item))
@@ -134,7 +133,7 @@ def _test_items(domain: Domain) -> list[str]:
 
 
 def _text(prompt: Any) -> str:
-    """Returns a prompt's text; a conversational one is the content of its messages from the user."""
+    """Returns a prompt's text: for chat messages, the content of the user's messages."""
     if isinstance(prompt, str):
         return prompt
     return "\n".join(str(message["content"]) for message in prompt if message.get("role") == "user")

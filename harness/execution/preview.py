@@ -1,7 +1,7 @@
-"""Looks at a protocol's domains with the base model before anything is trained: prompts, completions, rewards.
+"""Previews the prompts, completions and rewards of a protocol's domains with the base model, before training.
 
-Completions are sampled by the code and the settings of the domain's first training, so that what is seen is what the
-training would get.
+Completions are sampled with the code and settings of the domain's first training, so they are what the training would
+see.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SOME_UNKNOWN = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """A prompt as the model sees it, its completions, and what the reward says of each."""
+    """A prompt as the model sees it, its completions, and their rewards."""
 
     prompt: str
     completions: tuple[str, ...]
@@ -45,13 +45,13 @@ class Group:
 
     @property
     def differs(self) -> bool:
-        """Whether the completions have different rewards: without that, GRPO learns nothing from the prompt."""
+        """Whether the completions have different rewards. If not, GRPO learns nothing from the prompt."""
         return len({result.value for result in self.rewards if result.value is not None}) > 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class DomainPreview:
-    """What was seen of a domain. faults: why its prompts or rewards cannot be used, where they cannot."""
+    """The preview of a domain. faults: reasons why its prompts or rewards cannot be used."""
 
     domain: str
     training_rows: int = 0
@@ -66,12 +66,12 @@ class DomainPreview:
 
     @property
     def differing(self) -> int:
-        """How many groups have rewards that differ."""
+        """The number of groups with different rewards."""
         return sum(group.differs for group in self.groups)
 
     @property
     def values(self) -> list[float]:
-        """Returns the rewards that there are."""
+        """Returns the rewards that did not fail."""
         return [result.value for group in self.groups for result in group.rewards if result.value is not None]
 
     @property
@@ -79,7 +79,7 @@ class DomainPreview:
         return statistics.fmean(self.values) if self.values else None
 
     def suggestions(self) -> Iterator[str]:
-        """Yields what the numbers suggest to do."""
+        """Yields suggestions based on the numbers."""
         if not self.groups:
             return
         count, values = len(self.groups), self.values
@@ -126,10 +126,10 @@ class Previewer:
         self._sampler: BaseSampler | None = None
 
     def previews(self, names: Sequence[str], starting: Callable[[str], None]) -> Iterator[DomainPreview]:
-        """Yields what is seen of each domain in turn; `starting` is called with its name before.
+        """Yields the preview of each domain. `starting` is called with its name before.
 
-        Raises CheckpointError where the base model cannot be had. A domain that cannot be looked at is yielded with
-        the fault.
+        Raises CheckpointError if the base model is not available. A domain that cannot be previewed is yielded with its
+        fault.
         """
         folder = self._plugins.usable_base_folder(self._plan.base)
         for name in names:

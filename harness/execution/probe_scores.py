@@ -1,4 +1,4 @@
-"""Scores of the models that a probe makes, by the protocol's own domains, tasks and settings."""
+"""Evaluates the models that a probe creates, with the domains, tasks and settings of the protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ProbeScores:
-    """`ProbeContext.score` of one node. scratch: a folder of its own for what lm-eval leaves, removed after each."""
+    """`ProbeContext.score` of one node. scratch: a folder for lm-eval's output, deleted after each evaluation."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class ProbeScores:
         self._scratch = scratch
 
     def __call__(self, folder: Path) -> Mapping[str, float]:
-        """Returns each domain's score of the model in `folder`, in percent where the domain says so."""
+        """Returns the score of the model in `folder` on each domain, in percent if the domain uses percent."""
         from harness.execution.score_table import scores_in
 
         try:

@@ -1,4 +1,4 @@
-"""How a run tells a person how far it is: bars on a terminal, plain lines elsewhere, silence where nobody reads."""
+"""The progress display of a run: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LINES_A_STEP = 5
 METRICS_SHOWN = 2
 BAR_WIDTH = 16
 NUMBERS_WIDTH = 34
-"""What counts, time left and a reward take beside a bar, `120/240 0:01:30 reward -0.835`, with the gaps between."""
+"""The width of the counts, remaining time and reward beside a bar: `120/240 0:01:30 reward -0.835`, with gaps."""
 SHORTEST_TITLE = 12
 
 
 class Reporter(Protocol):
-    """What a runner tells while it works. `index` counts the nodes from 1."""
+    """Receives the progress of a runner. `index` counts the nodes from 1."""
 
     def begin(self, nodes: int, done: int) -> None: ...
 
@@ -39,7 +39,7 @@ class Reporter(Protocol):
 
 
 def shown_metrics(metrics: Mapping[str, float]) -> str:
-    """Returns the reward, where there is one, else the first metrics, as a person reads them."""
+    """Returns the reward, or the first metrics if there is none, as text."""
     waiting = [f"{name} for {value:.0f} s" for name, value in metrics.items() if name.startswith(WAITING_FOR)]
     if waiting:
         return "  ".join(waiting)
@@ -54,12 +54,12 @@ def never_varied(name: str, rounds: float) -> str:
 
 
 def node_title(node: Node) -> str:
-    """Returns what a person calls the node: its label and its seed."""
+    """Returns the title of the node: its label and its seed."""
     return title_of(node.kind, node.label, node.seed)
 
 
 class PlainReporter:
-    """Lines for a log: each node's beginning and end, and a long step's progress at a few fixed shares of it."""
+    """Writes lines for a log: start and end of each node, and the progress of long steps at a few fixed shares."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -76,7 +76,7 @@ class PlainReporter:
         self.note(self._title)
 
     def name(self, title: str) -> None:
-        """Sets what the lines of progress that follow begin with."""
+        """Sets the prefix of the following progress lines."""
         self._title = title
         self._share = 0
 
@@ -97,11 +97,11 @@ class PlainReporter:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def end(self) -> None:
-        """Nothing is open."""
+        """Does nothing."""
 
 
 class TerminalReporter:
-    """Two bars: the nodes of the run, and the steps of the node that is being made, with reward and time left."""
+    """Shows two bars: the nodes of the run, and the steps of the current node with reward and remaining time."""
 
     def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -115,7 +115,7 @@ class TerminalReporter:
             TextColumn("{task.fields[metrics]}", markup=False),
             console=console,
             transient=True,
-            redirect_stdout=False,  # what libraries print goes where the runner sends it
+            redirect_stdout=False,  # the runner redirects the output of libraries
             redirect_stderr=False,
         )
         self._run: TaskID | None = None
@@ -134,7 +134,7 @@ class TerminalReporter:
         self._step = self._bars.add_task(self._shortened(self._title), total=None, metrics="")
 
     def _shortened(self, title: str) -> str:
-        """Returns as much of the title as leaves the bar its numbers."""
+        """Returns the title, shortened so that the numbers of the bar fit."""
         room = max(SHORTEST_TITLE, self._console.width - BAR_WIDTH - NUMBERS_WIDTH)
         return title if len(title) <= room else f"{title[: room - 1]}…"
 
@@ -157,5 +157,5 @@ class TerminalReporter:
 
 
 def reporter_for(console: Console) -> Reporter:
-    """Returns bars where `console` is a terminal, lines where it is not."""
+    """Returns a reporter with bars if `console` is a terminal, otherwise with lines."""
     return TerminalReporter(console) if console.is_terminal else PlainReporter(console)

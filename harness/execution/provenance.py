@@ -1,4 +1,4 @@
-"""What a result was made with: packages, plugins, revisions, hardware. No home folders, no names of people or hosts."""
+"""Provenance of results: packages, plugins, revisions, hardware. Excludes home folders, user names and host names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DISTRIBUTION = "mdrl-harness"
 
 
 def gather_provenance(plan: Plan, registry: Registry) -> dict[str, Any]:
-    """Returns the record as JSON data. GPUs are named where torch is loaded already; it is not imported for that."""
+    """Returns the record as JSON data. Includes GPUs only if torch is already loaded; does not import it."""
     return {
         "schema": SCHEMA,
         "plan": plan.key,
@@ -38,7 +38,7 @@ def gather_provenance(plan: Plan, registry: Registry) -> dict[str, Any]:
 
 
 def package_versions(distributions: Sequence[str]) -> dict[str, str]:
-    """Returns the versions of the given distributions and of what they require, as far as it is installed."""
+    """Returns the versions of the given distributions and of their installed requirements."""
     wanted = set(distributions)
     for name in distributions:
         try:
@@ -58,16 +58,16 @@ def _installed(name: str) -> str | None:
 
 
 def changed_versions(provenance: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
-    """Returns, for each package of a run's record whose version is another now, the recorded one and this one.
+    """Returns the recorded and the current version of each package whose version has changed since the record.
 
-    None stands for a package that is gone.
+    The current version is None if the package is no longer installed.
     """
     recorded: Mapping[str, str] = provenance.get("packages", {})
     return {name: (before, now) for name, before in recorded.items() if (now := _installed(name)) != before}
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Returns the revision, whether tracked files differ from it, and how many are untracked; None outside of git."""
+    """Returns the revision, whether tracked files differ from it, and how many are untracked, None without git."""
     revision = _git(folder, "rev-parse", "HEAD")
     status = _git(folder, "status", "--porcelain")
     if revision is None or status is None:
@@ -88,7 +88,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def hardware() -> dict[str, Any]:
-    """Returns the processor's name, the cores this process may use, memory in GiB, and GPUs where torch is loaded."""
+    """Returns the processor's name, the available cores, memory in GiB, and GPUs if torch is loaded."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found: dict[str, Any] = {"processor": _processor(), "cores": cores, "memory_gib": _memory()}
     torch = sys.modules.get("torch")
@@ -117,7 +117,7 @@ def _memory() -> float | None:
 
 
 def portable_command(arguments: Sequence[str], folder: Path) -> list[str]:
-    """Returns a command line to record: paths below `folder` relative to it, other absolute ones by their last part."""
+    """Returns a command line for the record: paths in `folder` relative to it, other absolute ones as base names."""
     return [_portable_argument(argument, folder) for argument in arguments]
 
 

@@ -1,7 +1,7 @@
-"""Whole models of checkpoints that the store keeps in another form: restored when they are read, and dropped again.
+"""Restores full models of checkpoints that the store has in another form, and deletes them after use.
 
-They lie outside the results, under `.restored/<key>` of the store. Who reads one holds it, by a lock that any number of
-readers share and that ends with its process; only what nobody holds is dropped, so several runs may use one store.
+Restored models are in `.restored/<key>` of the store, separate from results. A reader holds a shared lock that ends
+with its process. Only models without readers are deleted, so several runs can use one store.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PLACE = ".restored"
 
 
 class RestoredModels:
-    """The restored models of one store, some of which this object's user holds. made: the keys of those it restored."""
+    """The restored models of one store, and the locks on some of them. made: the keys that this object restored."""
 
     def __init__(self, store: Store) -> None:
         self.made: set[str] = set()
@@ -35,10 +35,10 @@ class RestoredModels:
         self._held: dict[str, int] = {}
 
     def folder(self, key: str, form: CheckpointForm, stored: Path, parent: Callable[[], Path]) -> Path:
-        """Returns the folder of the whole model that `stored`, kept in `form`, makes of `parent`, and holds it.
+        """Returns the folder of the full model restored from `stored` (in `form`) and `parent`, and locks it.
 
-        Made unless it is there; another process that makes it is waited for. Raises CheckpointError where it cannot
-        be made.
+        Restores the model unless it exists. Waits if another process is restoring it. Raises CheckpointError if it
+        cannot be restored.
         """
         self._hold(key)
         folder = self._place(key)
@@ -59,47 +59,48 @@ class RestoredModels:
         return folder
 
     def beside(self, key: str) -> Path:
-        """Returns a place, not there yet, for a model that is to be `put`, and holds `key`."""
+        """Returns a new path for a model that will be passed to `put`, and locks `key`."""
         self._hold(key)
         make_shared(self._place(key).parent, self._store.root)
         return self._temporary(key)
 
     def put(self, key: str, model: Path) -> None:
-        """Makes the folder `model`, which lies `beside`, the restored one of `key`, whose lock is held, unless there
-        is one."""
+        """Moves the folder `model`, at the path from `beside`, to the restored model of `key`, unless it exists. The
+        lock of `key` must be held."""
         if not self._place(key).exists():
             model.rename(self._place(key))
 
     def release(self) -> None:
-        """Holds nothing any more: what `folder` returned may go."""
+        """Releases all locks, so that folders returned by `folder` may be deleted."""
         while self._held:
             _, descriptor = self._held.popitem()
             release(descriptor)
 
     def drop(self, keys: Collection[str] | None = None) -> None:
-        """Removes the models of `keys`, of all unless given, that nobody holds, and what killed processes left. What
-        cannot be removed stays."""
+        """Deletes the models of `keys` (by default all) without readers, and the files of killed processes. Ignores
+        errors."""
         for key in sorted(self.keys() if keys is None else self.keys().intersection(keys)):
             with suppress(OSError):
                 self._drop(key)
 
     def keys(self) -> set[str]:
-        """Returns the keys of the models that are there, whole or not."""
+        """Returns the keys of the restored models, complete or not."""
         try:
             names = {path.name.partition(".tmp-")[0] for path in (self._store.root / PLACE).iterdir()}
         except OSError:
             return set()
-        return {name for name in names if name and not name.startswith(".")}  # file managers leave files of their own
+        return {name for name in names if name and not name.startswith(".")}  # file managers create hidden files
 
     def _drop(self, key: str) -> None:
         with alone(self._lock_of(key)):
             self._discard(key)
 
     def _discard(self, key: str) -> None:
-        """Removes the model of `key` and torn ones. Either nobody else holds it or the store's lock of it is held."""
+        """Deletes the model of `key` and incomplete ones. Requires that it has no other readers or that the store's
+        lock of the key is held."""
         folder = self._place(key)
         if folder.exists():
-            folder.rename(self._temporary(key))  # so that a kill in the middle leaves no half of a model in its place
+            folder.rename(self._temporary(key))  # so that a kill cannot leave an incomplete model in its place
         for left in folder.parent.glob(f"{key}.tmp-*"):
             shutil.rmtree(left, ignore_errors=True)
 
@@ -114,7 +115,7 @@ class RestoredModels:
             self._held[key] = hold_shared(self._lock_of(key))
 
     def _lock_of(self, key: str) -> Path:
-        # Apart from the models: who deletes those by hand does not delete a lock that is held.
+        # Not in the models' folder, so that deleting models by hand does not delete a lock in use.
         return self._store.lock_file(f"{self._store.path(key).name}.restored")
 
 

@@ -1,4 +1,4 @@
-"""A run's own folder: the protocol as given, the plan, provenance, the log of events, and the tables made of them."""
+"""The folder of a run: the protocol as given, the plan, the provenance, the event log, and the result tables."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def run_folder_of(run_root: Path, plan: Plan) -> Path:
 
 
 class RunFolder:
-    """The folder of one run; everything in it but the log is replaced whole or not at all."""
+    """The folder of one run. All files except the log are replaced atomically."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def begin(self, protocol: Protocol, plan: Plan) -> None:
-        """Writes the protocol and the plan where they are not there. Raises UsageError where that cannot be done."""
+        """Writes the protocol and the plan unless they exist. Raises UsageError if they cannot be written."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             make_shared(self.path, self.path.parent)
@@ -50,7 +50,7 @@ class RunFolder:
             if comes_of_full(error):
                 raise disk_full(self.path) from error
             raise UsageError(
-                f"cannot be made: {error.strerror}", where=str(self.path), hint="choose another folder with -o"
+                f"cannot be created: {error.strerror}", where=str(self.path), hint="use another folder with -o"
             ) from error
         for name, text in (
             (PROTOCOL, protocol.text),
@@ -67,12 +67,12 @@ class RunFolder:
         return True
 
     def append(self, event: str, **data: Any) -> None:
-        """Appends one event to the log, with the time in UTC, and syncs it. Raises UsageError where it cannot."""
+        """Appends one event with the time in UTC to the log and syncs it. Raises UsageError if it cannot be written."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "event": event, **data}, ensure_ascii=False)
         try:
             with (self.path / EVENTS).open("ab+") as file:
-                # A killed process may have left half a line: what follows it starts on one of its own.
+                # A killed process may have left an incomplete line, so this event starts on a new line.
                 torn = file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"
                 if file.tell() == 0:
                     grant(self.path / EVENTS, writable_by_others(self.path))
@@ -85,7 +85,7 @@ class RunFolder:
             raise UsageError(f"cannot be written: {error.strerror}", where=str(self.path / EVENTS)) from error
 
     def events(self) -> list[dict[str, Any]]:
-        """Returns the events in order, less the lines that a kill tore."""
+        """Returns the events in order, without incomplete lines of killed processes."""
         path = self.path / EVENTS
         if not path.is_file():
             return []
@@ -100,7 +100,7 @@ class RunFolder:
         return found
 
     def provenance(self) -> dict[str, Any]:
-        """Returns what was last recorded, empty where nothing was or it cannot be read."""
+        """Returns the last provenance record, empty if there is none or it cannot be read."""
         try:
             read = parse_json((self.path / PROVENANCE).read_bytes())
         except (FileNotFoundError, ValueError):
@@ -108,20 +108,20 @@ class RunFolder:
         return read if isinstance(read, dict) else {}
 
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
-        """Replaces what is recorded. Raises UsageError where it cannot be written."""
+        """Replaces the provenance record. Raises UsageError if it cannot be written."""
         write_text(self.path / PROVENANCE, json.dumps(provenance, indent=1) + "\n")
 
     def tables_written(self, done: int, metrics: Mapping[str, Any] | None = None) -> None:
-        """Notes that score table and leaderboard, as they are, are of `done` nodes and have the columns of `metrics`.
+        """Records that the current score table and leaderboard are of `done` nodes and have the columns of `metrics`.
 
         Raises UsageError as `append`.
         """
         self.append("tables_written", done=done, metrics=metrics or {}, sha256=self._digests())
 
     def tables_hold(self, done: int, metrics: Mapping[str, Any] | None = None) -> bool:
-        """Returns whether score table and leaderboard were made of `done` nodes and are as they were written.
+        """Returns whether the score table and leaderboard are of `done` nodes and have not changed since.
 
-        metrics: what `tables_written` has to have been given; None where that does not matter.
+        metrics: the expected metrics of `tables_written`, None to ignore them.
         """
         made = [event for event in self.events() if event.get("event") == "tables_written"]
         if not made or made[-1].get("done") != done:

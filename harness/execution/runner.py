@@ -1,4 +1,4 @@
-"""Walks a plan and has an engine make what the store lacks. Knows no library that trains or scores."""
+"""Runs a plan: an engine computes the nodes that the store lacks. Imports no training or evaluation library."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A node that could not be made."""
+    """A node that failed."""
 
     node: Node
     error: HarnessError
@@ -51,7 +51,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOutcome:
-    """What a run came to. done: nodes that the store held before. left: nodes not made because a parent failed."""
+    """The outcome of a run. done: nodes that were in the store before. left: nodes skipped because a parent failed."""
 
     folder: Path
     nodes: int
@@ -63,7 +63,7 @@ class RunOutcome:
 
 @dataclass(kw_only=True)
 class _Walk:
-    """Where a run stands."""
+    """The state of a run."""
 
     executed: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -72,9 +72,9 @@ class _Walk:
 
 
 def walk_order(plan: Plan) -> list[Node]:
-    """Returns every node but the base, depth first: a checkpoint, its scores, then the next step of its method.
+    """Returns every node except the base, depth first: a checkpoint, its evaluations, then the next step of its method.
 
-    A merge stands behind its experts, also where their own methods come later."""
+    A merge comes after its experts, even if their own methods come later."""
     order: dict[str, None] = {}
 
     def behind_its_parents(key: str) -> None:
@@ -205,7 +205,7 @@ class Runner:
         )
 
     def _check(self, missing: Sequence[Node]) -> None:
-        """Raises all that is known to be in the run's way, at once."""
+        """Raises all known problems of the run in one error."""
         check_writable(self._run_root)
         if not missing:
             return
@@ -223,7 +223,7 @@ class Runner:
             )
 
     def _disk_need(self, base: Path, done: Collection[str]) -> DiskNeed:
-        """Returns what the nodes take whose keys are not in `done`."""
+        """Returns the disk space of the nodes whose keys are not in `done`."""
         parameters, dtype = size_of(base)
         workloads = workloads_of(self._plan, self._registry)
         return disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
@@ -262,7 +262,7 @@ class Runner:
             self._executor.drop_restored(missing[index - done :])
 
     def _tell_dependents(self, node: Node, error: HarnessError | None) -> None:
-        """Says what is not started because the base model has no score on a domain."""
+        """Reports the nodes that are skipped because the base model has no score on a domain."""
         dependent = dependent_on_base_score(node, self._plan) if error is not None else ()
         steps = sum(isinstance(self._plan.nodes[key], StepNode) for key in dependent)
         if dependent:
@@ -273,7 +273,7 @@ class Runner:
             )
 
     def _told_full(self, full: StoreFull, node: Node) -> StoreFull:
-        """Returns the error with the node that was being made, and what those that are not yet made take."""
+        """Returns the error with the current node and the disk space that the remaining nodes need."""
         base = self._executor.plugins.base_folder(self._plan.base)
         need = self._disk_need(base, [key for key in self._plan.nodes if self._store.has(key)])
         left = f"the checkpoints that are left to make take about {format_bytes(need.total_bytes)}"
@@ -313,14 +313,14 @@ class Runner:
         return [sys.executable, "-m", "harness", *self._global_arguments, "exec-node", *place, *self._arguments]
 
     def _record(self, invocation: dict[str, Any]) -> None:
-        """Writes the provenance, with this invocation as the last of all that worked on this run."""
+        """Writes the provenance with this invocation as the latest one of the run."""
         before = self._folder.provenance().get("invocations", [])
         earlier = [other for other in before if other["started"] != invocation["started"]]
         gathered = gather_provenance(self._plan, self._registry)
         self._folder.write_provenance(gathered | {"invocations": [*earlier, invocation]})
 
     def _record_stop(self, invocation: dict[str, Any], order: Sequence[Node], walk: _Walk, stopped: str) -> None:
-        """Records what can be recorded of a run that stops; what cannot is told, and hides not why it stopped."""
+        """Records a stopped run as far as possible. Errors are reported and do not hide the reason of the stop."""
         try:
             self._finish(invocation, walk, stopped)
             self._write_tables(order)

@@ -1,7 +1,6 @@
-"""The score table: one row a measurement, for every checkpoint of every method, as a polars frame.
+"""The score table, a polars frame with one row per measurement of every checkpoint of every method.
 
-Never a square matrix: a checkpoint stands once for each (method, seed, step) that holds it, and a domain may be trained
-by more than one step.
+A checkpoint has rows for each (method, seed, step) that contains it, and several steps may train the same domain.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ SCHEMA: dict[str, pl.DataType] = {
 
 
 class ReadableStore(Protocol):
-    """The part of `harness.execution.store.Store` that scores are read from."""
+    """The interface of `harness.execution.store.Store` for reading scores."""
 
     def holds(self, key: str) -> bool: ...
 
@@ -58,11 +57,10 @@ ROWS = "rows.json"
 
 
 def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
-    """Returns the score table (columns of `SCHEMA`) of all that the store holds; a partial run gives a partial table.
+    """Returns the score table (columns of `SCHEMA`) of all results in the store. A partial run has a partial table.
 
-    `value` and `stderr` are lm-eval's own numbers; `percent` says that they are shown times 100. A number that is not
-    finite is null. Raises DamagedResult for a result that has changed in the store, UsageError for one that cannot be
-    read.
+    `value` and `stderr` are the numbers of lm-eval. `percent`: tables show them times 100. Numbers that are not finite
+    are null. Raises DamagedResult if a result has changed in the store, UsageError if one cannot be read.
     """
     rows: list[dict[str, Any]] = []
     for method in plan.methods:
@@ -133,13 +131,13 @@ def _finite(value: object) -> float | None:
 
 
 def write_scores(frame: pl.DataFrame, path: Path) -> None:
-    """Writes the table as parquet, atomically. Raises UsageError where `path` cannot be written to."""
+    """Writes the table as parquet, atomically. Raises UsageError if `path` cannot be written."""
     with replacing(path) as temporary:
         frame.write_parquet(temporary)
 
 
 def read_scores(path: Path) -> pl.DataFrame:
-    """Returns a table that `write_scores` wrote. Raises UsageError where it is missing or is not a score table."""
+    """Returns a table from `write_scores`. Raises UsageError if it is missing or is not a score table."""
     try:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -153,10 +151,9 @@ def read_scores(path: Path) -> pl.DataFrame:
 def domain_scores(frame: pl.DataFrame) -> Mapping[tuple[str, int, int], Mapping[str, Score]]:
     """Returns the domains' scores by (method, seed, step).
 
-    A domain's score is the mean of its primary rows, in percent where they say so, with the interval over its items.
-    Its sampling standard error is sqrt(Σ stderr²) / rows, null where one is; n is the sum. A domain one of whose values
-    is null has no score. Raises UsageError where a domain's primary rows disagree on which direction is better, since
-    their mean would mean nothing.
+    A domain's score is the mean of its primary rows, in percent if they are, with the interval over its items. Its
+    standard error is sqrt(Σ stderr²) / rows, null if one is missing; n is the sum. A domain with a null value has no
+    score. Raises UsageError if the primary rows of a domain differ in direction, because their mean is then undefined.
     """
     rows: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
     for row in frame.filter(pl.col("primary")).iter_rows(named=True):

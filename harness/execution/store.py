@@ -1,11 +1,11 @@
-"""Results by their content keys: a folder is there whole, or it is not there.
+"""The store of results by content key. Results are written atomically.
 
-A folder is written beside its place, synced file by file, sealed with `DONE.json` (format, size and sha256 of every
-file), and renamed, so a process killed at any moment leaves nothing half-written under a key. A per-key lock prevents
-duplicate computation; a folder without `DONE.json` does not exist.
+A result's folder is written to a temporary path, synced, sealed with `DONE.json` (format, size and sha256 of every
+file), and renamed, so a killed process never leaves an incomplete result under a key. A folder without `DONE.json` is
+not a result. A per-key lock prevents duplicate computation.
 
-Files are compared with their sha256 when they are read: `read` does so for the small ones, `check` for a model before
-it is loaded. The digests detect damage and edits, not an edit of `DONE.json` that goes with them.
+Files are verified against their sha256: small files by `read`, models by `check` before they are loaded. The digests
+detect damage and edits, unless `DONE.json` is edited as well.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from harness.execution.store_marker import (
 )
 
 DEFINITION = "DEFINITION.json"
-"""The file of a result with what its key was computed from."""
+"""The file of a result with the content of its key."""
 
 VERIFY = "HARNESS_VERIFY"
-"""Environment variable: 0 skips the digests of models. No result depends on it."""
+"""Environment variable: 0 skips the verification of models. It does not affect results."""
 
 REMOVING = ".removing"
 """The lock of those who remove results: no run starts meanwhile."""
@@ -70,17 +70,17 @@ class Store:
         self._digest = Digests()
 
     def path(self, key: str) -> Path:
-        """Returns where the result `key` is or will be."""
+        """Returns the path of the result `key`, whether it exists or not."""
         if not _is_key(key):
             raise ValueError(f"{key!r} is no key of a store")
         return self.root / key
 
     def has(self, key: str) -> bool:
-        """Returns whether the result is there, whole by its marker and its files' sizes; `verify` also reads them."""
+        """Returns whether the result exists and is complete by its marker and file sizes. `verify` also reads files."""
         return self.state(key) == "done"
 
     def state(self, key: str) -> State:
-        """Returns `damaged` where the marker is unreadable or a file is missing or of another size than it says."""
+        """Returns the state: `damaged` if the marker is unreadable, a file is missing, or its size differs."""
         folder = self.path(key)
         try:
             files = read_marker(folder)
@@ -100,7 +100,7 @@ class Store:
         return "done"
 
     def verify(self, key: str) -> list[str]:
-        """Reads every file of the result and returns what is wrong with it; empty where nothing is."""
+        """Reads every file of the result and returns its faults, empty if there are none."""
         if self.state(key) == "absent":
             return [f"{key} is not in the store"]
         return [str(fault) for fault in self.faults(key)]
@@ -115,7 +115,7 @@ class Store:
         return sorted(name for name in names if re.fullmatch(r"[0-9a-f]{64}", name))
 
     def read(self, key: str, name: str) -> bytes:
-        """Returns the content of a small file of the result. Raises DamagedResult where it is not as it was written."""
+        """Returns the content of a small file of the result. Raises DamagedResult if it has changed."""
         folder = self.path(key)
         try:
             entry = read_marker(folder).get(name)
@@ -136,7 +136,7 @@ class Store:
             raise DamagedResult(self.path(key), f"{name} is not JSON: {error}") from error
 
     def holds(self, key: str) -> bool:
-        """Returns whether the result is there. Raises DamagedResult where what is there is damaged by its sizes."""
+        """Returns whether the result exists. Raises DamagedResult if it is damaged by its file sizes."""
         state = self.state(key)
         if state == "damaged":
             for fault in faults_of(self.path(key), "", self._digest):
@@ -151,7 +151,7 @@ class Store:
                 raise DamagedResult(self.path(key), str(fault))
 
     def remove(self, key: str) -> bool:
-        """Removes the result and unfinished work on it. Returns False where another process computes it."""
+        """Removes the result and unfinished work on it. Returns False if another process is computing it."""
         lock = self._lock_of(key)
         with self._disk_errors():
             try:
@@ -168,7 +168,7 @@ class Store:
         return True
 
     def definition(self, key: str) -> dict[str, Any] | None:
-        """Returns what the key of a result was computed from; None where that was not stored or cannot be read."""
+        """Returns the content of a result's key, None if it was not stored or cannot be read."""
         try:
             read = parse_json((self.path(key) / DEFINITION).read_bytes())
         except (OSError, ValueError):
@@ -176,7 +176,7 @@ class Store:
         return read if isinstance(read, dict) else None
 
     def scratch(self, key: str) -> Path:
-        """Returns a folder for unfinished work on `key`, kept when the process is killed, gone when `key` is done."""
+        """Returns a folder for unfinished work on `key`. It survives a kill and is deleted when `key` is done."""
         folder = self.root / ".scratch" / self.path(key).name
         with self._disk_errors():
             self._make(folder)
@@ -184,7 +184,7 @@ class Store:
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """Holds the lock of `key`, having waited for any other process that does. May be entered again while held."""
+        """Holds the lock of `key`, after waiting for other processes. The lock is reentrant."""
         lock = self._lock_of(key)
         with self._disk_errors():
             try:

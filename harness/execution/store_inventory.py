@@ -1,4 +1,4 @@
-"""What a store holds, which runs refer to it, and what is in use."""
+"""The contents of a store, the runs that refer to them, and the results in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`DONE.json`, the last file that is written to a result: size and sha256 of every other file."""
+"""`DONE.json`, the last file written to a result, with the size and sha256 of every other file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SETTLED = 2_000_000_000
 
 
 class DamagedResult(StepFailed):
-    """A file of a stored result is missing, was added, or is not as it was written."""
+    """A file of a stored result is missing, was added, or has changed."""
 
     def __init__(self, folder: Path, fault: str, *, label: str = "") -> None:
         runs = folder.parent.parent if folder.parent.name == "store" else folder.parent
@@ -147,5 +147,5 @@ class Digests:
 
 
 def reason(error: Exception) -> str:
-    """Returns in a few words why a file cannot be read."""
+    """Returns a short reason why a file cannot be read."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Recoveries of a target that is not damaged: what they undo is what other trainings taught since the target's peak."""
+"""Finds recoveries of a target that is not damaged, which would only undo what later trainings learned."""
 
 from __future__ import annotations
 

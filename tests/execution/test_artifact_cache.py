@@ -86,5 +86,5 @@ def test_a_probes_models_are_scored_as_checkpoints_are(bench, tmp_path):
 
 @pytest.mark.parametrize("context", [RecoveryContext, ProbeContext])
 def test_the_old_name_of_the_cache_is_told_with_the_new_one(context):
-    with pytest.raises(AttributeError, match=r"context\.shared is named context\.cache now"):
+    with pytest.raises(AttributeError, match=r"context\.shared was renamed to context\.cache"):
         object.__new__(context).shared  # noqa: B018

@@ -101,7 +101,7 @@ def test_evaluations_and_probes_leave_rows(bench):
 
 
 def test_a_node_whose_parent_is_not_there_is_refused(bench):
-    with pytest.raises(StepFailed, match="starts from is not in the store: a"):
+    with pytest.raises(StepFailed, match="its parents are not in the store: a"):
         make(bench, "b")
 
 

@@ -1,4 +1,4 @@
-"""The engines that ship with the harness, offered as any plugin offers its own."""
+"""The built-in engines, registered as a plugin."""
 
 from collections.abc import Iterable
 
@@ -11,11 +11,11 @@ def harness_engines() -> Iterable[EngineSpec]:
     """Yields the engines."""
     yield EngineSpec(
         name="local",
-        summary="Every step in this process, one after another",
+        summary="Runs every step in this process, one after another",
         load="harness.execution.engines.local:Local",
     )
     yield EngineSpec(
         name="subprocess",
-        summary="Every step in a process of its own, so that its memory is given back",
+        summary="Runs every step in a separate process, so that its memory is freed",
         load="harness.execution.engines.child_process:ChildProcess",
     )

@@ -1,4 +1,4 @@
-"""Steps in processes of their own, by the command that makes a node anywhere the same files are seen."""
+"""Runs each node in a child process, with the command that computes a node on any machine with the same files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from harness.plugin.engine_interface import Engine, NodeRequest
 
 
 class ChildProcess(Engine):
-    """Makes every node in a child; passes on what the child prints, and its error as the child told it."""
+    """Computes every node in a child process. Forwards the output and the error of the child."""
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config

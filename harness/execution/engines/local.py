@@ -1,4 +1,4 @@
-"""Steps in this process."""
+"""Runs nodes in the current process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from harness.plugin.engine_interface import Engine, NodeRequest
 
 
 class Local(Engine):
-    """Makes every node in this process: what is loaded once, libraries and domains, stays loaded."""
+    """Computes every node in the current process, so that libraries and domains are loaded only once."""
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config

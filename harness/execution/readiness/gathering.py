@@ -1,4 +1,4 @@
-"""Collects what several checks raise, so that one error reports all of it."""
+"""Collects the errors of several checks, so that one error reports all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Gathered:
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Notes a HarnessError that is raised within, and goes on behind it."""
+        """Records a HarnessError raised in the context and suppresses it."""
         try:
             yield
         except HarnessError as error:
@@ -27,7 +27,7 @@ class Gathered:
 
 @contextmanager
 def gathered_faults(source: str) -> Iterator[Gathered]:
-    """Raises, at its end, what was noted within: one error as it is, several as a ProtocolError of `source`."""
+    """Raises the recorded errors on exit: a single error unchanged, several as one ProtocolError of `source`."""
     gathered = Gathered()
     yield gathered
     if len(gathered.errors) == 1 and not gathered.problems:

@@ -1,4 +1,4 @@
-"""What the checks before a start know of the base model: how it reads prompts, and how long they may be."""
+"""The facts about the base model that checks before a run need: its tokenizer and its maximum sequence length."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class BaseModelFacts:
 
     @cached_property
     def longest(self) -> int | None:
-        """The longest sequence in tokens, by the model's config; None where it does not say."""
+        """The maximum sequence length in tokens from the model's config, None if it is not set."""
         config = parse_json((self.folder / CONFIG).read_bytes())
         found = {**config, **(config.get("text_config") or {})}.get("max_position_embeddings")
         return found if isinstance(found, int) and found > 0 else None
 
     def takes(self, prompts: Sequence[Any]) -> bool:
-        """Returns whether the prompts are text, or the tokenizer has a chat template for them."""
+        """Returns whether the prompts are text or the tokenizer has a chat template."""
         return self.tokenizer.chat_template is not None or not any(map(is_chat, prompts))
 
     def ids(self, prompts: Sequence[Any]) -> list[list[int]]:
-        """Returns the tokens of each prompt, as training has them."""
+        """Returns the tokens of each prompt, as in training."""
         from harness.training.sampling import prompt_ids
 
         return prompt_ids(self.tokenizer, prompts, {})

@@ -1,4 +1,4 @@
-"""Whether the base model can read a domain's prompts and has room for the completions."""
+"""Checks whether the base model can read a domain's prompts and has room for the completions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.errors import Problem
 from harness.execution.readiness.model import BaseModelFacts
 
 SAMPLED = 64
-"""How many prompts are looked at, evenly spread over the data."""
+"""The number of prompts to check, evenly spread over the data."""
 MOSTLY = 0.5
 
 
@@ -24,10 +24,10 @@ def spread(rows: Any, count: int = SAMPLED) -> list[dict[str, Any]]:
 def prompt_faults(
     rows: Sequence[Mapping[str, Any]], model: BaseModelFacts, *, what: str, chat: bool, completion_tokens: int | None
 ) -> Iterator[Problem]:
-    """Yields what is wrong with the prompts of rows for a model.
+    """Yields the problems of a model with the prompts of rows.
 
-    what: names the prompts in messages. chat: whether the domain says that they are chat messages. completion_tokens:
-    what is generated after them.
+    what: the name of the prompts in messages. chat: whether the domain declares that they are chat messages.
+    completion_tokens: the number of tokens generated after them.
     """
     prompts = [row["prompt"] for row in rows]
     messages = any(map(is_chat, prompts))
@@ -39,17 +39,17 @@ def prompt_faults(
     if not model.takes(prompts):
         yield Problem(
             message=f"{what} are chat messages, and the base model's tokenizer has no chat template",
-            hint="choose a model that has one, or `format: plain` where the domain has that key",
+            hint="use a model with a chat template, or set `format: plain` if the domain supports it",
         )
         return
     ids = model.ids(prompts)
-    # An instruction that all prompts share may be unknown; what differs between them has to be read.
+    # An instruction that all prompts share may be unknown, but the model has to read what differs between prompts.
     own = [row.get(SOURCE_TEXT) or row["prompt"] for row in rows]
     unknown = model.unknown_share(model.ids(own))
     if unknown > MOSTLY:
         yield Problem(
             message=f"{unknown:.0%} of the tokens of {what} are unknown to the base model's tokenizer",
-            hint=f"choose a model that reads them, or other data; a prompt is {own[0]!r:.100}",
+            hint=f"use a model that can read them, or other data; one of the prompts is {own[0]!r:.100}",
         )
     shortest = min(map(len, ids))
     if model.longest is not None and completion_tokens is not None and shortest + completion_tokens > model.longest:

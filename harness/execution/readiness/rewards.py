@@ -1,4 +1,4 @@
-"""Whether a domain's reward can judge the domain's rows."""
+"""Checks whether a domain's reward can judge the domain's rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMPLETION = "1"
 
 
 def reward_faults(domain: TrainingDomain, rows: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
-    """Yields that the reward judges none of some rows. Raises PluginError where it breaks its contract."""
+    """Yields a problem if the reward cannot judge any of the rows. Raises PluginError if it breaks its contract."""
     tried = rows[:TRIED]
     if not tried or not domain.reward.tried_at_start:
         return

@@ -1,4 +1,4 @@
-"""Runs every check for the steps that are to be made."""
+"""Runs all checks for the missing steps."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ SEED = 0
 
 
 FaultsBeforeStart = Callable[[Protocol, Plan, Sequence[Node], PluginInstances, Path | None], Sequence[Problem]]
-"""Finds what is known to fail: (protocol, plan, nodes to make, plugins, the base model's folder)."""
+"""A function that finds known failures: (protocol, plan, missing nodes, plugins, the base model's folder)."""
 
 
 def faults_before_start(
     protocol: Protocol, plan: Plan, nodes: Sequence[Node], plugins: PluginInstances, base: Path | None
 ) -> list[Problem]:
-    """Returns all that is known to make one of `nodes` fail, each fault once, with its line and key.
+    """Returns every problem that would make one of `nodes` fail, without duplicates, with its line and key.
 
-    base: the base model's folder, None where it cannot be had: what depends on it is then not looked at.
+    base: the base model's folder, None if it is not available; checks that need it are then skipped.
     """
     return list(dict.fromkeys(_Checks(protocol, plan, nodes, plugins, base).faults()))
 
@@ -85,7 +85,7 @@ class _Checks:
             return ()
 
         yield from self._told(("domains", name), judge)
-        rows = spread(domain.domain.training_data(SEED))  # with the problem's own text, and those nothing can judge
+        rows = spread(domain.domain.training_data(SEED))  # including problem texts and rows that cannot be judged
         if model is not None and rows and "prompt" in rows[0]:
             yield from prompt_faults(
                 rows,
@@ -106,7 +106,7 @@ class _Checks:
                 yield replace(problem, message=f"{node.label}: {problem.message}")
 
     def _plugin(self, use: PluginRef, names: Sequence[str], at: tuple[str, ...]) -> Iterator[Problem]:
-        """Yields what a plugin itself says. Its implementation is imported for it."""
+        """Yields the problems that a plugin reports. Imports its implementation."""
 
         def ask() -> Iterable[Problem]:
             plugin: ChecksStart = self.plugins.built(use)
@@ -119,7 +119,7 @@ class _Checks:
         yield from self._told(at, ask, who=described(self.plugins.registered(use)))
 
     def _told(self, at: tuple[str, ...], check: Callable[[], Iterable[Problem]], *, who: str = "") -> Iterator[Problem]:
-        """Yields a check's problems with line and whole key; an error that it raises is one of them."""
+        """Yields the problems of a check with their line and full key. An error in the check is a problem too."""
         try:
             found = list(check())
         except HarnessError as error:

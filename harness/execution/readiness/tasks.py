@@ -1,4 +1,4 @@
-"""Whether lm-eval can run a domain's tasks: that it knows them, that they have items, that they give the metric."""
+"""Checks whether lm-eval can run a domain's tasks: that they exist, have items and report the metric."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.plugin.interfaces import TaskSet
 
 
 def task_faults(tasks: TaskSet, seed: int) -> Iterator[Problem]:
-    """Yields what is wrong with the tasks. Raises StepFailed for an unknown one, and what their functions raise."""
+    """Yields the problems of the tasks. Raises StepFailed for an unknown task, and the errors of their functions."""
     if not tasks.tasks:
         yield Problem(message="names no task to score it by", hint="tell the plugin's authors")
         return
