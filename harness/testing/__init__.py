@@ -1,7 +1,7 @@
-"""What a plugin author tests with: the contract of each kind, a tiny world to run it in, and a pytest plugin.
+"""Test helpers for plugin authors: contract checks for each kind, tiny models and data, and a pytest plugin.
 
-`check_offer` checks anything the registry finds; the others take the object itself. `harness.testing.fixtures` is the
-pytest plugin. Importing this imports no torch.
+`check_offer` checks a registered plugin of any kind; the other checks take the object itself.
+`harness.testing.fixtures` is the pytest plugin. Importing this package does not import torch.
 """
 
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows

@@ -1,4 +1,4 @@
-"""Contracts of what holds data: models, domains, rewards, packaged protocols."""
+"""Contract checks of models, domains, rewards and packaged protocols."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 ODD_COMPLETIONS = ("", " ", "0", "a dog sat.", "1" * 400, "\x00", "Ünïcödé ☃", "(" * 60, "2**9**9")
 SAME = 1e-4
-"""How far two scores of one completion may lie apart: a model's batches round differently."""
+"""Tolerance for two scores of the same completion, because rounding depends on the batch."""
 
 
 def check_model(model: BaseModel) -> None:
-    """Checks a base model: a steady fingerprint, and a whole folder with a tokenizer. May fetch the model.
+    """Checks a base model: a stable fingerprint, and a complete folder with a tokenizer. May download the model.
 
-    Raises PluginError naming what is broken, CheckpointError where the folder cannot be had.
+    Raises PluginError for a violation, CheckpointError if the folder is not available.
     """
     from harness.weights.model_folder import check_checkpoint
 
@@ -36,10 +36,10 @@ def check_model(model: BaseModel) -> None:
 
 
 def check_domain(domain: Domain, *, seed: int = 0) -> None:
-    """Checks a domain: a steady fingerprint, training rows that the seed fixes, tasks that lm-eval finds and that give
-    the number the domain counts, and no prompt in both training rows and test items.
+    """Checks a domain: a stable fingerprint, training rows determined by the seed, tasks that lm-eval finds and that
+    have the domain's metric, and no prompt that is in both training rows and test items.
 
-    Raises PluginError naming what is broken.
+    Raises PluginError for a violation.
     """
     _check_fingerprint(domain.fingerprint, "domain")
     tokens = domain.completion_tokens
@@ -48,23 +48,23 @@ def check_domain(domain: Domain, *, seed: int = 0) -> None:
     messages = any(isinstance(row["prompt"], list) for row in rows)
     require(
         messages == domain.chat or (domain.chat is None and not messages),
-        f"chat is {domain.chat}, and the training prompts are {'chat messages' if messages else 'plain text'}",
-        "set chat to True for a domain of chat messages: its test items then go through the chat template",
+        f"chat is {domain.chat}, but the training prompts are {'chat messages' if messages else 'plain text'}",
+        "set chat to True if the prompts are chat messages, so that test items are scored with the chat template",
     )
     require(rows == training_rows(domain, seed), f"training_data({seed}) differs between two calls", "draw by the seed")
     tasks = list(domain.evaluation_tasks())
     require(bool(tasks), "evaluation_tasks() is empty", "name at least one lm-eval task")
     for task in tasks:
-        require(isinstance(task, EvaluationTask), f"evaluation_tasks() holds {task!r}", "give harness.EvaluationTask")
+        require(isinstance(task, EvaluationTask), f"evaluation_tasks() has {task!r}", "return harness.EvaluationTask")
     folder = domain.task_folder()
     if folder is not None:
-        require(Path(folder).is_dir(), f"task_folder() is {folder}, which is no folder", "is it packaged?")
+        require(Path(folder).is_dir(), f"task_folder() is {folder}, which is not a folder", "is it packaged?")
         metadata = domain.task_metadata()
         _check_tasks(tasks, Path(folder), metadata, {row["prompt"] for row in rows if isinstance(row["prompt"], str)})
 
 
 def training_rows(domain: Domain, seed: int) -> list[dict[str, Any]]:
-    """Returns a domain's training rows. Raises PluginError where they have no `prompt` as algorithms read it."""
+    """Returns the training rows of a domain. Raises PluginError for a missing or invalid `prompt`."""
     rows: list[dict[str, Any]] = domain.training_data(seed).to_list()
     require(bool(rows), f"training_data({seed}) is empty")
     for row in rows:
@@ -75,30 +75,30 @@ def training_rows(domain: Domain, seed: int) -> list[dict[str, Any]]:
 
 
 def check_reward(reward: Reward, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Checks a reward on training rows of a domain, with odd completions: one sound result a row, the same on a second
-    call and in another order, and nothing raised.
+    """Checks a reward on training rows of a domain, with unusual completions: one valid result per row, the same in a
+    second call and in another order, and no exceptions.
 
-    Raises PluginError naming what is broken.
+    Raises PluginError for a violation.
     """
     require(bool(rows), "there are no rows to score", "give some rows of a domain's training data")
-    picked = [rows[index % len(rows)] for index in range(len(ODD_COMPLETIONS))]
+    chosen = [rows[index % len(rows)] for index in range(len(ODD_COMPLETIONS))]
     _check_unjudgeable(reward, rows)
-    results = _scored(reward, picked, ODD_COMPLETIONS)
-    again = _scored(reward, picked, ODD_COMPLETIONS)
-    turned = _scored(reward, picked[::-1], ODD_COMPLETIONS[::-1])[::-1]
-    for completion, first, second, third in zip(ODD_COMPLETIONS, results, again, turned, strict=True):
+    results = _scored(reward, chosen, ODD_COMPLETIONS)
+    repeated = _scored(reward, chosen, ODD_COMPLETIONS)
+    reversed_ = _scored(reward, chosen[::-1], ODD_COMPLETIONS[::-1])[::-1]
+    for completion, first, second, third in zip(ODD_COMPLETIONS, results, repeated, reversed_, strict=True):
         require(_alike(first, second), f"two calls score {completion!r:.40} differently: {first} and {second}")
         require(
             _alike(first, third),
             f"{completion!r:.40} scores {first}, and {third} in another order of the batch",
-            "results come in the order of the rows and do not hang on their neighbours",
+            "results must be in the order of the rows and independent of other rows",
         )
 
 
 def _check_unjudgeable(reward: Reward, rows: Sequence[Mapping[str, Any]]) -> None:
     prompts = [row.get("prompt") for row in rows]
     reasons, again = list(reward.unjudgeable(prompts, rows)), list(reward.unjudgeable(prompts, rows))
-    require(reasons == again, "two calls of unjudgeable differ", "it depends on the prompt and the row alone")
+    require(reasons == again, "two calls of unjudgeable differ", "it may depend only on the prompt and the row")
     require(
         len(reasons) == len(rows) and all(reason is None or isinstance(reason, str) for reason in reasons),
         f"unjudgeable returned {reasons!r:.80} for {len(rows)} rows",
@@ -107,7 +107,7 @@ def _check_unjudgeable(reward: Reward, rows: Sequence[Mapping[str, Any]]) -> Non
 
 
 def check_protocol(path: Path, registry: Registry) -> None:
-    """Checks a packaged protocol against the plugins of `registry`. Raises ProtocolError with all its faults."""
+    """Checks a packaged protocol with the plugins of `registry`. Raises ProtocolError with all problems."""
     from harness.protocol import load_protocol
 
     load_protocol(path, registry)
@@ -116,7 +116,7 @@ def check_protocol(path: Path, registry: Registry) -> None:
 def _check_fingerprint(fingerprint: Any, what: str) -> None:
     first, second = fingerprint(), fingerprint()
     require(isinstance(first, str) and bool(first), f"the {what}'s fingerprint is {first!r}", "return a string")
-    require(first == second, f"the {what}'s fingerprint moves: {first!r}, then {second!r}", "make it of the data alone")
+    require(first == second, f"the {what}'s fingerprint changes: {first!r}, then {second!r}", "use only the data")
 
 
 def _check_tasks(tasks: Sequence[EvaluationTask], folder: Path, metadata: Mapping[str, Any], prompts: set[str]) -> None:
@@ -138,7 +138,7 @@ def _check_tasks(tasks: Sequence[EvaluationTask], folder: Path, metadata: Mappin
         require(
             not leaked,
             f"{len(leaked)} of the {len(docs)} items of {wanted.task} are training prompts, such as {leaked[:1]}",
-            "draw training and test from sets that never meet",
+            "use disjoint sets for training and test",
         )
 
 
@@ -148,8 +148,8 @@ def _scored(reward: Reward, rows: Sequence[Mapping[str, Any]], completions: Sequ
     for result in results:
         require(
             result.outcome == "ok" or bool(result.detail),
-            f"a result that is {result.outcome} has no detail",
-            "say why",
+            f"a result with the outcome {result.outcome} has no detail",
+            "give the reason",
         )
     return results
 

@@ -1,4 +1,4 @@
-"""A pytest plugin for plugin authors; put `pytest_plugins = ["harness.testing.fixtures"]` into a conftest.py.
+"""A pytest plugin for plugin authors. Add `pytest_plugins = ["harness.testing.fixtures"]` to conftest.py.
 
 import harness_chess
 
@@ -22,7 +22,7 @@ CheckPlugin = Callable[..., None]
 
 @pytest.fixture
 def plugin_registry() -> Callable[[object], Registry]:
-    """Returns a function that gives the registry of one plugin alone, and fails the test where it does not load."""
+    """Returns a function that returns the registry of a single plugin; the test fails if the plugin does not load."""
 
     def registry_of(plugin: object, distribution: str = "plugin-under-test") -> Registry:
         registry = Registry.of([(distribution, plugin)])
@@ -35,9 +35,9 @@ def plugin_registry() -> Callable[[object], Registry]:
 
 @pytest.fixture
 def check_plugin(plugin_registry: Callable[[object], Registry], tmp_path: Path) -> CheckPlugin:
-    """Returns a function that checks all that a plugin offers; `configs` has config keys by name, where one needs them.
+    """Returns a function that checks all specs of a plugin. configs: config keys by name, for specs that need them.
 
-    A broken contract raises PluginError, which says what to do.
+    It raises PluginError for a violated contract.
     """
 
     def check(plugin: object, configs: Mapping[str, Mapping[str, Any]] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The contract of an offer of any kind: its spec, its config, and what its kind asks for."""
+"""Contract checks of a registered plugin of any kind: its spec, its config and its interface."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SAMPLE_ROWS = 16
 
 
 def check_spec(offer: RegisteredPlugin) -> None:
-    """Checks that a summary is one line, that what the spec names can be imported, and that the config has a schema.
+    """Checks that the summary is one line, that `load` and `config` can be imported, and that the config has a schema.
 
-    Raises PluginError naming what is broken.
+    Raises PluginError for a violation.
     """
     summary = offer.spec.summary
     require(bool(summary.strip()) and "\n" not in summary, f"the summary is {summary!r}", "write one line")
@@ -40,14 +40,14 @@ def check_offer(
     config: Mapping[str, Any] | None = None,
     others: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """Checks one offer by the contract of its kind, made with the keys of `config`, in the empty `folder`.
+    """Checks a registered plugin against the contract of its kind. config: its config keys. folder: an empty folder.
 
-    A domain is checked with its own reward, a reward on rows of the domains that name it. Where none of them has data
-    here, or none names it, the reward is checked on the tiny domain's rows, which have a `prompt` and an `answer`.
-    `others` has the config keys of domains and rewards, by name, where their defaults would not do.
+    A domain is checked with its default reward. A reward is checked on rows of the domains that use it by default; if
+    there are none, or their data are not available, on the rows of the tiny domain, which have a `prompt` and an
+    `answer`. others: config keys of these domains and rewards, by name, if their defaults are not sufficient.
 
-    Raises PluginError naming what is broken. Any other HarnessError says why the offer could not be checked: its config
-    is incomplete, or its data are not here.
+    Raises PluginError for a violation. Any other HarnessError means that the plugin could not be checked: its config is
+    incomplete or its data are not available.
     """
     check_spec(offer)
     if isinstance(offer.spec, ProtocolSpec):
@@ -92,7 +92,7 @@ def _build(offer: RegisteredPlugin, config: Mapping[str, Any], registry: Registr
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise UsageError(
-            f"the config is not valid: {faults}",
+            f"the config is invalid: {faults}",
             where=f"{offer.kind} {offer.name!r}",
             hint=f"`harness plugins show {offer.name}` lists its keys",
         ) from error
@@ -101,9 +101,9 @@ def _build(offer: RegisteredPlugin, config: Mapping[str, Any], registry: Registr
 def _rows_for(
     reward: Reward, offer: RegisteredPlugin, registry: Registry, configs: Mapping[str, Mapping[str, Any]]
 ) -> list[list[dict[str, Any]]]:
-    """Returns sample rows of each domain that names this reward and has data here, else of the tiny domain.
+    """Returns sample rows of each domain that uses this reward by default and has its data, else of the tiny domain.
 
-    Raises the error of a domain without data where the reward judges none of the tiny domain's rows either.
+    If the reward cannot score the rows of the tiny domain either, raises the error of a domain without data.
     """
     named = [
         other

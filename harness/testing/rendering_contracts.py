@@ -1,4 +1,4 @@
-"""Contracts of what is neither data nor a step: metrics, table formats, engines."""
+"""Contract checks of metrics, table formats and engines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MARK = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir(parents=Tru
 
 
 def sample_leaderboard() -> Leaderboard:
-    """Returns a leaderboard of `sequential` and `recovered` over `code` and `math`; one score is missing."""
+    """Returns a leaderboard of the methods `sequential` and `recovered` on `code` and `math`; one score is missing."""
     from harness.results.leaderboard import Leaderboard
 
     def estimate(value: float | None, n: int = 64) -> dict[str, Any]:
@@ -66,27 +66,27 @@ def sample_leaderboard() -> Leaderboard:
 
 
 def check_table_format(table_format: TableFormat, leaderboard: Leaderboard | None = None) -> None:
-    """Checks that a rendering holds every method and domain, and is the same twice. Raises PluginError."""
+    """Checks that a rendered table contains all methods and domains, and is reproducible. Raises PluginError."""
     shown = leaderboard or sample_leaderboard()
     text = table_format.render(shown)
-    require(isinstance(text, str) and bool(text.strip()), f"render gave {text!r:.80}", "return the table as text")
+    require(isinstance(text, str) and bool(text.strip()), f"render returned {text!r:.80}", "return the table as text")
     for word in (*shown.columns, *(row.method for row in shown.rows)):
         require(word in text, f"{word!r} is not in the rendered table")
     require(text == table_format.render(shown), "two renderings of one leaderboard differ")
 
 
 def check_metric(metric: Metric) -> None:
-    """Checks that a metric gives a finite number or None, the same twice, for methods of several shapes: the base
-    alone, one domain, several, a recovery, and scores of 0. Raises PluginError."""
+    """Checks that a metric returns a finite number or None, reproducibly, for methods of several shapes: only the base,
+    one domain, several domains, a recovery, and scores of 0. Raises PluginError."""
     for matrix in _matrices():
         shape = f"{len(matrix.scores) - 1} steps over {len(matrix.domains)} domains"
         value = metric.compute(matrix)
         require(
             value is None or (isinstance(value, int | float) and math.isfinite(value)),
-            f"compute gave {value!r:.80} for {shape}",
-            "return a finite number, or None where the metric is not defined",
+            f"compute returned {value!r:.80} for {shape}",
+            "return a finite number, or None if the metric is undefined",
         )
-        require(value == metric.compute(matrix), f"compute gave two numbers for the same {shape}")
+        require(value == metric.compute(matrix), f"compute returned two numbers for the same {shape}")
 
 
 def _matrices() -> list[ScoreMatrix]:
@@ -111,13 +111,13 @@ def _matrices() -> list[ScoreMatrix]:
 
 
 def check_engine(engine: Engine, folder: Path) -> None:
-    """Lets an engine make one node in the empty `folder`, in this process or by the command, and then fail at another.
+    """Lets an engine execute a node that succeeds and one that fails, in the empty `folder`.
 
-    Raises PluginError where the node is not there afterwards or the failure is not told as a HarnessError.
+    Raises PluginError if the result is missing or the failure is not raised as a HarnessError.
     """
     made = folder / "store" / "good"
     engine.execute(_request(folder, "good", _MARK, lambda: _make(made)))
-    require((made / "made").is_file(), "execute returned, and the store does not hold the node")
+    require((made / "made").is_file(), "execute returned, but the node is not in the store")
 
     def fail() -> None:
         raise StepFailed("this node fails on purpose")

@@ -1,4 +1,4 @@
-"""How a broken contract is told."""
+"""Reports violations of a contract."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from harness.errors import PluginError
 
 
 def require(holds: bool, message: str, hint: str = "") -> None:
-    """Returns where `holds`. Raises PluginError with what the contract asks and what was found instead."""
+    """Raises PluginError with the message and the hint unless `holds`."""
     if not holds:
         raise PluginError(message, where="contract", hint=hint)

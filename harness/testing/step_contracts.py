@@ -1,4 +1,4 @@
-"""Contracts of what works on checkpoints: algorithms, recoveries, merges, probes."""
+"""Contract checks of algorithms, recoveries, merges and probes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from harness.testing.tiny_world import nudged_checkpoint, tiny_checkpoint, tiny_
 def check_algorithm(
     algorithm: Algorithm, folder: Path, *, domains: Sequence[TrainingDomain] | None = None, replays: bool = False
 ) -> None:
-    """Trains the tiny model twice, in subfolders of the empty `folder`, on `domains` (the tiny ones where not given).
-    replays: what the algorithm's spec says; then all but the last of them are handed over as trained earlier.
+    """Checks an algorithm by training the tiny model twice, in subfolders of the empty `folder`.
 
-    Checks that the output is a whole model folder that differs from the untouched start, that the report is JSON, that
-    the cost counts the optimizer steps, and that the same seed gives the same weights. Raises PluginError naming what
-    is broken.
+    domains: default: the tiny domains. replays: as in the algorithm's spec; if True, all domains except the last are
+    passed as trained earlier. Checks that the output is a complete model folder with other weights, that the input is
+    unchanged, that the report is JSON, that the cost counts optimizer steps, and that the same seed gives the same
+    weights. Raises PluginError for a violation.
     """
     start = tiny_checkpoint(folder / "start")
     given = list(tiny_domains().values()) if domains is None else list(domains)
@@ -51,14 +51,14 @@ def check_algorithm(
         )
 
     result = _check_twice(once, folder, start)
-    require(result.cost.optimizer_steps > 0, "the cost of the training counts no optimizer step")
+    require(result.cost.optimizer_steps > 0, "the cost of the training has no optimizer steps")
 
 
 def check_recovery(recovery: Recovery, folder: Path, *, trains: bool = False) -> None:
-    """Recovers the first domain of a tiny lineage twice, in subfolders of the empty `folder`; the same checks as for an
-    algorithm. trains: what the recovery's spec says; only then is it handed a `train`.
+    """Checks a recovery by recovering the first domain of a tiny lineage twice, in subfolders of the empty `folder`.
 
-    Raises PluginError naming what is broken.
+    trains: as in the recovery's spec; if True, the context has a `train`. Performs the same checks as
+    `check_algorithm`. Raises PluginError for a violation.
     """
     lineage = tiny_lineage(folder / "lineage")
 
@@ -86,8 +86,11 @@ def check_recovery(recovery: Recovery, folder: Path, *, trains: bool = False) ->
 
 
 def check_merge(merge: Merge, folder: Path) -> None:
-    """Merges two tiny experts of one base twice, in subfolders of the empty `folder`; the same checks as for an
-    algorithm, and the experts stay as they were. Raises PluginError naming what is broken."""
+    """Checks a merge by merging two tiny experts twice, in subfolders of the empty `folder`.
+
+    Performs the same checks as `check_algorithm`, and checks that the experts are unchanged. Raises PluginError for a
+    violation.
+    """
     from harness.weights.model_folder import hash_checkpoint
 
     base = tiny_checkpoint(folder / "base")
@@ -115,9 +118,10 @@ def check_merge(merge: Merge, folder: Path) -> None:
 
 
 def check_probe(probe: Probe, folder: Path, *, scores: bool = False, keys: Collection[str] = ()) -> None:
-    """Measures a tiny lineage twice: the same rows of JSON data, all with the same keys. Raises PluginError.
+    """Checks a probe by measuring a tiny lineage twice: reproducible rows of JSON data, all with the same keys.
 
-    scores: what the probe's spec says; only then is it handed a `score`. keys: columns that its spec names.
+    scores: as in the probe's spec; if True, the context has a `score`. keys: the columns named by its spec. Raises
+    PluginError for a violation.
     """
     lineage = tiny_lineage(folder / "lineage")
 
@@ -135,20 +139,20 @@ def check_probe(probe: Probe, folder: Path, *, scores: bool = False, keys: Colle
         return [dict(row) for row in probe.measure(context)]
 
     rows = once("first")
-    require(bool(rows), "measure gave no row for a lineage of three checkpoints")
+    require(bool(rows), "measure returned no row for a lineage of three checkpoints")
     require(len({frozenset(row) for row in rows}) == 1, "the rows differ in their keys")
-    strangers = sorted(set(keys) - set(rows[0]))
+    missing = sorted(set(keys) - set(rows[0]))
     require(
-        not strangers,
-        f"the rows lack {', '.join(strangers)}",
-        "`keys` and `repeat` of its spec name columns of its rows",
+        not missing,
+        f"the rows lack {', '.join(missing)}",
+        "`keys` and `repeat` of the spec must be columns of the rows",
     )
     _require_json(rows, "the rows are")
     require(rows == once("second"), "two measurements of the same checkpoints differ", "draw from context.seed")
 
 
 def _score_by_bytes(model: Path) -> Mapping[str, float]:
-    """Stands for an evaluation: a number from 0 to 100 for each domain that depends on every weight."""
+    """Simulates an evaluation: returns a number from 0 to 100 per domain that depends on all weights."""
     from harness.weights.model_folder import hash_checkpoint
 
     digest = hash_checkpoint(model)
@@ -180,16 +184,16 @@ def _check_twice(once: Callable[[_Places], StepResult], folder: Path, start: Pat
     _require_json(dict(result.report), "the report is")
     _check_model_folder(first.output, start)
     require(hash_checkpoint(start) == before, "the step changed the checkpoint it started from", "write to output only")
-    require(hash_checkpoint(first.output) != before, "the step left every weight as it was")
+    require(hash_checkpoint(first.output) != before, "the step changed no weight")
     for line in first.metrics.read_text(encoding="utf-8").splitlines() if first.metrics.exists() else ():
         require(
-            isinstance(json.loads(line), dict), f"a line of metrics is {line!r:.80}", "write one JSON object a line"
+            isinstance(json.loads(line), dict), f"a line of metrics is {line!r:.80}", "write one JSON object per line"
         )
     once(second)
     require(
         hash_checkpoint(first.output) == hash_checkpoint(second.output),
-        "the same step with the same seed gave other weights",
-        "draw everything from context.seed",
+        "the same step with the same seed produced different weights",
+        "use context.seed for all random numbers",
     )
     return result
 
@@ -207,9 +211,9 @@ def _require_json(value: object, what: str) -> None:
     try:
         json.dumps(value, allow_nan=True)
     except (TypeError, ValueError) as error:
-        require(False, f"{what} not JSON data: {error}", "give plain numbers, strings, lists and mappings")
+        require(False, f"{what} not JSON data: {error}", "use plain numbers, strings, lists and mappings")
 
 
 def _quiet(done: int, total: int, metrics: Mapping[str, float]) -> None:
-    """Hears a step's progress and checks that it makes sense."""
+    """Checks that progress calls are consistent."""
     require(0 <= done <= total, f"progress says {done} of {total}")

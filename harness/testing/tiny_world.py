@@ -1,4 +1,4 @@
-"""A world small enough for tests: a model of a few thousand random weights, a domain, a reward, and a lineage."""
+"""Tiny objects for tests: a model of a few thousand random weights, a domain, a reward and a lineage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_LENGTH = 64
 
 
 class Digits(Domain):
-    """`Q: 7? A:`, whose answer is 7; it names a task, but has no file of it, for nothing here is evaluated."""
+    """Prompts such as `Q: 7? A:`, with the answer 7. The task has no file, because nothing is evaluated."""
 
     completion_tokens = 4
 
@@ -46,7 +46,7 @@ class Digits(Domain):
 
 
 class CharacterReward(Reward):
-    """The mean place of a completion's characters in the alphabet: differs within a group of samples, so it teaches."""
+    """The mean index of a completion's characters in the alphabet, which differs within a group of samples."""
 
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
         return [RewardResult.ok(_mean_place(completion)) for completion in batch.completions]
@@ -57,13 +57,13 @@ def _mean_place(text: str) -> float:
 
 
 def tiny_domains() -> dict[str, TrainingDomain]:
-    """Returns two training domains, `one` and `two`, with their reward."""
+    """Returns two training domains with rewards, `one` and `two`."""
     return {name: TrainingDomain(name=name, domain=Digits(), reward=CharacterReward()) for name in ("one", "two")}
 
 
 def tiny_checkpoint(folder: Path, *, seed: int = 0) -> Path:
-    """Writes a two-layer Llama of random weights, drawn from `seed`, and a tokenizer of single characters; returns
-    `folder`, made where it is not there."""
+    """Writes a two-layer Llama with random weights, determined by `seed`, and a character tokenizer to `folder`, which
+    is created if necessary. Returns `folder`."""
     import torch
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -99,7 +99,7 @@ def tiny_checkpoint(folder: Path, *, seed: int = 0) -> Path:
 
 
 def nudged_checkpoint(source: Path, output: Path, *, seed: int, size: float = 0.01) -> Path:
-    """Writes to `output` the model of `source` with normal noise of standard deviation `size` on all its weights."""
+    """Writes the model in `source` to `output`, with normal noise of standard deviation `size` added to all weights."""
     import torch
 
     from harness.weights import WeightFolder, write_patched
@@ -115,7 +115,7 @@ def nudged_checkpoint(source: Path, output: Path, *, seed: int, size: float = 0.
 
 
 def tiny_lineage(folder: Path, *, seed: int = 0) -> list[LineageEntry]:
-    """Writes three checkpoints into `folder` and returns them: the base, after `one` (its peak), after `two`."""
+    """Writes three checkpoints to `folder` and returns them: the base, after `one` (its peak), after `two`."""
     base = tiny_checkpoint(folder / "base", seed=seed)
     peak = nudged_checkpoint(base, folder / "one", seed=seed + 1)
     damaged = nudged_checkpoint(peak, folder / "two", seed=seed + 2)
@@ -127,6 +127,6 @@ def tiny_lineage(folder: Path, *, seed: int = 0) -> list[LineageEntry]:
 
 
 def tiny_training(output: Path, source: Path, *, seed: int) -> StepResult:
-    """Stands for a training of one optimizer step: a small, seeded move of all weights."""
+    """Simulates a training of one optimizer step: adds small seeded noise to all weights."""
     nudged_checkpoint(source, output, seed=seed, size=0.001)
     return StepResult(cost=Cost(optimizer_steps=1, completions=4, generated_tokens=16, train_seconds=0.1))

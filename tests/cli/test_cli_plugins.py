@@ -143,7 +143,7 @@ def test_check_tells_kept_from_broken_contracts():
     assert isinstance(wrong.exception, UsageError)
     unknown = invoke("plugins", "check", "counted", "--config", '{"depth": 1}')
     assert unknown.exit_code == 2
-    assert "could not be checked: reward 'counted': the config is not valid: depth" in unknown.stderr
+    assert "could not be checked: reward 'counted': the config is invalid: depth" in unknown.stderr
 
 
 class Answers(Reward):

@@ -68,10 +68,10 @@ def copies(context) -> StepResult:
     ("train", "message"),
     [
         (lambda context: None, "returned None"),
-        (copies, "left every weight"),
+        (copies, "changed no weight"),
         (spoils_the_start, "changed the checkpoint it started from"),
         (without_tokenizer, "no tokenizer"),
-        (lambda context: tiny_training(context.output, context.checkpoint, seed=next(SEEDS)), "other weights"),
+        (lambda context: tiny_training(context.output, context.checkpoint, seed=next(SEEDS)), "different weights"),
         (lambda context: StepResult(cost=sound(context).cost, report={"model": context}), "not JSON"),
         (lambda context: StepResult(report={"loss": 1.0 if sound(context) else 0.0}), "no optimizer step"),
         (lambda context: context.progress(2, 1, {}), "2 of 1"),

@@ -108,8 +108,8 @@ GENERATOR = random.Random(0)
         ),
         ({"fingerprint": lambda self: ""}, "fingerprint"),
         ({"completion_tokens": 0}, "completion_tokens"),
-        ({"training_data": messages}, "chat is None, and the training prompts are chat messages"),
-        ({"chat": True}, "chat is True, and the training prompts are plain text"),
+        ({"training_data": messages}, "chat is None, but the training prompts are chat messages"),
+        ({"chat": True}, "chat is True, but the training prompts are plain text"),
         ({"evaluation_tasks": lambda self: []}, "empty"),
         ({"evaluation_tasks": lambda self: ["counting"]}, "'counting'"),
         ({"task": EvaluationTask(task="countin", metric="exact_match")}, "no task 'countin'"),
@@ -118,7 +118,7 @@ GENERATOR = random.Random(0)
             {"task": EvaluationTask(task="counting", metric="exact_match", higher_is_better=False)},
             "disagree whether a higher exact_match is better",
         ),
-        ({"task_folder": lambda self: "/not/there"}, "is no folder"),
+        ({"task_folder": lambda self: "/not/there"}, "is not a folder"),
     ],
 )
 def test_what_breaks_it(check, parts, message):

@@ -32,7 +32,7 @@ def test_engines_of_this_process_and_of_another_keep_it(check_small, execute):
 
 
 def test_an_engine_that_makes_nothing_breaks_it(check_small):
-    with pytest.raises(PluginError, match="does not hold the node"):
+    with pytest.raises(PluginError, match="the node is not in the store"):
         check_small(small(lambda request: None))
 
 

@@ -26,8 +26,8 @@ def test_a_small_metric_keeps_it(check_small):
 @pytest.mark.parametrize(
     ("compute", "message"),
     [
-        (lambda scores: "high", "gave 'high'"),
-        (lambda scores: float("nan"), "gave nan"),
+        (lambda scores: "high", "returned 'high'"),
+        (lambda scores: float("nan"), "returned nan"),
         (lambda scores: random.random(), "two numbers"),
     ],
 )

@@ -40,7 +40,7 @@ def test_a_model_in_a_folder_keeps_it(check_small, local_model):
 
 
 def test_a_fingerprint_that_moves_breaks_it(check_small, local_model):
-    with pytest.raises(PluginError, match="fingerprint moves"):
+    with pytest.raises(PluginError, match="fingerprint changes"):
         check_small(spec(lambda config: Moving(local_model)))
 
 

@@ -40,8 +40,8 @@ def test_a_small_format_keeps_it(check_small):
 @pytest.mark.parametrize(
     ("render", "message"),
     [
-        (lambda board: "", "gave ''"),
-        (lambda board: b"code", "gave b'code'"),
+        (lambda board: "", "returned ''"),
+        (lambda board: b"code", "returned b'code'"),
         (lambda board: words(board).replace("math", ""), "'math' is not in"),
         (lambda board: words(board).replace("recovered", ""), "'recovered' is not in"),
         (lambda board: f"{words(board)} {next(NUMBERS)}", "two renderings"),
