@@ -105,7 +105,7 @@ def test_a_key_that_names_no_node_is_told(bench, monkeypatch, key, message):
 def test_a_node_whose_parent_is_missing_is_told(bench, monkeypatch):
     error = invoke(bench, monkeypatch, "exec-node", bench.key("b")).exception
     assert isinstance(error, StepFailed)
-    assert "is not in the store: a" in str(error)
+    assert "its parents are not in the store: a" in str(error)
 
 
 def request(tmp_path, script):
