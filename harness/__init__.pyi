@@ -2,9 +2,9 @@ from .api.planned import PlannedRun as PlannedRun
 from .api.planned import plan as plan
 from .api.protocols import ProtocolName as ProtocolName
 from .api.protocols import validate as validate
-from .api.run import Run as Run
-from .api.run import load_run as load_run
 from .api.running import run as run
+from .api.runs import Run as Run
+from .api.runs import load_run as load_run
 from .domains.reward_limits import CallLimits as CallLimits
 from .domains.scoring import Scoring as Scoring
 from .domains.scoring import score_rewards as score_rewards

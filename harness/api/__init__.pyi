@@ -3,7 +3,7 @@ from .planned import plan as plan
 from .protocols import check_protocol as check_protocol
 from .protocols import read_protocol as read_protocol
 from .protocols import validate as validate
-from .run import Run as Run
-from .run import load_run as load_run
 from .running import failure_of as failure_of
 from .running import run as run
+from .runs import Run as Run
+from .runs import load_run as load_run

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.planned import planned
 from harness.api.protocols import ProtocolName, installed_plugins, read_protocol, runs_folder
-from harness.api.run import Run
+from harness.api.runs import Run
 from harness.errors import HarnessError, StepFailed, UsageError
 from harness.weights.storage_forms import Deltas
 
