@@ -276,7 +276,7 @@ class Runner:
         """Returns the error with the current node and the disk space that the remaining nodes need."""
         base = self._executor.plugins.base_folder(self._plan.base)
         need = self._disk_need(base, [key for key in self._plan.nodes if self._store.has(key)])
-        left = f"the checkpoints that are left to make take about {format_bytes(need.total_bytes)}"
+        left = f"the remaining checkpoints take about {format_bytes(need.total_bytes)}"
         return StoreFull(
             f"{full.message}: {node.label} was not finished",
             where=full.where,

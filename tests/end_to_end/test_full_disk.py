@@ -106,7 +106,7 @@ def test_a_model_that_is_written(world, node):
     label = node.partition(" ")[2]
     message = f"{world.runs}/store: no space is left on its disk: {label} was not finished"
     told = world.fills_making(world.keys[node], LESS_THAN_A_MODEL, *world.run, message=message)
-    assert "the checkpoints that are left to make take about 32 KiB" in told
+    assert "the remaining checkpoints take about 32.4 KiB" in told
 
 
 def test_scores_that_are_written(world):

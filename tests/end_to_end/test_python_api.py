@@ -110,7 +110,7 @@ def test_validate_returns_the_problems(tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: harness.run("nowhere"), "there is no file nowhere"),
+        (lambda: harness.run("nowhere"), "no file and no packaged protocol is called nowhere"),
         (lambda: harness.run("smoke", deltas="sometimes"), "'sometimes' is not a way to store models"),
         (lambda: harness.run("smoke", engine="steam"), "no engine is called 'steam'"),
         (lambda: harness.plan("smoke", seeds=["a"]), "'a' is not a seed"),

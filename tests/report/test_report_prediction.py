@@ -42,7 +42,7 @@ def test_what_was_written_is_read_back_as_it_was(tmp_path, board):
 def test_a_file_that_holds_no_prediction_is_told(tmp_path, text):
     path = tmp_path / "p.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match="no prediction") as raised:
+    with pytest.raises(UsageError, match="not a prediction") as raised:
         read_prediction(path)
     assert raised.value.where == str(path)
     with pytest.raises(UsageError, match="cannot be read"):

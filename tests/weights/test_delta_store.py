@@ -178,7 +178,7 @@ def test_a_delta_whose_parent_is_gone_says_so(bench):
     bench.make("a", "b")
     bench.executor().drop_restored(())
     shutil.rmtree(bench.store.path(bench.key("a")))
-    with pytest.raises(CheckpointError, match=r"kept as a delta, and its base \(a\) is missing: .* not in the store"):
+    with pytest.raises(CheckpointError, match=r"stored as a delta, and its base \(a\) is missing: .* not in the store"):
         bench.make("c")
 
 
