@@ -1,7 +1,8 @@
-"""Computes the nodes of a plan. Importing this package imports neither plugins nor torch."""
+"""Computes the nodes of a plan.
 
-from harness.execution.checkpoints import CheckpointFolders
-from harness.execution.computation import Evaluator
-from harness.execution.executor import Executor
+Names are loaded when they are first used: the package of the engines is below this one, and `plugins list` imports it.
+"""
 
-__all__ = ["CheckpointFolders", "Evaluator", "Executor"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,3 @@
+from .checkpoints import CheckpointFolders as CheckpointFolders
+from .computation import Evaluator as Evaluator
+from .executor import Executor as Executor
