@@ -93,14 +93,13 @@ class Run:
 
         step: 0 is the base model; negative steps count from the end. seed: default: the method's first seed. A
         checkpoint stored as a delta or an adapter is restored as a full model to `checkpoints/` in the run folder.
-        Raises UsageError if the run has no such method, seed or step, StepFailed if the checkpoint is not in the store,
-        DamagedResult if a file has changed since it was stored.
+        Raises UsageError if the run has no such method, seed or step, the store lacks the checkpoint, or the base model
+        that it depends on has changed since the run; DamagedResult if a file has changed since it was stored.
         """
         from harness.api.checkpoints import whole_checkpoint
 
-        return whole_checkpoint(
-            self.folder, self.plan, self.checkpoint_key(method, step=step, seed=seed), self._plugins
-        )
+        key = self.checkpoint_key(method, step=step, seed=seed)
+        return whole_checkpoint(self.folder, key, self._plugins, base=key == self.plan.base.key)
 
     def checkpoint_key(self, method: str, *, step: int = -1, seed: int | None = None) -> str:
         """Returns the key of a method's checkpoint. Arguments and errors: as for `checkpoint`."""

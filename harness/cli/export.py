@@ -16,7 +16,6 @@ from harness.cli.session import session_of
 from harness.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
-    from harness.execution import CheckpointFolders
     from harness.plugin.registry import Registry
     from harness.results.leaderboard import Row
 
@@ -39,10 +38,10 @@ def export(
     runs: Annotated[Path | None, typer.Option("-o", "--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Copy a checkpoint to a Hugging Face folder, with a model card and its evaluation results."""
+    from harness.api.checkpoints import model_folder
     from harness.api.find_run import find_run_folder
     from harness.report.model_card import model_card
     from harness.results.leaderboard import Leaderboard
-    from harness.weights.storage_forms import form_of
 
     _refuse_occupied(directory)
     folder = find_run_folder(run, runs_folder(runs))
@@ -55,12 +54,8 @@ def export(
     key = _key(row, seed, step)
     commands = _commands(folder, key, session_of(context).registry)
     card = model_card(leaderboard, row, seed=seed, step=step, commands=commands)
-    stored = None if step == 0 else _stored_folder(folder, key)
-    if stored is not None and form_of(stored) is None:
-        _copy(stored, directory, card)
-    else:
-        with _checkpoints(folder, key, session_of(context).registry) as checkpoints:
-            _copy(checkpoints.folder(key), directory, card)
+    with model_folder(folder, key, session_of(context).registry, base=step == 0) as model:
+        _copy(model, directory, card)
     typer.echo(str(directory))
 
 
@@ -92,41 +87,6 @@ def _commands(run: Path, key: str, registry: Registry) -> dict[str, list[str]]:
         with suppress(HarnessError):
             commands[name] = lm_eval_commands(plugins.domain(plan.domains[name].plugin), node.settings)
     return commands
-
-
-def _stored_folder(run: Path, key: str) -> Path:
-    """Returns the checkpoint's folder in the store. Raises UsageError if it is not there, DamagedResult if a file has
-    changed."""
-    from harness.execution.store import Store
-
-    store = Store(run.resolve().parent / "store")
-    if not store.has(key):
-        raise UsageError(
-            "the store does not hold this checkpoint",
-            where=str(store.path(key)),
-            hint="run the protocol again: it computes what is missing",
-        )
-    store.check(key, "model")
-    return store.path(key) / "model"
-
-
-def _checkpoints(run: Path, key: str, registry: Registry) -> CheckpointFolders:
-    """Returns the model folders of the run's plan, for the base model and for checkpoints stored as deltas. Raises
-    UsageError if the base model has changed since the run."""
-    from harness.execution import CheckpointFolders
-    from harness.execution.plugin_instances import PluginInstances
-    from harness.execution.run_folder import PLAN
-    from harness.execution.store import Store
-    from harness.planning.serialization import read_plan
-
-    plan, plugins = read_plan(run / PLAN), PluginInstances(registry)
-    if plugins.model(plan.base.model).fingerprint() != plan.base.fingerprint:
-        raise UsageError(
-            "the base model of this checkpoint has changed since the run",
-            where=str(run),
-            hint="install the versions in its provenance.json",
-        )
-    return CheckpointFolders(plan, Store(run.resolve().parent / "store"), registry, plugins=plugins)
 
 
 def _refuse_occupied(directory: Path) -> None:

@@ -75,6 +75,13 @@ def test_every_checkpoint_is_a_whole_model(run, step):
     assert not list((run.folder).glob("**/*.tmp-*"))
 
 
+def test_a_base_model_that_has_changed_is_refused(run, monkeypatch):
+    monkeypatch.setattr("harness_lab.model.LabModel.fingerprint", lambda self: "another")
+    with pytest.raises(harness.UsageError, match="base model of this checkpoint has changed since the run"):
+        run.checkpoint("sequential", step=0)
+    assert run.checkpoint("sequential", step=1).is_dir()  # depends on no other folder
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
