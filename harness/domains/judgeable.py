@@ -49,7 +49,11 @@ def judgeable_rows(domain: TrainingDomain, seed: int) -> JudgeableRows:
     The columns `source_row` and `source_text` are removed. Raises StepFailed if there is no row with a prompt, or none
     that can be judged, and PluginError if the reward's `unjudgeable` breaks its contract.
     """
-    data = domain.domain.training_data(seed)
+    return judgeable_of(domain, domain.domain.training_data(seed))
+
+
+def judgeable_of(domain: TrainingDomain, data: Dataset) -> JudgeableRows:
+    """Does what `judgeable_rows` does, on training data that are loaded."""
     if len(data) == 0:
         raise StepFailed(f"the domain {domain.name} has no training prompts")
     if "prompt" not in data.column_names:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.domains.contamination import Overlap
-from harness.domains.judgeable import judgeable_rows
+from harness.domains.judgeable import judgeable_of
 from harness.domains.scoring import score_rewards
 from harness.errors import HarnessError, PluginError, Problem
 from harness.execution.plugin_instances import LazyDomains, PluginInstances
@@ -144,13 +144,14 @@ class Previewer:
     def _preview(self, name: str, folder: Path) -> DomainPreview:
         domain, facts = self._domains[name], BaseModelFacts(folder)
         seed = named_seed(self._seed, "preview", name)
-        data = judgeable_rows(domain, seed).rows
+        loaded = domain.domain.training_data(seed)
+        data = judgeable_of(domain, loaded).rows
         rows = spread(data, self._prompts)
         prompts = [row["prompt"] for row in rows]
         sampling = domain.sampled_as()
         faults = tuple(
             prompt_faults(
-                spread(domain.domain.training_data(seed), self._prompts),
+                spread(loaded, self._prompts),
                 facts,
                 what="its training prompts",
                 chat=bool(self._plan.settings_of(name).chat_template),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.domains.judgeable import judgeable_rows, refuse
+from harness.domains.judgeable import judgeable_of, refuse
 from harness.errors import HarnessError, Problem
 from harness.execution.plugin_instances import LazyDomains, PluginInstances, described
 from harness.execution.prefetch import refuses
@@ -75,17 +75,18 @@ class _Checks:
 
     def _data(self, name: str, domains: LazyDomains, model: BaseModelFacts | None) -> Iterator[Problem]:
         domain = domains[name]
+        data = domain.domain.training_data(SEED)
         judged: list[dict[str, Any]] = []
 
         def judge() -> Iterable[Problem]:
-            found = judgeable_rows(domain, SEED)
+            found = judgeable_of(domain, data)
             judged.extend(spread(found.rows))
             if refuses(self.plan, name):
                 refuse(name, found)
             return ()
 
         yield from self._told(("domains", name), judge)
-        rows = spread(domain.domain.training_data(SEED))  # including problem texts and rows that cannot be judged
+        rows = spread(data)  # including problem texts and rows that cannot be judged
         if model is not None and rows and "prompt" in rows[0]:
             yield from prompt_faults(
                 rows,
