@@ -38,7 +38,7 @@ _ROUTERS = frozenset({"gate", "router", "shared_expert_gate"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParameterGroup:
-    """Where a parameter lies in the network.
+    """The position of a parameter in the network.
 
     layer: `layers.3`, or None outside the layers. A stack of layers beside the main one keeps its name, as in
     `encoder.layers.3`. module: `layers.3.mlp`; outside the layers the parameter's own module, such as `embed_tokens`.

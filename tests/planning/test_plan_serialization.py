@@ -1,4 +1,4 @@
-"""plan.json: one that an earlier version wrote is read, and what cannot be read is told of."""
+"""Reads plan.json files of earlier versions, and reports those that cannot be read."""
 
 from __future__ import annotations
 
