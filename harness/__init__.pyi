@@ -32,6 +32,7 @@ from .plugin.events import CheckpointScored as CheckpointScored
 from .plugin.events import RunFinished as RunFinished
 from .plugin.events import RunStarted as RunStarted
 from .plugin.events import StepFinished as StepFinished
+from .plugin.events import StepProgress as StepProgress
 from .plugin.events import StepStarted as StepStarted
 from .plugin.functions import metric as metric
 from .plugin.functions import probe as probe

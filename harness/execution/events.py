@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from harness.execution.undamaged import Undamaged, undamaged_target
 from harness.planning.node import Node, StepNode
 from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
-from harness.plugin.events import CheckpointScored, StepFinished, StepStarted
+from harness.plugin.events import CheckpointScored, StepFinished, StepProgress, StepStarted
+from harness.plugin.interfaces import WAITING_FOR
 
 if TYPE_CHECKING:
     from harness.plugin.registry import Registry
@@ -29,17 +31,33 @@ class NodeEvents:
         self._store = store
         self._reporter = reporter
         self._undamaged: dict[str, Undamaged] = {}
+        self._failed_observers: set[tuple[str, str]] = set()
 
     def tell(self, hook: str, event: object) -> None:
-        """Notifies the observers. An exception in an observer is reported as a warning."""
-        for message in self._registry.notify(hook, event):
-            self._reporter.note(f"warning: an observer failed: {message}")
+        """Notifies the observers. The first exception of an observer's hook is reported as a warning."""
+        for label, message in self._registry.notify(hook, event).items():
+            if (label, hook) not in self._failed_observers:
+                self._failed_observers.add((label, hook))
+                self._reporter.note(f"warning: an observer failed: {label}: {hook}: {message}")
 
     def started(self, node: Node) -> None:
         """Reports that the node has started."""
         named = {"key": node.key, "kind": node.kind, "label": node.label}
         self._folder.append("step_started", **named, seed=node.seed)
         self.tell("harness_step_started", StepStarted(run=self._folder.path, **named, seed=node.seed))
+
+    def progress(self, node: Node, done: int, total: int, metrics: Mapping[str, float]) -> None:
+        """Reports `done` of the node's `total` steps, with the metrics of this step.
+
+        Does nothing if the metrics only say what the step waits for.
+        """
+        if any(name.startswith(WAITING_FOR) for name in metrics):
+            return
+        named = {"key": node.key, "kind": node.kind, "label": node.label}
+        self.tell(
+            "harness_step_progress",
+            StepProgress(run=self._folder.path, **named, seed=node.seed, step=done, total=total, metrics=dict(metrics)),
+        )
 
     def warn_if_undamaged(self, node: Node) -> None:
         """Warns if the node is a recovery whose target is not damaged."""

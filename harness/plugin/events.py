@@ -29,6 +29,21 @@ class StepStarted:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepProgress:
+    """A node has done `step` of `total` steps. `metrics`: those of this step, such as `reward` and `loss` of a
+    training; empty for nodes without metrics."""
+
+    run: Path
+    key: str
+    kind: str
+    label: str
+    seed: int
+    step: int
+    total: int
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepFinished:
     """The execution of a node ended; `error` is empty on success, `seconds` is the wall time."""
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from harness.plugin.events import CheckpointScored, RunFinished, RunStarted, StepFinished, StepStarted
+from harness.plugin.events import CheckpointScored, RunFinished, RunStarted, StepFinished, StepProgress, StepStarted
 from harness.plugin.specs import (
     AlgorithmSpec,
     DomainSpec,
@@ -101,6 +101,11 @@ class ObserverHooks:
     @hookspec
     def harness_step_started(self, event: StepStarted) -> None:
         """Called before a node of any kind is executed. Not called for cached nodes."""
+
+    @hookspec
+    def harness_step_progress(self, event: StepProgress) -> None:
+        """Called in the runner's process after each step of a training, with its metrics, and as other nodes progress.
+        After a stop, steps since the last saved state are computed and reported again."""
 
     @hookspec
     def harness_step_finished(self, event: StepFinished) -> None:

@@ -175,15 +175,16 @@ class Registry:
             hints.append(f"{SELECTION_VARIABLE} or --without excludes: {', '.join(self._left_out)}")
         return PluginError(f"no {kind} is called {name!r}", hint="; ".join(hints))
 
-    def notify(self, hook_name: str, event: object) -> list[str]:
-        """Calls the observers of all plugins with `event`. Returns the messages of those that raised; never raises."""
-        messages = []
+    def notify(self, hook_name: str, event: object) -> dict[str, str]:
+        """Calls the observers of all plugins with `event`. Returns the errors of those that raised, by the label of the
+        plugin; never raises."""
+        errors = {}
         for plugin in self._plugins:
             try:
                 getattr(plugin.manager.hook, hook_name)(event=event)
             except (Exception, SystemExit) as error:
-                messages.append(f"{plugin.source.label}: {hook_name}: {type(error).__name__}: {error}")
-        return messages
+                errors[plugin.source.label] = f"{type(error).__name__}: {error}"
+        return errors
 
     def harness_identity(self) -> str:
         """Returns `mdrl-harness@version+src.<first 12 hex digits of the source digest>`. Computed once per process."""

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import CheckpointScored, RunFinished, RunStarted, StepFinished, StepStarted, hookimpl
+from harness import CheckpointScored, RunFinished, RunStarted, StepFinished, StepProgress, StepStarted, hookimpl
 from harness.plugin.hookspecs import ObserverHooks
 from harness.plugin.registry import Registry
 
@@ -15,6 +15,7 @@ EVENTS = {
     "harness_run_started": RunStarted(protocol="lab", run=Path("runs/x"), nodes=3, done=1),
     "harness_run_finished": RunFinished(protocol="lab", run=Path("runs/x"), executed=2, failed=0),
     "harness_step_started": StepStarted(**STEP),
+    "harness_step_progress": StepProgress(**STEP, step=3, total=8, metrics={"reward": 0.5}),
     "harness_step_finished": StepFinished(**STEP, seconds=1.5),
     "harness_checkpoint_scored": CheckpointScored(
         run=Path("runs/x"), key="0" * 64, checkpoint="math", domain="qa", scores={"qa/accuracy": 0.5}
@@ -44,11 +45,10 @@ def test_observers_are_told_once_and_a_faulty_one_is_reported(hook):
 
     plugins = [SimpleNamespace(fails=fails), SimpleNamespace(exits=exits), SimpleNamespace(listens=listens)]
     registry = Registry.of([(f"plugin-{index}", plugin) for index, plugin in enumerate(plugins)])
-    messages = registry.notify(hook, EVENTS[hook])
+    errors = registry.notify(hook, EVENTS[hook])
     assert told == [EVENTS[hook]]
-    assert len(messages) == 2
-    assert "plugin-0" in messages[0]
-    assert "deaf" in messages[0]
+    assert list(errors.values()) == ["RuntimeError: deaf", "SystemExit: 1"]
+    assert next(iter(errors)).startswith("plugin-0")
 
 
 @pytest.mark.parametrize("hook", EVENTS)
@@ -59,7 +59,7 @@ def test_an_observer_may_ask_for_nothing_and_cannot_change_the_event(hook):
     def brief():
         told.append(hook)
 
-    assert Registry.of([("small", SimpleNamespace(brief=brief))]).notify(hook, EVENTS[hook]) == []
+    assert Registry.of([("small", SimpleNamespace(brief=brief))]).notify(hook, EVENTS[hook]) == {}
     assert told == [hook]
     with pytest.raises(FrozenInstanceError):
         setattr(EVENTS[hook], fields(EVENTS[hook])[0].name, "other")
