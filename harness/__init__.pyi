@@ -16,6 +16,7 @@ from .errors import PluginError as PluginError
 from .errors import Problem as Problem
 from .errors import StepFailed as StepFailed
 from .errors import UsageError as UsageError
+from .errors import WorkerLost as WorkerLost
 from .execution.runner import Failure as Failure
 from .execution.runner import RunOutcome as RunOutcome
 from .planning.counts import PlanCost as PlanCost
@@ -28,6 +29,7 @@ from .plugin.config import Unkeyed as Unkeyed
 from .plugin.config import missing_package as missing_package
 from .plugin.engine_interface import Engine as Engine
 from .plugin.engine_interface import NodeRequest as NodeRequest
+from .plugin.engine_interface import Resources as Resources
 from .plugin.events import CheckpointScored as CheckpointScored
 from .plugin.events import RunFinished as RunFinished
 from .plugin.events import RunStarted as RunStarted

@@ -107,6 +107,10 @@ class StepFailed(HarnessError):
     exit_code = ExitCode.STEP_FAILED
 
 
+class WorkerLost(StepFailed):
+    """The process or machine that computed a node is gone. The runner submits the node once more."""
+
+
 class DiskFull(StepFailed):
     """The disk filled up during a write. Partial files are removed and earlier results are in the store."""
 
