@@ -66,6 +66,10 @@ def _keys(schema: Schema, definitions: Schema, prefix: str, defaults: Any) -> It
         )
         if section is not None:
             yield from _keys(section, definitions, f"{prefix}{name}.", default)
+        others = field.get("additionalProperties")
+        named = _resolved(others, definitions) if isinstance(others, Mapping) and section is None else {}
+        if named.get("properties"):  # a mapping of names to sections
+            yield from _keys(named, definitions, f"{prefix}{name}.NAME.", None)
 
 
 def _section(field: Schema, definitions: Schema) -> Schema | None:

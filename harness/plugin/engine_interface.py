@@ -21,11 +21,12 @@ def _no_progress(done: int, total: int, metrics: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What a node needs while it runs. gpus, cpus: on each machine; None leaves the number to the engine. machines:
-    for a training in several processes."""
+    """What a node needs while it runs. gpus, cpus, processes: on each machine; None leaves the number to the engine.
+    processes, machines: of a training that `launch` starts in several processes."""
 
     gpus: int | None = None
     cpus: int | None = None
+    processes: int = 1
     machines: int = 1
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Problem, ProtocolError
+from harness.plugin.engine_interface import Resources
 from harness.protocol.evaluation_settings import EvaluationSettings
+from harness.protocol.placement import PlacedNode, resources_of
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.source import KeyPath, key_text
 
@@ -77,8 +79,9 @@ class Protocol:
     """The contents of a protocol file.
 
     text: the file's text. model_label: the model name in messages. launch: accelerate's config for training steps; None
-    to run them in one process. unmet: what is missing on this machine, such as files and optional packages. lines: the
-    line of each key.
+    to run them in one process. engine: where steps run, None if the protocol does not say. resources: what they need,
+    by kind of node or plugin; no result depends on these two. unmet: what is missing on this machine, such as files and
+    optional packages. lines: the line of each key.
     """
 
     name: str
@@ -94,6 +97,8 @@ class Protocol:
     probes: tuple[PluginRef, ...]
     allow: frozenset[str]
     launch: Mapping[str, Any] | None = None
+    engine: PluginRef | None = None
+    resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     metrics: Mapping[str, PluginRef] = field(default_factory=dict)
     unmet: tuple[Problem, ...] = ()
     lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
@@ -102,6 +107,10 @@ class Protocol:
         """Returns a problem with the key at `path`, with its line."""
         line = next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 0)
         return Problem(line=line, key=key_text(path), message=message, hint=hint)
+
+    def resources_of(self, node: PlacedNode) -> Resources:
+        """Returns what a node of this protocol's plan needs; defaults for what the protocol does not state."""
+        return resources_of(node, self.resources)
 
     def check_here(self) -> None:
         """Raises ProtocolError if anything the protocol needs is missing on this machine."""

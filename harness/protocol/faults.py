@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
@@ -140,9 +140,14 @@ def _hint(model: type[BaseModel], path: KeyPath, detail: ErrorDetails, beside: C
 def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
     """Returns the nested model at `path`, or None if it is something else."""
     found: type[BaseModel] | None = model
+    keyed = False
     for part in path:
+        if keyed:  # `part` is a key of a mapping of models
+            keyed = False
+            continue
         field = fields_of(found).get(str(part)) if found is not None else None
         annotation = field.annotation if field is not None else None
+        keyed = get_origin(annotation) is dict
         options = [annotation, *get_args(annotation)]
         found = next((item for item in options if isinstance(item, type) and issubclass(item, BaseModel)), None)
     return found

@@ -18,6 +18,7 @@ from harness.protocol.faults import Faults, near_match
 from harness.protocol.source import KeyPath, read_source
 
 AT: KeyPath = ("launch", "accelerate")
+_SET_BY_ENGINE = {"machine_rank": "is set for each machine", "main_process_ip": "is set to the first machine's"}
 SEVERAL = ("MULTI_GPU", "FSDP", "DEEPSPEED", "MULTI_NPU", "MULTI_XPU", "MULTI_MLU", "MULTI_HPU")
 
 
@@ -59,8 +60,14 @@ def _checked(config: Mapping[str, Any], faults: Faults) -> Mapping[str, Any] | N
     if config.get("distributed_type") == "DEEPSPEED":
         for problem in missing_package("deepspeed", key="", wanted_by="distributed_type: DEEPSPEED"):
             faults.add_unmet((*AT, "distributed_type"), problem)
-    if config.get("num_machines", 1) != 1:
-        faults.add((*AT, "num_machines"), "is not 1", "a step runs on one machine; use an engine for other machines")
+    machines = config.get("num_machines", 1)
+    if not isinstance(machines, int) or isinstance(machines, bool) or machines < 1:
+        faults.add((*AT, "num_machines"), f"should be a number of machines, not {machines!r}", "1 or more")
+    elif isinstance(processes, int) and processes % machines:
+        message = f"{processes} processes cannot be divided among {machines} machines"
+        faults.add((*AT, "num_processes"), message, "give a multiple of num_machines: it counts all processes")
+    for key in config.keys() & _SET_BY_ENGINE.keys() if machines != 1 else ():
+        faults.add((*AT, key), f"{_SET_BY_ENGINE[key]}, because the engine chooses the machines", "leave it out")
     try:
         plain: Mapping[str, Any] = json.loads(json.dumps(config, allow_nan=False))
     except (TypeError, ValueError) as error:

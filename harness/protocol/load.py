@@ -20,6 +20,7 @@ from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.faults import Faults, describe, near_match, validate
 from harness.protocol.launch import read_launch
 from harness.protocol.merging import reading_order
+from harness.protocol.placement import check_resources
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, ProtocolFile, form_of
@@ -76,6 +77,7 @@ def load_protocol(
     metrics = sections.metrics()
     if not every_method:
         every_method = {BASE_METHOD: ()}
+    engine = sections.engine()
     launch = read_launch(source.data.get("launch"), path, faults)
     faults.check()
     assert model is not None, "a missing model is a fault"
@@ -96,6 +98,8 @@ def load_protocol(
         metrics=metrics,
         allow=frozenset(file.allow),
         launch=launch,
+        engine=engine,
+        resources={kind: entry.model_dump() for kind, entry in file.resources.items()},
         unmet=faults.unmet,
         lines=source.lines,
     )
@@ -228,6 +232,14 @@ class _Sections:
             if isinstance(section, dict)
         ]
         return tuple(probe for probe in read if probe is not None)
+
+    def engine(self) -> PluginRef | None:
+        """Returns the engine, None if there is none or it has a fault. Checks the names under `resources` too."""
+        check_resources(self.mapping("resources"), self._uses, self._faults)
+        section, at = self._data.get("engine"), ("engine",)
+        if isinstance(section, str):
+            return self._uses.use("engine", section, {}, at=at, place=lambda key: (*at, key))
+        return self._section("engine", section, at) if isinstance(section, dict) else None
 
     def metrics(self) -> dict[str, PluginRef]:
         """Returns the valid metrics, by column name."""

@@ -28,6 +28,8 @@ def protocol_schema(registry: Registry) -> dict[str, Any]:
     }
     algorithm = _names(registry, "algorithm")
     properties["train"] |= {"properties": {"with": {**algorithm, "default": DEFAULT_ALGORITHM}}}
+    engine = _names(registry, "engine")
+    properties["engine"] |= {"anyOf": [engine, _using(engine), {"type": "null"}]}
     properties["methods"] |= {
         "propertyNames": {"pattern": NAME_PATTERN},
         "additionalProperties": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Step"}},

@@ -41,6 +41,20 @@ Seeds = Annotated[
 ]
 
 
+def _check_name_or_mapping(value: Any) -> Any:
+    if value is not None and not isinstance(value, str | dict):
+        raise ValueError(f"should be a name, or a mapping with `use`, not {value!r}")
+    return value
+
+
+NameOrMapping = Annotated[
+    Any,
+    AfterValidator(_check_name_or_mapping),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}, {"type": "null"}]}),
+]
+"""A plugin: its name, or a mapping with its name under `use` and its config."""
+
+
 class EvaluateSection(Config):
     """Settings for scoring checkpoints."""
 
@@ -64,6 +78,13 @@ class LaunchSection(Config):
     accelerate: dict[str, Any] | str = Field(description="An accelerate config, or the path of its file.")
 
 
+class ResourcesSection(Config):
+    """What a step needs on each of its machines."""
+
+    gpus: int | None = Field(None, ge=0, description="GPUs; null: the engine decides.")
+    cpus: int | None = Field(None, ge=1, description="Processor cores; null: the engine decides.")
+
+
 class ProtocolFile(Config):
     """A protocol: a model, the domains, and the methods to compare on them."""
 
@@ -83,6 +104,14 @@ class ProtocolFile(Config):
     train: dict[str, Any] = Field(default_factory=dict, description="Defaults of every training step.")
     launch: LaunchSection | None = Field(None, description="Multi-process training steps; null for one process.")
     evaluate: EvaluateSection = Field(default_factory=EvaluateSection)
+    engine: NameOrMapping = Field(
+        None, description="Where steps run: an engine, or `{use: NAME, …}` with its config. No result depends on it."
+    )
+    resources: dict[str, ResourcesSection] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="What steps need, by kind (`train`, `recover`, `merge`, `evaluate`, `probe`) or by plugin.",
+    )
     methods: dict[Name, Annotated[list[Any], Field(min_length=1, max_length=200)]] = Field(
         default_factory=dict,
         max_length=1000,
@@ -105,6 +134,8 @@ _FORMS: Mapping[tuple[str, ...], tuple[type, str]] = {
     ("domains", "*"): (dict, "{{use: {0}}}"),
     ("train",): (dict, "train: {{with: {0}}}"),
     ("launch",): (dict, "launch: {{accelerate: {0}}}"),
+    ("resources",): (dict, "resources: {{train: {{gpus: {0}}}}}"),
+    ("resources", "*"): (dict, "{{gpus: {0}}}"),
     ("methods",): (dict, "methods: {{my-method: [{0}]}}"),
     ("methods", "*"): (list, "[{0}]"),
     ("probes",): (list, "probes: [{{use: {0}}}]"),

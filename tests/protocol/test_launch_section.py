@@ -40,8 +40,12 @@ def test_what_accelerate_would_not_do_is_refused(load):
     assert "did you mean num_machines" in wrong["launch.accelerate.num_machine"]
     assert "would start one process instead of 2" in wrong["launch.accelerate.distributed_type"]
     assert "None" in faults(load, "{accelerate: {distributed_type: FSDP}}")["launch.accelerate.num_processes"]
-    machines = "{accelerate: {distributed_type: FSDP, num_processes: 4, num_machines: 2}}"
-    assert "one machine" in faults(load, machines)["launch.accelerate.num_machines"]
+    machines = "{accelerate: {distributed_type: FSDP, num_processes: 5, num_machines: 2, main_process_ip: a}}"
+    several = faults(load, machines)
+    assert "5 processes cannot be divided among 2 machines" in several["launch.accelerate.num_processes"]
+    assert "the engine chooses the machines" in several["launch.accelerate.main_process_ip"]
+    none = "{accelerate: {distributed_type: FSDP, num_processes: 4, num_machines: 0}}"
+    assert "number of machines, not 0" in faults(load, none)["launch.accelerate.num_machines"]
     assert "no such file" in faults(load, "{accelerate: nowhere.yaml}")["launch.accelerate"]
     assert "unknown key" in faults(load, "{torchrun: {}}")["launch.torchrun"]
 
