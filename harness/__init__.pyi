@@ -48,8 +48,6 @@ from .plugin.interfaces import Cost as Cost
 from .plugin.interfaces import Domain as Domain
 from .plugin.interfaces import EvaluationTask as EvaluationTask
 from .plugin.interfaces import LineageEntry as LineageEntry
-from .plugin.interfaces import Probe as Probe
-from .plugin.interfaces import ProbeContext as ProbeContext
 from .plugin.interfaces import Progress as Progress
 from .plugin.interfaces import Recovery as Recovery
 from .plugin.interfaces import RecoveryContext as RecoveryContext
@@ -57,7 +55,6 @@ from .plugin.interfaces import Reward as Reward
 from .plugin.interfaces import RewardBatch as RewardBatch
 from .plugin.interfaces import RewardResult as RewardResult
 from .plugin.interfaces import StepResult as StepResult
-from .plugin.interfaces import TableFormat as TableFormat
 from .plugin.interfaces import TaskSet as TaskSet
 from .plugin.interfaces import TrainingContext as TrainingContext
 from .plugin.interfaces import TrainingDomain as TrainingDomain
@@ -69,6 +66,8 @@ from .plugin.metric_interface import ScoreMatrix as ScoreMatrix
 from .plugin.nested_reward import RewardUse as RewardUse
 from .plugin.paths import FolderOrName as FolderOrName
 from .plugin.paths import looks_local as looks_local
+from .plugin.probe_interface import Probe as Probe
+from .plugin.probe_interface import ProbeContext as ProbeContext
 from .plugin.registered import FailedPlugin as FailedPlugin
 from .plugin.registered import RegisteredPlugin as RegisteredPlugin
 from .plugin.registry import Registry as Registry
@@ -85,6 +84,7 @@ from .plugin.specs import RecoverySpec as RecoverySpec
 from .plugin.specs import RewardSpec as RewardSpec
 from .plugin.specs import TableFormatSpec as TableFormatSpec
 from .plugin.start_check import StartContext as StartContext
+from .plugin.table_interface import TableFormat as TableFormat
 from .plugin.workload import Workload as Workload
 from .results.leaderboard import Leaderboard as Leaderboard
 from .weights.storage_forms import Deltas as Deltas

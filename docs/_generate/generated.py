@@ -70,7 +70,8 @@ def hooks() -> str:
     """Returns the reference of the hooks, which mkdocstrings fills in."""
     return (
         "# Hooks\n\nA plugin is a module with functions of these names, marked `@hookimpl`. "
-        f"[Write a plugin](../how-to/plugins.md) shows how.\n\n::: {HOOKS}\n"
+        "[Write a plugin](../how-to/plugins.md) shows how; the fields of the events are in "
+        f"[Contexts, results and events](plugin-classes.md#observers).\n\n::: {HOOKS}\n"
         "    options: {members: [RegistrationHooks, ObserverHooks], show_bases: false}\n"
     )
 

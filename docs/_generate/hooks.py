@@ -13,11 +13,13 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from class_tables import class_table
 from generated import config_schema, pages
 from repository import CONTENT, ROOT, mounted, relinked
 from schema_tables import key_table, keys_of
 
 _KEYS = re.compile(r"<!-- keys: ([^>]+?) -->\n")
+_CLASS = re.compile(r"<!-- class: (\w+) -->\n")
 
 
 @cache
@@ -52,13 +54,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Fills in the key tables of a page, and turns its links into the site's."""
+    """Fills in the tables of a page, and turns its links into the site's."""
     place = page.file.src_uri
     if place in _generated():
         return markdown
     outside = {there: source for source, there in mounted().items()}
     source = outside.get(place, CONTENT + place)
-    return relinked(_KEYS.sub(_key_table, markdown), source, place, mounted())
+    filled = _CLASS.sub(lambda found: class_table(found[1]), _KEYS.sub(_key_table, markdown))
+    return relinked(filled, source, place, mounted())
 
 
 def _key_table(found: re.Match[str]) -> str:

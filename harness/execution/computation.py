@@ -27,7 +27,6 @@ from harness.planning.nodes import EvaluateNode, MergeNode, ProbeNode, RecoverNo
 from harness.planning.plan import Plan
 from harness.plugin.interfaces import (
     LineageEntry,
-    ProbeContext,
     Progress,
     RecoveryContext,
     StepResult,
@@ -35,6 +34,7 @@ from harness.plugin.interfaces import (
     TrainingContext,
 )
 from harness.plugin.merge_interface import Expert, MergeContext
+from harness.plugin.probe_interface import ProbeContext
 from harness.plugin.specs import ProbeSpec
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef

@@ -21,8 +21,11 @@ def _no_progress(done: int, total: int, metrics: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What a node needs while it runs. gpus, cpus, processes: on each machine; None leaves the number to the engine.
-    processes, machines: of a training that `launch` starts in several processes."""
+    """What a node needs while it runs.
+
+    gpus: per machine; None leaves the number to the engine. cpus: per machine; None leaves the number to the engine.
+    processes: per machine, of a training that `launch` starts in several processes. machines: of such a training.
+    """
 
     gpus: int | None = None
     cpus: int | None = None
@@ -34,8 +37,9 @@ class Resources:
 class NodeRequest:
     """One node of a plan that an engine executes; its result goes to the store.
 
-    key, label, kind, seed: those of the node. needs: what the node's plugins need, such as `network`. protocol: the
-    protocol file of the plan. store: the root of the store.
+    key: the key of the node. label: its name in messages. kind: `train`, `recover`, `merge`, `evaluate` or `probe`.
+    seed: the seed of the run that the node belongs to. needs: what the node's plugins need, such as `network`.
+    protocol: the protocol file of the plan. store: the root of the store.
 
     arguments: a command (`harness exec-node …`) that executes this node on any machine with access to the same files.
     worker: a command (`harness exec-worker …`) that executes many nodes of the plan, one after another. execute:

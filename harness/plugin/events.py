@@ -9,7 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted:
-    """A run starts: its folder, the number of its nodes, and how many of them are already in the store."""
+    """A run starts.
+
+    protocol: the name of the protocol. run: the folder of the run. nodes: the number of nodes in the plan. done: how
+    many of them are already in the store.
+    """
 
     protocol: str
     run: Path
@@ -19,7 +23,11 @@ class RunStarted:
 
 @dataclass(frozen=True, kw_only=True)
 class StepStarted:
-    """The execution of a node starts: `kind` is train, recover, merge, evaluate or probe."""
+    """The execution of a node starts.
+
+    run: the folder of the run. key: the key of the node. kind: `train`, `recover`, `merge`, `evaluate` or `probe`.
+    label: the name of the node in messages. seed: the seed of the run that the node belongs to.
+    """
 
     run: Path
     key: str
@@ -30,8 +38,13 @@ class StepStarted:
 
 @dataclass(frozen=True, kw_only=True)
 class StepProgress:
-    """A node has done `step` of `total` steps. `metrics`: those of this step, such as `reward` and `loss` of a
-    training; empty for nodes without metrics."""
+    """A node has done some of its steps.
+
+    run: the folder of the run. key: the key of the node. kind: `train`, `recover`, `merge`, `evaluate` or `probe`.
+    label: the name of the node in messages. seed: the seed of the run that the node belongs to. step: the number of
+    steps that are done. total: the number of steps. metrics: the metrics of this step, such as `reward` and `loss` of
+    a training; empty for nodes without metrics.
+    """
 
     run: Path
     key: str
@@ -45,7 +58,12 @@ class StepProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class StepFinished:
-    """The execution of a node ended; `error` is empty on success, `seconds` is the wall time."""
+    """The execution of a node ended.
+
+    run: the folder of the run. key: the key of the node. kind: `train`, `recover`, `merge`, `evaluate` or `probe`.
+    label: the name of the node in messages. seed: the seed of the run that the node belongs to. seconds: the wall
+    time. error: the message of the failure; empty on success. report: the report of the step.
+    """
 
     run: Path
     key: str
@@ -59,7 +77,11 @@ class StepFinished:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointScored:
-    """A checkpoint was scored on one domain: `scores` maps `task/metric` to lm-eval's value."""
+    """A checkpoint was scored on one domain.
+
+    run: the folder of the run. key: the key of the evaluation. checkpoint: the key of its node.
+    domain: the name of the domain. scores: lm-eval's values by `task/metric`.
+    """
 
     run: Path
     key: str
@@ -70,7 +92,11 @@ class CheckpointScored:
 
 @dataclass(frozen=True, kw_only=True)
 class RunFinished:
-    """A run ended: its folder and the numbers of executed and failed nodes."""
+    """A run ended.
+
+    protocol: the name of the protocol. run: the folder of the run. executed: the number of executed nodes. failed: the
+    number of failed nodes.
+    """
 
     protocol: str
     run: Path

@@ -21,11 +21,12 @@ from pydantic import create_model
 from pydantic.errors import PydanticUserError
 
 from harness.plugin.config import Config
-from harness.plugin.interfaces import Probe, ProbeContext, TableFormat
 from harness.plugin.metric_interface import Metric, ScoreMatrix
+from harness.plugin.probe_interface import Probe, ProbeContext
 from harness.plugin.reward_function import FunctionReward, broken, check_columns
 from harness.plugin.source_digest import source_package
 from harness.plugin.specs import NO_CONFIG, AnySpec, MetricSpec, ProbeSpec, RewardSpec, TableFormatSpec
+from harness.plugin.table_interface import TableFormat
 
 if TYPE_CHECKING:
     from harness.results.leaderboard import Leaderboard

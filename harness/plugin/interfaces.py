@@ -20,8 +20,6 @@ from harness.plugin.start_check import ChecksStart
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from harness.results.leaderboard import Leaderboard
-
 
 # --------------------------------------------------------------------------------------------- base models
 
@@ -56,8 +54,9 @@ class BaseModel(TakesFromHub, ChecksStart, ABC):
 class EvaluationTask:
     """One lm-eval task of a domain and the metric that is its score.
 
-    `metric` and `filter` select lm-eval's result `"metric,filter"`. With `percent`, a value from 0 to 1 is shown
-    multiplied by 100.
+    task: the name of the task. metric: the metric that is the score. filter: the lm-eval filter that it is computed
+    after. higher_is_better: whether a higher score is better. percent: the metric is between 0 and 1 and is shown as
+    a percentage.
     """
 
     task: str
@@ -71,8 +70,9 @@ class EvaluationTask:
 class TaskSet:
     """The lm-eval tasks of a domain.
 
-    folder: where the tasks are defined; None for lm-eval's own. metadata: passed to their `custom_dataset` functions,
-    as by `lm-eval --metadata`. reads_thinking: whether the tasks remove the thinking from completions themselves.
+    tasks: the tasks. folder: where the tasks are defined; None for lm-eval's own. metadata: passed to their
+    `custom_dataset` functions, as by `lm-eval --metadata`. system_prompt: see `Domain`. reads_thinking: whether the
+    tasks remove the thinking from completions themselves.
     """
 
     tasks: Sequence[EvaluationTask]
@@ -145,10 +145,11 @@ Outcome = Literal["ok", "abstain", "error", "timeout"]
 
 @dataclass(frozen=True, slots=True)
 class RewardResult:
-    """The reward of one completion. Only the outcome `ok` has a value. `detail` explains the outcome; it is optional
-    for `ok`.
+    """The reward of one completion.
 
-    parts: the results of the components of a composite reward, by name; they are logged and counted separately.
+    outcome: `ok`, `abstain` (the reward does not apply), `error` or `timeout`. value: the reward; None unless the
+    outcome is `ok`. detail: explains the outcome; optional for `ok`. parts: the results of the components of a
+    composite reward, by name; they are logged and counted separately.
     """
 
     outcome: Outcome
@@ -175,7 +176,11 @@ class RewardResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RewardBatch:
-    """Completions to score. Per row: the prompt, the completion text and the other columns of the data set."""
+    """Completions to score.
+
+    prompts: the prompt per completion, a string or a list of chat messages. completions: the texts. rows: the other
+    columns of the training row per completion.
+    """
 
     prompts: Sequence[Any]
     completions: Sequence[str]
@@ -222,10 +227,11 @@ class Reward(TakesFromHub, ChecksStart, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingDomain:
-    """A domain as passed to a training step: with its reward, and its weight in the mix (1.0 is an equal share).
+    """A domain as passed to a training step.
 
-    reward_label: the reward's distribution and name, for messages. sampling: the sampling settings of the last training
-    of the domain before this step; None if there was none.
+    name: its name in the protocol. domain: the domain. reward: its reward. weight: its weight in the mix; 1.0 is an
+    equal share. reward_label: the reward's distribution and name, for messages. sampling: the sampling settings of the
+    last training of the domain before this step; None if there was none.
     """
 
     name: str
@@ -254,7 +260,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """The cost of a step; zeros for a training-free one."""
+    """The cost of a step; all zeros for a training-free one.
+
+    optimizer_steps: the number of optimizer steps. completions: the number of sampled completions. generated_tokens:
+    their number of tokens. train_seconds: the duration of the training.
+    """
 
     optimizer_steps: int = 0
     completions: int = 0
@@ -272,7 +282,10 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """The result of a training, recovery or merge: its cost and a report of plain JSON data."""
+    """The result of a training, recovery or merge.
+
+    cost: what the step cost. report: plain JSON data to store with the result.
+    """
 
     cost: Cost = Cost()
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -284,6 +297,7 @@ class TrainingContext:
 
     checkpoint: the model folder to start from. output: an existing empty folder for the trained model. scratch: a
     folder that survives a killed process, for resuming. metrics: a JSON-lines file to append training metrics to.
+    domains: the domains to train on. seed: the seed of all random draws. progress: call it to report progress.
     earlier: the domains that the method trained before this step, except the step's own, sorted by name; empty unless
     the algorithm's spec sets `replays`. whole: the output must be a full model, not an adapter, because a recovery
     continues from it.
@@ -310,7 +324,11 @@ class Algorithm(ChecksStart, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class LineageEntry:
-    """A checkpoint of a method: `step` 0 is the base; `domains` are those that the step trained."""
+    """A checkpoint of a method.
+
+    step: the number of the step that wrote it; 0 is the base model. label: its name in reports. domains: the domains
+    that the step trained. folder: the model folder, always a full model.
+    """
 
     step: int
     label: str
@@ -323,9 +341,11 @@ class RecoveryContext(FormerlyShared):
     """The input of a recovery.
 
     lineage: the checkpoints from the base to the damaged one. target: the harmed domain. peak: the index in `lineage`
-    of the target's last training. train: trains a checkpoint on the given domains with the resolved algorithm and
-    writes to `output`; None unless the recovery's spec sets `trains`. cache: a cache for measurements; None outside a
-    run.
+    of the target's last training. domains: the domains of the protocol, by name. output: an existing empty folder for
+    the recovered model. scratch: a folder that survives a killed process, for resuming. metrics: a JSON-lines file to
+    append training metrics to. seed: the seed of all random draws. progress: call it to report progress. train: trains
+    a checkpoint on the given domains with the resolved algorithm and writes to `output`; None unless the recovery's
+    spec sets `trains`. cache: a cache for measurements; None outside a run.
     """
 
     lineage: Sequence[LineageEntry]
@@ -357,43 +377,3 @@ class Recovery(ChecksStart, ABC):
     @abstractmethod
     def recover(self, context: RecoveryContext) -> StepResult:
         """Writes the recovered model and its tokenizer to `context.output`. Raises StepFailed with the cause."""
-
-
-# -------------------------------------------------------------------------------------------------- probes
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProbeContext(FormerlyShared):
-    """The input of a probe: the checkpoints of one method, base first, and the domains of the protocol.
-
-    scratch: a folder that survives a killed process. score: evaluates the model in a folder and returns its score per
-    domain, as in the leaderboard; None unless the probe's spec sets `scores`. cache: a cache for measurements; None
-    outside a run.
-    """
-
-    lineage: Sequence[LineageEntry]
-    domains: Mapping[str, TrainingDomain]
-    scratch: Path
-    seed: int
-    progress: Progress
-    score: Callable[[Path], Mapping[str, float]] | None = None
-    cache: ArtifactCache | None = None
-
-
-class Probe(ChecksStart, ABC):
-    """Measures the checkpoints of a method."""
-
-    @abstractmethod
-    def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
-        """Returns one row of plain JSON data per measurement. All rows have the same keys, which include the units."""
-
-
-# ---------------------------------------------------------------------------------------------------- tables
-
-
-class TableFormat(ABC):
-    """Renders a leaderboard."""
-
-    @abstractmethod
-    def render(self, leaderboard: Leaderboard) -> str:
-        """Returns the table as text in this format."""

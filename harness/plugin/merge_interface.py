@@ -13,8 +13,11 @@ from harness.plugin.start_check import ChecksStart
 
 @dataclass(frozen=True, kw_only=True)
 class Expert:
-    """A checkpoint to merge: the name of its method, its weight (1.0 unless the protocol sets one) and the domains that
-    the method trained."""
+    """A checkpoint to merge.
+
+    name: the name of its method. weight: 1.0 unless the protocol sets one. domains: the domains that the method
+    trained. folder: the model folder.
+    """
 
     name: str
     weight: float
@@ -27,7 +30,8 @@ class MergeContext:
     """The input of a merge.
 
     base: the model folder that every expert was trained from. experts: at least two, in the order of the protocol.
-    output: an existing empty folder for the merged model. scratch: a folder that survives a killed process.
+    output: an existing empty folder for the merged model. scratch: a folder that survives a killed process, for
+    resuming. seed: the seed of all random draws. progress: call it to report progress.
     """
 
     base: Path

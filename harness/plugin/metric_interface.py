@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreMatrix:
-    """The complete scores of one method and seed: `scores[k][domain]` after step k, where k = 0 is the base.
+    """The complete scores of one method and seed.
 
-    domains: the columns of the leaderboard, in order. trained: the domains trained by each step. recovered: the domain
+    domains: the columns of the leaderboard, in order. scores: `scores[k][domain]` is the score after step k, where
+    k = 0 is the base model. trained: the domains trained by each step. recovered: the domain
     recovered by each step, or None. lower_is_better: the domains where lower scores are better.
     """
 

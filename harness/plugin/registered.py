@@ -13,7 +13,15 @@ from pydantic import BaseModel as PydanticModel
 from pydantic import PydanticUserError
 
 from harness.errors import HarnessError, PluginError
-from harness.plugin import engine_interface, interfaces, merge_interface, metric_interface, specs
+from harness.plugin import (
+    engine_interface,
+    interfaces,
+    merge_interface,
+    metric_interface,
+    probe_interface,
+    specs,
+    table_interface,
+)
 from harness.plugin.discovery import Source
 from harness.plugin.hookspecs import HOOKS_BY_KIND
 from harness.plugin.load_reference import check_reference
@@ -41,9 +49,9 @@ INTERFACES: dict[str, type[Any]] = {
     "algorithm": interfaces.Algorithm,
     "recovery": interfaces.Recovery,
     "merge": merge_interface.Merge,
-    "probe": interfaces.Probe,
+    "probe": probe_interface.Probe,
     "metric": metric_interface.Metric,
-    "table-format": interfaces.TableFormat,
+    "table-format": table_interface.TableFormat,
     "engine": engine_interface.Engine,
 }
 

@@ -25,7 +25,8 @@ _TRL_FIELDS = (
 class Sampling:
     """The sampling settings of a training.
 
-    stop: stop strings. trl: the fields of TRL's config that affect sampling, as set by the user.
+    max_completion_length: in tokens. temperature: of the sampling. stop: stop strings. trl: the fields of TRL's config
+    that affect sampling, as set by the user.
     """
 
     max_completion_length: int = DEFAULT_LENGTH

@@ -2,7 +2,7 @@
 
 A spec names its implementation as `"module:attribute"`, which is imported on first use, so that listing plugins does
 not import torch. The implementation is called with the validated config and returns an instance of the interface of
-its kind (`harness.plugin.interfaces`). `config` is a pydantic model that forbids unknown keys.
+its kind (exported by `harness`). `config` is a pydantic model that forbids unknown keys.
 """
 
 from __future__ import annotations

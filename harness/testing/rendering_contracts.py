@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, StepFailed
 from harness.plugin.engine_interface import Engine, NodeRequest
-from harness.plugin.interfaces import TableFormat
 from harness.plugin.metric_interface import Metric, ScoreMatrix
+from harness.plugin.table_interface import TableFormat
 from harness.testing.requirement import require
 
 if TYPE_CHECKING:

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from harness.plugin.interfaces import (
     Algorithm,
-    Probe,
-    ProbeContext,
     Recovery,
     RecoveryContext,
     StepResult,
@@ -18,6 +16,7 @@ from harness.plugin.interfaces import (
     TrainingDomain,
 )
 from harness.plugin.merge_interface import Expert, Merge, MergeContext
+from harness.plugin.probe_interface import Probe, ProbeContext
 from harness.testing.requirement import require
 from harness.testing.tiny_world import nudged_checkpoint, tiny_checkpoint, tiny_domains, tiny_lineage, tiny_training
 

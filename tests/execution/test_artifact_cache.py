@@ -8,7 +8,8 @@ from runnable_world import Bench, write_model
 from harness._util.content_key import content_key
 from harness.execution.artifact_cache import StoredArtifactCache
 from harness.execution.probe_scores import ProbeScores
-from harness.plugin.interfaces import LineageEntry, ProbeContext, RecoveryContext
+from harness.plugin.interfaces import LineageEntry, RecoveryContext
+from harness.plugin.probe_interface import ProbeContext
 
 
 @pytest.fixture

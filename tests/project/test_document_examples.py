@@ -33,6 +33,7 @@ from harness.testing.tiny_world import tiny_checkpoint, tiny_lineage
 
 LAB = ROOT / "plugins" / "harness_lab" / "lab.yaml"
 COMMIT = "c" * 40
+COMPLETE_PLUGIN = "docs/how-to/plugins/package.md"
 SNIPPETS = [snippet for page in pages() for snippet in snippets(page)]
 COMMANDS = [command for snippet in SNIPPETS if snippet.language == "console" for command in commands(snippet)]
 
@@ -71,7 +72,7 @@ NOT_CHECKED = {
     ("docs/explanation/architecture.md", "cli"): "the order of packages, which import-linter checks",
     ("docs/explanation/architecture.md", "runs/"): "a picture of the store",
     ("docs/explanation/mechanism.md", "−g_A · δ − ½ · δᵀ · H_A · δ"): "a formula",
-    ("docs/how-to/plugins.md", "harness-reversal/"): "a picture of the folder that test_documents.py writes",
+    (COMPLETE_PLUGIN, "harness-reversal/"): "a picture of the folder that test_documents.py writes",
     ("docs/how-to/publish-site.md", "name: site"): "a workflow for GitHub, which runs it",
 }
 
@@ -88,7 +89,7 @@ def not_checked(snippet: Snippet) -> str | None:
 
 def of_the_complete_plugin(snippet: Snippet) -> bool:
     """Returns whether test_documents.py writes this file out, imports it and runs its contracts."""
-    return snippet.page == "docs/how-to/plugins.md" and (bool(snippet.title) or "harness_reversal" in snippet.text)
+    return (snippet.page == COMPLETE_PLUGIN and bool(snippet.title)) or "import harness_reversal" in snippet.text
 
 
 def write_files(page: str, folder: Path) -> None:
@@ -99,7 +100,7 @@ def write_files(page: str, folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(snippet.text)
     project = folder / "pyproject.toml"
-    if project.is_file() and page != "docs/how-to/plugins.md":
+    if project.is_file() and page != COMPLETE_PLUGIN:
         declared = tomllib.loads(project.read_text())["project"]
         about = folder / f"{declared['name'].replace('-', '_')}-{declared['version']}.dist-info"
         about.mkdir()

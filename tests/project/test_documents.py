@@ -1,4 +1,4 @@
-"""The complete plugin of docs/how-to/plugins.md works as it stands, and links between documents lead somewhere."""
+"""The complete plugin of docs/how-to/plugins/package.md works as shown, and every link between documents exists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.protocol import load_protocol
 from harness.testing import check_offer
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = (ROOT / "docs" / "how-to" / "plugins.md").read_text()
+PACKAGE_PAGE = (ROOT / "docs" / "how-to" / "plugins" / "package.md").read_text()
 SHIPPED = (
     "harness_lab",
     "harness_algorithms.grpo",
@@ -49,8 +49,8 @@ def registry_with(*further: tuple[str, ModuleType]) -> Registry:
 
 @pytest.fixture
 def reversal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """Yields the complete example of docs/how-to/plugins.md, written out and imported."""
-    files = named_files(PLUGINS)
+    """Yields the complete example of docs/how-to/plugins/package.md, written out and imported."""
+    files = named_files(PACKAGE_PAGE)
     assert len(files) == 8
     for name, text in files.items():
         path = tmp_path / name

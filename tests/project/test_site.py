@@ -1,5 +1,6 @@
 """The documentation site: its navigation, generated tables, links between repository and site, and its build."""
 
+import dataclasses
 import importlib
 import os
 import re
@@ -13,6 +14,8 @@ import pytest
 import yaml
 from pydantic import BaseModel, Field
 
+import harness
+from class_tables import split_docstring
 from generated import API, KINDS, pages, registry
 from repository import mounted, relinked
 from schema_tables import Key, key_table, keys_of
@@ -97,6 +100,24 @@ def test_every_key_of_a_shipped_plugin_is_described():
         if not key.description
     ]
     assert not bare
+
+
+CLASSES = re.findall(r"<!-- class: (\w+) -->", (ROOT / "docs" / "reference" / "plugin-classes.md").read_text())
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_field_of_a_listed_class_is_described(name):
+    described = getattr(harness, name)
+    summary, descriptions = split_docstring(described)
+    assert summary.endswith(".")
+    assert set(descriptions) == {field.name for field in dataclasses.fields(described)}
+    assert all(descriptions.values())
+
+
+def test_every_context_and_event_is_listed():
+    endings = ("Context", "Started", "StepProgress", "Finished", "Scored")
+    wanted = {name for name in harness.__all__ if name.endswith(endings)}
+    assert wanted <= set(CLASSES)
 
 
 PAGES = {"README.md": "index.md", "plugins/harness_domains/math/README.md": "reference/notes/math.md"}

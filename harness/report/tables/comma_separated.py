@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from harness.plugin.config import NoConfig
-from harness.plugin.interfaces import TableFormat
+from harness.plugin.table_interface import TableFormat
 from harness.results.frame import leaderboard_frame
 from harness.results.leaderboard import Leaderboard
 from harness.results.published import PublishedTable

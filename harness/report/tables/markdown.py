@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from harness.plugin.config import NoConfig
-from harness.plugin.interfaces import TableFormat
+from harness.plugin.table_interface import TableFormat
 from harness.report.tables.layout import TextTable, text_tables
 from harness.results.leaderboard import Leaderboard
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.plugin.config import NoConfig
-from harness.plugin.interfaces import TableFormat
+from harness.plugin.table_interface import TableFormat
 from harness.results.leaderboard import Leaderboard
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from harness.plugin.config import NoConfig
-from harness.plugin.interfaces import TableFormat
+from harness.plugin.table_interface import TableFormat
 from harness.report.tables.display_table import display_table
 from harness.report.tables.layout import text_tables
 from harness.results.leaderboard import Leaderboard
