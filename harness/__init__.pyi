@@ -19,6 +19,9 @@ from .errors import UsageError as UsageError
 from .errors import WorkerLost as WorkerLost
 from .execution.runner import Failure as Failure
 from .execution.runner import RunOutcome as RunOutcome
+from .execution.status.run_status import NodeStatus as NodeStatus
+from .execution.status.run_status import RunStatus as RunStatus
+from .execution.status.run_status import TimeLeft as TimeLeft
 from .planning.counts import PlanCost as PlanCost
 from .planning.why import Explanation as Explanation
 from .planning.why import Reason as Reason

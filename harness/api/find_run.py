@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.execution.run_folder import PLAN
+from harness.execution.run_folder import EVENTS, LEADERBOARD, PLAN
 
 _KEY_SUFFIX = re.compile(r"-[0-9a-f]{12}$")
 
@@ -18,27 +18,51 @@ def find_run_folder(run: str | None, runs: Path) -> Path:
     The latest run is the one with the most recent leaderboard. Raises UsageError with the available runs if there is
     none, and ProtocolError for a file that is not a protocol.
     """
-    if run is not None:
-        for folder in (Path(run), runs / run):
-            if (folder / "leaderboard.json").is_file():
-                return folder
-        run = _protocol_name(run)
-    folders = [path.parent for path in runs.glob("*/leaderboard.json")] if runs.is_dir() else []
-    meant = [folder for folder in folders if run is None or _KEY_SUFFIX.sub("", folder.name) == run]
+    return _named_folder(run, runs, LEADERBOARD) or _latest_folder(run, runs, LEADERBOARD)
+
+
+def find_begun_folder(run: str | None, runs: Path) -> Path:
+    """Does the same as `find_run_folder`, but also accepts a folder that has a plan and no leaderboard yet."""
+    return _named_folder(run, runs, PLAN) or find_run_folder(run, runs)
+
+
+def find_watched_folder(run: str | None, runs: Path) -> Path:
+    """Does the same as `find_run_folder` for runs with a plan: the latest run is the one with the most recent event."""
+    return _named_folder(run, runs, PLAN) or _latest_folder(run, runs, PLAN, latest=EVENTS)
+
+
+def _named_folder(run: str | None, runs: Path, required: str) -> Path | None:
+    """Returns the folder that `run` names, as a path or in `runs`, if the file `required` is in it."""
+    folders = (Path(run), runs / run) if run is not None else ()
+    return next((folder for folder in folders if (folder / required).is_file()), None)
+
+
+def _latest_folder(run: str | None, runs: Path, required: str, *, latest: str | None = None) -> Path:
+    """Returns the folder with the newest file `latest` (default: `required`) among those with the file `required`."""
+    name = run if run is None else _protocol_name(run)
+    folders = [path.parent for path in runs.glob(f"*/{required}")] if runs.is_dir() else []
+    meant = [folder for folder in folders if name is None or _KEY_SUFFIX.sub("", folder.name) == name]
     if meant:
-        return max(meant, key=lambda folder: ((folder / "leaderboard.json").stat().st_mtime_ns, folder.name))
+        return max(meant, key=lambda folder: (_changed(folder / (latest or required)), folder.name))
     if run is not None and Path(run).is_dir():
         raise UsageError(
-            "this folder has no leaderboard.json", where=run, hint="`harness run` writes one; run the protocol again"
+            f"this folder has no {required}", where=run, hint="`harness run` writes one; run the protocol again"
         )
     names = ", ".join(sorted(folder.name for folder in folders))
     raise UsageError(
-        "there is no run yet" if run is None else f"there is no run {run!r}",
+        "there is no run yet" if name is None else f"there is no run {name!r}",
         where=str(runs),
         hint=f"the runs here are {names}"
         if names
         else "start one with `harness run PROTOCOL`; HARNESS_RUNS sets the folder of runs",
     )
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _protocol_name(run: str) -> str:
@@ -49,11 +73,3 @@ def _protocol_name(run: str) -> str:
 
     name = read_source(Path(run)).data.get("name")
     return name if isinstance(name, str) else run
-
-
-def find_begun_folder(run: str | None, runs: Path) -> Path:
-    """Does the same as `find_run_folder`, but also accepts a folder that has a plan and no leaderboard yet."""
-    for folder in (Path(run), runs / run) if run is not None else ():
-        if (folder / PLAN).is_file():
-            return folder
-    return find_run_folder(run, runs)

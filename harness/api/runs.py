@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from harness.execution.runner import Failure, RunOutcome
+    from harness.execution.status import RunStatus
     from harness.execution.store import Store
     from harness.plugin.registry import Registry
     from harness.results.leaderboard import Leaderboard
@@ -153,6 +154,16 @@ class Run:
         if key == self.plan.base.key:
             raise UsageError("step 0 is the base model, which this run did not train", hint="name a later step")
         return pl.DataFrame(list(_json_lines(self._stored(key).read(key, "metrics.jsonl"))), infer_schema_length=None)
+
+    def status(self) -> RunStatus:
+        """Returns the status at this moment: nodes by state, progress and last metrics of each, slots, time left.
+
+        Works while another process runs the protocol, and after it was killed. Raises UsageError if the plan cannot be
+        read.
+        """
+        from harness.execution.status import run_status
+
+        return run_status(self.folder, self._store, plan=self.plan)
 
     @cached_property
     def _store(self) -> Store:

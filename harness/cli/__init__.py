@@ -32,8 +32,10 @@ from harness.cli import (
     run,
     schema,
     show,
+    status,
     store,
     validate,
+    watch,
 )
 from harness.cli.session import Session
 from harness.cli.streams import finish_output, open_streams
@@ -69,6 +71,8 @@ for command in (
     plan,
     validate,
     preview,
+    status,
+    watch,
     show,
     report,
     export,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 from harness.execution.progress import Reporter, never_varied
 from harness.execution.run_folder import RunFolder
+from harness.execution.status.live_metrics import ProgressFile
 from harness.execution.store import Store
 from harness.execution.undamaged import Undamaged, undamaged_target
 from harness.planning.node import Node, StepNode
@@ -30,6 +31,7 @@ class NodeEvents:
         self._registry = registry
         self._store = store
         self._reporter = reporter
+        self._progress = ProgressFile(folder.path)
         self._undamaged: dict[str, Undamaged] = {}
         self._failed_observers: set[tuple[str, str]] = set()
 
@@ -47,12 +49,13 @@ class NodeEvents:
         self.tell("harness_step_started", StepStarted(run=self._folder.path, **named, seed=node.seed))
 
     def progress(self, node: Node, done: int, total: int, metrics: Mapping[str, float]) -> None:
-        """Reports `done` of the node's `total` steps, with the metrics of this step.
+        """Reports `done` of the node's `total` steps, with the metrics of this step, to observers and `harness status`.
 
         Does nothing if the metrics only say what the step waits for.
         """
         if any(name.startswith(WAITING_FOR) for name in metrics):
             return
+        self._progress.update(node.key, done, total, metrics)
         named = {"key": node.key, "kind": node.kind, "label": node.label}
         self.tell(
             "harness_step_progress",
@@ -78,6 +81,7 @@ class NodeEvents:
             if node.key in self._undamaged:
                 report |= {"undamaged_target": asdict(self._undamaged[node.key])}
             self._warn_of_unjudgeable(report.get("unjudgeable"))
+        self._progress.remove(node.key)
         told = "" if error is None else str(error)
         named = {"key": node.key, "kind": node.kind, "label": node.label}
         self._folder.append("step_finished", **named, seed=node.seed, seconds=round(seconds, 3), error=told)

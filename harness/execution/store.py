@@ -26,7 +26,7 @@ from harness._util.disk_errors import StoreForbidden, disk_error
 from harness._util.files import atomic_directory, temporary_beside
 from harness._util.flags import is_on
 from harness._util.json_reading import parse_json
-from harness._util.locks import shared
+from harness._util.locks import is_held, shared
 from harness._util.permissions import grant, make_shared, writable_by_others
 from harness.errors import HarnessError
 from harness.execution.store_marker import (
@@ -280,6 +280,10 @@ class Store:
             with self._disk_errors(), shared(self.lock_file(REMOVING)):  # waits for who removes results
                 held.enter_context(shared(self.lock_file(f"{run}.run")))
             yield
+
+    def is_in_use(self, run: str) -> bool:
+        """Returns whether a process runs the plan with the key `run`. Writes nothing."""
+        return is_held(self.root / ".locks" / f"{run}.run")
 
     def _lock_of(self, key: str) -> FileLock:
         if key not in self._locks:

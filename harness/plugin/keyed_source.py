@@ -48,6 +48,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "execution/provenance.py",
         "execution/run_folder.py",
         "execution/store_inventory.py",
+        "execution/status",
         "execution/stored_probe_rows.py",
         "execution/undamaged.py",
         "planning/titles.py",
