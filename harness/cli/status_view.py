@@ -27,7 +27,8 @@ def summary_lines(status: RunStatus) -> Iterator[str]:
     yield ", ".join([f"{counts['done']} of {_counted(len(status.nodes), 'result')} done", *others])
     if status.time_left is not None:
         left = status.time_left
-        line = f"about {duration(left.seconds)} left, the longest chain takes {duration(left.critical_seconds)}"
+        bound = "at least" if left.unmeasured else "about"
+        line = f"{bound} {duration(left.seconds)} left, the longest chain takes {duration(left.critical_seconds)}"
         if left.unmeasured:
             unknown = ", ".join(f"{count} of kind {kind}" for kind, count in left.unmeasured.items())
             line += f"; without results that have no known duration yet: {unknown}"

@@ -50,7 +50,7 @@ def test_a_running_run_shows_slots_progress_metrics_and_time_left():
     text = printed(status(node("a", "done"), running, node("c", "waiting"), left=left))
     assert "running since 2026-11-30 12:00:00 UTC, 1 of 2 slots in use" in text
     assert "1 of 3 results done, 1 running, 1 waiting" in text
-    assert "about 3 min 20 s left, the longest chain takes 1 min 05 s" in text
+    assert "at least 3 min 20 s left, the longest chain takes 1 min 05 s" in text
     assert "without results that have no known duration yet: 3 of kind probe" in " ".join(text.split())
     [row] = [line for line in text.splitlines() if "train b (seed 0)" in line]
     assert row.split() == [
