@@ -14,6 +14,8 @@ from .data.table import SOURCE_TEXT as SOURCE_TEXT
 from .data.table import load_table as load_table
 from .data.table import nested_subset as nested_subset
 from .data.text_values import as_text as as_text
+from .generation_task import GenerationTask as GenerationTask
+from .generation_task import answer_sampling as answer_sampling
 from .judge.answers import check_rubric as check_rubric
 from .judge.answers import parse_score as parse_score
 from .judge.answers import prompt_text as prompt_text

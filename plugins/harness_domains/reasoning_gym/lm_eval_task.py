@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
-from lm_eval.api.task import ConfigurableTask
 
-from harness.domains import SOURCE_TEXT, ReadsThinking
+from harness.domains import SOURCE_TEXT, GenerationTask, answer_sampling
 from harness_domains.reasoning_gym.config import ReasoningGymConfig
 from harness_domains.reasoning_gym.problems import ENTRY_COLUMN, test_problems
 from harness_domains.reasoning_gym.verifier import judge
@@ -41,13 +40,8 @@ def score(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     return {"score": value, "solved": float(value >= 1.0), "unjudged": float(result.outcome != "ok")}
 
 
-class GeneratedTask(ReadsThinking, ConfigurableTask):
-    """A generation task that takes its length from the domain's config, which YAML cannot."""
+class GeneratedTask(GenerationTask):
+    """A generation task that takes its length and temperature from the domain's config."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        domain = ReasoningGymConfig(**config["metadata"]["reasoning_gym"])
-        generation: dict[str, Any] = {"until": [], "max_gen_toks": domain.completion_tokens, "do_sample": False}
-        if domain.temperature:
-            generation |= {"do_sample": True, "temperature": domain.temperature, "top_k": 0, "top_p": domain.top_p}
-        task = {key: value for key, value in config.items() if key != "class"}
-        super().__init__(config=task | {"generation_kwargs": generation})
+    def sampling(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        return answer_sampling(ReasoningGymConfig(**task["metadata"]["reasoning_gym"]))

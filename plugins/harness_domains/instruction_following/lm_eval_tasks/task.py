@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
-from lm_eval.api.task import ConfigurableTask
 
-from harness.domains import ReadsThinking
+from harness.domains import GenerationTask, answer_sampling
 from harness_domains.instruction_following.answers import checked_text
 from harness_domains.instruction_following.checkers import as_json, constraints_of, ifeval, ifeval_scores
 from harness_domains.instruction_following.config import InstructionFollowingConfig
@@ -43,14 +42,9 @@ def share_of_instructions(lists: Sequence[Sequence[bool]]) -> float:
     return float(ifeval().agg_inst_level_acc(lists))
 
 
-class InstructionTask(ReadsThinking, ConfigurableTask):
-    """A generation task that takes length, stop texts and temperature from the domain's config, which YAML cannot."""
+class InstructionTask(GenerationTask):
+    """A generation task that takes length, stop texts and temperature from the domain's config."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        domain = InstructionFollowingConfig(**config["metadata"].get("instruction_following", {}))
-        sampling = {"do_sample": domain.temperature > 0, "temperature": domain.temperature}
-        if domain.temperature > 0:
-            sampling |= {"top_k": 0, "top_p": 1.0}
-        generation = {"until": list(domain.stop), "max_gen_toks": domain.completion_tokens} | sampling
-        task = {key: value for key, value in config.items() if key != "class"}
-        super().__init__(config=task | {"generation_kwargs": generation})
+    def sampling(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        domain = InstructionFollowingConfig(**task["metadata"].get("instruction_following", {}))
+        return answer_sampling(domain, temperature=domain.temperature)

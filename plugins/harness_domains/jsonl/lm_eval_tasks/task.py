@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
-from lm_eval.api.task import ConfigurableTask
 
-from harness.domains import ReadsThinking
+from harness.domains import GenerationTask, answer_sampling
 from harness_domains.jsonl.config import JsonlConfig
 from harness_domains.jsonl.rows import test_items
 from harness_domains.jsonl.rules import rule_named
@@ -38,13 +37,8 @@ def score(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     return {"score": verdict.value or 0.0, "unjudged": float(verdict.value is None)}
 
 
-class JsonlTask(ReadsThinking, ConfigurableTask):
-    """A generation task that takes length, stop texts and temperature from the domain's config, which YAML cannot."""
+class JsonlTask(GenerationTask):
+    """A generation task that takes length, stop texts and temperature from the domain's config."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        domain = JsonlConfig(**config["metadata"].get("jsonl", {}))
-        sampling = {"do_sample": True, "temperature": domain.temperature, "top_k": 0, "top_p": 1.0}
-        generation = {"until": list(domain.stop), "max_gen_toks": domain.completion_tokens}
-        generation |= sampling if domain.temperature else {"do_sample": False}
-        task = {key: value for key, value in config.items() if key != "class"}
-        super().__init__(config=task | {"generation_kwargs": generation})
+    def sampling(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        return answer_sampling(JsonlConfig(**task["metadata"].get("jsonl", {})))

@@ -10,9 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lm_eval.api.task import ConfigurableTask
-
-from harness.domains import Comparison, JudgeClient, JudgeConfig, ReadsThinking
+from harness.domains import Comparison, GenerationTask, JudgeClient, JudgeConfig, answer_sampling
 from harness_domains.open_ended.config import METADATA, OpenEndedConfig
 from harness_domains.open_ended.prompts import held_out
 
@@ -66,16 +64,11 @@ def win_rate(item: Mapping[str, Any], results: Sequence[Any]) -> dict[str, float
     return {"pairwise_win_rate": comparison.value, "order_flip_share": float(comparison.flipped)}
 
 
-class Task(ReadsThinking, ConfigurableTask):
-    """A generation task that takes length, stop texts and temperature from the domain's config, which YAML cannot."""
+class Task(GenerationTask):
+    """A generation task that takes length, stop texts and temperature from the domain's config."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        domain = OpenEndedConfig(**config["metadata"][METADATA])
-        sampling = {"do_sample": True, "temperature": domain.temperature, "top_k": 0, "top_p": 1.0}
-        generation = {"until": list(domain.stop), "max_gen_toks": domain.completion_tokens}
-        generation |= sampling if domain.temperature else {"do_sample": False}
-        task = {key: value for key, value in config.items() if key != "class"}
-        super().__init__(config=task | {"generation_kwargs": generation})
+    def sampling(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        return answer_sampling(OpenEndedConfig(**task["metadata"][METADATA]))
 
 
 def _client(rows: Sequence[Mapping[str, Any]]) -> JudgeClient:

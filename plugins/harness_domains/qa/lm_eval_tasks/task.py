@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset
-from lm_eval.api.task import ConfigurableTask
 
-from harness.domains import ReadsThinking
+from harness.domains import GenerationTask, answer_sampling
 from harness_domains.qa.answers import RULES, unjudgeable
 from harness_domains.qa.config import config_from
 from harness_domains.qa.questions import held_out_questions
@@ -40,16 +39,11 @@ def right(item: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     return {"right": float(RULES[item["rule"]](results[0], item)), "unjudged": 0.0}
 
 
-class QuestionTask(ReadsThinking, ConfigurableTask):
-    """A generation task that takes length, stop texts and temperature from the domain's config, which YAML cannot."""
+class QuestionTask(GenerationTask):
+    """A generation task that takes length, stop texts and temperature from the domain's config."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        domain = config_from(config["metadata"], config["task"].removeprefix("harness_"))
-        sampling = {"do_sample": True, "temperature": domain.temperature, "top_k": 0, "top_p": 1.0}
-        generation = {"until": list(domain.stop), "max_gen_toks": domain.completion_tokens}
-        generation |= sampling if domain.temperature else {"do_sample": False}
-        task = {key: value for key, value in config.items() if key != "class"}
-        super().__init__(config=task | {"generation_kwargs": generation})
+    def sampling(self, task: Mapping[str, Any]) -> dict[str, Any]:
+        return answer_sampling(config_from(task["metadata"], task["task"].removeprefix("harness_")))
 
 
 def _items(metadata: Mapping[str, Any], key: str) -> dict[str, Dataset]:
