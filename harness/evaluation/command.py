@@ -8,21 +8,27 @@ import shlex
 from pathlib import Path
 
 from harness.domains.completions import THINK_END
+from harness.evaluation.language_models import model_arguments, model_name
 from harness.plugin.interfaces import Domain, TaskSet
+from harness.protocol.backends import MODEL, PORT
 from harness.protocol.evaluation_settings import EvaluationSettings
+
+SHOWN_PORT = 8000
 
 
 def lm_eval_commands(domain: Domain, settings: EvaluationSettings, *, model: str = ".") -> list[str]:
     """Returns one shell command per task of the domain, for the model in the folder `model`.
 
-    The path of tasks in a Python package is derived from the package, so that the command works on any machine.
+    The path of tasks in a Python package is derived from the package, so that the command works on any machine. With
+    the backend `openai`, a comment before the command says how to start the server that it asks.
     """
     tasks = TaskSet.of(domain)
-    arguments = {"pretrained": model}
-    mark = think_end(tasks, settings)
-    if mark is not None:
-        arguments["think_end_token"] = mark
-    words = ["lm-eval", "run", "--model", "hf", "--model_args", json.dumps(arguments)]
+    arguments = model_arguments(settings, model, think_end(tasks, settings))
+    if settings.backend == "openai":
+        endpoint = "chat/completions" if settings.chat_template else "completions"
+        arguments["base_url"] = f"http://127.0.0.1:{SHOWN_PORT}/v1/{endpoint}"
+    del arguments["batch_size"]
+    words = ["lm-eval", "run", "--model", model_name(settings), "--model_args", json.dumps(arguments)]
     words += ["--seed", str(settings.seed), "--batch_size", str(settings.batch_size)]
     words += ["--limit", str(settings.limit)] if settings.limit is not None else []
     if settings.chat_template:
@@ -32,6 +38,9 @@ def lm_eval_commands(domain: Domain, settings: EvaluationSettings, *, model: str
     command = shlex.join(words)
     if tasks.folder is not None:
         command += f" --include_path {_installed(tasks.folder, type(domain).__module__.partition('.')[0])}"
+    if settings.serve:
+        server = [word.replace(MODEL, model).replace(PORT, str(SHOWN_PORT)) for word in settings.serve]
+        command = f"# the server: {shlex.join(server)}\n{command}"
     names = dict.fromkeys(task.task for task in tasks.tasks)
     return [f"{command} --tasks {shlex.quote(name)}" for name in names]
 

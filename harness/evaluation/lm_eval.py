@@ -11,16 +11,19 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from harness.errors import StepFailed
 from harness.evaluation.command import think_end
+from harness.evaluation.language_models import language_model
+from harness.evaluation.own_process import in_own_process
 from harness.plugin.interfaces import EvaluationTask, TaskSet
 from harness.protocol.evaluation_settings import EvaluationSettings
-from harness.weights.model_folder import weight_files
+
+_IN_OWN_PROCESS = ("vllm", "sglang")
+"""Backends that do not free their memory within a process."""
 
 
 def evaluate_checkpoint(
@@ -33,8 +36,16 @@ def evaluate_checkpoint(
 
     Writes to `output`: `rows.json`, one row per task and metric with lm-eval's value and standard error;
     `lm_eval.json`, lm-eval's results; `samples_<task>.jsonl`, the items with their answers. Raises StepFailed if a task
-    is unknown or does not report its metric, CheckpointError if the model cannot be loaded.
+    is unknown or does not report its metric, CheckpointError if the model cannot be loaded. The model is kept for the
+    next call, until `harness.evaluation.language_models.release_models`.
     """
+    if settings.backend in _IN_OWN_PROCESS:
+        in_own_process(_score, folder, tasks, settings, output)
+    else:
+        _score(folder, tasks, settings, output)
+
+
+def _score(folder: Path, tasks: TaskSet, settings: EvaluationSettings, output: Path) -> None:
     with _untouched_generators():
         results = _evaluate(folder, tasks, settings)
     samples: Mapping[str, Sequence[Any]] = results.pop("samples")
@@ -88,7 +99,7 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
     from lm_eval import evaluate
 
     mark = think_end(tasks, settings)
-    language_model = _language_model(folder, settings, mark)
+    scored = language_model(folder, settings, mark)
     manager = _task_manager(tasks)
     results: dict[str, Any] = {}
     # Each task is evaluated separately from the same seed, so its number does not depend on other tasks, and
@@ -98,7 +109,7 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
         _merge(
             results,
             evaluate(
-                lm=language_model,
+                lm=scored,
                 task_dict=_loaded_tasks(manager, [name], settings.seed),
                 limit=settings.limit,
                 apply_chat_template=bool(settings.chat_template),
@@ -106,7 +117,7 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
             ),
         )
     results["task_hashes"] = {task: _task_hash(items) for task, items in results["samples"].items()}
-    results["config"] = asdict(settings) | {"think_end": mark, "device": str(language_model.device)}
+    results["config"] = settings.definition() | {"think_end": mark, "device": str(getattr(scored, "device", "of the backend"))}
     results["lm_eval_version"] = version("lm_eval")
     return results
 
@@ -154,38 +165,6 @@ def _loaded_tasks(manager: Any, names: Sequence[str], seed: int) -> Any:
             task.set_config(key="num_fewshot", value=0)
         task.set_fewshot_seed(seed=seed)
     return loaded
-
-
-_loaded: dict[tuple[Any, ...], Any] = {}
-"""The model of the last checkpoint, by the state of its files, reused because its domains are evaluated in sequence."""
-
-
-def _language_model(folder: Path, settings: EvaluationSettings, mark: str | None) -> Any:
-    import torch
-    from lm_eval.models.huggingface import HFLM
-
-    from harness.weights.loading import loaded_model, loaded_tokenizer
-
-    state = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in weight_files(folder))
-    if state not in _loaded:
-        _loaded.clear()
-        model, tokenizer = loaded_model(folder, dtype="auto"), loaded_tokenizer(folder)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        _loaded[state] = (model.to(device), tokenizer, device)
-    model, tokenizer, device = _loaded[state]
-    if settings.chat_template and tokenizer.chat_template is None:
-        raise StepFailed(
-            "the tokenizer has no chat template",
-            where=str(folder),
-            hint="use a model with a chat template, or set `format: plain` for the domain",
-        )
-    return HFLM(
-        pretrained=model,
-        tokenizer=tokenizer,
-        batch_size=settings.batch_size,
-        device=device,
-        think_end_token=mark,
-    )
 
 
 def _task_manager(tasks: TaskSet) -> Any:

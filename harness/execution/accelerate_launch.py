@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from harness._util.parent_process import end_with
 from harness.execution.launching import PARENT_VARIABLE
-from harness.execution.parent_process import end_with
 
 if __name__ == "__main__":
     end_with(int(os.environ[PARENT_VARIABLE]))

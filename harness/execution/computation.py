@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from harness._util.distributed import rank
 from harness.errors import PluginError
+from harness.evaluation.language_models import release_models
 from harness.execution.artifact_cache import StoredArtifactCache
 from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.json_data import write_json
@@ -57,12 +58,17 @@ class NodeComputation:
         self.checkpoints = CheckpointFolders(plan, store, registry, plugins=self.plugins)
         self._evaluator = evaluator
 
-    @singledispatchmethod
     def compute(self, node: Node, folder: Path, progress: Progress) -> None:
         """Computes a node into `folder`."""
+        if not isinstance(node, EvaluateNode):
+            release_models()
+        self._compute(node, folder, progress)
+
+    @singledispatchmethod
+    def _compute(self, node: Node, folder: Path, progress: Progress) -> None:
         raise TypeError(f"a {type(node).__name__} cannot be computed")
 
-    @compute.register
+    @_compute.register
     def _train(self, node: TrainNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.algorithm)
         work, metrics = self.workplace(node, folder)
@@ -83,7 +89,7 @@ class NodeComputation:
             result = algorithm.train(context)
         self._keep(registered, result, folder, metrics)
 
-    @compute.register
+    @_compute.register
     def _recover(self, node: RecoverNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.recovery)
         work, metrics = self.workplace(node, folder)
@@ -130,7 +136,7 @@ class NodeComputation:
             result = recovery.recover(context)
         self._keep(registered, result, folder, metrics)
 
-    @compute.register
+    @_compute.register
     def _merge(self, node: MergeNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.merge)
         work, metrics = self.workplace(node, folder)
@@ -150,7 +156,7 @@ class NodeComputation:
             result = merge.merge(context)
         self._keep(registered, result, folder, metrics)
 
-    @compute.register
+    @_compute.register
     def _evaluate(self, node: EvaluateNode, folder: Path, _: Progress) -> None:
         use = self.plan.domains[node.domain].plugin
         registered = self.plugins.registered(use)
@@ -170,7 +176,7 @@ class NodeComputation:
             self._evaluator = evaluate_checkpoint
         return self._evaluator
 
-    @compute.register
+    @_compute.register
     def _probe(self, node: ProbeNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.probe)
         probe = self.plugins.probe(node.probe)

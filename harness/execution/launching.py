@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness._util.child_process import run_child
-from harness.execution.parent_process import end_with
+from harness._util.parent_process import end_with
 
 FOLDER_VARIABLE = "HARNESS_RANK_FOLDER"
 PARENT_VARIABLE = "HARNESS_LAUNCHED_BY"

@@ -49,7 +49,7 @@ def build_leaderboard(
     Raises UsageError if a `result.json` cannot be read, DamagedResult if it has changed in the store.
     """
     columns = tuple(plan.domains)
-    measurement, notes = _measurement(scores, columns)
+    measurement, notes = _measurement(scores, plan)
     averaged = tuple(c for c in columns if c not in measurement or measurement[c].higher_is_better)
     builder = _Builder(plan, store, domain_scores(scores), columns, averaged)
     names = list(dict.fromkeys(method.name for method in plan.methods))
@@ -68,10 +68,10 @@ def build_leaderboard(
     )
 
 
-def _measurement(scores: pl.DataFrame, columns: Sequence[str]) -> tuple[dict[str, Measurement], list[str]]:
+def _measurement(scores: pl.DataFrame, plan: Plan) -> tuple[dict[str, Measurement], list[str]]:
     measurement: dict[str, Measurement] = {}
     notes: list[str] = []
-    for column in columns:
+    for column in plan.domains:
         rows = scores.filter(pl.col("primary") & (pl.col("domain") == column))
         if rows.is_empty():
             continue
@@ -86,6 +86,7 @@ def _measurement(scores: pl.DataFrame, columns: Sequence[str]) -> tuple[dict[str
             limit=settings["limit"],
             batch_size=settings["batch_size"],
             seed=settings["eval_seed"],
+            backend=plan.settings_of(column).backend_text(),
         )
     return measurement, notes
 

@@ -8,7 +8,7 @@ covers. `harness.planning.planner` makes nodes, `harness.execution.computation` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -195,7 +195,7 @@ class EvaluateNode(Node):
             "checkpoint": self.parents[0],
             "domain": domain.plugin.definition(),
             "fingerprint": domain.fingerprint,
-            "evaluate": asdict(self.settings),
+            "evaluate": self.settings.definition(),
         }
 
     def works_on(self, domain: str) -> bool:
@@ -233,7 +233,7 @@ class ProbeNode(Node):
             "lineage": list(self.parents),
             "probe": self.probe.definition(),
             "domains": [domain.definition() for domain in domains.values()],
-            "evaluate": {name: asdict(settings) for name, settings in self.scored_with.items()},
+            "evaluate": {name: settings.definition() for name, settings in self.scored_with.items()},
         }
 
     def calls(self, domains: Domains) -> Calls:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from harness.errors import UsageError
 from harness.plugin.registry import Registry
 from harness.plugin.specs import DomainSpec, ProtocolSpec
+from harness.protocol.backends import DEFAULT_SERVE, check_backend
 from harness.protocol.chat_format import chat_template_of
 from harness.protocol.data import DeclaredDomain, Protocol, Step
 from harness.protocol.evaluation_settings import EvaluationSettings
@@ -23,7 +25,7 @@ from harness.protocol.merging import reading_order
 from harness.protocol.placement import check_resources
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses
-from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, ProtocolFile, form_of
+from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, EvaluateSection, ProtocolFile, form_of
 from harness.protocol.source import KeyPath, read_source
 from harness.protocol.steps import MethodReader, TrainDefaults
 
@@ -79,6 +81,7 @@ def load_protocol(
         every_method = {BASE_METHOD: ()}
     engine = sections.engine()
     launch = read_launch(source.data.get("launch"), path, faults)
+    sections.backend()
     faults.check()
     assert model is not None, "a missing model is a fault"
     file = validate(ProtocolFile, source.data)
@@ -92,7 +95,7 @@ def load_protocol(
         model_label=str(file.model.get(DEFAULT_MODEL) or model.name),
         seeds=chosen if file.methods else chosen[:1],  # the base model is the same for all seeds
         domains=domains,
-        settings=EvaluationSettings(**file.evaluate.model_dump()),
+        settings=_settings(file.evaluate),
         methods=every_method if methods is None else _chosen_methods(methods, every_method),
         probes=probes,
         metrics=metrics,
@@ -241,6 +244,15 @@ class _Sections:
             return self._uses.use("engine", section, {}, at=at, place=lambda key: (*at, key))
         return self._section("engine", section, at) if isinstance(section, dict) else None
 
+    def backend(self) -> None:
+        """Checks the backend of the evaluation."""
+        section = self.mapping("evaluate")
+        try:
+            validate(EvaluateSection, section)
+        except ValidationError:  # already recorded
+            return
+        check_backend(section, self._faults)
+
     def metrics(self) -> dict[str, PluginRef]:
         """Returns the valid metrics, by column name."""
         read = {}
@@ -253,6 +265,14 @@ class _Sections:
                 if use is not None and self._uses.built(use, (*at, "use")) is not None:
                     read[name] = use
         return read
+
+
+def _settings(section: EvaluateSection) -> EvaluationSettings:
+    settings = EvaluationSettings(**section.model_dump(exclude={"serve"}))
+    if section.backend != "openai":
+        return settings
+    serve = DEFAULT_SERVE if section.serve is None else tuple(section.serve)
+    return replace(settings, batch_size=1, serve=() if "base_url" in section.args else serve)
 
 
 def _chosen_seeds(seeds: Sequence[int]) -> tuple[int, ...]:

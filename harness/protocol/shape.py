@@ -70,6 +70,17 @@ class EvaluateSection(Config):
         min_length=1,
         description="Score only the text after this mark, such as </think>. The shipped domains handle it themselves.",
     )
+    backend: Literal["hf", "vllm", "sglang", "openai"] = Field(
+        "hf", description="What generates the answers: one of lm-eval's model classes."
+    )
+    args: dict[str, Any] = Field(
+        default_factory=dict, description="Arguments of the backend's lm-eval class, such as tensor_parallel_size."
+    )
+    serve: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="For the backend openai: the command that starts a server for one checkpoint, with {model} and"
+        " {port}; null: `transformers serve`, unless args.base_url names a server.",
+    )
 
 
 class LaunchSection(Config):

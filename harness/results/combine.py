@@ -87,7 +87,12 @@ def differing(left: Leaderboard, right: Leaderboard) -> list[str]:
 def _differing_column(column: str, left: Measurement, right: Measurement) -> list[str]:
     found = [
         f"{column}: {name} {getattr(left, field)} vs {getattr(right, field)}"
-        for field, name in (("limit", "limit"), ("batch_size", "batch size"), ("seed", "evaluation seed"))
+        for field, name in (
+            ("limit", "limit"),
+            ("batch_size", "batch size"),
+            ("seed", "evaluation seed"),
+            ("backend", "backend"),
+        )
         if getattr(left, field) != getattr(right, field)
     ]
     named = [{(t.task, t.metric, t.filter) for t in one.tasks} for one in (left, right)]

@@ -34,7 +34,8 @@ class MeasuredTask(Record):
 
 
 class Measurement(Record):
-    """How a column was measured. limit: items per task, None for all. seed: the sampling seed of the answers."""
+    """How a column was measured. limit: items per task, None for all. seed: the sampling seed of the answers. backend:
+    what generated the answers, with its settings; `hf` without settings in records that do not name it."""
 
     tasks: tuple[MeasuredTask, ...]
     higher_is_better: bool
@@ -42,6 +43,7 @@ class Measurement(Record):
     limit: int | None
     batch_size: int
     seed: int
+    backend: str = "hf"
 
 
 class MetricColumn(Record):

@@ -28,9 +28,9 @@ PLUGINS = sorted(
     if not (path.parents[1] / "__init__.py").exists()
 )
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-EXTRA = (*EXTRAS["report"], *EXTRAS["dev"], *EXTRAS["docs"])
+EXTRA = (*EXTRAS["report"], *EXTRAS["serve"], *EXTRAS["dev"], *EXTRAS["docs"])
 REQUIREMENTS = [Requirement(line) for line in (*PROJECT["project"]["dependencies"], *EXTRA)]
-DEPENDENCIES = (*PROJECT["project"]["dependencies"], *EXTRAS["report"])
+DEPENDENCIES = (*PROJECT["project"]["dependencies"], *EXTRAS["report"], *EXTRAS["serve"])
 DECLARED = {canonicalize_name(Requirement(line).name) for line in DEPENDENCIES}
 MOST_LINES = 400
 HEAVY = {"torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables", "sklearn", "evaluate"}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.domains.judgeable import judgeable_of, refuse
 from harness.errors import HarnessError, Problem
+from harness.evaluation.server_check import server_faults
 from harness.execution.plugin_instances import LazyDomains, PluginInstances, described
 from harness.execution.prefetch import refuses
 from harness.execution.readiness.model import BaseModelFacts
@@ -17,7 +18,7 @@ from harness.execution.readiness.prompts import prompt_faults, spread
 from harness.execution.readiness.rewards import reward_faults
 from harness.execution.readiness.tasks import task_faults
 from harness.planning.node import Node
-from harness.planning.nodes import EvaluateNode
+from harness.planning.nodes import EvaluateNode, ProbeNode
 from harness.planning.plan import Plan
 from harness.plugin.interfaces import TaskSet
 from harness.plugin.start_check import ChecksStart, StartContext
@@ -66,8 +67,21 @@ class _Checks:
             if name in trained:
                 yield from self._told(at, lambda name=name: self._data(name, domains, model))  # type: ignore[misc]
                 yield from self._plugin(self.plan.domains[name].reward, [name], (*at, "reward"))
+        if self.plan.settings.backend == "openai":
+            yield from self._told(("evaluate", "backend"), lambda: self._server(scored))
         for node in self.nodes:
             yield from self._step(node)
+
+    def _server(self, scored: Collection[str]) -> Iterator[Problem]:
+        """Yields what the server that scores cannot do. A probe's models share a folder, which a server may cache."""
+        probes = [node.label for node in self.nodes if isinstance(node, ProbeNode) and node.scored_with]
+        if probes and not self.plan.settings.serve:
+            yield Problem(
+                message=f"{probes[0]} scores models that a server at a fixed base_url may not load again",
+                hint="remove base_url, so that the harness starts a server for each model, or remove the probe",
+            )
+        tasks = {name: TaskSet.of(self.plugins.domain(self.plan.domains[name].plugin)) for name in sorted(scored)}
+        yield from server_faults({name: (one, self.plan.settings_of(name)) for name, one in tasks.items()}, self.base)
 
     def _tasks(self, name: str) -> Iterable[Problem]:
         domain = self.plugins.domain(self.plan.domains[name].plugin)
