@@ -3,6 +3,7 @@
     python benchmarks/lm_eval_agreement.py RUN METHOD [--seed 0]
 
 For every domain of the run it prints the task, the leaderboard's value and the command's, and exits 1 where two differ.
+The run has the backend `hf`: the others do not sample the same answers twice.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", type=Path, default=Path("plugins/harness_lab/lm_eval_tasks"))
     arguments = parser.parse_args()
+    measured = json.loads((arguments.run / "leaderboard.json").read_text())["measurement"]
+    if other := {one["backend"] for one in measured.values()} - {"hf"}:
+        raise SystemExit(f"the run was scored with {', '.join(other)}; only scores of hf are exact")
     scores = polars.read_parquet(arguments.run / "scores.parquet").filter(
         (polars.col("method") == arguments.method) & (polars.col("seed") == arguments.seed) & polars.col("primary")
     )

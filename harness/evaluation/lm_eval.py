@@ -117,7 +117,8 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
             ),
         )
     results["task_hashes"] = {task: _task_hash(items) for task, items in results["samples"].items()}
-    results["config"] = settings.definition() | {"think_end": mark, "device": str(getattr(scored, "device", "of the backend"))}
+    device = str(getattr(scored, "device", "of the backend"))
+    results["config"] = settings.definition() | {"think_end": mark, "device": device}
     results["lm_eval_version"] = version("lm_eval")
     return results
 

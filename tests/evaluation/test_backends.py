@@ -87,7 +87,7 @@ def test_a_scoring_process_is_kept_until_its_memory_is_wanted(tmp_path):
 
 
 def test_a_scoring_process_tells_its_error_and_its_death():
-    with pytest.raises(StepFailed, match="no luck\n.*none"):
+    with pytest.raises(StepFailed, match=r"no luck\n.*none"):
         own_process.in_own_process(refuse, "no luck")
     with pytest.raises(StepFailed, match="the process that scores ended"):
         own_process.in_own_process(die)

@@ -27,7 +27,10 @@ def told(folder, evaluate):
 @pytest.mark.parametrize(
     ("evaluate", "words"),
     [
-        ("{backend: hf, args: {dtipe: float16}}", "args.dtipe: the backend hf has no argument 'dtipe'\n  → did you mean"),
+        (
+            "{backend: hf, args: {dtipe: float16}}",
+            "args.dtipe: the backend hf has no argument 'dtipe'\n  → did you mean",
+        ),
         ("{backend: vllm, args: {tensor_paralel_size: 2}}", "did you mean tensor_parallel_size"),
         ("{backend: openai, args: {num_concurent: 2}}", "did you mean num_concurrent"),
         ("{args: {batch_size: 4}}", "args.batch_size: is not set here\n  → set evaluate.batch_size"),

@@ -15,23 +15,25 @@ from pathlib import Path
 REQUESTS_BEFORE_DEATH = 6
 
 
+OPTIONS = {name: value for name, _, value in (option.partition("=") for option in sys.argv[3:])}
+
+
 class Handler(BaseHTTPRequestHandler):
-    model = ""
-    options: dict[str, str] = {}
+    model = sys.argv[1]
     asked = 0
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         Handler.asked += 1
-        death = self.options.get("dies-once")
+        death = OPTIONS.get("dies-once")
         if death and Handler.asked > REQUESTS_BEFORE_DEATH and not Path(death).exists():
             Path(death).touch()
             print("out of luck", flush=True)
             os._exit(9)
-        if "any-model" not in self.options and body["model"] != self.model:
+        if "any-model" not in OPTIONS and body["model"] != self.model:
             return self._reply(404, {"error": f"no model {body['model']}"})
         choice = {"index": 0, "text": "1", "message": {"content": "1"}, "finish_reason": "stop"}
-        if body.get("echo") and "log-likelihoods" in self.options:
+        if body.get("echo") and "log-likelihoods" in OPTIONS:
             count = len(body["prompt"].split()) + 1
             numbers = [None, *[-1.0] * (count - 1)]
             choice["logprobs"] = {"token_logprobs": numbers, "top_logprobs": [{"a": -1.0}] * count}
@@ -50,8 +52,6 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    Handler.model = sys.argv[1]
-    Handler.options = {name: value for name, _, value in (option.partition("=") for option in sys.argv[3:])}
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
 
 
