@@ -25,6 +25,7 @@ _POLL_SECONDS = 0.2
 _REPLY_SECONDS = 300
 _LAST_LINES = 3
 _ENDING_SECONDS = 10
+_FATE_SECONDS = 1
 _CHILD = (
     "import os, sys; from harness._util.parent_process import end_with; end_with(int(sys.argv[1]));"
     " os.execv(sys.argv[2], sys.argv[2:])"
@@ -64,6 +65,8 @@ class OwnServer:
 
     def fate(self) -> str:
         """Returns what happened to the server, with the last lines of its output."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_FATE_SECONDS)  # its socket closes before it ends
         code = self._process.poll()
         how = "still runs" if code is None else f"ended with code {code}" if code >= 0 else f"ended by signal {-code}"
         self._log.seek(0)

@@ -263,4 +263,4 @@ def test_the_plan_is_written_as_json_whole_and_in_order(plan_of):
     recover = next(node for node in written["nodes"] if node["kind"] == "recover" and node["training"] is None)
     assert recover["recovery"]["config"] == {"fraction": 0.1, "score": "fisher"}
     settings = {"limit": 512, "batch_size": 256, "seed": 0, "chat_template": None, "think_end": None}
-    assert written["settings"] == settings
+    assert written["settings"] == settings | {"backend": "hf", "args": {}, "serve": []}

@@ -136,7 +136,19 @@ def completed(text: str, before: dict[str, Any]) -> dict[str, Any]:
     if "schema" in shown:
         return shown
     whole = yaml.safe_load(LAB.read_text())
-    sections = {"allow", "domains", "engine", "launch", "methods", "metrics", "model", "probes", "resources", "train"}
+    sections = {
+        "allow",
+        "domains",
+        "engine",
+        "evaluate",
+        "launch",
+        "methods",
+        "metrics",
+        "model",
+        "probes",
+        "resources",
+    }
+    sections |= {"train"}
     if set(shown) <= sections:
         part = shown
     elif set(shown) == {"reward"}:

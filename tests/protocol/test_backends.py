@@ -41,7 +41,10 @@ def told(folder, evaluate):
         ("{backend: openai, serve: [a, '{model}']}", "lacks {port}"),
         ("{backend: openai, serve: [a, '{port}']}", "lacks {model}"),
         ("{serve: [a, '{port}', '{model}']}", "the backend hf starts no server"),
-        ("{backend: openai, serve: [a, '{port}', '{model}'], args: {base_url: 'http://h/v1'}}", "serve starts one"),
+        (
+            "{backend: openai, serve: [a, '{port}', '{model}'], args: {base_url: 'http://localhost/v1'}}",
+            "serve starts one",
+        ),
         ("{backend: openai, args: {base_url: h/v1}}", "not the URL of a server"),
     ],
 )
@@ -95,7 +98,7 @@ def test_where_a_server_is_and_how_long_to_wait_is_in_no_key(tmp_path):
 def test_the_server_of_a_checkpoint_is_transformers_serve_by_default(tmp_path):
     settings = loaded(tmp_path, "{backend: openai}").settings
     assert settings.serve == DEFAULT_SERVE and settings.batch_size == 1
-    assert loaded(tmp_path, "{backend: openai, args: {base_url: 'http://h/v1'}}").settings.serve == ()
+    assert loaded(tmp_path, "{backend: openai, args: {base_url: 'http://localhost/v1'}}").settings.serve == ()
 
 
 @pytest.mark.parametrize("name", BACKENDS)
