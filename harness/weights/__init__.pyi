@@ -3,6 +3,7 @@ from .differences import delta_summary as delta_summary
 from .folder import TensorPlace as TensorPlace
 from .folder import WeightFolder as WeightFolder
 from .linear import linear_combination as linear_combination
+from .loading import check_gradient_names as check_gradient_names
 from .loading import loaded_model as loaded_model
 from .merging import DeltaMerge as DeltaMerge
 from .merging import merge_deltas as merge_deltas

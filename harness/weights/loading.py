@@ -5,7 +5,7 @@ transformers initializes missing weights at random and only logs it, so scores w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,34 @@ def check_loads(folder: Path) -> None:
     if "model_type" in _config(folder):
         _refuse_unlike_tied(_from_folder(folder, dtype="auto", device_map="meta"), folder)
         loaded_tokenizer(folder)
+
+
+def check_gradient_names(folder: Path, names: Collection[str] | None = None) -> None:
+    """Raises CheckpointError where gradients cannot be assigned to the stored weights of `folder` by name.
+
+    Gradients have the names of the loaded parameters. transformers fuses the experts of some models while loading, and
+    their files hold one weight per expert. names: the stored weights that need a gradient; None for those of all
+    parameters. Reads no weights. Does nothing where the config names no `model_type`.
+    """
+    if "model_type" not in _config(folder):
+        return
+    model = _from_folder(folder, dtype="auto", device_map="meta")
+    loaded = {name for name, _ in model.named_parameters()}
+    stored = WeightFolder(folder).names()
+    if unstored := sorted(loaded.difference(stored)):
+        raise CheckpointError(
+            f"{len(unstored)} parameters have other names in the files than in the loaded model, such as {unstored[0]}:"
+            " their gradients cannot be assigned to the stored weights",
+            where=str(folder),
+            hint="transformers fuses the weights of experts while it loads them; use what needs no gradients",
+        )
+    if unloaded := sorted(set(names or ()).difference(loaded)):
+        raise CheckpointError(
+            f"{len(unloaded)} stored weights are no parameters of the model, such as {unloaded[0]}: they have no"
+            " gradient",
+            where=str(folder),
+            hint="exclude them, or use what needs no gradients",
+        )
 
 
 def check_finite(folder: Path, *, model: bool = True) -> None:

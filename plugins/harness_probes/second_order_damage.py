@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from harness import Probe, ProbeContext
+from harness import Probe, ProbeContext, Problem, StartContext
 from harness.training import each_gradient, sample_policy
-from harness.weights import WeightFolder, check_same_tensors
+from harness.weights import WeightFolder, check_gradient_names, check_same_tensors
 from harness_probes.config import DomainsConfig
 from harness_probes.places import chosen_domains
 
@@ -33,9 +33,15 @@ class SecondOrderDamage(Probe):
     def __init__(self, config: DomainsConfig) -> None:
         self.config = config
 
+    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
+        """Yields nothing. Raises CheckpointError where gradients of the base model do not fit its stored weights."""
+        check_gradient_names(start.model)
+        return ()
+
     def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
         names = chosen_domains(context, self.config.domains)
         steps = list(zip(context.lineage, context.lineage[1:], strict=False))
+        check_gradient_names(context.lineage[0].folder)
         rows: list[Mapping[str, Any]] = []
         for done, (before, after) in enumerate(steps):
             for place, name in enumerate(names):

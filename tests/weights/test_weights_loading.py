@@ -4,11 +4,12 @@ import json
 
 import pytest
 import torch
+from expert_model import expert_checkpoint
 from safetensors.torch import load_file, save_file
 
 from harness import CheckpointError
 from harness.testing.tiny_world import tiny_checkpoint
-from harness.weights.loading import check_finite, check_loads, loaded_model, loaded_tokenizer
+from harness.weights.loading import check_finite, check_gradient_names, check_loads, loaded_model, loaded_tokenizer
 
 NAME = "model.layers.1.mlp.up_proj.weight"
 
@@ -105,3 +106,17 @@ def test_an_output_layer_unlike_its_tied_embeddings_is_refused(folder, tied, noi
             check_loads(folder)
     else:
         check_loads(folder)
+
+
+def test_gradients_fit_the_weights_that_are_stored_as_they_are_loaded(folder):
+    check_gradient_names(folder)
+    check_gradient_names(folder, [NAME])
+    with pytest.raises(CheckpointError, match=r"1 stored weights are no parameters .* rotary\.inv_freq"):
+        check_gradient_names(folder, [NAME, "rotary.inv_freq"])
+
+
+def test_gradients_of_fused_experts_do_not_fit_the_stored_ones(tmp_path):
+    folder = expert_checkpoint(tmp_path / "experts")
+    check_loads(folder)
+    with pytest.raises(CheckpointError, match=r"6 parameters have other names .*\.mlp\.experts\.down_proj"):
+        check_gradient_names(folder)

@@ -6,15 +6,15 @@ import json
 import math
 import random
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import LineageEntry, Probe, ProbeContext, StepFailed
+from harness import LineageEntry, Probe, ProbeContext, Problem, StartContext, StepFailed
 from harness.weights import Selection
 from harness_recoveries.rollback.config import CurveConfig, ScoreName
-from harness_recoveries.rollback.importance import Case, ImportanceScore, importance_score
+from harness_recoveries.rollback.importance import Case, ImportanceScore, check_scores, importance_score
 from harness_recoveries.rollback.selection import Size, select
 from harness_recoveries.rollback.undo import undo
 from harness_recoveries.rollback.weight_delta import WeightDelta, delta_since_peak
@@ -40,6 +40,11 @@ class RollbackCurve(Probe):
 
     def __init__(self, config: CurveConfig) -> None:
         self.config = config
+
+    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
+        """Yields nothing. Raises CheckpointError where a score needs gradients that the base model does not give."""
+        check_scores(self.config.scores, start.model, self.config.exclude)
+        return ()
 
     def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
         """Returns a row for each rollback, after one for the peak and one for the damaged checkpoint (fraction null).

@@ -5,16 +5,17 @@ arXiv 2606.02398 does not say how its rollback selects weights, so each score is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
 from harness import Cost, LineageEntry, ProbeContext, RecoveryContext, StepFailed
 from harness.training import Kind, cached_gradients
-from harness.weights import Chunk, Formula, Scores, WeightFolder, check_same_tensors
-from harness_recoveries.rollback.weight_delta import WeightDelta
+from harness.weights import Chunk, Formula, Scores, WeightFolder, check_gradient_names, check_same_tensors
+from harness_recoveries.rollback.weight_delta import WeightDelta, eligible_names
 
 if TYPE_CHECKING:
     from harness_recoveries.rollback.config import ScoreName
@@ -74,13 +75,22 @@ class ImportanceScore:
         return formula
 
 
+GRADIENT_SCORES = frozenset({"fisher", "gradient"})
+
+
 def importance_score(score: ScoreName, case: Case) -> ImportanceScore:
     """Returns the score after measuring the gradients that it needs.
 
-    Raises StepFailed for sign-conflict where no checkpoint precedes the target's training, and where a parameter has no
-    gradient.
+    Raises StepFailed for sign-conflict where no checkpoint precedes the target's training, and CheckpointError where a
+    weight has no gradient.
     """
     return _SCORES[score](case)
+
+
+def check_scores(scores: Iterable[ScoreName], model: Path, exclude: Sequence[str]) -> None:
+    """Raises CheckpointError where a score needs gradients that a base model does not give for all eligible weights."""
+    if GRADIENT_SCORES.intersection(scores):
+        check_gradient_names(model, eligible_names(WeightFolder(model), exclude))
 
 
 def _fisher(case: Case) -> ImportanceScore:
@@ -94,6 +104,7 @@ def _gradient(case: Case) -> ImportanceScore:
 
 
 def _by_gradients(case: Case, kind: Kind, step: int, combine: Combine) -> ImportanceScore:
+    check_gradient_names(case.delta.now.folder, case.delta.names)
     gradients, cost = cached_gradients(
         kind,
         case.context,
@@ -101,9 +112,6 @@ def _by_gradients(case: Case, kind: Kind, step: int, combine: Combine) -> Import
         domain=case.context.domains[case.target],
         count=case.completions,
     )
-    missing = sorted(set(case.delta.names) - set(gradients.names()))
-    if missing:
-        raise StepFailed(f"the model has no gradient for the parameter {missing[0]}")
     return ImportanceScore(delta=case.delta, combine=lambda: combine, more=(gradients,), cost=cost)
 
 

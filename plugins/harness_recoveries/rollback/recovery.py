@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
-from harness import Recovery, RecoveryContext, StepResult
+from harness import Problem, Recovery, RecoveryContext, StartContext, StepResult
 from harness_recoveries.rollback.config import RollbackConfig
-from harness_recoveries.rollback.importance import Case, importance_score
+from harness_recoveries.rollback.importance import Case, check_scores, importance_score
 from harness_recoveries.rollback.selection import Size, select
 from harness_recoveries.rollback.undo import undo
 from harness_recoveries.rollback.weight_delta import delta_of_step, delta_since_peak
@@ -17,6 +18,11 @@ class Rollback(Recovery):
 
     def __init__(self, config: RollbackConfig) -> None:
         self.config = config
+
+    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
+        """Yields nothing. Raises CheckpointError where the score needs gradients that the base model does not give."""
+        check_scores([self.config.score], start.model, self.config.exclude)
+        return ()
 
     def recover(self, context: RecoveryContext) -> StepResult:
         started = time.monotonic()

@@ -68,7 +68,7 @@ def delta_since_peak(now: Path, peak: Path, exclude: Sequence[str]) -> WeightDel
     damaged, before = WeightFolder(now), WeightFolder(peak)
     _check(damaged, before)
     check_same_tensors(damaged, before, dtypes=True)
-    return WeightDelta(now=damaged, after=damaged, before=before, names=_eligible(damaged, exclude))
+    return WeightDelta(now=damaged, after=damaged, before=before, names=eligible_names(damaged, exclude))
 
 
 def delta_of_step(
@@ -88,7 +88,7 @@ def delta_of_step(
     folders = WeightFolder(lineage[-1].folder), WeightFolder(lineage[step].folder), WeightFolder(before)
     for other in folders[1:]:
         _check(folders[0], other)
-    return WeightDelta(now=folders[0], after=folders[1], before=folders[2], names=_eligible(folders[0], exclude))
+    return WeightDelta(now=folders[0], after=folders[1], before=folders[2], names=eligible_names(folders[0], exclude))
 
 
 def _check(now: WeightFolder, other: WeightFolder) -> None:
@@ -98,7 +98,8 @@ def _check(now: WeightFolder, other: WeightFolder) -> None:
     check_same_tokenizer(now, other)
 
 
-def _eligible(folder: WeightFolder, exclude: Sequence[str]) -> tuple[str, ...]:
+def eligible_names(folder: WeightFolder, exclude: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names of the weights that may be set back. Raises StepFailed where `exclude` leaves none."""
     names = tuple(
         name
         for name in folder.names()
