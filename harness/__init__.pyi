@@ -17,7 +17,7 @@ from .errors import Problem as Problem
 from .errors import StepFailed as StepFailed
 from .errors import UsageError as UsageError
 from .errors import WorkerLost as WorkerLost
-from .execution.runner import Failure as Failure
+from .execution.dispatch import Failure as Failure
 from .execution.runner import RunOutcome as RunOutcome
 from .execution.status.run_status import NodeStatus as NodeStatus
 from .execution.status.run_status import RunStatus as RunStatus

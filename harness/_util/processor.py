@@ -1,4 +1,4 @@
-"""Detects the processor that steps run on, a GPU or the CPU, without importing torch."""
+"""Detects the processor that steps run on, a GPU or the CPU; torch is only imported to count GPUs."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ def processor_here(devices: Path = Path("/dev")) -> Processor:
     except AttributeError:  # not on macOS
         cores = os.cpu_count() or 1
     return Processor(kind="gpu" if gpu else "cpu", cores=cores, memory_bytes=memory)
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """Returns the GPUs that this process sees, named as in CUDA_VISIBLE_DEVICES. Imports torch if there may be one."""
+    if processor_here().kind == "cpu":
+        return ()
+    import torch
+
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return tuple(visible.split(",")[:count] if visible else map(str, range(count)))

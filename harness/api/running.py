@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from harness.api.planned import planned
 from harness.api.protocols import ProtocolName, installed_plugins, read_protocol, runs_folder
@@ -15,9 +16,16 @@ from harness.errors import HarnessError, StepFailed, UsageError
 from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel as PydanticModel
+
     from harness.execution.progress import Reporter
     from harness.execution.runner import RunOutcome
+    from harness.plugin.registered import RegisteredPlugin
     from harness.plugin.registry import Registry
+    from harness.protocol import Protocol
+
+JOBS = "HARNESS_JOBS"
+"""The environment variable for the default of `jobs`."""
 
 
 def run(
@@ -26,7 +34,9 @@ def run(
     seeds: Sequence[int] | None = None,
     methods: Sequence[str] | None = None,
     output: str | Path | None = None,
-    engine: str = "local",
+    engine: str | None = None,
+    jobs: int | Literal["auto"] | None = None,
+    threads: int | None = None,
     deltas: Deltas | str = Deltas.AUTO,
     verify: bool = True,
     progress: bool = True,
@@ -37,12 +47,16 @@ def run(
 ) -> Run:
     """Runs a protocol: trains, recovers, merges, scores and probes everything that is not in the store yet.
 
-    protocol: a path, or the name of a packaged protocol. seeds: replaces the protocol's seeds. methods: selects some of
-    its methods. output: the folder of runs and store; default: `HARNESS_RUNS` or `runs`. engine: the name of the engine
-    that executes the steps. deltas: when to store a model as the difference from its parent. verify: check the sha256
-    of stored models before they are used. progress: print progress to standard error. check: raise StepFailed at the
-    end if a step failed; otherwise see `Run.failures`. registry: the plugins to use; default: all installed ones.
-    command, global_arguments: recorded as provenance; engines that start `harness` elsewhere pass on the latter.
+    protocol: a path, or the name of a packaged protocol. seeds: replaces the protocol's seeds. methods: selects some
+    of its methods. output: the folder of runs and store; default: `HARNESS_RUNS` or `runs`. engine: the name of the
+    engine that executes the steps; default: the protocol's, or `local`. jobs: how many steps the engine `local`
+    executes at a time, each in a worker process; 1: in this process; `auto`: one per GPU, on the CPU as many as pay;
+    default: `HARNESS_JOBS`, or `auto` if all plugins are installed ones. threads: of each step on the CPU; default:
+    by the size of the model. deltas: when to store a model as the difference from its parent. verify: check the
+    sha256 of stored models before they are used. progress: print progress to standard error. check: raise StepFailed
+    at the end if a step failed; otherwise see `Run.failures`. registry: the plugins to use; default: all installed
+    ones. command, global_arguments: recorded as provenance; engines that start `harness` elsewhere pass on the
+    latter.
 
     Raises ProtocolError and UsageError for errors found before the first step. The same call resumes an interrupted
     run.
@@ -58,12 +72,11 @@ def run(
         raise UsageError(f"{deltas!r} is not a way to store models", where="deltas", hint=hint)
     prepare_libraries()
     plugins = installed_plugins(registry)
-    offer = plugins.find("engine", engine)
     read = read_protocol(protocol, plugins, seeds=seeds, methods=methods)
+    offer, config = engine_of(read, plugins, engine, jobs=jobs, threads=threads)
     read.check_here()
     root = runs_folder(output)
     asked = planned(read, plugins, root)
-    builds = offer.build(offer.config_type()())
     debug = "--debug" in global_arguments
     lasting = None if debug else lasting_stderr()
     reporter = _reporter(lasting, shown=progress)
@@ -77,7 +90,7 @@ def run(
         plan=asked.plan,
         registry=plugins,
         store=Store(root / "store", waiting=waiting, verify=verify),
-        engine=builds,
+        engine=offer.build(config),
         run_root=root,
         reporter=reporter,
         command=command or ["harness.run", str(protocol)],
@@ -90,6 +103,44 @@ def run(
     if check and outcome.failures:
         raise failure_of(outcome)
     return Run(outcome.folder, registry=plugins, outcome=outcome)
+
+
+def engine_of(
+    protocol: Protocol,
+    plugins: Registry,
+    name: str | None,
+    *,
+    jobs: int | Literal["auto"] | None = None,
+    threads: int | None = None,
+) -> tuple[RegisteredPlugin, PydanticModel]:
+    """Returns the engine of a run and its config: the protocol's unless `name` is another one.
+
+    Raises UsageError if it has no setting `jobs` or `threads` that is given, or if worker processes are asked for that
+    would not have the plugins of this process.
+    """
+    stated = protocol.engine
+    offer = plugins.find("engine", name or (stated.name if stated is not None else "local"))
+    settings = dict(stated.config) if stated is not None and stated.name == offer.name else {}
+    known = offer.config_type().model_fields
+    for setting, value in {"jobs": jobs, "threads": threads}.items():
+        if value is not None and setting not in known:
+            raise UsageError(f"the engine {offer.name} has no such setting", where=setting, hint=f"leave out {setting}")
+        if value is not None:
+            settings[setting] = value
+    if "jobs" in known and not plugins.installed:
+        if settings.setdefault("jobs", 1) != 1:
+            hint = "install the plugins, or use jobs=1"
+            raise UsageError("worker processes only have installed plugins", where="jobs", hint=hint)
+    elif "jobs" in known:
+        settings.setdefault("jobs", _default_jobs())
+    return offer, offer.config_type()(**settings)
+
+
+def _default_jobs() -> int | str:
+    text = os.environ.get(JOBS, "auto")
+    if text != "auto" and not (text.isdecimal() and int(text) > 0):
+        raise UsageError(f"{text!r} is not a number of steps", where=JOBS, hint="a positive integer, or auto")
+    return text if text == "auto" else int(text)
 
 
 def _reporter(lasting: object, *, shown: bool) -> Reporter:

@@ -16,7 +16,8 @@ from harness.planning.plan import Plan
 if TYPE_CHECKING:
     import polars as pl
 
-    from harness.execution.runner import Failure, RunOutcome
+    from harness.execution.dispatch import Failure
+    from harness.execution.runner import RunOutcome
     from harness.execution.status import RunStatus
     from harness.execution.store import Store
     from harness.plugin.registry import Registry

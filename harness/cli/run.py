@@ -19,6 +19,7 @@ from harness.cli.selection import (
     RunsOption,
     SeedsOption,
     VerifyOption,
+    jobs_from,
     methods_from,
     seeds_from,
 )
@@ -43,7 +44,20 @@ def run(
     runs: RunsOption = None,
     seeds: SeedsOption = None,
     methods: MethodsOption = None,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="Where steps are executed.")] = "local",
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", metavar="NAME", help="Where steps are executed. Default: the protocol's, or local."),
+    ] = None,
+    jobs: Annotated[
+        str | None,
+        typer.Option(
+            "--jobs", metavar="N", help="Steps to execute at a time, or auto. Default: HARNESS_JOBS, or auto."
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", min=1, metavar="N", help="CPU threads of each step. Default: by the model's size."),
+    ] = None,
     deltas: DeltasOption = Deltas.AUTO,
     verify: VerifyOption = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be computed.")] = False,
@@ -57,7 +71,8 @@ def run(
     session = session_of(context)
     these, only = seeds_from(seeds), methods_from(methods)
     if dry_run:
-        session.registry.find("engine", engine)
+        if engine is not None:
+            session.registry.find("engine", engine)
         show_dry_run(
             api.plan(protocol, seeds=these, methods=only, output=runs, registry=session.registry), as_json=as_json
         )
@@ -69,6 +84,8 @@ def run(
             methods=only,
             output=runs,
             engine=engine,
+            jobs=jobs_from(jobs),
+            threads=threads,
             deltas=deltas,
             verify=verify,
             check=False,

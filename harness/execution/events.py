@@ -42,10 +42,11 @@ class NodeEvents:
                 self._failed_observers.add((label, hook))
                 self._reporter.note(f"warning: an observer failed: {label}: {hook}: {message}")
 
-    def started(self, node: Node) -> None:
-        """Reports that the node has started."""
+    def started(self, node: Node, worker: str = "") -> None:
+        """Reports that the node has started. worker: the name of the process, empty for this one."""
         named = {"key": node.key, "kind": node.kind, "label": node.label}
-        self._folder.append("step_started", **named, seed=node.seed)
+        place = {"worker": worker} if worker else {}
+        self._folder.append("step_started", **named, seed=node.seed, **place)
         self.tell("harness_step_started", StepStarted(run=self._folder.path, **named, seed=node.seed))
 
     def progress(self, node: Node, done: int, total: int, metrics: Mapping[str, float]) -> None:
@@ -75,6 +76,8 @@ class NodeEvents:
         """Reports that the node was computed or has failed, and the scores of an evaluation."""
         report = {}
         if error is None and isinstance(node, StepNode):
+            if node.key not in self._undamaged:  # the target's scores may have come while the node was computed
+                self.warn_if_undamaged(node)
             report = self._store.read_json(node.key, "result.json")["report"]
             for name, rounds in (report.get("reward_never_varied") or {}).items():
                 self._reporter.note(f"{node.label}: {never_varied(name, rounds)}: nothing was learned from them")

@@ -29,7 +29,7 @@ class Reporter(Protocol):
 
     def node_started(self, node: Node, index: int) -> None: ...
 
-    def progress(self, done: int, total: int, metrics: Mapping[str, float]) -> None: ...
+    def progress(self, node: Node, done: int, total: int, metrics: Mapping[str, float]) -> None: ...
 
     def node_finished(self, node: Node, seconds: float, error: HarnessError | None) -> None: ...
 
@@ -64,32 +64,34 @@ class PlainReporter:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._nodes = 0
-        self._title = ""
-        self._share = 0
+        self._titles: dict[str, str] = {}
+        self._shares: dict[str, int] = {}
 
     def begin(self, nodes: int, done: int) -> None:
         self._nodes = nodes
         self.note(f"{nodes} results: {done} in the store, {nodes - done} to make")
 
     def node_started(self, node: Node, index: int) -> None:
-        self.name(f"[{index}/{self._nodes}] {node_title(node)}")
-        self.note(self._title)
+        title = f"[{index}/{self._nodes}] {node_title(node)}"
+        self.name(node.key, title)
+        self.note(title)
 
-    def name(self, title: str) -> None:
-        """Sets the prefix of the following progress lines."""
-        self._title = title
-        self._share = 0
+    def name(self, key: str, title: str) -> None:
+        """Sets the prefix of a node's lines."""
+        self._titles[key] = title
+        self._shares[key] = 0
 
-    def progress(self, done: int, total: int, metrics: Mapping[str, float]) -> None:
-        share = done * LINES_A_STEP // max(total, 1)
+    def progress(self, node: Node, done: int, total: int, metrics: Mapping[str, float]) -> None:
+        title, share = self._titles[node.key], done * LINES_A_STEP // max(total, 1)
         if any(name.startswith(WAITING_FOR) for name in metrics):
-            self.note(f"{self._title}: {done}/{total}  {shown_metrics(metrics)}")
-        elif share > self._share and done < total:
-            self._share = share
-            self.note(f"{self._title}: {done}/{total}  {shown_metrics(metrics)}".rstrip())
+            self.note(f"{title}: {done}/{total}  {shown_metrics(metrics)}")
+        elif share > self._shares[node.key] and done < total:
+            self._shares[node.key] = share
+            self.note(f"{title}: {done}/{total}  {shown_metrics(metrics)}".rstrip())
 
     def node_finished(self, node: Node, seconds: float, error: HarnessError | None) -> None:
-        self.note(f"{self._title}: {'failed' if error else 'done'} after {seconds:.1f} s")
+        title = self._titles.pop(node.key)
+        self.note(f"{title}: {'failed' if error else 'done'} after {seconds:.1f} s")
         if error is not None:
             self.note(f"error: {error}")
 
@@ -101,7 +103,7 @@ class PlainReporter:
 
 
 class TerminalReporter:
-    """Shows two bars: the nodes of the run, and the steps of the current node with reward and remaining time."""
+    """Shows bars: one of the run's nodes, and one for each running node with its steps, reward and remaining time."""
 
     def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -119,8 +121,7 @@ class TerminalReporter:
             redirect_stderr=False,
         )
         self._run: TaskID | None = None
-        self._step: TaskID | None = None
-        self._title = ""
+        self._steps: dict[str, TaskID] = {}
 
     def begin(self, nodes: int, done: int) -> None:
         self.note(f"{nodes} results: {done} in the store, {nodes - done} to make")
@@ -128,22 +129,20 @@ class TerminalReporter:
         self._bars.start()
 
     def node_started(self, node: Node, index: int) -> None:
-        self._title = node_title(node)
-        if self._step is not None:
-            self._bars.remove_task(self._step)
-        self._step = self._bars.add_task(self._shortened(self._title), total=None, metrics="")
+        self._steps[node.key] = self._bars.add_task(self._shortened(node_title(node)), total=None, metrics="")
 
     def _shortened(self, title: str) -> str:
         """Returns the title, shortened so that the numbers of the bar fit."""
         room = max(SHORTEST_TITLE, self._console.width - BAR_WIDTH - NUMBERS_WIDTH)
         return title if len(title) <= room else f"{title[: room - 1]}…"
 
-    def progress(self, done: int, total: int, metrics: Mapping[str, float]) -> None:
-        if self._step is not None:
-            self._bars.update(self._step, completed=done, total=total, metrics=shown_metrics(metrics))
+    def progress(self, node: Node, done: int, total: int, metrics: Mapping[str, float]) -> None:
+        if node.key in self._steps:
+            self._bars.update(self._steps[node.key], completed=done, total=total, metrics=shown_metrics(metrics))
 
     def node_finished(self, node: Node, seconds: float, error: HarnessError | None) -> None:
-        self.note(f"{'✗' if error else '✓'} {self._title}  {seconds:.1f} s")
+        self._bars.remove_task(self._steps.pop(node.key))
+        self.note(f"{'✗' if error else '✓'} {node_title(node)}  {seconds:.1f} s")
         if error is not None:
             self.note(f"error: {error}")
         if self._run is not None:

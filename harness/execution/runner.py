@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness._util.console_log import output_to
 from harness._util.disk import comes_of_full, format_bytes
-from harness._util.disk_errors import StoreForbidden, StoreFull
-from harness._util.signals import Terminated, raise_if_terminated
-from harness.errors import HarnessError, PluginError, StepFailed
+from harness._util.disk_errors import StoreFull
+from harness._util.signals import Terminated
 from harness.execution import Evaluator, Executor
+from harness.execution.dispatch import Dispatcher, Failure, Walk
 from harness.execution.events import NodeEvents
+from harness.execution.node_watch import NodeWatch
 from harness.execution.progress import Reporter
 from harness.execution.provenance import gather_provenance
 from harness.execution.readiness import FaultsBeforeStart, faults_before_start, gathered_faults
@@ -26,12 +26,10 @@ from harness.execution.run_folder import LEADERBOARD, SCORES, RunFolder, run_fol
 from harness.execution.store import Store
 from harness.planning.checks import check_needs, check_space, check_writable
 from harness.planning.counts import workloads_of
-from harness.planning.dependents import dependent_on_base_score
 from harness.planning.disk_need import DiskNeed, disk_need, size_of
-from harness.planning.node import Node, StepNode
-from harness.planning.nodes import EvaluateNode
+from harness.planning.estimate import expected_seconds
+from harness.planning.node import Node
 from harness.planning.plan import Plan
-from harness.planning.titles import titled
 from harness.plugin.engine_interface import Engine, NodeRequest
 from harness.plugin.events import RunFinished, RunStarted
 from harness.protocol import Protocol
@@ -39,14 +37,6 @@ from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
     from harness.plugin.registry import Registry
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """A node that failed."""
-
-    node: Node
-    error: HarnessError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +49,6 @@ class RunOutcome:
     executed: int
     failures: tuple[Failure, ...]
     left: tuple[Node, ...]
-
-
-@dataclass(kw_only=True)
-class _Walk:
-    """The state of a run."""
-
-    executed: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    left: list[Node] = field(default_factory=list)
-    unavailable: set[str] = field(default_factory=set)
 
 
 def walk_order(plan: Plan) -> list[Node]:
@@ -124,7 +104,6 @@ class Runner:
         self._faults_before_start = faults or faults_before_start
         self._protocol = protocol
         self._plan = plan
-        self._titled = titled(plan)
         self._metrics = {name: use.definition() for name, use in protocol.metrics.items()}
         self._registry = registry
         self._store = store
@@ -135,9 +114,13 @@ class Runner:
         self._global_arguments = list(global_arguments)
         self._arguments = list(arguments)
         self._deltas = deltas
-        self._executor = Executor(plan, registry, store, evaluator=evaluator, command=self._exec_node, deltas=deltas)
+        command_of = partial(self._command_here, "exec-node")
+        self._executor = Executor(plan, registry, store, evaluator=evaluator, command=command_of, deltas=deltas)
         self._folder = RunFolder(run_folder_of(run_root, plan))
         self._events = NodeEvents(self._folder, plan, registry, store, reporter)
+        self._watch = NodeWatch(plan, self._events, reporter, self._executor, self._told_full)
+        self._dispatcher = Dispatcher(plan, engine, store, self._watch)
+        self._requests: dict[str, NodeRequest] = {}
 
     def run(self, log: Path | None = None) -> RunOutcome:
         """Makes what is missing and writes the tables; a node that fails stops only those that start from it, and one
@@ -160,7 +143,7 @@ class Runner:
         if not missing and self._folder.tables_hold(len(order), self._metrics):
             self._folder.begin(self._protocol, self._plan)  # a plan that cannot be read is written again
             self._reporter.note(f"nothing to make: all {len(order)} results are in the store")
-            return self._outcome(order, missing, _Walk())
+            return self._outcome(order, missing, Walk())
         self._check(missing)
         self._folder.begin(self._protocol, self._plan)
         with self._store.in_use(self._plan.key):
@@ -172,11 +155,11 @@ class Runner:
 
     def _compute(self, order: Sequence[Node], missing: Sequence[Node], log: Path | None) -> RunOutcome:
         self._store.sweep()
-        walk = _Walk()
+        walk = Walk()
         invocation: dict[str, Any] = {"command": self._command, "started": _now()}
         self._record(invocation)
         done = len(order) - len(missing)
-        self._folder.append("run_started", nodes=len(order), done=done)
+        self._folder.append("run_started", nodes=len(order), done=done, slots=self._engine.slots)
         self._events.tell(
             "harness_run_started",
             RunStarted(protocol=self._plan.protocol, run=self._folder.path, nodes=len(order), done=done),
@@ -184,7 +167,7 @@ class Runner:
         self._reporter.begin(len(order), done)
         try:
             with output_to(log):
-                self._walk(missing, done, walk)
+                self._dispatch(missing, done, walk)
         except BaseException as error:
             self._reporter.end()
             self._record_stop(invocation, order, walk, _why(error))
@@ -194,7 +177,7 @@ class Runner:
         self._write_tables(order)
         return self._outcome(order, missing, walk)
 
-    def _outcome(self, order: Sequence[Node], missing: Sequence[Node], walk: _Walk) -> RunOutcome:
+    def _outcome(self, order: Sequence[Node], missing: Sequence[Node], walk: Walk) -> RunOutcome:
         return RunOutcome(
             folder=self._folder.path,
             nodes=len(order),
@@ -218,6 +201,11 @@ class Runner:
                 folders.append(self._executor.plugins.usable_base_folder(self._plan.base))
                 done = self._plan.nodes.keys() - {node.key for node in missing}
                 check_space(self._run_root, self._disk_need(folders[0], done))
+            with faults.noted():
+                parameters = size_of(folders[0])[0] if folders else None
+                seconds = expected_seconds(self._plan, self._registry)
+                self._requests = {node.key: self._request(node, parameters, seconds[node.key]) for node in missing}
+                self._engine.check(list(self._requests.values()))
             faults.problems += self._faults_before_start(
                 self._protocol, self._plan, missing, self._executor.plugins, folders[0] if folders else None
             )
@@ -228,49 +216,18 @@ class Runner:
         workloads = workloads_of(self._plan, self._registry)
         return disk_need(self._plan, workloads, parameters=parameters, dtype=dtype, without=done, deltas=self._deltas)
 
-    def _walk(self, missing: Sequence[Node], done: int, walk: _Walk) -> None:
-        for index, node in enumerate(missing, start=done + 1):
-            raise_if_terminated()
-            if node.key in walk.unavailable or walk.unavailable.intersection(node.parents):
-                walk.unavailable.add(node.key)
-                walk.left.append(node)
-                continue
-            if self._store.has(node.key):  # another process made it in the meantime
-                continue
-            self._events.started(node)
-            self._reporter.node_started(self._titled[node.key], index)
-            self._events.warn_if_undamaged(node)
-            begin = time.monotonic()
-            error: HarnessError | None = None
-            try:
-                self._make(node)
-            except StoreFull as full:
-                raise self._told_full(full, node) from full
-            except StoreForbidden:
-                raise
-            except HarnessError as failure:
-                error = failure
-            seconds = time.monotonic() - begin
-            if error is None:
-                walk.executed += 1
-            else:
-                walk.failures.append(Failure(node=node, error=error))
-                walk.unavailable |= {node.key, *dependent_on_base_score(node, self._plan)}
-            self._reporter.node_finished(self._titled[node.key], seconds, error)
-            self._events.finished(node, seconds, error)
-            self._tell_dependents(node, error)
-            self._executor.drop_restored(missing[index - done :])
-
-    def _tell_dependents(self, node: Node, error: HarnessError | None) -> None:
-        """Reports the nodes that are skipped because the base model has no score on a domain."""
-        dependent = dependent_on_base_score(node, self._plan) if error is not None else ()
-        steps = sum(isinstance(self._plan.nodes[key], StepNode) for key in dependent)
-        if dependent:
-            assert isinstance(node, EvaluateNode)
-            self._reporter.note(
-                f"{node.domain}: the base model has no score, so {steps} trainings and recoveries of it,"
-                f" {len(dependent) - steps} scorings on it and what starts from them are not started; the rest goes on"
-            )
+    def _dispatch(self, missing: Sequence[Node], done: int, walk: Walk) -> None:
+        """Lets the engine compute the missing nodes."""
+        # With one slot no order is faster. Equal durations keep that of `missing`: a checkpoint, then its scores.
+        several = self._engine.slots != 1
+        durations = {key: several * (request.expected_seconds or 0) for key, request in self._requests.items()}
+        self._watch.begin(missing, done)
+        ended_well = False
+        try:
+            self._dispatcher.run(self._requests, durations, walk)
+            ended_well = True
+        finally:
+            self._engine.close(stop=not ended_well)
 
     def _told_full(self, full: StoreFull, node: Node) -> StoreFull:
         """Returns the error with the current node and the disk space that the remaining nodes need."""
@@ -283,34 +240,32 @@ class Runner:
             hint=f"{full.hint}; {left}" if need.checkpoints else full.hint,
         )
 
-    def _make(self, node: Node) -> None:
-        request = NodeRequest(
+    def _request(self, node: Node, parameters: int | None, seconds: float | None) -> NodeRequest:
+        """Returns what the engine gets for a node. parameters: those of the base model. seconds: an estimate."""
+        callbacks = self._dispatcher.callbacks(node)
+        return NodeRequest(
             key=node.key,
             label=node.label,
+            kind=node.kind,
+            seed=node.seed,
             needs=frozenset(need for use in node.plugins(self._plan.domains) for need in use.needs),
             protocol=self._protocol.path,
             store=self._store.root,
-            arguments=self._exec_node(node.key),
-            execute=partial(self._executor.execute, node.key, self._reporter.progress),
+            arguments=self._command_here("exec-node", node.key),
+            worker=self._command_here("exec-worker"),
+            execute=partial(self._executor.execute, node.key, callbacks["progress"]),
+            resources=self._protocol.resources_of(node),
+            parameters=parameters,
+            expected_seconds=seconds,
+            started=callbacks["started"],
+            progress=callbacks["progress"],
+            note=callbacks["note"],
         )
-        try:
-            self._engine.execute(request)
-        except HarnessError:
-            raise
-        except Exception as error:
-            raise StepFailed(
-                f"internal error: {type(error).__name__}: {error}", where=node.label, hint="--debug shows the traceback"
-            ) from error
-        if not self._store.has(node.key):
-            raise PluginError(
-                f"the engine {type(self._engine).__name__} returned, and the store lacks what it was asked for",
-                where=node.label,
-                hint="an engine returns only once the store holds the node",
-            )
 
-    def _exec_node(self, key: str) -> list[str]:
-        place = [str(self._protocol.path.absolute()), key, "-o", str(self._run_root.absolute())]
-        return [sys.executable, "-m", "harness", *self._global_arguments, "exec-node", *place, *self._arguments]
+    def _command_here(self, command: str, *key: str) -> list[str]:
+        """Returns a command that computes nodes of this plan in another process."""
+        place = [str(self._protocol.path.absolute()), *key, "-o", str(self._run_root.absolute())]
+        return [sys.executable, "-m", "harness", *self._global_arguments, command, *place, *self._arguments]
 
     def _record(self, invocation: dict[str, Any]) -> None:
         """Writes the provenance with this invocation as the latest one of the run."""
@@ -319,7 +274,7 @@ class Runner:
         gathered = gather_provenance(self._plan, self._registry)
         self._folder.write_provenance(gathered | {"invocations": [*earlier, invocation]})
 
-    def _record_stop(self, invocation: dict[str, Any], order: Sequence[Node], walk: _Walk, stopped: str) -> None:
+    def _record_stop(self, invocation: dict[str, Any], order: Sequence[Node], walk: Walk, stopped: str) -> None:
         """Records a stopped run as far as possible. Errors are reported and do not hide the reason of the stop."""
         try:
             self._finish(invocation, walk, stopped)
@@ -328,7 +283,7 @@ class Runner:
             told = "no space is left on its disk" if comes_of_full(fault) else fault
             self._reporter.note(f"warning: this stop is not fully recorded: {told}")
 
-    def _finish(self, invocation: dict[str, Any], walk: _Walk, stopped: str) -> None:
+    def _finish(self, invocation: dict[str, Any], walk: Walk, stopped: str) -> None:
         invocation |= {"ended": _now(), "executed": walk.executed, "failed": len(walk.failures), "stopped": stopped}
         self._record(invocation)
         self._folder.append(

@@ -1,6 +1,11 @@
-"""Nodes that depend on the score of the base model: if it fails, trainings of that domain are skipped."""
+"""What has to be computed before a node: its parents, and the score of the base model on its domain.
+
+If the base model cannot be scored on a domain, trainings of that domain are skipped.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from harness.planning.node import Node
 from harness.planning.nodes import EvaluateNode
@@ -16,3 +21,13 @@ def dependent_on_base_score(failed: Node, plan: Plan) -> frozenset[str]:
     if not (isinstance(failed, EvaluateNode) and failed.start == plan.base.key):
         return frozenset()
     return frozenset(key for key, node in plan.nodes.items() if key != failed.key and node.works_on(failed.domain))
+
+
+def first_needed(plan: Plan, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Returns for each of the given nodes the keys of the nodes that must be computed before it starts."""
+    asked = list(keys)
+    found = {key: list(plan.nodes[key].parents) for key in asked}
+    for key in asked:
+        for dependent in dependent_on_base_score(plan.nodes[key], plan) & found.keys():
+            found[dependent].append(key)
+    return {key: tuple(needed) for key, needed in found.items()}

@@ -10,16 +10,18 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness._util.processor import GPU_TERAFLOPS
+from harness._util.processor import GPU_TERAFLOPS, processor_here
 from harness.planning.counts import PluginWorkloads
+from harness.planning.dependents import first_needed
 from harness.planning.disk_need import DiskNeed, disk_need
-from harness.planning.model_shape import ModelShape
+from harness.planning.model_shape import ModelShape, shape_of
 from harness.planning.node import Node
 from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
 from harness.planning.schedule import Schedule, schedule
 from harness.plugin.registry import Registry
 from harness.plugin.workload import Workload
+from harness.protocol import instance_of
 
 BACKWARD = 2
 """Operations of a backward pass per operation of a forward pass (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
@@ -158,8 +160,17 @@ class Estimator:
 
 def schedule_of(plan: Plan, nodes: Mapping[str, NodeEstimate], done: Collection[str], slots: int) -> Schedule:
     """Returns the schedule, in hours, of the nodes that are not `done` on `slots` slots. Unknown hours count as 0."""
-    parents = {node.key: node.parents for node in plan.results if node.key not in done}
+    parents = first_needed(plan, [node.key for node in plan.results if node.key not in done])
     return schedule(parents, {key: nodes[key].gpu_hours or 0.0 for key in parents}, slots)
+
+
+def expected_seconds(plan: Plan, registry: Registry) -> dict[str, float | None]:
+    """Returns an estimate of the duration of each result by key, None if unknown, on a processor like this one."""
+    values = instance_of(plan.base.model, registry).config_json()
+    shape, here = None if values is None else shape_of(values), processor_here()
+    assumed = Assumptions(gpu_teraflops=here.teraflops, processor=here.kind)
+    estimates = Estimator(plan, registry, shape, assumed).nodes
+    return {key: None if (hours := one.gpu_hours) is None else hours * 3600 for key, one in estimates.items()}
 
 
 def hours_of_methods(plan: Plan, nodes: Mapping[str, NodeEstimate]) -> dict[str, float]:

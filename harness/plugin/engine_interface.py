@@ -46,6 +46,7 @@ class NodeRequest:
     executes the node in this process.
 
     resources: what the node needs. parameters: the number of parameters of the base model, None if it is unknown.
+    expected_seconds: an estimate of the duration on one machine, right to the order of magnitude; None if unknown.
 
     started: to be called when the execution begins, with the name of the place, which may be empty. progress: to be
     called with (done, total, metrics). note: prints a message. All three may be called from any thread.
@@ -63,6 +64,7 @@ class NodeRequest:
     worker: Sequence[str] = ()
     resources: Resources = field(default_factory=Resources)
     parameters: int | None = None
+    expected_seconds: float | None = None
     started: Callable[[str], None] = _ignore
     progress: Progress = _no_progress
     note: Callable[[str], None] = _ignore
@@ -82,7 +84,7 @@ class Engine(ABC):
         """How many requests may be submitted and not finished at a time; None if the engine has a queue of its own."""
         return 1
 
-    def check(self, requests: Sequence[NodeRequest]) -> None:
+    def check(self, requests: Sequence[NodeRequest]) -> None:  # noqa: B027 an engine may take everything
         """Is called once before anything is submitted, with all nodes to execute. Raises UsageError if they cannot be
         executed, for example if they need more GPUs than there are. `slots` is read afterwards."""
 
@@ -101,6 +103,6 @@ class Engine(ABC):
             future.set_result(None)
         return future
 
-    def close(self, *, stop: bool) -> None:
+    def close(self, *, stop: bool) -> None:  # noqa: B027 an engine may have nothing to end
         """Is called once at the end of the run. stop: the run was interrupted, so everything that still runs has to end
         within 5 seconds, in a state from which it can be resumed."""

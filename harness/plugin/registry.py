@@ -49,7 +49,9 @@ class _Plugin:
 class Registry:
     """The loaded plugins, their specs, and the plugins that failed to load."""
 
-    def __init__(self, sources: Iterable[Source], *, left_out: Collection[str] = ()) -> None:
+    def __init__(self, sources: Iterable[Source], *, left_out: Collection[str] = (), installed: bool = False) -> None:
+        self.installed = installed
+        """Whether the plugins are those that another process finds too."""
         self._plugins: list[_Plugin] = []
         self._failures: list[FailedPlugin] = []
         self._left_out = tuple(left_out)
@@ -68,7 +70,9 @@ class Registry:
         sources = installed_sources()
         chosen = select(sources, only=wanted_distributions() if only is None else only, without=without)
         distributions = {source.distribution for source in chosen}
-        registry = cls(chosen, left_out=sorted({source.distribution for source in sources} - distributions))
+        registry = cls(
+            chosen, left_out=sorted({source.distribution for source in sources} - distributions), installed=True
+        )
         if strict and registry.failures:
             failures = registry.failures
             lines = [f"{failed.label}: {failed.error}\n    → {failed.hint}" for failed in failures]

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -107,6 +108,7 @@ def test_a_reward_that_is_waited_for_is_shown_at_once(capsys):
     metrics = {f"{WAITING_FOR}judge (reward of cw)": 61.4}
     assert shown_metrics(metrics) == "waiting for judge (reward of cw) for 61 s"
     reporter = PlainReporter(Console(width=80))
-    reporter.name("[1/2] train cw")
-    reporter.progress(0, 60, metrics)
+    node = SimpleNamespace(key="k")
+    reporter.name("k", "[1/2] train cw")
+    reporter.progress(node, 0, 60, metrics)
     assert capsys.readouterr().out == "[1/2] train cw: 0/60  waiting for judge (reward of cw) for 61 s\n"

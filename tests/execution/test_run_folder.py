@@ -101,10 +101,11 @@ def test_plain_progress_is_a_few_lines_a_step(tmp_path, capsys):
     bench = Bench(tmp_path)
     reporter = PlainReporter(Console(width=200))
     reporter.begin(9, 2)
-    reporter.node_started(bench.plan.nodes[bench.key("a")], 3)
+    node = bench.plan.nodes[bench.key("a")]
+    reporter.node_started(node, 3)
     for step in range(1, 101):
-        reporter.progress(step, 100, {"loss": 1.0, "reward": step / 100})
-    reporter.node_finished(bench.plan.nodes[bench.key("a")], 1.5, None)
+        reporter.progress(node, step, 100, {"loss": 1.0, "reward": step / 100})
+    reporter.node_finished(node, 1.5, None)
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "[3/9] train a (seed 0)"
     assert [line for line in lines if "/100" in line] == [
@@ -118,7 +119,7 @@ def shown_on_a_terminal(node, width):
     reporter = TerminalReporter(Console(width=width, force_terminal=True, record=True))
     reporter.begin(9, 2)
     reporter.node_started(node, 3)
-    reporter.progress(115, 240, {"reward": -0.125})
+    reporter.progress(node, 115, 240, {"reward": -0.125})
     shown = Console(width=width)
     with shown.capture() as capture:
         shown.print(reporter._bars.get_renderable())

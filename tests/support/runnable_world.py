@@ -19,7 +19,6 @@ from harness import (
     Merge,
     MergeSpec,
     ModelSpec,
-    NoConfig,
     Probe,
     ProbeSpec,
     Recovery,
@@ -30,6 +29,7 @@ from harness import (
     hookimpl,
 )
 from harness.execution import Executor
+from harness.execution.engines.local import LocalConfig
 from harness.execution.runner import Runner
 from harness.execution.store import Store
 from harness.planning.planner import make_plan
@@ -258,7 +258,7 @@ class Recorder:
     def node_started(self, node, index):
         """Nothing."""
 
-    def progress(self, done, total, metrics):
+    def progress(self, node, done, total, metrics):
         """Nothing."""
 
     def node_finished(self, node, seconds, error):
@@ -310,7 +310,7 @@ class Bench:
             plan=self.plan,
             registry=self.registry,
             store=self.store,
-            engine=engine or offer.build(NoConfig()),
+            engine=engine or offer.build(LocalConfig(jobs=1)),
             run_root=self.runs,
             reporter=self.reporter,
             command=["harness", "run", "small.yaml"],

@@ -18,7 +18,6 @@ from harness import (
     Merge,
     MergeSpec,
     ModelSpec,
-    NoConfig,
     Probe,
     ProbeSpec,
     Recovery,
@@ -28,6 +27,7 @@ from harness import (
     hookimpl,
 )
 from harness.execution import Executor
+from harness.execution.engines.local import LocalConfig
 from harness.execution.runner import Runner
 from harness.execution.store import Store
 from harness.planning.planner import make_plan
@@ -230,7 +230,7 @@ class TensorBench:
             plan=self.plan,
             registry=self.registry,
             store=self.store,
-            engine=offer.build(NoConfig()),
+            engine=offer.build(LocalConfig(jobs=1)),
             run_root=self.runs,
             reporter=self.reporter,
             evaluator=self.evaluate,

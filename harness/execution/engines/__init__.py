@@ -11,8 +11,9 @@ def harness_engines() -> Iterable[EngineSpec]:
     """Yields the engines."""
     yield EngineSpec(
         name="local",
-        summary="Runs every step in this process, one after another",
+        summary="Runs steps on this machine, several at a time in worker processes",
         load="harness.execution.engines.local:Local",
+        config="harness.execution.engines.local:LocalConfig",
     )
     yield EngineSpec(
         name="subprocess",

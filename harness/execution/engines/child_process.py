@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness._util.child_process import run_child
+from harness.execution.engines.threads import THREADS, Machine, threads_of
 from harness.plugin.config import NoConfig
 from harness.plugin.engine_interface import Engine, NodeRequest
 
@@ -12,6 +15,10 @@ class ChildProcess(Engine):
 
     def __init__(self, config: NoConfig) -> None:
         self.config = config
+        self._environment: dict[str, str] = {}
+
+    def check(self, requests: Sequence[NodeRequest]) -> None:
+        self._environment = {THREADS: str(threads_of(requests, Machine.here()))}  # the same bytes as with `local`
 
     def execute(self, request: NodeRequest) -> None:
-        run_child(request.arguments, label=request.label)
+        run_child(request.arguments, label=request.label, environment=self._environment)
