@@ -86,7 +86,7 @@ def exec_worker(
     verify: VerifyOption = True,
 ) -> None:
     """Execute the nodes whose keys are read from standard input. For engines; see harness.execution.worker."""
-    from harness.execution.parent_process import end_with
+    from harness._util.parent_process import end_with
     from harness.execution.worker import Sender, serve
 
     end_with(os.getppid())
