@@ -62,7 +62,9 @@ def command(side: str, folder: Path) -> list[str]:
     harness = shutil.which("harness", path=str(Path(sys.executable).parent))
     if harness is None:
         sys.exit("error: no `harness` beside this interpreter; run this with .venv/bin/python")
-    return [harness, "run", str(HERE / "overhead.yaml"), "-o", str(folder)]
+    # One step at a time on all cores, like the plain script.
+    one = ["--jobs", "1", "--threads", str(os.cpu_count())]
+    return [harness, "run", str(HERE / "overhead.yaml"), "-o", str(folder), *one]
 
 
 def wall_seconds(words: list[str]) -> float:

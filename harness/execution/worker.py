@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Any, TextIO
 
@@ -55,14 +55,16 @@ def serve(execute: Callable[[str, Progress], None], sender: Sender, lines: TextI
     If it ends while a node is computed, the engine is gone: the process terminates itself. debug: print tracebacks.
     """
     keys = _Keys(lines)
-    for key in keys:
+    while (key := keys.next()) is not None:
         try:
             execute(key, sender.progress)
         except Exception as error:
             if debug:
                 traceback.print_exception(error)
+            keys.busy = False
             sender.send(FAILED, **message_of(error))
         else:
+            keys.busy = False
             sender.send(DONE)
 
 
@@ -80,25 +82,26 @@ def error_of(message: Mapping[str, str]) -> HarnessError:
     return kind(message["message"], where=message["where"], hint=message["hint"])
 
 
-class _Keys(Iterable[str]):
-    """The keys that come in. Reads ahead in a thread, which notices the end of the input at once."""
+class _Keys:
+    """The keys that come in. Reads ahead in a thread, which notices the end of the input at once. busy: whether a node
+    is computed that the engine waits for."""
 
     def __init__(self, lines: TextIO) -> None:
+        self.busy = False
         self._queue: SimpleQueue[str | None] = SimpleQueue()
-        self._busy = False
         threading.Thread(target=self._read, args=(lines,), daemon=True).start()
 
-    def __iter__(self) -> Any:
-        while (key := self._queue.get()) is not None:
-            self._busy = True
-            yield key
-            self._busy = False
+    def next(self) -> str | None:
+        """Waits for the next key and returns it, None at the end of the input."""
+        key = self._queue.get()
+        self.busy = key is not None
+        return key
 
     def _read(self, lines: TextIO) -> None:
         for line in lines:
             self._queue.put(json.loads(line)["key"])
         self._queue.put(None)
-        if self._busy:
+        if self.busy:
             os.kill(os.getpid(), signal.SIGTERM)
             threading.Event().wait(_SECONDS_TO_CLEAN_UP)
             os._exit(ExitCode.STOPPED)
