@@ -1,7 +1,13 @@
+from .api.archives import rebuild_leaderboard as rebuild_leaderboard
+from .api.leaderboards import check_leaderboard as check_leaderboard
+from .api.leaderboards import check_probe_record as check_probe_record
+from .api.leaderboards import combine_runs as combine_runs
+from .api.leaderboards import render_leaderboard as render_leaderboard
 from .api.planned import PlannedRun as PlannedRun
 from .api.planned import plan as plan
 from .api.protocols import ProtocolName as ProtocolName
 from .api.protocols import validate as validate
+from .api.report_files import ReportFiles as ReportFiles
 from .api.running import run as run
 from .api.runs import Run as Run
 from .api.runs import load_run as load_run

@@ -1,8 +1,14 @@
+from .archives import rebuild_leaderboard as rebuild_leaderboard
+from .leaderboards import check_leaderboard as check_leaderboard
+from .leaderboards import check_probe_record as check_probe_record
+from .leaderboards import combine_runs as combine_runs
+from .leaderboards import render_leaderboard as render_leaderboard
 from .planned import PlannedRun as PlannedRun
 from .planned import plan as plan
 from .protocols import check_protocol as check_protocol
 from .protocols import read_protocol as read_protocol
 from .protocols import validate as validate
+from .report_files import ReportFiles as ReportFiles
 from .running import failure_of as failure_of
 from .running import run as run
 from .runs import Run as Run

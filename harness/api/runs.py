@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,13 @@ from harness.planning.plan import Plan
 if TYPE_CHECKING:
     import polars as pl
 
+    from harness.api.report_files import ReportFiles
     from harness.execution.dispatch import Failure
     from harness.execution.runner import RunOutcome
     from harness.execution.status import RunStatus
     from harness.execution.store import Store
     from harness.plugin.registry import Registry
+    from harness.results.compare import PairedDifferences
     from harness.results.leaderboard import Leaderboard
     from harness.results.probe_tables import ProbeRecord
 
@@ -156,6 +158,7 @@ class Run:
             raise UsageError("step 0 is the base model, which this run did not train", hint="name a later step")
         return pl.DataFrame(list(_json_lines(self._stored(key).read(key, "metrics.jsonl"))), infer_schema_length=None)
 
+
     def status(self) -> RunStatus:
         """Returns the status at this moment: nodes by state, progress and last metrics of each, slots, time left.
 
@@ -165,6 +168,62 @@ class Run:
         from harness.execution.status import run_status
 
         return run_status(self.folder, self._store, plan=self.plan)
+
+    def compare(self, method: str, others: Sequence[str] | None = None) -> list[PairedDifferences]:
+        """Returns by how much a method is ahead of each of `others`, seed by seed, with the paired t test.
+
+        others: default: every other method that has a seed in common with it. With several, the p-values are corrected
+        over them by Holm's method. Raises UsageError if a method does not exist or two methods have no seed in common.
+        """
+        from harness.results.compare import comparable_methods, compared
+
+        return compared(self.record, method, comparable_methods(self.record, method) if others is None else others)
+
+    def export(self, method: str, directory: str | Path, *, step: int | None = None, seed: int | None = None) -> Path:
+        """Copies a checkpoint to a Hugging Face folder, with a model card and its evaluation results. Returns the
+        folder.
+
+        directory: a new or empty folder. step: 0 is the base model; default: the last. seed: default: the method's
+        first seed. Raises UsageError if `directory` is in use, if there is no such method, seed or step, or as
+        `checkpoint`; DiskFull if the disk is full.
+        """
+        from harness.api.export import export_checkpoint
+
+        target = Path(directory)
+        export_checkpoint(
+            self.folder, self.record, self._plugins, method=method, directory=target, seed=seed, step=step
+        )
+        return target
+
+    def write_report(
+        self,
+        page: str | Path | None = None,
+        *,
+        figures: str | Path | None = None,
+        prediction: str | Path | None = None,
+    ) -> ReportFiles:
+        """Writes the report of the run, one HTML file with figures and tables, and returns the written files.
+
+        page: the file; default: `report.html` in the run folder. figures: also write the figures to this folder, as SVG
+        and PNG. prediction: a file with the output of `harness predict --json`; default: the one in the run folder.
+        Needs the extra `report`. Raises UsageError if it is not installed or the run or the prediction cannot be read.
+        """
+        from harness.api.report_files import write_report
+
+        paths = [None if path is None else Path(path) for path in (page, figures, prediction)]
+        return write_report(self, paths[0], figures=paths[1], prediction=paths[2])
+
+    def archive(self, directory: str | Path | None = None) -> list[Path]:
+        """Copies the leaderboard, score table, provenance, probe results and prediction of the run to a folder, with
+        tables and a report generated from them. Returns the written files.
+
+        directory: default: `leaderboards/<protocol>` in the current folder. Needs the extra `report`. Raises UsageError
+        if a file of the run cannot be read or contains an invalid name, PluginError if a table format fails.
+        """
+        from harness.api.archives import archive_run
+
+        target = None if directory is None else Path(directory)
+        return archive_run(self.folder, self.record, self._plugins, target)
 
     @cached_property
     def _store(self) -> Store:
@@ -187,17 +246,25 @@ class Run:
         return installed_plugins(self._registry)
 
 
-def load_run(run: str | Path | None = None, *, output: str | Path | None = None) -> Run:
+def load_run(
+    run: str | Path | None = None,
+    *,
+    output: str | Path | None = None,
+    finished: bool = False,
+    registry: Registry | None = None,
+) -> Run:
     """Loads an existing run.
 
     run: a run folder, its name in the folder of runs, or the name or file of a protocol for its latest run; default:
-    the latest run. output: the folder of runs; default: `HARNESS_RUNS` or `runs`. Raises UsageError with the available
-    runs if there is no such run.
+    the latest run. output: the folder of runs; default: `HARNESS_RUNS` or `runs`. finished: accept only runs with a
+    leaderboard; by default, a folder with a plan is also accepted. registry: as for `Run`. Raises UsageError with the
+    available runs if there is no such run.
     """
-    from harness.api.find_run import find_begun_folder
+    from harness.api.find_run import find_begun_folder, find_run_folder
     from harness.api.protocols import runs_folder
 
-    return Run(find_begun_folder(None if run is None else str(run), runs_folder(output)))
+    find = find_run_folder if finished else find_begun_folder
+    return Run(find(None if run is None else str(run), runs_folder(output)), registry=registry)
 
 
 def _json_lines(content: bytes) -> Iterator[dict[str, Any]]:

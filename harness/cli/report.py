@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from harness.api.protocols import runs_folder
 from harness.cli.session import session_of
-
-if TYPE_CHECKING:
-    from harness.plugin.registry import Registry
-    from harness.results.probe_tables import ProbeRecord
 
 
 def register(app: typer.Typer) -> None:
@@ -45,42 +40,11 @@ def report(
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Write the report of a run: one HTML file with figures and tables, which works offline."""
-    from harness._util.extras import require_extra
+    from harness.api import load_run
 
-    require_extra("report", "altair", "vl_convert", wanted_by="harness report")
-    from harness._util.files import write_together
-    from harness.api.find_run import find_begun_folder
-    from harness.execution.run_folder import REPORT
-    from harness.report.drawing import UndrawnError, rasterize
-    from harness.report.page import make_report
-    from harness.report.reading import read_run
-
-    folder = find_begun_folder(run, runs_folder(runs))
-    record = read_run(folder, prediction)
-    made = make_report(record, _probes(folder, session_of(context).registry))
-    path = output or folder / REPORT
-    files = {path: made.html.encode()}
-    undrawn = dict(made.undrawn)
-    if figures is not None:
-        for name, svg in made.drawings.items():
-            files[figures / f"{name}.svg"] = svg.encode()
-            try:
-                files[figures / f"{name}.png"] = rasterize(svg)
-            except UndrawnError as error:
-                undrawn[f"{name}.png"] = str(error)
-    write_together(files)
-    for title, reason in undrawn.items():
+    found = load_run(run, output=runs, registry=session_of(context).registry)
+    written = found.write_report(output, figures=figures, prediction=prediction)
+    for title, reason in written.undrawn.items():
         typer.echo(f"not drawn: {title}: {reason}", err=True)
-    for written in files:
-        typer.echo(str(written))
-
-
-def _probes(folder: Path, registry: Registry) -> ProbeRecord | None:
-    """Returns the probe results; None if there are none or they cannot be read, which the page mentions."""
-    from harness.api.run_probes import read_probes
-    from harness.errors import UsageError
-
-    try:
-        return read_probes(folder, registry)
-    except UsageError:
-        return None
+    for file in written.files:
+        typer.echo(str(file))

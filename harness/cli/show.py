@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.api.protocols import runs_folder
 from harness.cli.session import session_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.api import Run
-    from harness.cli.session import Session
 
 
 def register(app: typer.Typer) -> None:
@@ -43,39 +41,36 @@ def show(
 ) -> None:
     """Show the leaderboard of a run, its scores after each step and its recoveries, or its probe results."""
     from harness._util.console import terminal
-    from harness.api import Run
-    from harness.api.find_run import find_begun_folder, find_run_folder
+    from harness.api import load_run
     from harness.errors import UsageError
 
     if probes or probe:
-        folder = find_begun_folder(run, runs_folder(runs))
-        _show_probes(session_of(context), folder, tuple(probe or ()), as_json=as_json, markdown=markdown)
+        found = load_run(run, output=runs, registry=session_of(context).registry)
+        _show_probes(found, tuple(probe or ()), as_json=as_json, markdown=markdown)
         return
     if markdown:
         raise UsageError(
             "--markdown applies to probe tables: add --probes",
             hint="`harness leaderboard export -f md` prints a leaderboard as Markdown",
         )
-    folder = find_run_folder(run, runs_folder(runs))
-    found = Run(folder)
+    found = load_run(run, output=runs, finished=True)
     if as_json:
         typer.echo(found.record.to_json(), nl=False)
         return
     print_leaderboard(found, terminal())
 
 
-def _show_probes(session: Session, folder: Path, names: tuple[str, ...], *, as_json: bool, markdown: bool) -> None:
+def _show_probes(run: Run, names: tuple[str, ...], *, as_json: bool, markdown: bool) -> None:
     from harness._util.console import terminal
-    from harness.api.run_probes import read_probes
     from harness.cli.probe_view import print_probes
     from harness.errors import UsageError
     from harness.report.tables.probes import probe_page
 
-    record = read_probes(folder, session.registry)
+    record = run.probes
     if record is None:
         raise UsageError(
             "this run has no probe results",
-            where=str(folder),
+            where=str(run.folder),
             hint="list probes under `probes:` in the protocol",
         )
     record = record.only(names)

@@ -46,6 +46,19 @@ def compared(leaderboard: Leaderboard, method: str, others: Sequence[str]) -> li
     ]
 
 
+def comparable_methods(leaderboard: Leaderboard, method: str) -> list[str]:
+    """Returns the other methods that have a seed in common with `method`, without the base model.
+
+    Raises UsageError if there are none or `method` does not exist.
+    """
+    mine = leaderboard.row(method)
+    others = [row for row in leaderboard.rows if row.method != method and not row.reference]
+    shared = [row.method for row in others if mine.reference or set(mine.seeds) & set(row.seeds)]
+    if not shared:
+        raise UsageError(f"no other method has a seed in common with {method}")
+    return shared
+
+
 def paired_differences(leaderboard: Leaderboard, method: str, other: str) -> PairedDifferences:
     """Returns the differences over the seeds that both rows have, in the first row's order.
 

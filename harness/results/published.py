@@ -86,7 +86,7 @@ def read_published(path: Path) -> PublishedTable:
 def published_folder() -> Path:
     """Returns `leaderboards/published` in the current folder, or otherwise that of the source checkout."""
     here = Path("leaderboards/published")
-    return here if here.is_dir() else Path(__file__).resolve().parent.parent / here
+    return here if here.is_dir() else Path(__file__).resolve().parents[2] / here
 
 
 def read_published_folder(folder: Path) -> tuple[PublishedTable, ...]:

@@ -1,0 +1,125 @@
+"""Archives the leaderboard of a run with its tables and report, and rebuilds archived ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness._util.files import write_text, write_together
+from harness._util.untrusted_file import read_untrusted, refuse_special_files
+from harness.api.leaderboards import rendered
+from harness.api.protocols import installed_plugins
+from harness.api.run_probes import read_probes
+from harness.errors import UsageError
+from harness.execution.run_folder import LEADERBOARD, PREDICTION, PROTOCOL, PROVENANCE, REPORT, SCORES
+from harness.plugin.specs import TableFormatSpec
+from harness.results.probe_tables import FILE as PROBES
+
+if TYPE_CHECKING:
+    from harness.plugin.registry import Registry
+    from harness.results.leaderboard import Leaderboard
+    from harness.results.probe_tables import ProbeRecord
+
+_COPIED = (PROVENANCE, PROTOCOL, SCORES, PREDICTION)
+
+
+def archive_run(folder: Path, leaderboard: Leaderboard, registry: Registry, directory: Path | None) -> list[Path]:
+    """Archives the run folder `folder`, as documented at `Run.archive`."""
+    from harness.report.kept_steps import FILE as STEPS
+    from harness.report.kept_steps import steps_to_json
+    from harness.report.reading import read_run
+
+    _check_names(leaderboard, folder / LEADERBOARD)
+    refuse_special_files(folder)
+    kept = directory or _place(leaderboard.protocol)
+    texts = _tables(leaderboard, registry)
+    if (probes := read_probes(folder, registry)) is not None:
+        texts |= _probe_texts(probes)
+    if steps := steps_to_json(read_run(folder).steps):
+        texts[STEPS] = steps
+    files = {kept / name: read_untrusted(folder / name) for name in _COPIED if (folder / name).is_file()}
+    files |= {kept / name: text.encode() for name, text in texts.items()}
+    write_together(files)
+    # From the archived files, not the run, so that `harness report` reproduces the same page.
+    return [*files, _write_page(kept, registry)]
+
+
+def rebuild_leaderboard(folder: str | Path, *, registry: Registry | None = None) -> list[Path]:
+    """Recomputes intervals, metrics, ranks and rank groups of the leaderboard in a folder from its scores, for example
+    those of an older version. Returns the written files: the record and the tables, probes and report in the folder.
+
+    registry: the plugins to use; default: all installed ones. Raises UsageError if a record cannot be read.
+    """
+    from harness.results.leaderboard import Leaderboard
+    from harness.results.probe_tables import ProbeRecord, recomputed
+    from harness.results.rebuild import rebuilt
+
+    folder, plugins = Path(folder), installed_plugins(registry)
+    texts = _tables(rebuilt(Leaderboard.read(folder / LEADERBOARD)), plugins)
+    if (folder / PROBES).is_file():
+        texts |= _probe_texts(recomputed(ProbeRecord.read(folder / PROBES)))
+    files = {folder / name: text.encode() for name, text in texts.items() if (folder / name).is_file()}
+    write_together(files)
+    return [*files, *([_write_page(folder, plugins)] if (folder / REPORT).is_file() else [])]
+
+
+def _write_page(folder: Path, registry: Registry) -> Path:
+    """Writes the report of a folder into it and returns its file."""
+    from harness.report.page import make_report
+    from harness.report.reading import read_run
+
+    write_text(folder / REPORT, make_report(read_run(folder), read_probes(folder, registry)).html)
+    return folder / REPORT
+
+
+def _probe_texts(probes: ProbeRecord) -> dict[str, str]:
+    from harness.report.tables.probes import probe_page
+
+    return {PROBES: probes.to_json(), "probes.md": probe_page(probes)}
+
+
+def _tables(leaderboard: Leaderboard, registry: Registry) -> dict[str, str]:
+    """Returns texts by file name: the record, and one table per format. If formats share an extension, further ones get
+    the full name of the format."""
+    texts = {LEADERBOARD: leaderboard.to_json()}
+    for plugin in registry.all("table-format"):
+        text = rendered(plugin, leaderboard)
+        assert isinstance(plugin.spec, TableFormatSpec)
+        name = f"leaderboard.{plugin.spec.extension}"
+        if texts.get(name, text) != text:
+            name = f"leaderboard-{plugin.distribution}-{plugin.name}.{plugin.spec.extension}"
+        texts[name] = text
+    return texts
+
+
+def _check_names(leaderboard: Leaderboard, where: Path) -> None:
+    """Raises UsageError if the record contains a name that is not valid in a protocol."""
+    from harness.protocol.shape import NAME_PATTERN
+
+    methods = (row.method for row in leaderboard.rows if not row.reference)
+    for name in (leaderboard.protocol, *leaderboard.columns, *methods):
+        if not re.fullmatch(NAME_PATTERN, name):
+            raise UsageError(
+                f"{name[:80]!r} is not a valid name of a protocol, a domain or a method",
+                where=str(where),
+                hint="a name has up to 64 letters, digits, '-', '_' and '+', a letter or digit first",
+            )
+
+
+def _place(name: str) -> Path:
+    """Returns the folder for the record of a protocol. Raises UsageError if it is a link, or if there is a folder whose
+    name differs only in case."""
+    root = Path("leaderboards")
+    place = root / name
+    if place.is_symlink():
+        raise UsageError("this is a link", where=str(place), hint="choose another folder with --directory")
+    others = [path.name for path in root.iterdir()] if root.is_dir() else []
+    for other in others:
+        if other != name and other.casefold() == name.casefold():
+            raise UsageError(
+                f"on a case-insensitive file system the record of {name} would replace {other}",
+                where=str(place),
+                hint="choose another folder with --directory",
+            )
+    return place
