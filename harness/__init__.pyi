@@ -11,6 +11,13 @@ from .api.report_files import ReportFiles as ReportFiles
 from .api.running import run as run
 from .api.runs import Run as Run
 from .api.runs import load_run as load_run
+from .api.stores import DamagedEntry as DamagedEntry
+from .api.stores import Pruning as Pruning
+from .api.stores import ResultStore as ResultStore
+from .api.stores import RunUsage as RunUsage
+from .api.stores import StoreUsage as StoreUsage
+from .api.stores import Verification as Verification
+from .api.stores import open_store as open_store
 from .domains.reward_limits import CallLimits as CallLimits
 from .domains.scoring import Scoring as Scoring
 from .domains.scoring import score_rewards as score_rewards
@@ -28,6 +35,7 @@ from .execution.runner import RunOutcome as RunOutcome
 from .execution.status.run_status import NodeStatus as NodeStatus
 from .execution.status.run_status import RunStatus as RunStatus
 from .execution.status.run_status import TimeLeft as TimeLeft
+from .execution.store_inventory import StoredResult as StoredResult
 from .planning.counts import PlanCost as PlanCost
 from .planning.why import Explanation as Explanation
 from .planning.why import Reason as Reason

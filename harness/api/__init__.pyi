@@ -13,3 +13,10 @@ from .running import failure_of as failure_of
 from .running import run as run
 from .runs import Run as Run
 from .runs import load_run as load_run
+from .stores import DamagedEntry as DamagedEntry
+from .stores import Pruning as Pruning
+from .stores import ResultStore as ResultStore
+from .stores import RunUsage as RunUsage
+from .stores import StoreUsage as StoreUsage
+from .stores import Verification as Verification
+from .stores import open_store as open_store

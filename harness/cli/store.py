@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness._util.console import safe_console
-from harness.api.protocols import runs_folder
 
 if TYPE_CHECKING:
-    from harness.execution.store import Store
+    from harness.api import Pruning
     from harness.execution.store_inventory import StoredResult
-    from harness.execution.store_marker import Fault
-    from harness.planning.plan import Plan
 
 commands = typer.Typer(no_args_is_help=True, help="List, verify, repair and prune stored results.")
 
@@ -41,10 +37,9 @@ def register(app: typer.Typer) -> None:
 @commands.command("list")
 def list_results(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
     """List the stored results, largest first: key, kind, size, label, and the runs that use them."""
-    from harness.execution.store_inventory import inventory, plans_of
+    from harness.api import open_store
 
-    store = _store(runs)
-    results = inventory(store, plans_of(store.root.parent)[0])
+    results = open_store(runs).results
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=2))
         return
@@ -59,59 +54,47 @@ def list_results(runs: RunsArgument = None, *, as_json: JsonOption = False) -> N
 def size(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
     """Print the disk usage of the results by kind and by run, and how much is used by a single run only."""
     from harness._util.disk import format_bytes
-    from harness.execution.store_inventory import inventory, plans_of
+    from harness.api import open_store
 
-    store = _store(runs)
-    plans = plans_of(store.root.parent)[0]
-    results = inventory(store, plans)
-    kinds: Counter[str] = Counter()
-    for result in results:
-        kinds[result.kind] += result.size
-    by_run = {
-        name: {
-            "size": sum(result.size for result in results if name in result.runs),
-            "only_here": sum(result.size for result in results if result.runs == (name,)),
-        }
-        for name in plans
-    }
-    unreferenced = sum(result.size for result in results if not result.runs)
+    usage = open_store(runs).usage()
     if as_json:
-        data = {"total": sum(kinds.values()), "kinds": kinds, "runs": by_run, "unreferenced": unreferenced}
+        data = asdict(usage)
+        del data["results"]
         typer.echo(json.dumps(data, indent=2))
         return
-    for kind, taken in kinds.most_common():
+    for kind, taken in usage.kinds.items():
         typer.echo(f"{format_bytes(taken):>12}  {kind}")
-    for name, taken_by in sorted(by_run.items(), key=lambda item: -item[1]["size"]):
-        typer.echo(
-            f"{format_bytes(taken_by['size']):>12}  run {name}, {format_bytes(taken_by['only_here'])} of it alone"
-        )
-    typer.echo(f"{format_bytes(unreferenced):>12}  no run refers to")
-    typer.echo(_total(results))
+    for name, run in sorted(usage.runs.items(), key=lambda item: -item[1].size):
+        typer.echo(f"{format_bytes(run.size):>12}  run {name}, {format_bytes(run.only_here)} of it alone")
+    typer.echo(f"{format_bytes(usage.unreferenced):>12}  no run refers to")
+    typer.echo(f"{usage.results} results, {format_bytes(usage.total)}")
 
 
 @commands.command("verify")
 def verify(runs: RunsArgument = None, *, as_json: JsonOption = False) -> None:
     """Read every stored file and compare it with its sha256. Exit code 1 if any result is damaged."""
+    from harness.api import open_store
     from harness.errors import StepFailed
 
-    store = _store(runs)
-    damaged, count = _damaged(store)
+    store = open_store(runs)
+    with _progress() as progress:
+        found = store.verify(progress)
     if as_json:
-        data = [asdict(result) | {"faults": list(map(str, faults))} for result, faults in damaged]
-        typer.echo(json.dumps({"results": count, "damaged": data}, indent=2))
+        data = [asdict(one.result) | {"faults": list(one.faults)} for one in found.damaged]
+        typer.echo(json.dumps({"results": found.results, "damaged": data}, indent=2))
     else:
-        for result, faults in damaged:
-            typer.echo(_line(result))
-            for fault in faults:
+        for one in found.damaged:
+            typer.echo(_line(one.result))
+            for fault in one.faults:
                 typer.echo(f"    {fault}")
-    if damaged:
+    if found.damaged:
         raise StepFailed(
-            f"{len(damaged)} of {count} results are damaged",
-            where=str(store.root),
-            hint=f"`harness store repair {store.root.parent}` removes them, and `harness run` computes them again",
+            f"{len(found.damaged)} of {found.results} results are damaged",
+            where=str(store.folder),
+            hint=f"`harness store repair {store.folder.parent}` removes them, and `harness run` computes them again",
         )
     if not as_json:
-        typer.echo(f"{store.root}: {count} results, all as they were written")
+        typer.echo(f"{store.folder}: {found.results} results, all as they were written")
 
 
 @commands.command("repair")
@@ -121,29 +104,15 @@ def repair(runs: RunsArgument = None, *, dry_run: DryRunOption = False) -> None:
 
     A checkpoint stored as a delta of a removed one becomes readable again when that has been recomputed.
     """
-    from harness.execution.store_marker import UnknownFormat, read_marker
+    from harness.api import open_store
 
-    store = _store(runs)
-    damaged, count = _damaged(store)
-    with _removing(store):
-        for result, faults in damaged:
-            try:
-                read_marker(store.path(result.key))
-            except UnknownFormat as error:
-                typer.echo(f"left {_line(result)}: {error}")
-                continue
-            except (OSError, ValueError):
-                pass
-            if dry_run:
-                done = "would be repaired"
-            elif all(fault.added for fault in faults):
-                for fault in faults:
-                    (store.path(result.key) / fault.name).unlink()
-                done = f"removed {len(faults)} added file{'s' if len(faults) > 1 else ''} from it"
-            else:
-                done = "removed" if store.remove(result.key) else "left, a process is computing it"
-            typer.echo(f"{_line(result)}: {faults[0]}: {done}")
-    typer.echo(f"{store.root}: {len(damaged)} of {count} results were damaged")
+    store = open_store(runs)
+    with _progress() as progress:
+        found = store.repair(dry_run=dry_run, progress=progress)
+    for one in found.damaged:
+        line = _line(one.result)
+        typer.echo(f"left {line}: {one.unreadable}" if one.unreadable else f"{line}: {one.faults[0]}: {one.repair}")
+    typer.echo(f"{store.folder}: {len(found.damaged)} of {found.results} results were damaged")
 
 
 @commands.command("prune")
@@ -160,116 +129,57 @@ def prune(
 ) -> None:
     """Remove all results that no kept run uses, except those in use by running processes."""
     from harness._util.disk import format_bytes
+    from harness.api import open_store
+
+    pruning = open_store(runs).prune(
+        [*(keep or ()), *(run or ())], confirm=lambda found: _confirmed(found, dry_run=dry_run, yes=yes)
+    )
+    if not pruning.unused:
+        _print_pruning(pruning)
+    if pruning.removed:
+        unfinished = sum(result.unfinished for result in pruning.removed)
+        freed = format_bytes(sum(result.size for result in pruning.removed))
+        typer.echo(f"removed {len(pruning.removed) - unfinished} results and {unfinished} unfinished ones: {freed}")
+
+
+def _confirmed(pruning: Pruning, *, dry_run: bool, yes: bool) -> bool:
+    """Returns whether to remove the results, after showing them."""
     from harness.errors import UsageError
-    from harness.execution.store_inventory import UNFINISHED, inventory, keys_in_use, plans_of
 
-    store = _store(runs)
-    plans, unreadable = plans_of(store.root.parent)
-    kept = _kept(store.root.parent, [*(keep or ()), *(run or ())], plans, unreadable)
-    with _removing(store):
-        results = inventory(store, plans)
-        used = keys_in_use(store, plans, results)
-        needed = {result.key for result in inventory(store, kept) if result.runs}
-        gone = [result for result in results if result.key not in needed | used]
-        for result in gone:
-            typer.echo(_line(result))
-        skipped = {result.key for result in results if result.key in used - needed}
-        if skipped:
-            typer.echo(f"{len(skipped)} more results are in use by running processes and are kept")
-        typer.echo(f"kept: the results of {', '.join(kept) or 'no run'}; to remove: {_total(gone)}")
-        if dry_run or not gone:
-            return
-        if not yes and not sys.stdin.isatty():
-            raise UsageError("this removes results", hint="confirm with --yes; --dry-run shows what would be removed")
-        if not yes and not typer.confirm("remove them?"):
-            return
-        removed = [result for result in gone if store.remove(result.key)]
-        store.sweep()
-    unfinished = sum(result.kind == UNFINISHED for result in removed)
-    freed = format_bytes(sum(result.size for result in removed))
-    typer.echo(f"removed {len(removed) - unfinished} results and {unfinished} unfinished ones: {freed}")
+    _print_pruning(pruning)
+    if dry_run or yes:
+        return not dry_run
+    if not sys.stdin.isatty():
+        raise UsageError("this removes results", hint="confirm with --yes; --dry-run shows what would be removed")
+    return typer.confirm("remove them?")
 
 
-def _kept(runs: Path, names: Sequence[str], plans: dict[str, Plan], unreadable: Sequence[Path]) -> dict[str, Plan]:
-    """Returns the plans of the runs to keep. Raises UsageError if one of them cannot be read."""
-    from harness.api.find_run import find_begun_folder
-    from harness.execution.run_folder import PLAN
-    from harness.planning.serialization import read_plan
-
-    if not names:
-        for path in unreadable:
-            read_plan(path)
-        return plans
-    folders = [find_begun_folder(name, runs) for name in names]
-    return {folder.name: read_plan(folder / PLAN) for folder in folders}
-
-
-def _store(runs: Path | None) -> Store:
-    """Returns the store in the folder of runs. Raises UsageError if there is none."""
-    from harness.errors import UsageError
-    from harness.execution.store import Store
-
-    root = runs_folder(runs)
-    root = root if root.name == "store" and not (root / "store").is_dir() else root / "store"
-    if not root.is_dir():
-        raise UsageError("there is no store", where=str(root), hint="give the folder passed to `harness run -o`")
-    return Store(root)
+def _print_pruning(pruning: Pruning) -> None:
+    for result in pruning.unused:
+        typer.echo(_line(result))
+    if pruning.in_use:
+        typer.echo(f"{pruning.in_use} more results are in use by running processes and are kept")
+    kept = ", ".join(pruning.kept) or "no run"
+    typer.echo(f"kept: the results of {kept}; to remove: {_total(pruning.unused)}")
 
 
 @contextmanager
-def _removing(store: Store) -> Iterator[None]:
-    """Prevents runs from starting. Raises UsageError if another process is removing results."""
-    from harness._util.locks import alone
-    from harness.errors import UsageError
-    from harness.execution.store import REMOVING
-
-    try:
-        with alone(store.lock_file(REMOVING)):
-            yield
-    except BlockingIOError:
-        raise UsageError(
-            "another process is removing results from this store, or a run is starting",
-            where=str(store.root),
-            hint="try again in a moment",
-        ) from None
-
-
-def _damaged(store: Store) -> tuple[list[tuple[StoredResult, list[Fault]]], int]:
-    """Reads all results. Returns the damaged ones with their faults, and the total number of results."""
-    from harness.execution.store_inventory import UNFINISHED, inventory, plans_of
-
-    results = inventory(store, plans_of(store.root.parent)[0])
-    results = [result for result in results if result.kind != UNFINISHED]
-    found = []
-    for result in _shown(results):
-        faults = store.faults(result.key)
-        if faults and store.path(result.key).exists():  # another process may have removed it meanwhile
-            found.append((result, faults))
-    return found, len(results)
-
-
-def _shown(results: list[StoredResult]) -> Iterator[StoredResult]:
-    """Yields the results, with a progress bar in bytes on a terminal."""
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Yields a function that shows the bytes read and in total as a progress bar on a terminal."""
     from rich.progress import Progress
 
     with Progress(console=safe_console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("reading", total=sum(result.size for result in results))
-        for result in results:
-            yield result
-            progress.advance(task, result.size)
+        task = progress.add_task("reading", total=None)
+        yield lambda read, total: progress.update(task, completed=read, total=total)
 
 
 def _line(result: StoredResult) -> str:
     from harness._util.disk import format_bytes
-    from harness.execution.store_inventory import UNFINISHED
 
     label = result.label or "-"
-    damage = "" if result.state == "done" or result.kind == UNFINISHED else "  DAMAGED"
-    return f"{result.key[:12]}  {result.kind:<10}  {format_bytes(result.size):>10}  {label}  [{_named(result)}]{damage}"
-
-
-def _named(result: StoredResult) -> str:
-    return ", ".join(result.runs) or "no run"
+    damage = "" if result.state == "done" or result.unfinished else "  DAMAGED"
+    runs = ", ".join(result.runs) or "no run"
+    return f"{result.key[:12]}  {result.kind:<10}  {format_bytes(result.size):>10}  {label}  [{runs}]{damage}"
 
 
 def _total(results: Sequence[StoredResult]) -> str:

@@ -29,6 +29,11 @@ class StoredResult:
     state: State
     runs: tuple[str, ...]
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is unfinished work instead of a result."""
+        return self.kind == UNFINISHED
+
 
 def plans_of(runs: Path) -> tuple[dict[str, Plan], list[Path]]:
     """Returns the plan of each run by the name of its folder, and the plans that cannot be read."""

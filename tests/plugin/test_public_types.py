@@ -27,6 +27,7 @@ INTERNAL = {
     "Protocol": "a parsed protocol file; PlannedRun hands it to the command line",
     "Runner": "a process of the sandbox",
     "Source": "how a registry is made from installed plugins",
+    "State": "a choice of three words",
     "Store": "read through Run",
 }
 """Types that a reader need not know, and why."""
