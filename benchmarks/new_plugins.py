@@ -89,12 +89,12 @@ def check(environment: Environment, kind: str) -> None:
 
 def main() -> None:
     """Checks the kinds that are named, or all of them."""
-    from harness.cli.plugin_scaffold import kinds
+    from harness.api.plugin_project import template_kinds
 
     with tempfile.TemporaryDirectory(prefix="new-plugins-") as folder:
         environment = Environment(Path(folder))
         environment.build()
-        for kind in sys.argv[1:] or kinds():
+        for kind in sys.argv[1:] or template_kinds():
             check(environment, kind)
         environment.run("harness plugins list", ["harness", "plugins", "list"], environment.folder)
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.api.protocols import ProtocolName, installed_plugins, read_protocol, runs_folder
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from harness.api.estimating import PlanEstimate
     from harness.execution.store import Store
+    from harness.execution.undamaged import Undamaged
     from harness.planning.counts import PlanCost
     from harness.planning.node import Node
     from harness.planning.plan import Plan
+    from harness.planning.requirements import NeedOf
     from harness.planning.why import Explanation
+    from harness.plugin.hub_source import HubSource
     from harness.plugin.registry import Registry
     from harness.protocol import Protocol
 
@@ -59,6 +63,82 @@ class PlannedRun:
         from harness.planning.counts import cost_of
 
         return cost_of(self.plan, self.registry, without=() if all_nodes else self.done)
+
+    def estimate(
+        self,
+        *,
+        prompt_tokens: int = 1024,
+        gpu_teraflops: float | None = None,
+        generation_utilization: float = 0.1,
+        training_utilization: float = 0.4,
+        model_config: str | Path | None = None,
+        slots: int | None = None,
+    ) -> PlanEstimate:
+        """Returns estimates of tokens, hours and disk space from the configs and the model's config.json. Nothing is
+        downloaded.
+
+        prompt_tokens: assumed per prompt. gpu_teraflops: the peak of the GPU; default: that of an H100, or without a
+        GPU that of the CPU. generation_utilization, training_utilization: the share of the peak that is reached.
+        model_config: the model's config.json or its folder; default: that of the model if it is available offline.
+        slots: also estimate the duration with this number of nodes computed in parallel. Raises UsageError if
+        `model_config` does not describe a decoder.
+        """
+        from harness.api.estimating import estimate_plan
+
+        return estimate_plan(
+            self.plan,
+            self.registry,
+            self.done,
+            prompt_tokens=prompt_tokens,
+            gpu_teraflops=gpu_teraflops,
+            generation_utilization=generation_utilization,
+            training_utilization=training_utilization,
+            model_config=None if model_config is None else Path(model_config),
+            slots=slots,
+        )
+
+    @property
+    def needs(self) -> list[NeedOf]:
+        """The requirements of the plan's plugins: code execution, network access, a GPU."""
+        from harness.planning.requirements import needs_of
+
+        return needs_of(self.plan)
+
+    @property
+    def unpinned(self) -> list[HubSource]:
+        """The Hub models and data sets that the plan uses at a revision other than a commit."""
+        from harness.planning.unpinned import unpinned_of, uses_of
+
+        return unpinned_of(uses_of(self.plan), self.registry)
+
+    @property
+    def undamaged_targets(self) -> list[Undamaged]:
+        """The missing recoveries whose target is not damaged, as far as the store has their scores."""
+        from harness.execution.undamaged import undamaged_targets
+
+        return list(undamaged_targets(self.plan, self.store, without=self.done))
+
+    @property
+    def changed_versions(self) -> dict[str, tuple[str, str | None]]:
+        """The recorded and the installed version of each package that has changed since the run began; None for one
+        that is no longer installed."""
+        from harness.execution.provenance import changed_versions
+        from harness.execution.run_folder import RunFolder
+
+        return changed_versions(RunFolder(self.folder).provenance())
+
+    def title(self, key: str) -> str:
+        """Returns the title of a node: its kind, label and seed."""
+        from harness.planning.titles import title_of
+
+        node = self.plan.nodes[key]
+        return title_of(node.kind, node.label, node.seed)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the plan as JSON data, with the keys of the stored nodes under `done`."""
+        from harness.planning.serialization import plan_to_json
+
+        return {**plan_to_json(self.plan), "done": sorted(self.done)}
 
     def why(self) -> Explanation:
         """Returns why each missing node has to be computed: how its definition differs from the closest stored one."""

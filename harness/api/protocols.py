@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import Problem, ProtocolError, UsageError
 
 if TYPE_CHECKING:
+    from harness.plugin.hub_source import HubSource
     from harness.plugin.registry import Registry
     from harness.protocol import Protocol
 
@@ -85,6 +86,24 @@ def _check_deeply(protocol: Protocol, registry: Registry) -> None:
         with faults.noted():
             folder = plugins.usable_base_folder(plan.base)
         faults.problems += faults_before_start(protocol, plan, list(plan.nodes.values()), plugins, folder)
+
+
+def unpinned_sources(protocol: Protocol, registry: Registry) -> list[HubSource]:
+    """Returns the Hub models and data sets that a protocol uses at a revision other than a commit."""
+    from harness.planning.unpinned import unpinned_of
+
+    domains = [use for domain in protocol.domains.values() for use in (domain.plugin, domain.reward)]
+    return unpinned_of([protocol.model, *domains], registry)
+
+
+def protocol_schema(registry: Registry | None = None) -> dict[str, Any]:
+    """Returns the JSON Schema of protocols (draft 2020-12), with the names of plugins, for editors.
+
+    registry: the plugins to use; default: all installed ones.
+    """
+    from harness.protocol.schema import protocol_schema as schema_of
+
+    return schema_of(installed_plugins(registry))
 
 
 def runs_folder(chosen: str | Path | None = None) -> Path:

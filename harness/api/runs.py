@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.execution.status import RunStatus
     from harness.execution.store import Store
     from harness.plugin.registry import Registry
+    from harness.prediction.kept import PredictionRecord
     from harness.results.compare import PairedDifferences
     from harness.results.leaderboard import Leaderboard
     from harness.results.probe_tables import ProbeRecord
@@ -212,6 +213,15 @@ class Run:
 
         paths = [None if path is None else Path(path) for path in (page, figures, prediction)]
         return write_report(self, paths[0], figures=paths[1], prediction=paths[2])
+
+    def save_prediction(self, prediction: PredictionRecord) -> Path:
+        """Writes a prediction to the run folder, where reports find it. Returns the file. Raises OSError if it cannot
+        be written."""
+        from harness._util.files import write_text
+        from harness.execution.run_folder import PREDICTION
+
+        write_text(self.folder / PREDICTION, prediction.to_json())
+        return self.folder / PREDICTION
 
     def archive(self, directory: str | Path | None = None) -> list[Path]:
         """Copies the leaderboard, score table, provenance, probe results and prediction of the run to a folder, with

@@ -17,11 +17,9 @@ from harness.cli.session import session_of
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from harness.planning.model_shape import ModelShape
+    from harness import Explanation
     from harness.planning.node import Node
     from harness.planning.plan import Plan
-    from harness.planning.why import Explanation
-    from harness.plugin.registry import Registry
 
 SHORT_KEY = 12
 
@@ -90,70 +88,61 @@ def plan(
     config.json; nothing is downloaded.
     """
     from harness import api
-    from harness._util.processor import processor_here
-    from harness.cli.plan_summary import cost_lines, estimate_lines, estimate_to_json, need_lines, schedule_lines
-    from harness.execution.provenance import changed_versions
-    from harness.execution.run_folder import RunFolder
-    from harness.execution.undamaged import undamaged_targets
-    from harness.planning.estimate import Assumptions, Estimator, schedule_of
-    from harness.planning.requirements import needs_of, sandboxes_here
-    from harness.planning.serialization import plan_to_json
-    from harness.planning.unpinned import unpinned_lines, unpinned_of, uses_of
+    from harness.cli.plan_summary import (
+        cost_lines,
+        estimate_lines,
+        estimate_to_json,
+        need_lines,
+        schedule_lines,
+        unpinned_lines,
+    )
 
     registry = session_of(context).registry
     planned = api.plan(protocol, seeds=seeds_from(seeds), methods=methods_from(methods), output=runs, registry=registry)
-    read, made, done = planned.protocol, planned.plan, planned.done
-    undamaged = list(undamaged_targets(made, planned.store, without=done))
-    changed = changed_versions(RunFolder(planned.folder).provenance())
-    here = processor_here()
-    assumed = Assumptions(
+    estimate = planned.estimate(
         prompt_tokens=prompt_tokens,
-        gpu_teraflops=here.teraflops if gpu_teraflops is None else gpu_teraflops,
-        processor=here.kind if gpu_teraflops is None else "gpu",
+        gpu_teraflops=gpu_teraflops,
         generation_utilization=generation_utilization,
         training_utilization=training_utilization,
+        model_config=model_config,
+        slots=slots,
     )
-    shape = shape_for(made, registry, model_config)
-    estimator = Estimator(made, registry, shape, assumed)
     cost, left = planned.cost(all_nodes=True), planned.cost()
-    total, to_do = estimator.total(), estimator.total(without=done)
-    unpinned = unpinned_of(uses_of(made), registry)
-    needs, sandboxes = needs_of(made), sandboxes_here()
+    undamaged, changed, unpinned = planned.undamaged_targets, planned.changed_versions, planned.unpinned
+    needs, sandboxes = planned.needs, api.installed_sandboxes()
     explanation = planned.why() if why else None
-    scheduled = None if slots is None else schedule_of(made, estimator.nodes, done, slots)
     if as_json:
         told = {
-            **plan_to_json(made),
-            "done": sorted(done),
+            **planned.to_json(),
             "cost": asdict(cost),
             "to_do": asdict(left),
             "estimate": {
-                "total": estimate_to_json(total),
-                "to_do": estimate_to_json(to_do),
-                "nodes": {key: asdict(node) for key, node in estimator.nodes.items()},
-                "assumptions": asdict(assumed),
-                "model_shape": asdict(shape) if shape is not None else None,
+                "total": estimate_to_json(estimate.total),
+                "to_do": estimate_to_json(estimate.to_do),
+                "nodes": {key: asdict(node) for key, node in estimate.nodes.items()},
+                "assumptions": asdict(estimate.assumptions),
+                "model_shape": asdict(estimate.model_shape) if estimate.model_shape is not None else None,
             },
             "needs": [asdict(need) for need in needs],
-            "allowed": sorted(read.allow),
+            "allowed": sorted(planned.protocol.allow),
             "sandboxes_installed": sandboxes,
             "changed_versions": changed,
             "undamaged_targets": [asdict(found) for found in undamaged],
             "unpinned": [asdict(source) for source in unpinned],
             **({} if explanation is None else {"why": asdict(explanation)}),
-            **({} if scheduled is None else {"schedule": asdict(scheduled)}),
+            **({} if estimate.schedule is None else {"schedule": asdict(estimate.schedule)}),
         }
         typer.echo(json.dumps(told, indent=2))
         return
     console = terminal()
-    console.print(tree_of(made, done))
+    console.print(tree_of(planned.plan, planned.done))
     for line in (
         *cost_lines(cost, left),
-        *estimate_lines(total, to_do, shape, assumed, made.model, memory=here.memory_bytes),
-        *schedule_lines(made, scheduled, estimator.nodes),
+        *estimate_lines(estimate, planned.plan.model),
+        *schedule_lines(planned, estimate),
         *need_lines(needs, sandboxes),
         *unpinned_lines(unpinned),
-        *(f"not here: {problem.key}: {problem.message}" for problem in read.unmet),
+        *(f"not here: {problem.key}: {problem.message}" for problem in planned.protocol.unmet),
         *(f"warning: {found}" for found in undamaged),
     ):
         console.print(line, markup=False)
@@ -170,34 +159,6 @@ def why_lines(explanation: Explanation) -> list[str]:
     if explanation.undefined:
         lines.append(f"{explanation.undefined} stored results have no definition (of an earlier version): not compared")
     return lines
-
-
-def shape_for(made: Plan, registry: Registry, file: Path | None) -> ModelShape | None:
-    """Returns the shape of the plan's model, from `file` or from the model's own config if it is available offline.
-
-    Raises UsageError if `file` is not the config.json of a decoder.
-    """
-    from harness._util.json_reading import parse_json
-    from harness.errors import UsageError
-    from harness.planning.model_shape import shape_of
-    from harness.protocol import instance_of
-
-    if file is None:
-        values = instance_of(made.base.model, registry).config_json()
-        return None if values is None else shape_of(values)
-    path = file / "config.json" if file.is_dir() else file
-    try:
-        values = parse_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read config.json: {error}", where=str(path), hint="check --model-config") from error
-    shape = shape_of(values) if isinstance(values, dict) else None
-    if shape is None:
-        raise UsageError(
-            "it does not describe a dense decoder",
-            where=str(path),
-            hint="it must contain hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, vocab_size",
-        )
-    return shape
 
 
 def tree_of(made: Plan, done: Collection[str]) -> Tree:

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness._util.disk import format_bytes
 
 if TYPE_CHECKING:
-    from harness.planning.counts import PlanCost
-    from harness.planning.estimate import Assumptions, Estimate, NodeEstimate
-    from harness.planning.model_shape import ModelShape
-    from harness.planning.plan import Plan
-    from harness.planning.requirements import NeedOf
-    from harness.planning.schedule import Schedule
+    from harness import CostEstimate, HubSource, ModelShape, NeedOf, PlanCost, PlanEstimate, PlannedRun
 
 COUNTS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand"))
 EXECUTES_CODE = "executes-code"
@@ -28,19 +23,10 @@ def cost_lines(total: PlanCost, left: PlanCost) -> Iterator[str]:
             yield f"{name.replace('_', ' ')}: {count:,}, {to_do[name]:,} to do"
 
 
-def estimate_lines(
-    total: Estimate,
-    left: Estimate,
-    shape: ModelShape | None,
-    assumed: Assumptions,
-    model: str,
-    *,
-    memory: int | None = None,
-) -> Iterator[str]:
-    """Yields the estimate as text: bounds, assumptions, and what is not counted.
-
-    memory: the machine's, in bytes, where it has no GPU.
-    """
+def estimate_lines(estimate: PlanEstimate, model: str) -> Iterator[str]:
+    """Yields the estimate as text: bounds, assumptions, and what is not counted."""
+    total, left, shape, assumed = estimate.total, estimate.to_do, estimate.model_shape, estimate.assumptions
+    memory = estimate.memory_bytes
     processor = assumed.processor.upper()
     yield f"generated tokens: at most {_short(total.generated_tokens)}, {_short(left.generated_tokens)} to do"
     yield (
@@ -82,22 +68,26 @@ def estimate_lines(
         yield f"tokens not counted: {what}, {len(labels)} of them"
 
 
-def schedule_lines(plan: Plan, scheduled: Schedule | None, nodes: Mapping[str, NodeEstimate]) -> Iterator[str]:
+def schedule_lines(planned: PlannedRun, estimate: PlanEstimate) -> Iterator[str]:
     """Yields the duration of the rest with several results in parallel, its critical path, and the hours per method."""
+    scheduled = estimate.schedule
     if scheduled is None:
         return
-    from harness.planning.estimate import hours_of_methods
-    from harness.planning.titles import title_of
-
-    path = [plan.nodes[key] for key in scheduled.critical_path]
-    labels = [title_of(node.kind, node.label, node.seed) for node in path]
     yield (
         f"{scheduled.slots} results at a time: about {_hours(scheduled.makespan)} hours of"
         f" {_hours(scheduled.work)}; never below {_hours(scheduled.critical_length)}, the longest chain:"
     )
-    yield f"  {' → '.join(labels)}" if labels else "  nothing is to do"
-    methods = ", ".join(f"{name} {_hours(hours)}" for name, hours in hours_of_methods(plan, nodes).items())
+    yield f"  {' → '.join(map(planned.title, scheduled.critical_path)) or 'nothing is to do'}"
+    methods = ", ".join(f"{name} {_hours(hours)}" for name, hours in estimate.method_hours.items())
     yield f"hours of each method, shared steps counted in each: {methods}"
+
+
+def unpinned_lines(sources: Sequence[HubSource]) -> Iterator[str]:
+    """Yields the lines of the warning: one per source, and a hint."""
+    for source in sources:
+        yield f"warning: not pinned to a commit: {source.noun} {source}"
+    if sources:
+        yield "  → their content may change without a change of keys; `harness prefetch` prints the commits to pin"
 
 
 def need_lines(needs: Sequence[NeedOf], sandboxes: Mapping[str, bool]) -> Iterator[str]:
@@ -115,7 +105,7 @@ def need_lines(needs: Sequence[NeedOf], sandboxes: Mapping[str, bool]) -> Iterat
             yield f"needs {need.need}: {need.plugin}: in {need.nodes} results"
 
 
-def estimate_to_json(estimate: Estimate) -> dict[str, Any]:
+def estimate_to_json(estimate: CostEstimate) -> dict[str, Any]:
     """Returns an estimate as JSON data; the keys carry the units."""
     told = asdict(estimate)
     told["not_counted"] = {what: list(labels) for what, labels in estimate.not_counted.items()}

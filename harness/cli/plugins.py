@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from harness._util.console import terminal
-from harness.cli.plugin_scaffold import DEFAULT_KIND, kinds, write_scaffold
+from harness.api.plugin_project import DEFAULT_KIND, template_kinds
 from harness.cli.session import session_of
+from harness.errors import ExitCode, HarnessError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.plugin.registry import RegisteredPlugin, Registry
+    from harness import PluginCheck, RegisteredPlugin, Registry
+
+EXIT_CODES = {"kept": ExitCode.DONE, "skipped": ExitCode.USAGE, "broken": ExitCode.PLUGIN}
 
 commands = typer.Typer(no_args_is_help=True, help="List, show and check installed plugins; create a new one.")
 
@@ -33,8 +36,10 @@ def list_plugins(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """List all models, domains, rewards, … of the plugins, and the plugins that failed to load."""
+    from harness.api import list_plugins
+
     registry = session_of(context).registry
-    offers = registry.all(_known_kind(kind))
+    offers = list_plugins(kind, registry=registry)
     if as_json:
         failed = [asdict(failure) for failure in registry.failures]
         typer.echo(json.dumps({"plugins": [_summary(offer) for offer in offers], "failed": failed}, indent=2))
@@ -52,7 +57,9 @@ def show_plugin(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Show all plugins of a name, with the keys of their configs."""
-    offers = _offers_called(session_of(context).registry, name, kind)
+    from harness.api import find_plugins
+
+    offers = find_plugins(name, kind, registry=session_of(context).registry)
     if as_json:
         typer.echo(json.dumps([_details(offer) for offer in offers], indent=2))
         return
@@ -72,51 +79,42 @@ def check_plugin(
 
     Exit code 3 if a contract is violated, 2 if something could not be checked, such as a domain without its data.
     """
-    import tempfile
-    from pathlib import Path
-
-    from harness.errors import ExitCode, HarnessError, PluginError
-    from harness.testing import check_offer
+    from harness.api import check_plugins
 
     session = session_of(context)
-    settings = _json_object(config)
-    codes = {ExitCode.DONE}
-    for offer in _offers_called(session.registry, name, kind):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                check_offer(offer, session.registry, Path(folder), settings)
-            except Exception as error:  # report any exception of a plugin
-                if session.debug:
-                    raise
-                message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-                unchecked = isinstance(error, HarnessError) and not isinstance(error, PluginError)
-                codes.add(ExitCode.USAGE if unchecked else ExitCode.PLUGIN)
-                what = "could not be checked: " if unchecked else ""
-                typer.echo(
-                    f"{'skipped' if unchecked else 'broken '} {offer.kind} {offer.qualified}: {what}{message}", err=True
-                )
-            else:
-                typer.echo(f"kept    {offer.kind} {offer.qualified}")
-    if worst := max(codes):
+
+    def show(check: PluginCheck) -> None:
+        label = f"{check.plugin.kind} {check.plugin.qualified}"
+        if check.error is None:
+            typer.echo(f"kept    {label}")
+            return
+        if session.debug:
+            raise check.error
+        error = check.error
+        message = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+        line = f"broken  {label}: " if check.outcome == "broken" else f"skipped {label}: could not be checked: "
+        typer.echo(line + message, err=True)
+
+    checks = check_plugins(name, kind, config=_json_object(config), finished=show, registry=session.registry)
+    if worst := max(EXIT_CODES[check.outcome] for check in checks):
         raise typer.Exit(int(worst))
 
 
 @commands.command("new")
 def new_plugin(
     name: str = typer.Argument(metavar="NAME", help="The plugin's name, such as chess; the project is harness-chess."),
-    kind: str = typer.Option(DEFAULT_KIND, "--kind", metavar="KIND", help=f"One of: {', '.join(kinds())}."),
+    kind: str = typer.Option(DEFAULT_KIND, "--kind", metavar="KIND", help=f"One of: {', '.join(template_kinds())}."),
     into: str = typer.Option(".", "--into", metavar="FOLDER", help="Where to put the project's folder."),
 ) -> None:
     """Create a plugin project: a working plugin of the kind, its tests, and a protocol that uses it."""
-    from pathlib import Path
+    from harness import api
 
-    folder = write_scaffold(name, kind, Path(into))
+    folder = api.new_plugin(name, kind, into)
     typer.echo(f"wrote {folder}; install it with: pip install --editable {folder}")
 
 
 def _json_object(text: str) -> dict[str, Any]:
     from harness._util.json_reading import parse_json
-    from harness.errors import UsageError
 
     try:
         value = parse_json(text)
@@ -125,45 +123,6 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError("is not a JSON object", where="--config", hint='write it as {"key": value}')
     return value
-
-
-def _offers_called(registry: Registry, name: str, kind: str | None) -> list[RegisteredPlugin]:
-    """Returns the plugins called `name`, of `kind` or of all kinds. Raises PluginError if there are none."""
-    offers = [offer for offer in registry.all(_known_kind(kind)) if name in (offer.name, offer.qualified)]
-    if not offers:
-        raise _no_such(registry, name, kind)
-    return offers
-
-
-def _known_kind(kind: str | None) -> str | None:
-    """Returns `kind`. Raises UsageError if there is no such kind."""
-    import difflib
-
-    from harness.errors import UsageError
-    from harness.plugin.hookspecs import HOOKS_BY_KIND
-
-    if kind is None or kind in HOOKS_BY_KIND:
-        return kind
-    near = difflib.get_close_matches(kind, HOOKS_BY_KIND, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"the kinds are: {', '.join(HOOKS_BY_KIND)}"
-    raise UsageError(f"no kind is called {kind!r}", where="--kind", hint=hint)
-
-
-def _no_such(registry: Registry, name: str, kind: str | None) -> Exception:
-    """Returns the error for an unknown name in `kind` or in all kinds."""
-    import difflib
-
-    from harness.errors import PluginError
-
-    if kind is not None:
-        try:
-            registry.find(kind, name)
-        except PluginError as error:
-            return error
-    known = sorted({offer.name for offer in registry.all()})
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "see `harness plugins list`"
-    return PluginError(f"no plugin offers {name!r}", hint=hint)
 
 
 def _summary(offer: RegisteredPlugin) -> dict[str, Any]:
@@ -182,14 +141,12 @@ def _summary(offer: RegisteredPlugin) -> dict[str, Any]:
 
 def _details(offer: RegisteredPlugin) -> dict[str, Any]:
     """Returns the summary, the identity, the other fields of the spec and the schema of the config."""
-    from harness.plugin.specs import ProtocolSpec
-
     details = _summary(offer) | {"identity": offer.identity}
     further = {"path", "reward", "trains", "extension"}
     for field in sorted(further & set(vars(offer.spec))):
         value = getattr(offer.spec, field)
         details[field] = value if isinstance(value, bool) else str(value)
-    if not isinstance(offer.spec, ProtocolSpec):
+    if offer.kind != "protocol":
         details["config"] = offer.config_schema()
     return details
 

@@ -9,38 +9,28 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from harness.prediction.agreement import Agreement
-    from harness.prediction.check import CheckedPair
-    from harness.prediction.matrix import PairPrediction, Prediction
+    from harness import Agreement, CheckedPair, PairPrediction, PredictionRecord
 
 TERMS = ("damage", "first_order", "second_order", "gradient_cosine")
 
 
-def print_prediction(
-    console: Console,
-    protocol: str,
-    predictions: Sequence[Prediction],
-    *,
-    order: Sequence[str],
-    checked: Sequence[CheckedPair],
-    agreed: Sequence[Agreement],
-) -> None:
+def print_prediction(console: Console, record: PredictionRecord) -> None:
     """Prints the matrix over all seeds and checkpoints, and the order and the comparison if there are any."""
     from rich.text import Text
 
-    checkpoints = ", ".join(dict.fromkeys(one.checkpoint for one in predictions))
-    seeds = ", ".join(dict.fromkeys(str(one.seed) for one in predictions))
-    console.print(Text(f"{protocol}: predicted at {checkpoints}, seeds {seeds}", style="bold"))
-    console.print(_matrix([pair for one in predictions for pair in one.pairs]))
+    checkpoints = ", ".join(dict.fromkeys(one.checkpoint for one in record.predictions))
+    seeds = ", ".join(dict.fromkeys(str(one.seed) for one in record.predictions))
+    console.print(Text(f"{record.protocol}: predicted at {checkpoints}, seeds {seeds}", style="bold"))
+    console.print(_matrix([pair for one in record.predictions for pair in one.pairs]))
     console.print(
         Text("in percent of a standard deviation of the harmed domain's reward; positive damage is harm", style="dim")
     )
-    if order:
-        console.print(Text(f"advised order: {' → '.join(order)}"))
-    if checked:
+    if record.order:
+        console.print(Text(f"advised order: {' → '.join(record.order)}"))
+    if record.checked:
         console.print(Text("\nAgainst what happened", style="bold"))
-        console.print(_observed(checked))
-        console.print(_agreement(agreed))
+        console.print(_observed(record.checked))
+        console.print(_agreement(record.agreed))
         console.print(Text("95 %: percentiles of bootstrap draws of pairs and of seeds", style="dim"))
 
 

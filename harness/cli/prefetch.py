@@ -13,7 +13,10 @@ from harness.cli.selection import ProtocolArgument
 from harness.cli.session import session_of
 
 if TYPE_CHECKING:
-    from harness.execution.prefetch import Fetched
+    from harness import Fetched
+
+
+SHOWN_ROWS = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -31,24 +34,18 @@ def prefetch(
     Also reports training rows that the reward cannot score, and how many test items share 13 consecutive words with a
     training problem.
     """
-    from harness._util.environment import prepare_process
-    from harness.planning.planner import make_plan
-    from harness.protocol import find_protocol, load_protocol
+    from harness import api
 
-    session = session_of(context)
-    prepare_process(debug=session.debug)
-    from harness.execution.prefetch import prefetch as fetch
+    def show(part: Fetched) -> None:
+        for line in (_line(part), *_pins(part), *_rows(part)):
+            typer.echo(line)
 
-    read = load_protocol(find_protocol(protocol, session.registry), session.registry)
-    read.check_here()
-    plan = make_plan(read, session.registry)
-    fetched = []
-    for part in fetch(plan, session.registry, lambda name: typer.echo(f"{name} …", err=True)):
-        fetched.append(part)
-        if not as_json:
-            typer.echo(_line(part))
-            for line in (*_pins(part), *_rows(part)):
-                typer.echo(line)
+    fetched = api.prefetch(
+        protocol,
+        starting=lambda name: typer.echo(f"{name} …", err=True),
+        finished=None if as_json else show,
+        registry=session_of(context).registry,
+    )
     if as_json:
         typer.echo(json.dumps([asdict(part) for part in fetched], indent=2))
 
@@ -63,12 +60,10 @@ def _pins(part: Fetched) -> Iterator[str]:
 
 def _rows(part: Fetched) -> Iterator[str]:
     """Yields the first training rows that the reward cannot score, and the number of others."""
-    from harness.domains.judgeable import SHOWN
-
-    for row in part.unjudgeable[:SHOWN]:
+    for row in part.unjudgeable[:SHOWN_ROWS]:
         yield f"  {row.row}: {row.reason}"
-    if len(part.unjudgeable) > SHOWN:
-        yield f"  and {len(part.unjudgeable) - SHOWN:,} more"
+    if len(part.unjudgeable) > SHOWN_ROWS:
+        yield f"  and {len(part.unjudgeable) - SHOWN_ROWS:,} more"
 
 
 def _line(part: Fetched) -> str:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.selection import ProtocolArgument
+from harness.cli.selection import ProtocolArgument, methods_from
 from harness.cli.session import session_of
-from harness.errors import ProtocolError, UsageError
 
 if TYPE_CHECKING:
-    from harness.execution.preview import DomainPreview, Group
+    from harness import DomainPreview, PreviewGroup
 
 SHOWN_GROUPS = 2
 SHOWN_COMPLETIONS = 3
@@ -42,39 +41,25 @@ def preview(
 
     Exit code 2 if a domain cannot be trained because of its data, its prompts or its reward.
     """
-    from harness.execution.preview import Previewer
-    from harness.planning.planner import make_plan
-    from harness.protocol import find_protocol, load_protocol
+    from harness import api
 
-    registry = session_of(context).registry
-    read = load_protocol(find_protocol(protocol, registry), registry)
-    read.check_here()
-    plan = make_plan(read, registry)
-    names = _chosen(domains, list(plan.domains))
-    previewer = Previewer(plan, registry, prompts=prompts, generations=generations, seed=seed)
-    seen, problems = [], []
-    for found in previewer.previews(names, lambda name: typer.echo(f"{name} …", err=True)):
-        seen.append(_as_json(found))
-        problems += [read.problem(("domains", found.domain), fault.message, fault.hint) for fault in found.faults]
-        if not as_json:
-            for line in _lines(found):
-                typer.echo(line)
+    def show(found: DomainPreview) -> None:
+        for line in _lines(found):
+            typer.echo(line)
+
+    seen = api.preview(
+        protocol,
+        prompts=prompts,
+        generations=generations,
+        domains=methods_from(domains),
+        seed=seed,
+        starting=lambda name: typer.echo(f"{name} …", err=True),
+        finished=None if as_json else show,
+        registry=session_of(context).registry,
+    )
     if as_json:
-        typer.echo(json.dumps(seen, indent=2))
-    if problems:
-        raise ProtocolError(str(read.path), problems)
-
-
-def _chosen(text: str | None, known: list[str]) -> list[str]:
-    names = known if text is None else [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise UsageError(
-            f"the protocol has no domain {', '.join(unknown)}" if unknown else "no domain is chosen",
-            where="--domains",
-            hint=f"its domains are: {', '.join(known)}",
-        )
-    return names
+        typer.echo(json.dumps([_as_json(found) for found in seen.domains], indent=2))
+    seen.check()
 
 
 def _lines(found: DomainPreview) -> Iterator[str]:
@@ -95,7 +80,7 @@ def _lines(found: DomainPreview) -> Iterator[str]:
         yield f"  → {suggestion}"
 
 
-def _group_lines(group: Group) -> Iterator[str]:
+def _group_lines(group: PreviewGroup) -> Iterator[str]:
     yield f"  prompt: {_shown(group.prompt)}"
     for completion, result in list(zip(group.completions, group.rewards, strict=True))[:SHOWN_COMPLETIONS]:
         reward = f"{result.value:g}" if result.value is not None else f"{result.outcome}: {result.detail}"

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.session import session_of
-
-if TYPE_CHECKING:
-    from harness.plugin.interfaces import Reward
-    from harness.plugin.registry import Registry
+from harness.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -51,17 +47,19 @@ def reward(
 
     Exit code 1 if no row could be scored: all are errors or timeouts.
     """
-    from harness.domains.reward_rows import Tally, column_pairs, read_rows, score_rows
-    from harness.errors import ExitCode, StepFailed, UsageError
+    from harness import RewardTally, score_file
+    from harness.errors import ExitCode, StepFailed
 
-    session = session_of(context)
-    built, label = _build(session.registry, name, config, settings or ())
-    content, where = _content(file)
-    rows = read_rows(content, where, column_pairs(columns or ()))
-    if check and not any(row.compared for row in rows):
-        raise UsageError("no row has a column `expected`, so there is nothing to check", where=where)
-    tally = Tally()
-    for scored in score_rows(built, rows, label):
+    tally = RewardTally()
+    for scored in score_file(
+        name,
+        file,
+        config=config,
+        settings=settings or (),
+        columns=column_pairs(columns or ()),
+        check=check,
+        registry=session_of(context).registry,
+    ):
         tally.add(scored)
         typer.echo(json.dumps(scored.as_json(), ensure_ascii=False))
     typer.echo(tally.describe(), err=True)
@@ -71,30 +69,17 @@ def reward(
     elif tally.all_failed:
         raise StepFailed(
             f"no row could be scored, the first because: {tally.first_failure}",
-            where=label,
+            where=f"reward {name!r}",
             hint="the reward reads its columns from the row; --column NAME=COLUMN maps columns of other names",
         )
 
 
-def _build(registry: Registry, name: str, config: Path | None, settings: Sequence[str]) -> tuple[Reward, str]:
-    """Returns the reward and its label. Raises ProtocolError with all problems of the config.
-
-    Rewards that execute code need no `allow` here: naming one on the command line is consent.
-    """
-    from harness.plugin.specs import NEEDS
-    from harness.protocol import instance_of, resolve_plugin
-
-    use = resolve_plugin(registry, "reward", name, file=config, settings=settings, allow=NEEDS)
-    return instance_of(use, registry), f"reward {name!r}"
-
-
-def _content(file: str) -> tuple[bytes, str]:
-    """Returns the contents of the file, and its name for messages."""
-    from harness.errors import UsageError
-
-    if file == "-":
-        return sys.stdin.buffer.read(), "standard input"
-    try:
-        return Path(file).expanduser().read_bytes(), file
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror or error}", where=file) from None
+def column_pairs(given: Iterable[str]) -> dict[str, str]:
+    """Parses `REWARD_COLUMN=FILE_COLUMN` options. Raises UsageError for any other form."""
+    pairs = [text.partition("=") for text in given]
+    for name, sign, column in pairs:
+        if not (name and sign and column):
+            raise UsageError(
+                f"{name + sign + column!r} is not of the form NAME=COLUMN", where="--column", hint="as answer=reference"
+            )
+    return {name: column for name, _, column in pairs}

@@ -16,6 +16,6 @@ def register(app: typer.Typer) -> None:
 
 def schema(context: typer.Context) -> None:
     """Print the JSON Schema of protocols, with the names of the installed plugins."""
-    from harness.protocol.schema import protocol_schema
+    from harness.api import protocol_schema
 
     typer.echo(json.dumps(protocol_schema(session_of(context).registry), indent=2))

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from harness import Deltas
 from harness.errors import UsageError
-from harness.weights.storage_forms import Deltas
 
 ProtocolArgument = Annotated[
     str, typer.Argument(metavar="PROTOCOL", help="A path, or the name of a packaged protocol.")

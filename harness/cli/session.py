@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from harness.plugin.registry import Registry
+    from harness import Registry
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Session:
     @cached_property
     def registry(self) -> Registry:
         """The registry of the installed plugins. With `--strict-plugins`, raises PluginError if one failed to load."""
-        from harness.plugin.registry import Registry
+        from harness import Registry
 
         return Registry.discover(without=self.without, strict=self.strict_plugins)
 

@@ -15,8 +15,7 @@ import typer
 from harness._util.console import safe_console
 
 if TYPE_CHECKING:
-    from harness.api import Pruning
-    from harness.execution.store_inventory import StoredResult
+    from harness import Pruning, StoredResult
 
 commands = typer.Typer(no_args_is_help=True, help="List, verify, repair and prune stored results.")
 

@@ -26,29 +26,26 @@ def validate(
 
     Data and models are loaded only with --deep. `harness doctor` checks the machine.
     """
-    from harness.api import check_protocol
+    from harness.api import check_protocol, unpinned_sources
+    from harness.cli.plan_summary import unpinned_lines
     from harness.errors import ProtocolError
-    from harness.planning.unpinned import unpinned_lines, unpinned_of
-    from harness.protocol import find_protocol
 
     registry = session_of(context).registry
-    path = find_protocol(protocol, registry)
     try:
-        read = check_protocol(path, registry, deep=deep)
+        read = check_protocol(protocol, registry, deep=deep)
     except ProtocolError as error:
         if not as_json:
             raise
         problems = [asdict(problem) for problem in error.problems]
-        typer.echo(json.dumps({"ok": False, "file": str(path), "problems": problems}, indent=2))
+        typer.echo(json.dumps({"ok": False, "file": error.source, "problems": problems}, indent=2))
         raise typer.Exit(int(error.exit_code)) from None
     counts = {"domains": len(read.domains), "methods": len(read.methods), "seeds": len(read.seeds)}
-    domains = [use for domain in read.domains.values() for use in (domain.plugin, domain.reward)]
-    unpinned = unpinned_of([read.model, *domains], registry)
+    unpinned = unpinned_sources(read, registry)
     if as_json:
-        told = {"ok": True, "file": str(path), "name": read.name, **counts, "problems": []}
+        told = {"ok": True, "file": str(read.path), "name": read.name, **counts, "problems": []}
         typer.echo(json.dumps(told | {"unpinned": [asdict(source) for source in unpinned]}, indent=2))
         return
     numbers = ", ".join(f"{count} {word if count > 1 else word[:-1]}" for word, count in counts.items())
     for line in unpinned_lines(unpinned):
         typer.echo(line, err=True)
-    typer.echo(f"ok: {path}: {read.name}: {numbers}")
+    typer.echo(f"ok: {read.path}: {read.name}: {numbers}")

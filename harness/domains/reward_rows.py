@@ -1,9 +1,9 @@
-"""Scores the rows of a JSON-lines file with one reward, for `harness reward`."""
+"""Scores the rows of a JSON-lines file with one reward."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -76,8 +76,8 @@ class ScoredRow:
 
 
 @dataclass
-class Tally:
-    """Counts over the scored rows."""
+class RewardTally:
+    """Counts over scored rows: outcomes, the sum of the values, and the comparison with expected results."""
 
     outcomes: dict[str, int] = field(default_factory=dict)
     total: float = 0.0
@@ -200,14 +200,3 @@ def _plain(result: RewardResult) -> dict[str, Any]:
     if result.parts:
         data["parts"] = {name: _plain(part) for name, part in result.parts.items()}
     return data
-
-
-def column_pairs(given: Iterable[str]) -> dict[str, str]:
-    """Parses `REWARD_COLUMN=FILE_COLUMN` options. Raises UsageError for any other form."""
-    pairs = [text.partition("=") for text in given]
-    for name, sign, column in pairs:
-        if not (name and sign and column):
-            raise UsageError(
-                f"{name + sign + column!r} is not of the form NAME=COLUMN", where="--column", hint="as answer=reference"
-            )
-    return {name: column for name, _, column in pairs}

@@ -36,7 +36,7 @@ SOME_UNKNOWN = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class PreviewGroup:
     """A prompt as the model sees it, its completions, and their rewards."""
 
     prompt: str
@@ -55,7 +55,7 @@ class DomainPreview:
 
     domain: str
     training_rows: int = 0
-    groups: tuple[Group, ...] = ()
+    groups: tuple[PreviewGroup, ...] = ()
     prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
     longest_completion: int = 0
@@ -194,7 +194,7 @@ class Previewer:
         rows: Sequence[Mapping[str, Any]],
         samples: Sequence[Sample],
         facts: BaseModelFacts,
-    ) -> Iterator[Group]:
+    ) -> Iterator[PreviewGroup]:
         each = [row for row in rows for _ in range(self._generations)]
         batch = RewardBatch(
             prompts=[row["prompt"] for row in each],
@@ -208,7 +208,7 @@ class Previewer:
         for start in range(0, len(samples), self._generations):
             own = slice(start, start + self._generations)
             first = samples[start]
-            yield Group(
+            yield PreviewGroup(
                 prompt=str(facts.tokenizer.decode(first.ids[: first.prompt_length], skip_special_tokens=False)),
                 completions=tuple(sample.text for sample in samples[own]),
                 rewards=tuple(results[own]),

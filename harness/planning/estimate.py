@@ -57,7 +57,7 @@ class NodeEstimate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class CostEstimate:
     """Sums over the known numbers of a plan's nodes. gpu_hours, disk, training_memory: None without the model's shape.
     training_memory: the bytes of weights, gradients and AdamW's moments in the largest training. not_counted: labels of
     nodes with unknown tokens, by the plugin that does not declare them."""
@@ -83,7 +83,7 @@ class Estimator:
         self._workloads = {node.key: node.workload(self._source) for node in plan.results}
         self.nodes = {node.key: self._node(node) for node in plan.results}
 
-    def total(self, without: Collection[str] = ()) -> Estimate:
+    def total(self, without: Collection[str] = ()) -> CostEstimate:
         """Returns the estimate of the plan's nodes, except those whose keys are in `without`."""
         nodes = {key: estimate for key, estimate in self.nodes.items() if key not in without}
         scored = [one for key, one in nodes.items() if isinstance(self._plan.nodes[key], EvaluateNode)]
@@ -94,7 +94,7 @@ class Estimator:
             if one.generated_tokens is None:
                 unknown.setdefault(self._silent(self._plan.nodes[key]), []).append(self._plan.nodes[key].label)
         hours = [one.gpu_hours for one in nodes.values() if one.gpu_hours is not None]
-        return Estimate(
+        return CostEstimate(
             generated_tokens=generated,
             training_generated_tokens=generated - of_scoring,
             evaluation_generated_tokens=of_scoring,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
@@ -32,11 +32,3 @@ def unpinned_of(uses: Iterable[PluginRef], registry: Registry) -> list[HubSource
         except HarnessError:
             continue
     return list(found)
-
-
-def unpinned_lines(sources: Sequence[HubSource]) -> Iterator[str]:
-    """Yields the lines of the warning: one per source, and a hint."""
-    for source in sources:
-        yield f"warning: not pinned to a commit: {source.noun} {source}"
-    if sources:
-        yield "  → their content may change without a change of keys; `harness prefetch` prints the commits to pin"

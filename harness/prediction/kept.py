@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,12 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptPrediction:
-    """predictions: one per start and seed. order: the recommended order, empty unless all pairs were predicted.
-    checked, agreed: the pairs observed in a run and the agreement of each predictor, empty without a run."""
+class PredictionRecord:
+    """The predictions of a protocol.
+
+    predictions: one per start and seed. order: the advised order, empty unless all pairs were predicted. checked,
+    agreed: the pairs observed in a run and the agreement of each predictor, empty without a run.
+    """
 
     protocol: str
     order: tuple[str, ...]
@@ -29,32 +32,24 @@ class KeptPrediction:
     checked: tuple[CheckedPair, ...] = ()
     agreed: tuple[Agreement, ...] = ()
 
-
-def prediction_to_json(
-    protocol: str,
-    predictions: Sequence[Prediction],
-    *,
-    order: Sequence[str],
-    checked: Sequence[CheckedPair],
-    agreed: Sequence[Agreement],
-) -> dict[str, Any]:
-    """Returns the prediction as JSON data. `check` is null without a check, `order` is empty if not recommended."""
-    return {
-        "schema": SCHEMA,
-        "protocol": protocol,
-        "order": list(order),
-        "predictions": [asdict(prediction) for prediction in predictions],
-        "check": {
-            "pairs": [{**asdict(one.pair), "predicted": dict(one.predicted)} for one in checked],
-            "agreement": [asdict(one) for one in agreed],
+    def to_json(self) -> str:
+        """Returns the record as JSON text. `check` is null without a check, `order` is empty if not advised."""
+        check = {
+            "pairs": [{**asdict(one.pair), "predicted": dict(one.predicted)} for one in self.checked],
+            "agreement": [asdict(one) for one in self.agreed],
         }
-        if checked
-        else None,
-    }
+        data = {
+            "schema": SCHEMA,
+            "protocol": self.protocol,
+            "order": list(self.order),
+            "predictions": [asdict(prediction) for prediction in self.predictions],
+            "check": check if self.checked else None,
+        }
+        return json.dumps(data, indent=2) + "\n"
 
 
-def read_prediction(path: Path) -> KeptPrediction:
-    """Returns the prediction in a file with the output of `prediction_to_json`.
+def read_prediction(path: Path) -> PredictionRecord:
+    """Returns the prediction in a file with the output of `PredictionRecord.to_json`.
 
     Raises UsageError if the file cannot be read or does not contain a prediction.
     """
@@ -67,7 +62,7 @@ def read_prediction(path: Path) -> KeptPrediction:
                 hint="`harness predict PROTOCOL --json` prints one",
             )
         check = data["check"] or {"pairs": [], "agreement": []}
-        return KeptPrediction(
+        return PredictionRecord(
             protocol=TypeAdapter(str).validate_python(data["protocol"]),
             order=TypeAdapter(tuple[str, ...]).validate_python(data["order"]),
             predictions=TypeAdapter(tuple[Prediction, ...]).validate_python(data["predictions"]),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 
+from harness.prediction.matrix import PairPrediction
+
 EXACT = 8
 """The maximum number of domains for an exhaustive search (40,320 orders)."""
 
@@ -12,6 +14,14 @@ EXACT = 8
 def order_cost(order: Sequence[str], damage: Mapping[tuple[str, str], float]) -> float:
     """Returns the summed damage of an order: that of each training to every domain trained before it."""
     return sum(damage[later, earlier] for place, later in enumerate(order) for earlier in order[:place])
+
+
+def mean_damage(pairs: Sequence[PairPrediction]) -> dict[tuple[str, str], float]:
+    """Returns the mean predicted damage by (trained, harmed), over all seeds."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for pair in pairs:
+        groups.setdefault((pair.trained, pair.harmed), []).append(pair.damage)
+    return {key: sum(group) / len(group) for key, group in groups.items()}
 
 
 def advised_order(domains: Sequence[str], damage: Mapping[tuple[str, str], float]) -> tuple[str, ...]:

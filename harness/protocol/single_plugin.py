@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,18 @@ def resolve_plugin(
     kind: str,
     name: str,
     *,
-    file: Path | None = None,
+    config: str | Path | Mapping[str, Any] | None = None,
     settings: Sequence[str] = (),
     allow: Collection[str] = (),
 ) -> PluginRef:
     """Returns the plugin with its config, including defaults.
 
-    file: YAML or JSON with the config's keys. settings: `key=value`, which override the file; `a.b=value` sets a nested
-    key; values that are not JSON are strings. allow: permitted needs, as in a protocol. Raises ProtocolError with all
-    problems, PluginError if there is no such plugin.
+    config: its keys, or a YAML or JSON file with them. settings: `key=value` texts, which override them; `a.b=value`
+    sets a nested key; values that are not JSON are strings. allow: permitted needs, as in a protocol. Raises
+    ProtocolError with all problems, PluginError if there is no such plugin.
     """
     registry.find(kind, name)
-    source = _with_settings(_read(file, f"{kind} {name!r}"), settings)
+    source = _with_settings(_read(config, f"{kind} {name!r}"), settings)
     faults = Faults(source)
     use = PluginUses(registry, faults, allow).use(kind, name, source.data, at=(), place=lambda key: (key,))
     faults.check()
@@ -40,8 +40,10 @@ def resolve_plugin(
     return use
 
 
-def _read(file: Path | None, label: str) -> Source:
-    return Source(name=label, text="", data={}, lines={}, problems=()) if file is None else read_source(file)
+def _read(config: str | Path | Mapping[str, Any] | None, label: str) -> Source:
+    if isinstance(config, str | Path):
+        return read_source(Path(config))
+    return Source(name=label, text="", data=dict(config or {}), lines={}, problems=())
 
 
 def _with_settings(source: Source, settings: Sequence[str]) -> Source:

@@ -13,7 +13,7 @@ from harness.execution.store_marker import DamagedResult
 from harness.execution.stored_probe_rows import stored_probe_rows
 from harness.planning.plan import Plan
 from harness.planning.serialization import read_plan
-from harness.prediction.kept import KeptPrediction, read_prediction
+from harness.prediction.kept import PredictionRecord, read_prediction
 from harness.report.kept_steps import FILE as STEPS
 from harness.report.kept_steps import read_steps
 from harness.report.record import RunRecord, RunState, StepReport
@@ -66,7 +66,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
     )
 
 
-def _prediction(folder: Path, file: Path | None) -> tuple[KeptPrediction | None, list[str]]:
+def _prediction(folder: Path, file: Path | None) -> tuple[PredictionRecord | None, list[str]]:
     """Returns the prediction in `file`, or otherwise that in the folder and the problems of reading it."""
     if file is not None:
         return read_prediction(file), []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.prediction.kept import KeptPrediction
+from harness.prediction.kept import PredictionRecord
 from harness.results.leaderboard import Leaderboard
 from harness.results.probe_rows import ProbeRows
 
@@ -49,5 +49,5 @@ class RunRecord:
     steps: tuple[StepReport, ...] = ()
     probes: tuple[ProbeRows, ...] = ()
     state: RunState | None = None
-    prediction: KeptPrediction | None = None
+    prediction: PredictionRecord | None = None
     problems: tuple[str, ...] = field(default=())

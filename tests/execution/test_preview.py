@@ -11,7 +11,7 @@ from harness import RewardResult, UsageError
 from harness.cli import app
 from harness.domains.contamination import Overlap
 from harness.errors import ExitCode, ProtocolError
-from harness.execution.preview import DomainPreview, Group
+from harness.execution.preview import DomainPreview, PreviewGroup
 from harness.testing.tiny_world import tiny_checkpoint
 
 PROTOCOL = {
@@ -93,7 +93,7 @@ def test_a_column_that_is_missing_is_an_error_that_names_it(protocol, domain, me
 
 def group(*values):
     results = [RewardResult.error("broken") if value is None else RewardResult.ok(value) for value in values]
-    return Group(prompt="p", completions=("c",) * len(values), rewards=tuple(results))
+    return PreviewGroup(prompt="p", completions=("c",) * len(values), rewards=tuple(results))
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def imports_by_file() -> Iterator[tuple[Path, str, set[str]]]:
     """Yields (file, package it imports, distributions that provide it), third parties only."""
     distributions = packages_distributions()
     ours = {"harness", *PLUGIN_GROUPS}
-    templates = ROOT / "harness" / "cli" / "scaffold"  # of other projects, with dependencies of their own
+    templates = ROOT / "harness" / "api" / "scaffold"  # of other projects, with dependencies of their own
     for folder in ("harness", "plugins"):
         for path in (path for path in (ROOT / folder).rglob("*.py") if not path.is_relative_to(templates)):
             for module in imported_packages(path) - sys.stdlib_module_names - ours:

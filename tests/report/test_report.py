@@ -21,7 +21,6 @@ from harness.execution.leaderboard import build_leaderboard
 from harness.execution.score_table import collect_scores
 from harness.execution.store import Store
 from harness.planning.serialization import plan_from_json, plan_to_json
-from harness.prediction.kept import prediction_to_json
 from harness.report.captions import over_seeds
 from harness.report.drawing import draw, inline, printable
 from harness.report.figure import Absent, Figure
@@ -261,8 +260,7 @@ def test_a_kept_leaderboard_is_reported(tmp_path):
 def test_a_kept_runs_report_lies_beside_it_and_is_made_again_to_the_same_bytes(tmp_path):
     folder = write_run(tmp_path, report={"conflict_by_module": conflicts(), "much_more": list(range(1000))})
     board = read_run(folder).leaderboard
-    kept_with = prediction_to_json("fake", kept_prediction(board).predictions, order=(), checked=(), agreed=())
-    (folder / "prediction.json").write_text(json.dumps(kept_with))
+    (folder / "prediction.json").write_text(replace(kept_prediction(board), order=(), checked=()).to_json())
     kept = tmp_path / "kept"
     result = CliRunner().invoke(app, ["leaderboard", "add", str(folder), "-d", str(kept)])
     assert result.exit_code == 0, result.output

@@ -1,6 +1,5 @@
 """A prediction kept beside a run: read back as it was, and drawn against what the run shows."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -9,7 +8,7 @@ from report_world import cells, kept_prediction, record_of, write_run
 
 from harness.errors import UsageError
 from harness.prediction.check import PREDICTORS
-from harness.prediction.kept import prediction_to_json, read_prediction
+from harness.prediction.kept import read_prediction
 from harness.report.figure import Absent
 from harness.report.figures.prediction import points_of, prediction
 from harness.report.page import make_report, notices
@@ -17,10 +16,7 @@ from harness.report.reading import read_run
 
 
 def written(path, kept):
-    told = prediction_to_json(
-        kept.protocol, kept.predictions, order=kept.order, checked=kept.checked, agreed=kept.agreed
-    )
-    path.write_text(json.dumps(told))
+    path.write_text(kept.to_json())
     return path
 
 

@@ -11,7 +11,7 @@ from harness.execution.score_table import collect_scores, write_scores
 from harness.execution.store import Store
 from harness.planning.serialization import plan_to_json
 from harness.prediction.check import CheckedPair, before_training
-from harness.prediction.kept import KeptPrediction
+from harness.prediction.kept import PredictionRecord
 from harness.prediction.matrix import PairPrediction, Prediction
 from harness.prediction.observed import ObservedPair
 from harness.report.figure import Figure
@@ -124,7 +124,7 @@ def kept_prediction(board):
             )
             told = before_training(pair) | {"edit norm": 1.0, "KL": 0.5}
             checked.append(CheckedPair(pair=observed, predicted=told))
-    return KeptPrediction(
+    return PredictionRecord(
         protocol=board.protocol, order=board.columns, predictions=tuple(predictions), checked=tuple(checked)
     )
 

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from harness import UsageError
-from harness.cli.plugin_scaffold import kinds, write_scaffold
+from harness.api.plugin_project import new_plugin, template_kinds
 from harness.plugin.hookspecs import HOOKS_BY_KIND
 from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
@@ -22,13 +22,13 @@ pytest_plugins = ["harness.testing.fixtures"]
 
 
 def test_there_is_a_template_for_every_kind_but_packaged_protocols() -> None:
-    assert set(kinds()) == set(HOOKS_BY_KIND) - {"protocol"}
+    assert set(template_kinds()) == set(HOOKS_BY_KIND) - {"protocol"}
 
 
-@pytest.fixture(params=kinds())
+@pytest.fixture(params=template_kinds())
 def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Yields the folder of a new project of each kind, whose package can be imported."""
-    folder = write_scaffold("queen-end", request.param, tmp_path)
+    folder = new_plugin("queen-end", request.param, tmp_path)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     yield folder
@@ -82,5 +82,5 @@ def test_the_protocol_uses_the_plugin_and_is_valid(project: Path, plugin: Module
 )
 def test_what_cannot_be_written_is_refused(name: str, kind: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=told):
-        write_scaffold(name, kind, tmp_path)
+        new_plugin(name, kind, tmp_path)
     assert list(tmp_path.iterdir()) == []

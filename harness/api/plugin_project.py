@@ -1,4 +1,4 @@
-"""Writes the projects of `harness plugins new`: a working plugin of a kind, its tests and a protocol.
+"""Creates plugin projects: a working plugin of a kind, its tests and a protocol.
 
 The templates are in `scaffold/`, one folder per kind, with shared files in `scaffold/common`. They are plain Python and
 YAML files: `NAME` in a file or its path is replaced by the plugin's name, `harness_NAME` by its package.
@@ -21,25 +21,26 @@ _RUN = {
 }
 
 
-def kinds() -> list[str]:
-    """Returns the kinds with a template."""
+def template_kinds() -> list[str]:
+    """Returns the kinds of plugins that `new_plugin` can create."""
     return sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir() and folder.name != COMMON)
 
 
-def write_scaffold(name: str, kind: str, parent: Path) -> Path:
-    """Writes the project `harness-<name>` into `parent` and returns its folder.
+def new_plugin(name: str, kind: str = DEFAULT_KIND, into: str | Path = ".") -> Path:
+    """Writes a plugin project, `harness-<name>`, and returns its folder: a working plugin of the kind, its tests, and a
+    protocol that uses it.
 
-    Raises UsageError if there is no template of that kind, the name is not valid, or the folder exists or cannot be
-    written.
+    into: where to put the project's folder. Raises UsageError if there is no template of that kind, the name is not
+    valid, or the folder exists or cannot be written.
     """
-    if kind not in kinds():
+    if kind not in template_kinds():
         raise UsageError(
-            f"there is no template for the kind {kind!r}", where="--kind", hint=f"one of {', '.join(kinds())}"
+            f"there is no template for the kind {kind!r}", where="--kind", hint=f"one of {', '.join(template_kinds())}"
         )
     if not _NAME.fullmatch(name):
         hint = "use lower-case letters, digits and single hyphens, a letter first, such as chess"
         raise UsageError(f"{name!r} cannot name a plugin", hint=hint)
-    folder = parent / f"harness-{name}"
+    folder = Path(into) / f"harness-{name}"
     if folder.exists():
         raise UsageError("the folder exists", where=str(folder), hint="give another name, or another --into")
     try:
