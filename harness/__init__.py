@@ -1,7 +1,8 @@
 """A plugin-based benchmark harness for multi-domain RL post-training of language models.
 
-All that a plugin author needs is here: `hookimpl`, the specs that hooks yield, the interfaces they load into, and the
-errors to raise. Names are loaded when they are first used, so that importing this package imports no torch.
+The library API is here, and all that a plugin author needs: `hookimpl`, the specs that hooks yield, the interfaces they
+load into, and the errors to raise. Names are loaded when they are first used, so that importing this package imports no
+torch.
 """
 
 import lazy_loader

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import json
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from harness.plugin.registry import RegisteredPlugin, Registry
@@ -16,7 +18,7 @@ from repository import ROOT, mounted
 from schema_tables import key_table, keys_of, table
 
 API = {
-    "harness": "What a plugin author imports",
+    "harness": "What runs protocols, and what a plugin author imports",
     "harness.domains": "Toolkits for domains and rewards",
     "harness.training": "What algorithm plugins share",
     "harness.weights": "Arithmetic over checkpoints on disk",
@@ -24,6 +26,8 @@ API = {
     "harness.testing": "Contract tests for plugin authors",
 }
 """The public modules, each with an `__all__`, in the order of the navigation."""
+SECTIONS = {"harness.plugin": "Write plugins", "harness.errors": "Errors"}
+"""The sections of the page of `harness`, by the package that defines a name; all other names come first."""
 HOOKS = "harness.plugin.hookspecs"
 """The module that declares the hooks."""
 
@@ -78,8 +82,25 @@ def hooks() -> str:
 
 def api(name: str) -> str:
     """Returns the reference of a public module: every name in its `__all__`, which mkdocstrings fills in."""
-    members = json.dumps(sorted(importlib.import_module(name).__all__))
+    module = importlib.import_module(name)
+    if name == "harness":
+        return _api_in_sections(module)
+    members = json.dumps(sorted(module.__all__))
     return f"# {name}\n\n::: {name}\n    options: {{members: {members}}}\n"
+
+
+def _api_in_sections(module: ModuleType) -> str:
+    """Returns the reference of a module with a section for each entry of `SECTIONS`."""
+    members: dict[str, list[str]] = {"Run protocols and read results": [], **{title: [] for title in SECTIONS.values()}}
+    first = next(iter(members))
+    for name in sorted(set(module.__all__) - {"__version__"}, key=lambda name: (name[0].isupper(), name)):
+        defined = getattr(getattr(module, name), "__module__", "") or ""
+        title = next((title for package, title in SECTIONS.items() if defined.startswith(package)), first)
+        members[title].append(
+            f"::: {module.__name__}.{name}\n    options: {{heading_level: 3, show_root_heading: true}}\n"
+        )
+    sections = "\n".join(f"## {title}\n\n" + "\n".join(each) for title, each in members.items())
+    return f"# {module.__name__}\n\n{inspect.getdoc(module)}\n\n{sections}"
 
 
 @cache

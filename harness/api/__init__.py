@@ -1,4 +1,4 @@
-"""The library API: `harness.run`, `harness.load_run`, `harness.plan` and `harness.validate`. The command line is a thin
+"""The library API, public as `harness.run`, `harness.load_run`, `harness.plan` and so on. The command line is a thin
 wrapper around it."""
 
 import lazy_loader

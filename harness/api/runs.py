@@ -159,7 +159,6 @@ class Run:
             raise UsageError("step 0 is the base model, which this run did not train", hint="name a later step")
         return pl.DataFrame(list(_json_lines(self._stored(key).read(key, "metrics.jsonl"))), infer_schema_length=None)
 
-
     def status(self) -> RunStatus:
         """Returns the status at this moment: nodes by state, progress and last metrics of each, slots, time left.
 

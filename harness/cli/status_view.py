@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.execution.progress import shown_metrics
-from harness.execution.status import NodeStatus, RunStatus
-from harness.planning.titles import title_of
-
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from harness import NodeStatus, RunStatus
 
 
 def summary_lines(status: RunStatus) -> Iterator[str]:
@@ -44,7 +42,7 @@ def overview(status: RunStatus, *, every_node: bool = False) -> RenderableType:
     parts: list[RenderableType] = [Text(line) for line in summary_lines(status)]
     if shown:
         parts += [Text(), _table(shown)]
-    parts += [Text(f"{title(node)}: {node.error}", style="red") for node in status.nodes_in("failed")]
+    parts += [Text(f"{node.title}: {node.error}", style="red") for node in status.nodes_in("failed")]
     return Group(*parts)
 
 
@@ -59,14 +57,9 @@ def _table(nodes: tuple[NodeStatus, ...]) -> RenderableType:
     for name in columns:
         table.add_column(name, overflow="fold", no_wrap=name in ("state", "step", "time"))
     for node in nodes:
-        cells = [node.state, title(node), steps(node), _time(node), shown_metrics(node.metrics), node.worker]
+        cells = [node.state, node.title, steps(node), _time(node), node.shown_metrics, node.worker]
         table.add_row(*(Text(cell) for cell in cells[: len(columns)]))
     return table
-
-
-def title(node: NodeStatus) -> str:
-    """Returns the node's title, as on progress lines."""
-    return title_of(node.kind, node.label, node.seed)
 
 
 def steps(node: NodeStatus) -> str:

@@ -15,7 +15,7 @@ from harness.cli.status import RunsFolder, WatchedRun
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.execution.status import NodeStatus, RunStatus
+    from harness import NodeStatus, RunStatus
 
 SHARES = 5
 """Without a terminal, the progress of a result is printed at each fifth of its steps."""
@@ -86,17 +86,16 @@ def changes(before: RunStatus | None, now: RunStatus) -> Iterator[str]:
 
 
 def _changes_of(before: NodeStatus | None, now: NodeStatus) -> Iterator[str]:
-    from harness.cli.status_view import duration, steps, title
-    from harness.execution.progress import shown_metrics
+    from harness.cli.status_view import duration, steps
 
     changed = before is None or before.state != now.state
     if now.state == "failed" and changed:
-        yield f"{title(now)}: failed: {now.error}"
+        yield f"{now.title}: failed: {now.error}"
     elif now.state == "done" and changed and before is not None:
         after = "" if now.seconds is None else f" after {duration(now.seconds)}"
-        yield f"{title(now)}: done{after}  {shown_metrics(now.metrics)}".rstrip()
+        yield f"{now.title}: done{after}  {now.shown_metrics}".rstrip()
     elif now.state == "running" and (changed or _share(before) < _share(now)):
-        yield f"{title(now)}: running  {steps(now)}  {shown_metrics(now.metrics)}".rstrip()
+        yield f"{now.title}: running  {steps(now)}  {now.shown_metrics}".rstrip()
 
 
 def _share(node: NodeStatus | None) -> int:

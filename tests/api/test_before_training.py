@@ -54,8 +54,8 @@ def test_a_prefetch_has_a_record_of_each_part(protocol):
 def test_a_file_is_scored_row_by_row(tmp_path):
     file = tmp_path / "rows.jsonl"
     rows = [
-        {"completion": "it is 4", "truth": 4, "expected": 1},
-        {"completion": "it is 5", "truth": 4, "expected": 1},
+        {"completion": "It is\n4", "truth": "4", "expected": 1},
+        {"completion": "It is\n5", "truth": "4", "expected": 1},
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     scored = list(harness.score_file("exact-match", file, columns={"answer": "truth"}, config={"last_line": True}))

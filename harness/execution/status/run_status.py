@@ -9,6 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from harness.execution.progress import shown_metrics
+from harness.planning.titles import title_of
+
 RunState = Literal["running", "stopped", "finished"]
 NodeState = Literal["running", "done", "ready", "waiting", "failed", "skipped"]
 
@@ -36,6 +39,16 @@ class NodeStatus:
     metrics: Mapping[str, float] = field(default_factory=dict)
     worker: str = ""
     error: str = ""
+
+    @property
+    def title(self) -> str:
+        """The title, as on progress lines."""
+        return title_of(self.kind, self.label, self.seed)
+
+    @property
+    def shown_metrics(self) -> str:
+        """The reward, or the first metrics if there is none, as text."""
+        return shown_metrics(self.metrics)
 
 
 @dataclass(frozen=True, kw_only=True)
