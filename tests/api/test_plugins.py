@@ -18,11 +18,14 @@ class Rewards:
 
 
 class Good(harness.Reward):
+    def __init__(self, config):
+        pass
+
     def score(self, batch):
         return [RewardResult.ok(1.0) for _ in batch.completions]
 
 
-class Bad(harness.Reward):
+class Bad(Good):
     def score(self, batch):
         return []
 
