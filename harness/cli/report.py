@@ -40,8 +40,10 @@ def report(
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
 ) -> None:
     """Write the report of a run: one HTML file with figures and tables, which works offline."""
+    from harness._util.extras import require_extra
     from harness.api import load_run
 
+    require_extra("report", "altair", "vl_convert", wanted_by="harness report")  # before the run is looked for
     found = load_run(run, output=runs, registry=session_of(context).registry)
     written = found.write_report(output, figures=figures, prediction=prediction)
     for title, reason in written.undrawn.items():
