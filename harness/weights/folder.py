@@ -13,10 +13,9 @@ import torch
 
 from harness._util.json_reading import parse_json
 from harness.errors import CheckpointError
-from harness.weights.model_folder import CONFIG, INDEX, check_checkpoint, weight_files
+from harness.weights.model_folder import INDEX, check_checkpoint, weight_files
+from harness.weights.tied import may_store_twice, stored_pairs, tied_weights
 
-HEAD = "lm_head.weight"
-EMBEDDINGS = "embed_tokens.weight"
 _COMPARED_AT_ONCE = 1 << 20
 
 DTYPES: dict[str, torch.dtype] = {
@@ -54,9 +53,9 @@ class TensorPlace:
 class WeightFolder:
     """The tensors of a folder by name. Opening reads headers only.
 
-    model: False for a folder of tensors that is not a model and has no config.json. copies: whether a head that is
-    stored although the config ties it to the embeddings, and has the same bytes, counts as a tensor; otherwise only
-    `tied_copy` names it. Raises CheckpointError where a weight file is incomplete, where the index names tensors that
+    model: False for a folder of tensors that is not a model and has no config.json. copies: whether a weight that is
+    stored although the config ties it to another, and has the same bytes, counts as a tensor; otherwise only
+    `tied_copies` names it. Raises CheckpointError where a weight file is incomplete, where the index names tensors that
     no file holds, and for a dtype that is not in DTYPES.
     """
 
@@ -79,18 +78,25 @@ class WeightFolder:
                 )
         if model:
             self._check_index()
-        self.tied_copy = HEAD if model and not copies and self._head_is_copied() else None
-        if self.tied_copy is not None:
-            del self._places[self.tied_copy]
+        self.tied_copies = self._copies() if model and not copies else ()
+        for name in self.tied_copies:
+            del self._places[name]
 
-    def _head_is_copied(self) -> bool:
-        """Returns whether the head is tied to the embeddings and stored beside them with the same bytes."""
-        head = self._places.get(HEAD)
-        embeddings = [place for name, place in self._places.items() if name.endswith(EMBEDDINGS)]
-        if head is None or len(embeddings) != 1 or not is_tied(self.folder):
-            return False
-        [other] = embeddings
-        return (head.shape, head.dtype) == (other.shape, other.dtype) and _same_bytes(head, other)
+    def _copies(self) -> tuple[str, ...]:
+        """Returns the weights that are stored beside those that they are tied to, with the same bytes."""
+        return tuple(
+            target
+            for target, source in self.tied_pairs()
+            if (self._places[target].shape, self._places[target].dtype)
+            == (self._places[source].shape, self._places[source].dtype)
+            and _same_bytes(self._places[target], self._places[source])
+        )
+
+    def tied_pairs(self) -> list[tuple[str, str]]:
+        """Returns the weights that are stored beside the one that the config ties them to, with that one's name."""
+        if not may_store_twice(self.folder, [place.shape for place in self._places.values()]):
+            return []
+        return list(stored_pairs(tied_weights(self.folder), self._places))
 
     def _check_index(self) -> None:
         if not (self.folder / INDEX).is_file():
@@ -142,15 +148,6 @@ class WeightFolder:
     def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
         for name in self.names():
             yield name, self.read(name)
-
-
-def is_tied(folder: Path) -> bool:
-    """Returns whether the config of a model folder ties the head to the embeddings."""
-    try:
-        config = parse_json((folder / CONFIG).read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and config.get("tie_word_embeddings") is True
 
 
 def _same_bytes(first: TensorPlace, second: TensorPlace) -> bool:

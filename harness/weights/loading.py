@@ -18,6 +18,7 @@ from harness.weights.folder import WeightFolder
 from harness.weights.model_folder import CONFIG
 from harness.weights.scores import all_finite, refuse_not_finite
 from harness.weights.stream import Stream
+from harness.weights.tied import stored_pairs
 
 _SAVE_AGAIN = "save the model again with save_pretrained, or fetch it again"
 
@@ -153,22 +154,17 @@ def _refuse_differing(found: Mapping[str, Any], folder: Path) -> None:
 
 
 def _refuse_unlike_tied(model: Any, folder: Path) -> None:
-    """Raises CheckpointError where the config ties the output layer to the embeddings and the files hold two different
-    tensors: which of them is used depends on the version of the library."""
-    output, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
-    if not getattr(model.config.get_text_config(), "tie_word_embeddings", False) or output is None:
-        return
+    """Raises CheckpointError where the config ties a weight to another one, such as the output layer to the embeddings,
+    and the files hold two different tensors: which of them is used depends on the version of the library."""
     weights = WeightFolder(folder)
-    stored = set(weights.names())
-    names = {id(module): f"{name}.weight" for name, module in model.named_modules()}
-    pair = [names.get(id(output), ""), names.get(id(embeddings), "")]
-    if pair[0] != pair[1] and stored.issuperset(pair) and not torch.equal(*map(weights.read, pair)):
-        raise CheckpointError(
-            f"{pair[0]} differs from {pair[1]}, and the config ties the two (tie_word_embeddings)",
-            where=str(folder),
-            hint=f"set tie_word_embeddings to false in {CONFIG} if the output layer is its own, or save the model again"
-            " without it",
-        )
+    for target, source in stored_pairs(model.all_tied_weights_keys, weights.names()):
+        if not torch.equal(weights.read(target), weights.read(source)):
+            raise CheckpointError(
+                f"{target} differs from {source}, and the config ties the two (tie_word_embeddings)",
+                where=str(folder),
+                hint=f"set tie_word_embeddings to false in {CONFIG} if {target} is a weight of its own, or save the"
+                " model again without it",
+            )
 
 
 def _config(folder: Path) -> Mapping[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from harness._util.json_reading import parse_json
 from harness.errors import CheckpointError
-from harness.weights.folder import EMBEDDINGS, HEAD, WeightFolder, is_tied
+from harness.weights.folder import WeightFolder
 from harness.weights.model_folder import CONFIG
+from harness.weights.tied import stored_pairs, tied_weights
 
 _SAME_BASE = "both must come from the same base model"
 
@@ -19,13 +20,14 @@ def check_same_tensors(first: WeightFolder, second: WeightFolder, *, dtypes: boo
     only_first, only_second = set(first.names()) - set(second.names()), set(second.names()) - set(first.names())
     if only_first or only_second:
         example = sorted(only_first or only_second)[0]
-        head = (only_first | only_second) == {"lm_head.weight"}
+        both = {*first.names(), *second.names()}
+        tied = {name for folder in (first, second) for name, _ in stored_pairs(tied_weights(folder.folder), both)}
         raise CheckpointError(
             f"the checkpoints have different tensors ({len(only_first)} only in the first, {len(only_second)} only in"
             f" the second, such as {example})",
             where=where,
             hint="one stores a head that is tied to the embeddings: save both with the same version of transformers"
-            if head
+            if only_first | only_second <= tied
             else _SAME_BASE,
         )
     for name in first.names():
@@ -62,18 +64,17 @@ def check_same_tokenizer(first: WeightFolder, second: WeightFolder) -> None:
 
 
 def check_stored_once(model: WeightFolder, *, read_only: bool = False) -> None:
-    """Raises CheckpointError where the head is stored although the config ties it to the embeddings, or where the
-    config is not JSON.
+    """Raises CheckpointError where a weight is stored although the config ties it to another one, such as the head to
+    the embeddings, or where the config is not JSON.
 
     transformers loads one of the two and uses it for both, so a change of the other would be lost. read_only: allows a
     head that equals the embeddings byte for byte, since neither is changed.
     """
     _json(model.folder / CONFIG)
-    embeddings = [name for name in model.names() if name.endswith(EMBEDDINGS)]
-    copied = model.tied_copy is not None and not read_only
-    if copied or (HEAD in model.names() and embeddings and is_tied(model.folder)):
+    stored = model if read_only else WeightFolder(model.folder, copies=True)
+    for target, source in stored.tied_pairs():
         raise CheckpointError(
-            f"the weights hold {HEAD} beside {embeddings[0]}, to which the config ties it",
+            f"the weights hold {target} beside {source}, to which the config ties it",
             where=str(model.folder),
             hint="load the model and save it again with save_pretrained, which stores tied weights once",
         )

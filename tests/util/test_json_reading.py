@@ -20,9 +20,9 @@ from harness.results.published import read_published
 from harness.weights import WeightFolder, check_same_tokenizer
 from harness.weights.delta import DELTA
 from harness.weights.delta import check as check_delta
-from harness.weights.folder import is_tied
 from harness.weights.loading import check_loads
 from harness.weights.model_folder import check_checkpoint, weight_files
+from harness.weights.tied import tied_weights
 from harness_domains.code.problem import Problem
 from harness_domains.code.problems import klear
 
@@ -76,7 +76,7 @@ def test_a_deep_safetensors_header_is_a_checkpoint_error(model):
 
 def test_a_deep_config_says_nothing_of_the_model(model):
     (model / "config.json").write_text(DEEP)
-    assert is_tied(model) is False
+    assert tied_weights(model) == {}
     assert size_of(model)[1] == "float32"
 
 

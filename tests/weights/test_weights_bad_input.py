@@ -27,6 +27,9 @@ from harness_recoveries.rollback.recovery import Rollback
 WEIGHTS = {"a.weight": torch.arange(6.0).view(2, 3), "b.weight": torch.ones(4)}
 
 
+TIED = '{"model_type": "llama", "tie_word_embeddings": true, "num_hidden_layers": 1}'
+
+
 def model(folder, tensors=WEIGHTS, config="{}", tokenizer=None):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(config)
@@ -93,20 +96,19 @@ def test_a_tied_head_that_is_stored_as_well(tmp_path):
     tied = {"model.embed_tokens.weight": torch.ones(2, 2)}
     both = tied | {"lm_head.weight": torch.ones(2, 2)}
     with pytest.raises(CheckpointError, match="to which the config ties it"):
-        check_stored_once(WeightFolder(model(tmp_path / "a", both, config='{"tie_word_embeddings": true}')))
+        check_stored_once(WeightFolder(model(tmp_path / "a", both, config=TIED)))
     check_stored_once(WeightFolder(model(tmp_path / "b", both)))
     with pytest.raises(CheckpointError, match="a head that is tied"):
-        check_same_tensors(WeightFolder(tmp_path / "b"), WeightFolder(model(tmp_path / "c", tied)))
+        check_same_tensors(WeightFolder(tmp_path / "b"), WeightFolder(model(tmp_path / "c", tied, config=TIED)))
 
 
 def test_a_base_model_that_stores_its_tied_head_too_is_compared_with_what_was_trained_of_it(tmp_path):
     generator = torch.Generator().manual_seed(0)
     tied = {"model.embed_tokens.weight": torch.randn(600, 700, generator=generator), "b.weight": torch.ones(4)}
-    config = '{"tie_word_embeddings": true}'
-    twice = model(tmp_path / "base", tied | {"lm_head.weight": tied["model.embed_tokens.weight"].clone()}, config)
+    twice = model(tmp_path / "base", tied | {"lm_head.weight": tied["model.embed_tokens.weight"].clone()}, TIED)
     base, once = WeightFolder(twice), {name: tensor + 1 for name, tensor in tied.items()}
-    expert = WeightFolder(model(tmp_path / "expert", once, config))
-    assert base.tied_copy == "lm_head.weight"
+    expert = WeightFolder(model(tmp_path / "expert", once, TIED))
+    assert base.tied_copies == ("lm_head.weight",)
     assert base.names() == expert.names()
     edit = delta_summary(base, expert)
     assert edit.coordinates == edit.edited == 420_004
@@ -118,7 +120,7 @@ def test_a_base_model_that_stores_its_tied_head_too_is_compared_with_what_was_tr
 
     other = {"lm_head.weight": tied["model.embed_tokens.weight"].clone()}
     other["lm_head.weight"][599, 699] += 1  # the last byte's neighbour: all of it is compared
-    differing = WeightFolder(model(tmp_path / "differing", tied | other, config))
+    differing = WeightFolder(model(tmp_path / "differing", tied | other, TIED))
     with pytest.raises(CheckpointError, match="to which the config ties it"):
         merge_deltas(differing, [(0.5, expert)], DeltaMerge(), tmp_path / "none")
 

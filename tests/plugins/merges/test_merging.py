@@ -276,6 +276,7 @@ def test_a_tied_head_that_is_stored_is_refused_and_one_that_is_not_is_merged(tmp
             model_of(
                 tmp_path / f"{len(tensors)}-{name}",
                 {key: (size * W).clone() for key in tensors},
+                model_type="llama",
                 tie_word_embeddings=True,
             )
             for name, size in (("base", 1.0), ("one", 2.0), ("two", 4.0))

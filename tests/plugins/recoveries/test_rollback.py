@@ -113,7 +113,7 @@ def test_a_peak_that_stores_its_tied_head_too(recover, equal):
     moved = {name: tensor + 1 for name, tensor in tied.items()}
     head = {"lm_head.weight": tied["model.embed_tokens.weight"] + (0 if equal else 1)}
     for entry, tensors in zip(recover.lineage[1:], ({**tied, **head}, moved), strict=True):
-        (entry.folder / "config.json").write_text('{"tie_word_embeddings": true}')
+        (entry.folder / "config.json").write_text('{"model_type": "llama", "tie_word_embeddings": true}')
         save_file(tensors, entry.folder / "model.safetensors")
     if equal:
         assert torch.equal(recover(score="magnitude", fraction=1.0)[0]["model.embed_tokens.weight"], *tied.values())
