@@ -1,8 +1,8 @@
-"""Estimates the tokens, hours and disk space of a plan."""
+"""The estimated tokens, hours and disk space of a plan, and the shape of the model that they depend on."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,44 +34,6 @@ class PlanEstimate:
     model_shape: ModelShape | None
     memory_bytes: int | None
     schedule: Schedule | None
-
-
-def estimate_plan(
-    plan: Plan,
-    registry: Registry,
-    done: Collection[str],
-    *,
-    prompt_tokens: int,
-    gpu_teraflops: float | None,
-    generation_utilization: float,
-    training_utilization: float,
-    model_config: Path | None,
-    slots: int | None,
-) -> PlanEstimate:
-    """Returns the estimate of a plan, as documented at `PlannedRun.estimate`. done: the keys of stored nodes."""
-    from harness._util import processor
-    from harness.planning.estimate import Assumptions, Estimator, hours_of_methods, schedule_of
-
-    here = processor.processor_here()
-    assumed = Assumptions(
-        prompt_tokens=prompt_tokens,
-        gpu_teraflops=here.teraflops if gpu_teraflops is None else gpu_teraflops,
-        processor=here.kind if gpu_teraflops is None else "gpu",
-        generation_utilization=generation_utilization,
-        training_utilization=training_utilization,
-    )
-    shape = shape_for(plan, registry, model_config)
-    estimator = Estimator(plan, registry, shape, assumed)
-    return PlanEstimate(
-        total=estimator.total(),
-        to_do=estimator.total(without=done),
-        nodes=estimator.nodes,
-        method_hours=hours_of_methods(plan, estimator.nodes),
-        assumptions=assumed,
-        model_shape=shape,
-        memory_bytes=here.memory_bytes,
-        schedule=None if slots is None else schedule_of(plan, estimator.nodes, done, slots),
-    )
 
 
 def shape_for(plan: Plan, registry: Registry, file: Path | None) -> ModelShape | None:

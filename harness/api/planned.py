@@ -83,18 +83,29 @@ class PlannedRun:
         slots: also estimate the duration with this number of nodes computed in parallel. Raises UsageError if
         `model_config` does not describe a decoder.
         """
-        from harness.api.estimating import estimate_plan
+        from harness._util import processor
+        from harness.api.estimating import PlanEstimate, shape_for
+        from harness.planning.estimate import Assumptions, Estimator, hours_of_methods, schedule_of
 
-        return estimate_plan(
-            self.plan,
-            self.registry,
-            self.done,
+        here = processor.processor_here()
+        assumptions = Assumptions(
             prompt_tokens=prompt_tokens,
-            gpu_teraflops=gpu_teraflops,
+            gpu_teraflops=here.teraflops if gpu_teraflops is None else gpu_teraflops,
+            processor=here.kind if gpu_teraflops is None else "gpu",
             generation_utilization=generation_utilization,
             training_utilization=training_utilization,
-            model_config=None if model_config is None else Path(model_config),
-            slots=slots,
+        )
+        shape = shape_for(self.plan, self.registry, None if model_config is None else Path(model_config))
+        estimator = Estimator(self.plan, self.registry, shape, assumptions)
+        return PlanEstimate(
+            total=estimator.total(),
+            to_do=estimator.total(without=self.done),
+            nodes=estimator.nodes,
+            method_hours=hours_of_methods(self.plan, estimator.nodes),
+            assumptions=assumptions,
+            model_shape=shape,
+            memory_bytes=here.memory_bytes,
+            schedule=None if slots is None else schedule_of(self.plan, estimator.nodes, self.done, slots),
         )
 
     @property
