@@ -54,6 +54,14 @@ def test_run_tells_scripts_what_it_came_to(bench, monkeypatch):
     assert os.path.exists(told["leaderboard"])  # noqa: PTH110
 
 
+@pytest.mark.parametrize("jobs", ["0", "-2", "two", "1.5"])
+def test_a_number_of_jobs_is_positive_or_auto(bench, monkeypatch, jobs):
+    error = invoke(bench, monkeypatch, "run", f"--jobs={jobs}").exception
+    assert isinstance(error, UsageError)
+    assert f"--jobs: '{jobs}' is not a number of steps" in str(error)
+    assert invoke(bench, monkeypatch, "run", "--jobs", "1", "--threads", "1").exit_code == 0
+
+
 def test_a_dry_run_makes_nothing(bench, monkeypatch):
     result = invoke(bench, monkeypatch, "run", "--dry-run", "--json")
     assert {row["done"] for row in json.loads(result.stdout)["nodes"]} == {False}
