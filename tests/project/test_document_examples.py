@@ -57,6 +57,7 @@ NOT_RUN = {
     "harness validate --deep my.yaml": MINE,
     "harness preview my.yaml": MINE,
     "harness run my.yaml": MINE,
+    "harness run my.yaml --jobs 4": MINE,
     "harness predict PROTOCOL": "samples 1,024 completions per domain; tests/cli/test_cli_predict.py runs it",
     "harness predict lab-pairs --seeds 0,1,2 --check lab-pairs": "an hour; tests/cli/test_cli_predict.py runs it",
     "harness export RUN re-math FOLDER": "tests/cli/test_cli_export.py runs it on a stored checkpoint",
