@@ -1,10 +1,10 @@
-"""Draws the README's figures from the lab's kept leaderboard: the scores step by step, and the terminal's table.
+"""Draws the README's figures from the stored leaderboard of the lab: the score chart and the terminal's table.
 
     python benchmarks/figures.py            # writes docs/figures/*.svg; `make figures`
     python benchmarks/figures.py FOLDER     # writes them there
 
-The chart is the report's, the table what `harness show` prints. Both stand on a page of their own colour, so that they
-can be read on a light and on a dark one; the chart's ink and paper follow the reader's scheme.
+The chart is the report's, and the table is the output of `harness show`. Both have a background of their own, so that
+they can be read on light and dark pages; the colours of the chart follow the reader's scheme.
 """
 
 import io
@@ -22,14 +22,14 @@ ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "leaderboards" / "lab"
 SVG = "{http://www.w3.org/2000/svg}"
 DARK = {"#1b1f24": "#e6edf3", "#57606a": "#9198a1", "#d8dee4": "#3d444d", "#ffffff": "#0d1117"}
-"""The report's ink, muted ink, grid and paper, and what they are in a dark scheme."""
+"""The report's colours of ink, muted ink, grid and paper, and the corresponding colours in a dark scheme."""
 NAMES = dict(zip(DARK, ("ink", "muted", "grid", "paper"), strict=True))
 DROPPED = {"class", "role", "pointer-events", "font-family"}
 DEFAULTS = {("opacity", "1"), ("stroke-width", "1"), ("font-weight", "normal"), ("x2", "0"), ("y2", "0")}
 THEME = TerminalTheme((13, 17, 23), (230, 237, 243), [(110, 118, 129)] * 8, [(230, 237, 243)] * 8)
 COLUMNS = 79
 FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {terminal_width} {terminal_height}" role="img" \
-aria-label="The lab's leaderboard, as the terminal shows it">
+aria-label="The lab's leaderboard, as shown in the terminal">
 <style>{styles}
 text {{ font: {char_height}px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre }}</style>
 <rect width="{terminal_width}" height="{terminal_height}" rx="8" fill="#0d1117"/>
@@ -40,7 +40,7 @@ text {{ font: {char_height}px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono",
 
 
 def chart() -> str:
-    """Returns the report's chart of the scores by step as an SVG that follows the reader's scheme."""
+    """Returns the report's chart of the scores after each step as an SVG that follows the reader's scheme."""
     from harness.report.drawing import draw
     from harness.report.figure import Absent
     from harness.report.figures.scores_by_step import scores_by_step
@@ -73,7 +73,7 @@ def variables(colours: Mapping[str, str]) -> str:
 
 
 def strip(parent: ElementTree.Element) -> None:
-    """Takes off what changes nothing in a picture: descriptions of parts, defaults, and parts that draw nothing."""
+    """Removes everything without a visible effect: descriptions of parts, default values, and empty parts."""
     for element in list(parent):
         strip(element)
         draws_nothing = element.get("display") == "none" or element.get("d") in ("", "M0,0h0v0h0Z")

@@ -21,7 +21,7 @@ class Interrupted(HarnessError):
 
 
 class _Request:
-    made = False
+    received = False
 
 
 def catch_termination() -> None:
@@ -32,14 +32,14 @@ def catch_termination() -> None:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    if not _Request.made:
-        _Request.made = True
+    if not _Request.received:
+        _Request.received = True
         raise Terminated
 
 
 def raise_if_terminated() -> None:
     """Raises Terminated if a signal was received but its exception was lost, for example in a destructor."""
-    if _Request.made:
+    if _Request.received:
         raise Terminated
 
 

@@ -32,17 +32,17 @@ def archive_run(folder: Path, leaderboard: Leaderboard, registry: Registry, dire
 
     _check_names(leaderboard, folder / LEADERBOARD)
     refuse_special_files(folder)
-    kept = directory or _place(leaderboard.protocol)
+    target = directory or _place(leaderboard.protocol)
     texts = _tables(leaderboard, registry)
     if (probes := read_probes(folder, registry)) is not None:
         texts |= _probe_texts(probes)
     if steps := steps_to_json(read_run(folder).steps):
         texts[STEPS] = steps
-    files = {kept / name: read_untrusted(folder / name) for name in _COPIED if (folder / name).is_file()}
-    files |= {kept / name: text.encode() for name, text in texts.items()}
+    files = {target / name: read_untrusted(folder / name) for name in _COPIED if (folder / name).is_file()}
+    files |= {target / name: text.encode() for name, text in texts.items()}
     write_together(files)
     # From the archived files, not the run, so that `harness report` reproduces the same page.
-    return [*files, _write_page(kept, registry)]
+    return [*files, _write_page(target, registry)]
 
 
 def rebuild_leaderboard(folder: str | Path, *, registry: Registry | None = None) -> list[Path]:

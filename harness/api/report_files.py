@@ -32,11 +32,11 @@ def write_report(run: Run, page: Path | None, *, figures: Path | None, predictio
     from harness.report.page import make_report
     from harness.report.reading import read_run
 
-    made = make_report(read_run(run.folder, prediction), _probes(run))
-    files = {page or run.folder / REPORT: made.html.encode()}
-    undrawn = dict(made.undrawn)
+    built = make_report(read_run(run.folder, prediction), _probes(run))
+    files = {page or run.folder / REPORT: built.html.encode()}
+    undrawn = dict(built.undrawn)
     if figures is not None:
-        for name, svg in made.drawings.items():
+        for name, svg in built.drawings.items():
             files[figures / f"{name}.svg"] = svg.encode()
             try:
                 files[figures / f"{name}.png"] = rasterize(svg)

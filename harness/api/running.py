@@ -76,18 +76,18 @@ def run(
     offer, config = engine_of(read, plugins, engine, jobs=jobs, threads=threads)
     read.check_here()
     root = runs_folder(output)
-    asked = planned(read, plugins, root)
+    planned_run = planned(read, plugins, root)
     debug = "--debug" in global_arguments
     lasting = None if debug else lasting_stderr()
     reporter = _reporter(lasting, shown=progress)
-    reporter.note(f"run: {asked.folder}")
+    reporter.note(f"run: {planned_run.folder}")
 
     def waiting(key: str) -> None:
-        reporter.note(f"waiting: another process computes {asked.plan.nodes[key].label} ({key[:12]})")
+        reporter.note(f"waiting: another process computes {planned_run.plan.nodes[key].label} ({key[:12]})")
 
     runner = Runner(
         protocol=read,
-        plan=asked.plan,
+        plan=planned_run.plan,
         registry=plugins,
         store=Store(root / "store", waiting=waiting, verify=verify),
         engine=offer.build(config),
@@ -99,7 +99,7 @@ def run(
         deltas=Deltas(deltas),
     )
     with lasting or nullcontext():
-        outcome = runner.run(asked.folder / CONSOLE_LOG if lasting is not None else None)
+        outcome = runner.run(planned_run.folder / CONSOLE_LOG if lasting is not None else None)
     if check and outcome.failures:
         raise failure_of(outcome)
     return Run(outcome.folder, registry=plugins, outcome=outcome)
@@ -115,7 +115,7 @@ def engine_of(
 ) -> tuple[RegisteredPlugin, PydanticModel]:
     """Returns the engine of a run and its config: the protocol's unless `name` is another one.
 
-    Raises UsageError if it has no setting `jobs` or `threads` that is given, or if worker processes are asked for that
+    Raises UsageError if it has no setting `jobs` or `threads` that is given, or if worker processes are planned_run for that
     would not have the plugins of this process.
     """
     stated = protocol.engine

@@ -141,8 +141,8 @@ class Run:
         if domain is not None and domain not in self.plan.domains:
             hint = f"one of {', '.join(self.plan.domains)}"
             raise UsageError(f"there is no domain {domain!r} in this run", where=str(self.folder), hint=hint)
-        wanted = evaluations if domain is None else {domain: evaluations[domain]} if domain in evaluations else {}
-        rows = [{"domain": name} | row for name, node in wanted.items() for row in samples_of(self._stored(node), node)]
+        chosen = evaluations if domain is None else {domain: evaluations[domain]} if domain in evaluations else {}
+        rows = [{"domain": name} | row for name, node in chosen.items() for row in samples_of(self._stored(node), node)]
         return pl.DataFrame(rows, schema={"domain": pl.String(), **COLUMNS})
 
     def metrics(self, method: str, *, step: int = -1, seed: int | None = None) -> pl.DataFrame:

@@ -112,7 +112,7 @@ def plan(
     needs, sandboxes = planned.needs, api.installed_sandboxes()
     explanation = planned.why() if why else None
     if as_json:
-        told = {
+        report = {
             **planned.to_json(),
             "cost": asdict(cost),
             "to_do": asdict(left),
@@ -132,7 +132,7 @@ def plan(
             **({} if explanation is None else {"why": asdict(explanation)}),
             **({} if estimate.schedule is None else {"schedule": asdict(estimate.schedule)}),
         }
-        typer.echo(json.dumps(told, indent=2))
+        typer.echo(json.dumps(report, indent=2))
         return
     console = terminal()
     console.print(tree_of(planned.plan, planned.done))
@@ -161,7 +161,7 @@ def why_lines(explanation: Explanation) -> list[str]:
     return lines
 
 
-def tree_of(made: Plan, done: Collection[str]) -> Tree:
+def tree_of(graph: Plan, done: Collection[str]) -> Tree:
     """Returns the checkpoints of the plan as a tree, each with its short key, its evaluations and its state.
 
     A merge is below the base, after its experts, which are shown even if they are not methods of the run.
@@ -170,38 +170,38 @@ def tree_of(made: Plan, done: Collection[str]) -> Tree:
     from rich.tree import Tree
 
     branches: dict[str, Tree] = {}
-    tree = Tree(f"[bold]{escape(made.protocol)}[/] {made.key[:SHORT_KEY]}, model {escape(made.model)}")
-    several = len(made.seeds) > 1
+    tree = Tree(f"[bold]{escape(graph.protocol)}[/] {graph.key[:SHORT_KEY]}, model {escape(graph.model)}")
+    several = len(graph.seeds) > 1
 
     def branch_of(lineage: Sequence[str]) -> Tree:
         above = tree
         for key in lineage:
             if key not in branches:
-                node = made.nodes[key]
+                node = graph.nodes[key]
                 for expert in node.merged_checkpoints:
-                    branch_of(made.lineage_of(expert))
-                branches[key] = above.add(_line(made, node, done, with_seed=several))
+                    branch_of(graph.lineage_of(expert))
+                branches[key] = above.add(_line(graph, node, done, with_seed=several))
             above = branches[key]
         return above
 
-    for method in made.methods:
+    for method in graph.methods:
         above = branch_of(method.lineage)
         ending = f" [dim]seed {method.seed}[/]" if several else ""
         above.add(f"[bold cyan]= {escape(method.name)}[/]{ending}")
         for key in method.probes:
-            above.add(_line(made, made.nodes[key], done, with_seed=several))
+            above.add(_line(graph, graph.nodes[key], done, with_seed=several))
     return tree
 
 
-def _line(made: Plan, node: Node, done: Collection[str], *, with_seed: bool) -> str:
+def _line(graph: Plan, node: Node, done: Collection[str], *, with_seed: bool) -> str:
     from rich.markup import escape
 
     parts = [escape(node.label), f"[dim]{node.key[:SHORT_KEY]}[/]"]
-    if with_seed and node is not made.base:
+    if with_seed and node is not graph.base:
         parts.append(f"[dim]seed {node.seed}[/]")
-    if node is not made.base:
+    if node is not graph.base:
         parts.append("[green]done[/]" if node.key in done else "[yellow]to do[/]")
-    scorings: list[Any] = list(made.evaluations.get(node.key, {}).values())
+    scorings: list[Any] = list(graph.evaluations.get(node.key, {}).values())
     if scorings:
         parts.append(f"[dim]{sum(key in done for key in scorings)} of {len(scorings)} scored[/]")
     return " ".join(parts)

@@ -35,37 +35,38 @@ def estimate_lines(estimate: PlanEstimate, model: str) -> Iterator[str]:
     )
     yield (
         f"prompt tokens: about {_short(total.prompt_tokens)}, {_short(left.prompt_tokens)} to do,"
-        f" at {assumed.prompt_tokens:,} a prompt (--prompt-tokens)"
+        f" assuming {assumed.prompt_tokens:,} per prompt (--prompt-tokens)"
     )
     if shape is None or total.gpu_hours is None or left.gpu_hours is None:
-        yield f"{processor} hours, disk: unknown, for the size of {model} is not known here without fetching it"
-        yield "  its config.json alone is enough: `hf download NAME config.json`, or --model-config FILE"
+        yield f"{processor} hours, disk: unknown, because the config of {model} is not on this machine"
+        yield "  download only its config (`hf download NAME config.json`) or pass it as --model-config FILE"
     else:
         hours = f"{_hours(total.gpu_hours)}, {_hours(left.gpu_hours)} to do"
-        yield f"{processor} hours: about {hours}, with every completion at its longest"
+        yield f"{processor} hours: about {hours}, if every completion has the maximum length"
         gpu = assumed.processor == "gpu"
-        told = "989 is an H100's peak in bf16" if gpu else "0.05 a core is ours; no GPU was found"
-        peak = f"{assumed.gpu_teraflops:g} TFLOP/s (--gpu-teraflops; {told})"
+        source = "989 is an H100's peak in bf16" if gpu else "an assumed 0.05 per core; no GPU was found"
+        peak = f"{assumed.gpu_teraflops:g} TFLOP/s (--gpu-teraflops; {source})"
         yield f"  on a {processor} with a peak of {peak}, of which"
         yield f"  {assumed.generation_utilization:.3g} is reached in generation (--generation-utilization) and"
-        yield f"  {assumed.training_utilization:.3g} in training (--training-utilization); an order of magnitude only"
+        yield f"  {assumed.training_utilization:.3g} in training (--training-utilization);"
+        yield "  only the order of magnitude is meaningful"
         yield f"model: {_shape_line(shape)}"
         if total.training_memory and assumed.processor == "cpu":
-            here = f", of {format_bytes(memory)} here" if memory is not None else ""
-            yield f"memory to train all parameters: at least {format_bytes(total.training_memory)}{here},"
+            available = f" of this machine's {format_bytes(memory)}" if memory is not None else ""
+            yield f"memory to train all parameters: at least {format_bytes(total.training_memory)}{available},"
             yield "  for weights, gradients and AdamW's moments; activations need more"
     if total.disk is not None and left.disk is not None:
         disk = left.disk
         yield (
             f"disk to do: at most about {format_bytes(disk.total_bytes)}: {format_bytes(disk.checkpoint_bytes)} for"
-            f" {disk.checkpoints} checkpoints, all whole, {format_bytes(disk.gradient_bytes)} for gradients;"
+            f" {disk.checkpoints} full checkpoints, {format_bytes(disk.gradient_bytes)} for gradients;"
         )
         yield (
-            f"  at one time {format_bytes(disk.scratch_bytes)} to resume from,"
-            f" {format_bytes(disk.restored_bytes)} for deltas beside restored models"
+            f"  at a time {format_bytes(disk.scratch_bytes)} for resumable states,"
+            f" {format_bytes(disk.restored_bytes)} for models restored from deltas"
         )
     for what, labels in total.not_counted.items():
-        yield f"tokens not counted: {what}, {len(labels)} of them"
+        yield f"tokens not counted: {what} ({len(labels)})"
 
 
 def schedule_lines(planned: PlannedRun, estimate: PlanEstimate) -> Iterator[str]:
@@ -75,11 +76,11 @@ def schedule_lines(planned: PlannedRun, estimate: PlanEstimate) -> Iterator[str]
         return
     yield (
         f"{scheduled.slots} results at a time: about {_hours(scheduled.makespan)} hours of"
-        f" {_hours(scheduled.work)}; never below {_hours(scheduled.critical_length)}, the longest chain:"
+        f" {_hours(scheduled.work)}; at least {_hours(scheduled.critical_length)}, the longest chain:"
     )
-    yield f"  {' → '.join(map(planned.title, scheduled.critical_path)) or 'nothing is to do'}"
+    yield f"  {' → '.join(map(planned.title, scheduled.critical_path)) or 'nothing to do'}"
     methods = ", ".join(f"{name} {_hours(hours)}" for name, hours in estimate.method_hours.items())
-    yield f"hours of each method, shared steps counted in each: {methods}"
+    yield f"hours per method, including shared steps: {methods}"
 
 
 def unpinned_lines(sources: Sequence[HubSource]) -> Iterator[str]:
@@ -94,12 +95,12 @@ def need_lines(needs: Sequence[NeedOf], sandboxes: Mapping[str, bool]) -> Iterat
     """Yields the needs of plugins, code execution first, with the installed sandboxes."""
     code = [need for need in needs if need.need == EXECUTES_CODE]
     if code:
-        yield "executes code that a model wrote, which the protocol allows (`allow: [executes-code]`):"
+        yield "executes code written by a model, which the protocol allows (`allow: [executes-code]`):"
         for need in code:
-            tier = f", sandbox: {', '.join(need.sandboxes)}" if need.sandboxes else ", sandbox: its own affair"
+            tier = f", sandbox: {', '.join(need.sandboxes)}" if need.sandboxes else ", sandbox: chosen by the plugin"
             yield f"  {need.plugin}: in {need.nodes} results{tier}"
-        here = ", ".join(f"{name} {'installed' if there else 'not installed'}" for name, there in sandboxes.items())
-        yield f"  sandboxes here, none of them tried: {here}"
+        found = ", ".join(f"{name} {'installed' if there else 'not installed'}" for name, there in sandboxes.items())
+        yield f"  sandboxes on this machine (not tested): {found}"
     for need in needs:
         if need.need != EXECUTES_CODE:
             yield f"needs {need.need}: {need.plugin}: in {need.nodes} results"
@@ -107,17 +108,17 @@ def need_lines(needs: Sequence[NeedOf], sandboxes: Mapping[str, bool]) -> Iterat
 
 def estimate_to_json(estimate: CostEstimate) -> dict[str, Any]:
     """Returns an estimate as JSON data; the keys carry the units."""
-    told = asdict(estimate)
-    told["not_counted"] = {what: list(labels) for what, labels in estimate.not_counted.items()}
+    fields = asdict(estimate)
+    fields["not_counted"] = {what: list(labels) for what, labels in estimate.not_counted.items()}
     if estimate.disk is not None:
-        told["disk"]["total_bytes"] = estimate.disk.total_bytes
-    return told
+        fields["disk"]["total_bytes"] = estimate.disk.total_bytes
+    return fields
 
 
 def _shape_line(shape: ModelShape) -> str:
-    told = f"{_short(shape.parameters)} parameters"
-    told += f", published in {shape.dtype}" if shape.dtype else ""
-    return told if shape.exact else f"{told}; counted as if it were a Llama, whose family it is not"
+    text = f"{_short(shape.parameters)} parameters"
+    text += f", published in {shape.dtype}" if shape.dtype else ""
+    return text if shape.exact else f"{text}; estimated as for a Llama, although it is of another family"
 
 
 def _short(count: int) -> str:

@@ -42,8 +42,8 @@ def validate(
     counts = {"domains": len(read.domains), "methods": len(read.methods), "seeds": len(read.seeds)}
     unpinned = unpinned_sources(read, registry)
     if as_json:
-        told = {"ok": True, "file": str(read.path), "name": read.name, **counts, "problems": []}
-        typer.echo(json.dumps(told | {"unpinned": [asdict(source) for source in unpinned]}, indent=2))
+        report = {"ok": True, "file": str(read.path), "name": read.name, **counts, "problems": []}
+        typer.echo(json.dumps(report | {"unpinned": [asdict(source) for source in unpinned]}, indent=2))
         return
     numbers = ", ".join(f"{count} {word if count > 1 else word[:-1]}" for word, count in counts.items())
     for line in unpinned_lines(unpinned):

@@ -40,7 +40,7 @@ class CheckpointFolders:
     def close(self) -> None:
         """Deletes the restored models that no other process reads."""
         self.restored.release()
-        self.restored.drop(self.restored.made)
+        self.restored.drop(self.restored.own_keys)
 
     def folder(self, key: str) -> Path:
         """Returns the read-only model folder of the checkpoint `key`: that of the base model, that in the store, or a
@@ -74,10 +74,10 @@ class CheckpointFolders:
             plugin = node.plugins(self._plan.domains)[0]
             raise error.met_by(described(self._plugins.registered(plugin)) if form.by_plugin else node.label) from error
         except OSError as error:
-            told = disk_error(error, self._store.root)
-            if told is None:
+            disk_fault = disk_error(error, self._store.root)
+            if disk_fault is None:
                 raise
-            raise told from error
+            raise disk_fault from error
 
     def parent(self, key: str) -> Path:
         """Returns the model folder of the parent of checkpoint `key`: the base of a merge, otherwise the start of its

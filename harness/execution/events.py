@@ -85,12 +85,12 @@ class NodeEvents:
                 report |= {"undamaged_target": asdict(self._undamaged[node.key])}
             self._warn_of_unjudgeable(report.get("unjudgeable"))
         self._progress.remove(node.key)
-        told = "" if error is None else str(error)
+        message = "" if error is None else str(error)
         named = {"key": node.key, "kind": node.kind, "label": node.label}
-        self._folder.append("step_finished", **named, seed=node.seed, seconds=round(seconds, 3), error=told)
+        self._folder.append("step_finished", **named, seed=node.seed, seconds=round(seconds, 3), error=message)
         self.tell(
             "harness_step_finished",
-            StepFinished(run=self._folder.path, **named, seed=node.seed, seconds=seconds, error=told, report=report),
+            StepFinished(run=self._folder.path, **named, seed=node.seed, seconds=seconds, error=message, report=report),
         )
         if error is None and isinstance(node, EvaluateNode):
             self._scored(node)

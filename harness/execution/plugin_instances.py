@@ -147,14 +147,14 @@ def plugin_faults(registered: RegisteredPlugin, label: str, root: Path | None = 
     try:
         yield
     except HarnessError as error:
-        told = disk_error(error, root) if root is not None and error.__cause__ is not None else None
-        if told is not None:
-            raise told from error
+        disk_fault = disk_error(error, root) if root is not None and error.__cause__ is not None else None
+        if disk_fault is not None:
+            raise disk_fault from error
         raise
     except (Exception, SystemExit) as error:
-        told = disk_error(error, root) if root is not None else None
-        if told is not None:
-            raise told from error
+        disk_fault = disk_error(error, root) if root is not None else None
+        if disk_fault is not None:
+            raise disk_fault from error
         lines = str(error).strip().splitlines()
         raise StepFailed(
             f"{described(registered)} {'ran out of memory' if comes_of_memory(error) else 'failed'}:"

@@ -137,8 +137,8 @@ class Previewer:
             try:
                 yield self._preview(name, folder)
             except HarnessError as error:
-                told = f"{error.where}: {error.message}" if error.where else error.message
-                fault = Problem(message=told, hint=error.hint)
+                message = f"{error.where}: {error.message}" if error.where else error.message
+                fault = Problem(message=message, hint=error.hint)
                 yield DomainPreview(domain=name, faults=(fault,))
 
     def _preview(self, name: str, folder: Path) -> DomainPreview:
@@ -166,8 +166,8 @@ class Previewer:
         groups = tuple(self._groups(domain, rows, samples, facts))
         results = [result for group in groups for result in group.rewards]
         if all(result.outcome in ("error", "timeout") for result in results):
-            told = f"its reward could judge none of {len(results)} completions: {results[0].detail}"
-            faults += (Problem(message=told, hint=f"the rows have the columns {', '.join(rows[0])}"),)
+            message = f"its reward could judge none of {len(results)} completions: {results[0].detail}"
+            faults += (Problem(message=message, hint=f"the rows have the columns {', '.join(rows[0])}"),)
         return DomainPreview(
             domain=name,
             training_rows=len(data),

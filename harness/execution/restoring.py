@@ -27,10 +27,10 @@ PLACE = ".restored"
 
 
 class RestoredModels:
-    """The restored models of one store, and the locks on some of them. made: the keys that this object restored."""
+    """The restored models of one store, and the locks on some of them. own_keys: the keys that this object restored."""
 
     def __init__(self, store: Store) -> None:
-        self.made: set[str] = set()
+        self.own_keys: set[str] = set()
         self._store = store
         self._held: dict[str, int] = {}
 
@@ -55,7 +55,7 @@ class RestoredModels:
                 form.restore(below, stored, temporary)
                 for path in temporary.rglob("*"):
                     sync(path)
-            self.made.add(key)
+            self.own_keys.add(key)
         return folder
 
     def beside(self, key: str) -> Path:

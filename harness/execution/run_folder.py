@@ -31,7 +31,7 @@ CONSOLE_LOG = "console.log"
 
 
 def run_folder_of(run_root: Path, plan: Plan) -> Path:
-    """Returns where the run of `plan` lies or will lie, below the folder of runs."""
+    """Returns the path of the folder of the run of `plan`, which may not exist yet."""
     return run_root / plan.run_name
 
 
@@ -112,24 +112,25 @@ class RunFolder:
         write_text(self.path / PROVENANCE, json.dumps(provenance, indent=1) + "\n")
 
     def tables_written(self, done: int, metrics: Mapping[str, Any] | None = None) -> None:
-        """Records that the current score table and leaderboard are of `done` nodes and have the columns of `metrics`.
+        """Records that the current score table and leaderboard contain `done` nodes and the columns of `metrics`.
 
         Raises UsageError as `append`.
         """
         self.append("tables_written", done=done, metrics=metrics or {}, sha256=self._digests())
 
     def tables_hold(self, done: int, metrics: Mapping[str, Any] | None = None) -> bool:
-        """Returns whether the score table and leaderboard are of `done` nodes and have not changed since.
+        """Returns whether the score table and leaderboard contain `done` nodes and have not changed since they were
+        written.
 
         metrics: the expected metrics of `tables_written`, None to ignore them.
         """
-        made = [event for event in self.events() if event.get("event") == "tables_written"]
-        if not made or made[-1].get("done") != done:
+        written = [event for event in self.events() if event.get("event") == "tables_written"]
+        if not written or written[-1].get("done") != done:
             return False
-        if metrics is not None and made[-1].get("metrics", {}) != metrics:
+        if metrics is not None and written[-1].get("metrics", {}) != metrics:
             return False
         try:
-            return bool(made[-1].get("sha256") == self._digests())
+            return bool(written[-1].get("sha256") == self._digests())
         except OSError:
             return False
 

@@ -20,7 +20,7 @@ SHARED = "shared"
 
 @dataclass(frozen=True, kw_only=True)
 class StoredResult:
-    """One entry of a store. size: its bytes. runs: the names of the run folders whose plan has it."""
+    """One entry of a store. size: in bytes. runs: the names of the run folders whose plan includes it."""
 
     key: str
     kind: str
@@ -47,7 +47,7 @@ def plans_of(runs: Path) -> tuple[dict[str, Plan], list[Path]]:
 
 
 def inventory(store: Store, plans: Mapping[str, Plan]) -> list[StoredResult]:
-    """Returns all results and all unfinished work, the largest first."""
+    """Returns all results and all unfinished work, largest first."""
     scratch = store.root / ".scratch"
     found = [_entry(store, key, plans) for key in store.results()]
     for key in Store(scratch).results():
@@ -57,7 +57,7 @@ def inventory(store: Store, plans: Mapping[str, Plan]) -> list[StoredResult]:
 
 def _entry(store: Store, key: str, plans: Mapping[str, Plan]) -> StoredResult:
     definition = _definition(store, key)
-    # A result that steps share is in no plan, but the checkpoint that it was measured of is.
+    # A cached measurement is in no plan, but the checkpoint that it describes is.
     of = str(definition.get("checkpoint")) if definition.get("kind") == SHARED else key
     nodes = {name: plan.nodes[of] for name, plan in plans.items() if of in plan.nodes}
     node = next(iter(nodes.values()), None)
@@ -78,14 +78,14 @@ def _definition(store: Store, key: str) -> Mapping[str, Any]:
 
 
 def _kind_of(folder: Path) -> str:
-    """Returns what a result is that no plan knows, by what lies in it."""
+    """Returns the kind of a result that is in no plan, inferred from its files."""
     if (folder / "model").is_dir():
         return "checkpoint"
     return "rows" if (folder / "rows.json").is_file() else SHARED
 
 
 def size_of_folder(folder: Path) -> int:
-    """Returns the bytes of the files below `folder`, of those that are there while it looks."""
+    """Returns the total size in bytes of the files in `folder`. Ignores files that are deleted in the meantime."""
     size = 0
     for path in folder.rglob("*"):
         try:
@@ -96,10 +96,10 @@ def size_of_folder(folder: Path) -> int:
 
 
 def keys_in_use(store: Store, plans: Mapping[str, Plan], results: Sequence[StoredResult]) -> set[str]:
-    """Returns the keys of those `results` that running processes compute or may read: all of a run that is going on,
-    and what a single step starts from.
+    """Returns the keys of those `results` that active processes compute or may read: all results of an active run, and
+    the inputs of a single active step.
 
-    Raises UsageError where a run is going on whose plan is not among `plans`.
+    Raises UsageError if the plan of an active run is not among `plans`.
     """
     locks = store.lock_file("")
     locked = [path.name for path in locks.iterdir() if not path.name.startswith(".")] if locks.is_dir() else []
@@ -110,9 +110,9 @@ def keys_in_use(store: Store, plans: Mapping[str, Plan], results: Sequence[Store
             names = {name for name, plan in plans.items() if plan.key == key}
             if not names:
                 raise UsageError(
-                    "a run that is going on uses this store, and its plan cannot be read",
+                    "an active run uses this store, and its plan cannot be read",
                     where=str(store.root),
-                    hint="wait until it has ended",
+                    hint="wait until the run has ended",
                 )
             used.update(result.key for result in results if names.intersection(result.runs))
         else:

@@ -18,11 +18,11 @@ FORMAT = 1
 MARKER = "DONE.json"
 
 _SETTLED = 2_000_000_000
-"""Nanoseconds after which another write gives a file another time stamp, on any file system."""
+"""Nanoseconds after which another write changes a file's time stamp on any file system."""
 
 
 class DamagedResult(StepFailed):
-    """A file of a stored result is missing, was added, or has changed."""
+    """A file of a stored result is missing or has changed, or a file was added."""
 
     def __init__(self, folder: Path, fault: str, *, label: str = "") -> None:
         runs = folder.parent.parent if folder.parent.name == "store" else folder.parent
@@ -44,12 +44,14 @@ class UnknownFormat(ValueError):
 
 
 def read_marker(folder: Path) -> dict[str, Any]:
-    """Returns the size and the sha256 of each file, by its path in `folder`. Raises OSError or ValueError where the
-    marker cannot be read."""
+    """Returns the size and the sha256 of each file, by its path in `folder`. Raises OSError or ValueError if the marker
+    cannot be read."""
     marker = parse_json((folder / MARKER).read_bytes())
     try:
         if marker["format"] != FORMAT:
-            raise UnknownFormat(f"it has format {marker['format']!r}, this version of the harness reads {FORMAT}")
+            raise UnknownFormat(
+                f"it has format {marker['format']!r}; this version of the harness reads format {FORMAT}"
+            )
         files: dict[str, Any] = marker["files"]
         for entry in files.values():
             if not isinstance(entry["size"], int) or not isinstance(entry["sha256"], str):
@@ -60,13 +62,13 @@ def read_marker(folder: Path) -> dict[str, Any]:
 
 
 def seal(folder: Path) -> None:
-    """Syncs every file and folder, then writes the marker. Raises StepFailed where the folder has a link."""
+    """Syncs every file and folder, then writes the marker. Raises StepFailed if the folder contains a symbolic link."""
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
             raise StepFailed(
-                f"the step left a link, {path.relative_to(folder)}, whose target may change or go",
-                hint="this is a fault of the plugin that made it: it has to copy the file",
+                f"the step left a symbolic link, {path.relative_to(folder)}, whose target may change or disappear",
+                hint="this is a bug in the plugin: it must copy the file instead",
             )
         if path.is_file():
             files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": sha256_of(path)}
@@ -75,7 +77,8 @@ def seal(folder: Path) -> None:
             sync(path)
     marker = folder / MARKER
     marker.write_text(json.dumps({"format": FORMAT, "files": files}, indent=1) + "\n", encoding="utf-8")
-    readable = marker.stat().st_mode & 0o444  # what the umask leaves; some libraries write files for the owner only
+    # As readable as the umask allows; some libraries make files readable for the owner only.
+    readable = marker.stat().st_mode & 0o444
     for name in files:
         grant(folder / name, readable)
     sync(marker)
@@ -83,7 +86,7 @@ def seal(folder: Path) -> None:
 
 
 class Fault(NamedTuple):
-    """What is wrong with one file of a result. added: the file is no part of it, which is whole without."""
+    """A fault of one file of a result. added: the file is not part of the result, which is complete without it."""
 
     name: str
     what: str
@@ -94,10 +97,10 @@ class Fault(NamedTuple):
 
 
 def faults_of(folder: Path, below: str, digest: Callable[[Path], str]) -> Iterator[Fault]:
-    """Yields what is wrong with the files in the folder `below` of a result, of all of them for an empty name.
+    """Yields the faults of the files in the folder `below` of a result; if `below` is empty, those of all files.
 
-    digest: returns the sha256 of a file. A file that the marker does not know is a fault too: it may change how a model
-    is loaded.
+    digest: returns the sha256 of a file. A file that the marker does not list is also a fault, because it may
+    affect how a model is loaded.
     """
     try:
         files = read_marker(folder)
@@ -123,13 +126,13 @@ def faults_of(folder: Path, below: str, digest: Callable[[Path], str]) -> Iterat
 
 
 def sha256_of(path: Path) -> str:
-    """Returns the sha256 of a file, read in pieces."""
+    """Returns the sha256 of a file, read in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Digests:
-    """The sha256 of files, each read again only when its inode, size or times have changed."""
+    """The sha256 of files. A file is read again only if its inode, size or time stamps have changed."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, ...], str] = {}

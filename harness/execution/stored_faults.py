@@ -1,4 +1,4 @@
-"""Faults of checkpoints that a node reads, told by the steps that made them, and as damage where files have changed."""
+"""Attributes errors about stored checkpoints to the steps that wrote them, and reports changed files as damage."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stored_faults(plan: Plan, node: Node, store: Store) -> Iterator[None]:
-    """Names, in a CheckpointError about stored checkpoints that `node` starts from, the steps that made them.
+    """Context manager that adds, to a CheckpointError about stored inputs of `node`, the labels of the steps that wrote
+    them.
 
-    Where a plugin failed or a checkpoint is at fault, what `node` reads is compared with the digests that it was sealed
-    with: raises DamagedResult for one that has changed since, whatever came of that.
+    If a plugin or a checkpoint fails, the inputs of `node` are compared with their digests. If one has changed, raises
+    DamagedResult instead of the original error.
     """
     try:
         yield
@@ -43,7 +44,7 @@ def stored_faults(plan: Plan, node: Node, store: Store) -> Iterator[None]:
 
 
 def _labels(plan: Plan, node: Node, store: Store) -> dict[str, tuple[str, str]]:
-    """Returns the key and the label of each stored checkpoint that `node` starts from, by the folder of its model."""
+    """Returns the key and the label of each stored checkpoint that `node` reads, by the folder of its model."""
     found = {}
     for key in dict.fromkeys(step for parent in node.parents for step in plan.lineage_of(parent)):
         if isinstance(plan.nodes[key], StepNode) and store.has(key):
@@ -54,5 +55,5 @@ def _labels(plan: Plan, node: Node, store: Store) -> dict[str, tuple[str, str]]:
 
 
 def _from_plugin(error: HarnessError) -> bool:
-    """Returns whether a plugin let out an exception of its own, for which what it was given may be the reason."""
+    """Returns whether a plugin raised an exception other than a HarnessError, which its input may have caused."""
     return error.__cause__ is not None and not isinstance(error.__cause__, HarnessError)

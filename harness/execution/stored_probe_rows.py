@@ -1,4 +1,4 @@
-"""What the probes of a run left in its store: rows, one a measurement, by probe, method and seed."""
+"""The stored rows of a run's probes, by probe, method and seed; a row is a measurement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.results.probe_rows import ProbeRows
 
 
 def stored_probe_rows(plan: Plan, store: Store) -> tuple[tuple[ProbeRows, ...], list[str]]:
-    """Returns what is there, in the order of the plan's methods and probes, and the names of what cannot be read."""
+    """Returns the stored rows, in the order of the plan's methods and probes, and the names of unreadable files."""
     found, problems = [], []
     for method in plan.methods:
         for key in method.probes:

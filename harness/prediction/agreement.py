@@ -43,14 +43,18 @@ def agreements(
     first = next(iter(values))
     result = []
     for name, one in values.items():
-        told, margin = rank_correlation(truth, one), None
-        if name != first and told is not None and (of_first := rank_correlation(truth, values[first])) is not None:
-            margin = of_first - told
+        correlation, margin = rank_correlation(truth, one), None
+        if (
+            name != first
+            and correlation is not None
+            and (of_first := rank_correlation(truth, values[first])) is not None
+        ):
+            margin = of_first - correlation
         result.append(
             Agreement(
                 predictor=name,
-                spearman=told,
-                ci95=_interval(drawn[name]) if told is not None else None,
+                spearman=correlation,
+                ci95=_interval(drawn[name]) if correlation is not None else None,
                 margin=margin,
                 margin_ci95=_interval(drawn[first] - drawn[name]) if margin is not None else None,
             )

@@ -66,12 +66,12 @@ def heat_map(
     layers = [cells]
     if width >= LEAST_CELL:
         layers.append(base.mark_text(color=ON_CELL, fontSize=12).encode(text="text:N"))
-    made = alt.layer(*layers).properties(
+    layered = alt.layer(*layers).properties(
         width=width * len(columns), height=(26 if len(lines) < 30 else 16) * len(lines)
     )
     if not panels:
-        return made.properties(data=data(rows))
-    return made.facet(facet=alt.Facet("panel:N", sort=panels, title=None), columns=beside, data=data(rows))
+        return layered.properties(data=data(rows))
+    return layered.facet(facet=alt.Facet("panel:N", sort=panels, title=None), columns=beside, data=data(rows))
 
 
 def symmetric(values: list[float], least: float = 1.0) -> tuple[float, float]:

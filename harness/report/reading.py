@@ -45,8 +45,8 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
         )
     plan = read_plan(folder / PLAN)
     store = Store(folder.resolve().parent / "store")
-    made = [node.key for node in plan.results]
-    done = [key for key in made if store.has(key)]
+    keys = [node.key for node in plan.results]
+    done = [key for key in keys if store.has(key)]
     kept = (folder / LEADERBOARD).is_file()
     if kept and (not done or run.tables_hold(len(done))):
         leaderboard = Leaderboard.read(folder / LEADERBOARD)
@@ -60,7 +60,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
         provenance=run.provenance() or leaderboard.provenance,
         steps=steps,
         probes=probes,
-        state=_state(run.events(), done=len(done), nodes=len(made), kept=kept),
+        state=_state(run.events(), done=len(done), nodes=len(keys), kept=kept),
         prediction=foretold,
         problems=(*problems, *unread, *further),
     )

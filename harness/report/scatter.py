@@ -109,8 +109,8 @@ def scatter(points: Sequence[Point], layout: Layout) -> alt.TopLevelMixin:
     chart = layered.facet(
         facet=alt.Facet("kind:N", sort=kinds, title=None), columns=2 if layout == "wide" else 1, data=data(rows)
     )
-    made: alt.FacetChart = chart.resolve_scale(x="independent")
-    return made
+    faceted: alt.FacetChart = chart.resolve_scale(x="independent")
+    return faceted
 
 
 def _shapes(count: int) -> list[str]:

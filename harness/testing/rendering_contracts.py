@@ -115,9 +115,9 @@ def check_engine(engine: Engine, folder: Path) -> None:
 
     Raises PluginError if the result is missing or the failure is not raised as a HarnessError.
     """
-    made = folder / "store" / "good"
-    engine.execute(_request(folder, "good", _MARK, lambda: _make(made)))
-    require((made / "made").is_file(), "execute returned, but the node is not in the store")
+    result = folder / "store" / "good"
+    engine.execute(_request(folder, "good", _MARK, lambda: _make(result)))
+    require((result / "made").is_file(), "execute returned, but the node is not in the store")
 
     def fail() -> None:
         raise StepFailed("this node fails on purpose")

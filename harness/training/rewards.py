@@ -148,10 +148,10 @@ class RewardRouter:
                     counts,
                 )
 
-    def _failure(self, told: str, name: str, counts: Counter[str]) -> StepFailed:
+    def _failure(self, message: str, name: str, counts: Counter[str]) -> StepFailed:
         errors, timeouts = counts["error"], counts["timeout"]
         return StepFailed(
-            f"{told} ({errors} errors, {timeouts} timeouts): {self._detail.get(name, 'before this process')}",
+            f"{message} ({errors} errors, {timeouts} timeouts): {self._detail.get(name, 'before this process')}",
             where=self._label(name),
             hint="fix the reward, or raise max_error_rate of the training step",
         )

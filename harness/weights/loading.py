@@ -145,9 +145,9 @@ def _refuse_differing(found: Mapping[str, Any], folder: Path) -> None:
             where=str(folder),
             hint=f"transformers would initialize them at random; {_SAVE_AGAIN}",
         )
-    for name, stored, asked in sorted(found["mismatched_keys"]):
+    for name, stored, required in sorted(found["mismatched_keys"]):
         raise CheckpointError(
-            f"{name} has the shape {tuple(stored)}, but the config asks for {tuple(asked)}",
+            f"{name} has the shape {tuple(stored)}, but the config asks for {tuple(required)}",
             where=str(folder),
             hint=f"the weights and {CONFIG} belong to different models; {_SAVE_AGAIN}",
         )

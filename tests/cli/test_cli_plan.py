@@ -127,7 +127,7 @@ def test_hours_are_those_of_the_processor_that_is_here(kind, hours, harness, tmp
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     shown = harness("plan", "games.yaml", "--model-config", ".").stdout
     assert hours in shown
-    assert ("memory to train all parameters: at least 18.1 KiB, of 8 GiB here" in shown) == (kind == "cpu")
+    assert ("memory to train all parameters: at least 18.1 KiB of this machine's 8 GiB" in shown) == (kind == "cpu")
     assert ("GPU hours" in shown) == (kind == "gpu")
     assumed = told(harness("plan", "games.yaml", "--model-config", ".", "--json"))["estimate"]["assumptions"]
     assert (assumed["processor"], assumed["gpu_teraflops"]) == (kind, 989.0 if kind == "gpu" else 0.1)
@@ -156,7 +156,7 @@ def test_code_that_will_be_executed_is_announced(harness, tmp_path):
     (tmp_path / "games.yaml").write_text(runs)
     assert "allow: [executes-code]" in str(harness("plan", "games.yaml").exception)
     (tmp_path / "games.yaml").write_text(runs + "allow: [executes-code]\n")
-    assert "executes code that a model wrote" in harness("plan", "games.yaml").stdout
+    assert "executes code written by a model" in harness("plan", "games.yaml").stdout
     plan = told(harness("plan", "games.yaml", "--json", "--methods", "sequential"))
     assert plan["needs"] == [{"need": "executes-code", "plugin": "reward run", "nodes": 1, "sandboxes": []}]
     assert plan["allowed"] == ["executes-code"]
@@ -246,4 +246,4 @@ def test_slots_tell_the_makespan_the_longest_chain_and_the_hours_of_each_method(
     text = printed("--slots", "2")
     assert "2 results at a time: about" in text
     assert " → " in text.split("the longest chain:")[1]
-    assert "hours of each method, shared steps counted in each: sequential" in text
+    assert "hours per method, including shared steps: sequential" in text

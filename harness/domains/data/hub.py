@@ -116,24 +116,24 @@ def _told(source: HubSource, error: BaseException) -> tuple[str, str]:
     if refused is not None:
         return refused
     if is_offline():
-        told = f"the {source.noun} is not in the cache, and HARNESS_OFFLINE or HF_HUB_OFFLINE forbids downloads"
+        message = f"the {source.noun} is not in the cache, and HARNESS_OFFLINE or HF_HUB_OFFLINE forbids downloads"
         hint = "unset them and run `harness prefetch` once with the network, or give local files"
     elif status in (401, 403):
-        told = f"the hub refuses the {source.noun} ({status})"
+        message = f"the hub refuses the {source.noun} ({status})"
         hint = f"see {page}; log in again with `hf auth login`"
     elif status is not None:
-        told = f"the hub at {constants.ENDPOINT} answered {status}"
+        message = f"the hub at {constants.ENDPOINT} answered {status}"
         hint = "the hub has a problem, or limits your requests: try again later"
     elif _was_cut(error):
-        told = f"the download was interrupted: {first_line(error)}"
+        message = f"the download was interrupted: {first_line(error)}"
         hint = "run the command again, the download resumes; if it is interrupted each time, check the network"
     elif is_unreachable(error):
-        told = f"the hub at {constants.ENDPOINT} cannot be reached, and the cache has no such {source.noun}"
+        message = f"the hub at {constants.ENDPOINT} cannot be reached, and the cache has no such {source.noun}"
         hint = "check the network and run `harness prefetch`; or give local files"
     else:
-        told = f"the {source.noun} cannot be fetched: {first_line(error)}"
+        message = f"the {source.noun} cannot be fetched: {first_line(error)}"
         hint = "check its name and the keys beside it; or give local files"
-    return told, hint
+    return message, hint
 
 
 def _refusal(source: HubSource, error: BaseException, page: str) -> tuple[str, str] | None:
@@ -146,7 +146,7 @@ def _refusal(source: HubSource, error: BaseException, page: str) -> tuple[str, s
     )
 
     noun, login = source.noun, "log in with `hf auth login`"
-    told: dict[type[BaseException], tuple[str, str]] = {
+    messages: dict[type[BaseException], tuple[str, str]] = {
         GatedRepoError: (f"the {noun} is gated", f"accept its terms on {page}, then {login}"),
         RevisionNotFoundError: (
             f"the {noun} has no revision {source.revision!r}",
@@ -162,10 +162,10 @@ def _refusal(source: HubSource, error: BaseException, page: str) -> tuple[str, s
     for (
         kind,
         message_and_hint,
-    ) in told.items():  # GatedRepoError is a subclass of RepositoryNotFoundError, so it comes first
+    ) in messages.items():  # GatedRepoError is a subclass of RepositoryNotFoundError, so it comes first
         if any(isinstance(link, kind) for link in links):
             return message_and_hint
-    return told[GatedRepoError] if any(_GATED.search(str(link)) for link in links) else None
+    return messages[GatedRepoError] if any(_GATED.search(str(link)) for link in links) else None
 
 
 def _status(error: BaseException) -> int | None:

@@ -125,9 +125,9 @@ def _no_such_subset(source: DataSource, error: BaseException) -> UsageError | No
     listed = re.search(r"^(?:BuilderConfig|Config name is missing).*?\[(.*?)\]", str(error), re.DOTALL)
     if listed is None:
         return None
-    asked = "several subsets, and none is named" if source.subset is None else f"no subset {source.subset!r}"
+    problem = "several subsets, and none is named" if source.subset is None else f"no subset {source.subset!r}"
     return UsageError(
-        f"the data set has {asked}",
+        f"the data set has {problem}",
         where=f"data set {source.on_hub()}",
         hint=f"it has {listed[1].replace(chr(39), '')}: set `subset`",
     )

@@ -104,14 +104,14 @@ class JudgeClient:
         keys: list[tuple[str, str]] = []
         questions: dict[str, str] = {}
         for prompt, text, reference in zip(prompts, texts, references, strict=True):
-            asked, one, other = prompt_text(prompt), self._judged(text), self._judged(reference)
+            question, one, other = prompt_text(prompt), self._judged(text), self._judged(reference)
             pair = (
-                answer_key(self.config, rubric, asked, one, other),
-                answer_key(self.config, rubric, asked, other, one),
+                answer_key(self.config, rubric, question, one, other),
+                answer_key(self.config, rubric, question, other, one),
             )
             keys.append(pair)
-            questions[pair[0]] = fill(rubric, prompt=asked, first=one, second=other)
-            questions[pair[1]] = fill(rubric, prompt=asked, first=other, second=one)
+            questions[pair[0]] = fill(rubric, prompt=question, first=one, second=other)
+            questions[pair[1]] = fill(rubric, prompt=question, first=other, second=one)
         answers = self._answers(questions)
         return [_comparison(answers[one], answers[other]) for one, other in keys]
 

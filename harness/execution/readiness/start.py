@@ -50,7 +50,7 @@ class _Checks:
     nodes: Sequence[Node]
     plugins: PluginInstances
     base: Path | None
-    _asked: dict[str, list[Problem]] = field(default_factory=dict)
+    _checked: dict[str, list[Problem]] = field(default_factory=dict)
 
     def faults(self) -> Iterator[Problem]:
         domains = LazyDomains(self.plan.domains, self.plugins)
@@ -114,10 +114,10 @@ class _Checks:
 
     def _step(self, node: Node) -> Iterator[Problem]:
         for use, names in node.calls(self.plan.domains):
-            asked = json.dumps([use.definition(), sorted(names)], sort_keys=True)
-            if asked not in self._asked:  # seeds and methods share most of their settings
-                self._asked[asked] = list(self._plugin(use, names, ()))
-            for problem in self._asked[asked]:
+            check = json.dumps([use.definition(), sorted(names)], sort_keys=True)
+            if check not in self._checked:  # seeds and methods share most of their settings
+                self._checked[check] = list(self._plugin(use, names, ()))
+            for problem in self._checked[check]:
                 yield replace(problem, message=f"{node.label}: {problem.message}")
 
     def _plugin(self, use: PluginRef, names: Sequence[str], at: tuple[str, ...]) -> Iterator[Problem]:

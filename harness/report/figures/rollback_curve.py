@@ -149,5 +149,5 @@ def _chart(rows: list[Row], kinds: list[str], layout: Layout) -> alt.TopLevelMix
     drawn = [row | {"panel": f"{row['panel']}, {row['measure']}"} for row in rows]
     facet = alt.Facet("panel:N", sort=panels, title=None)
     chart = layered.facet(facet=facet, columns=2 if layout == "wide" else 1, data=data(drawn))
-    made: alt.FacetChart = chart.resolve_scale(y="independent")
-    return made
+    faceted: alt.FacetChart = chart.resolve_scale(y="independent")
+    return faceted

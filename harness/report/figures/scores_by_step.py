@@ -1,4 +1,4 @@
-"""Score by step, with a panel per domain and for the average, or a panel per method if there are many methods."""
+"""Score after each step, in a panel per domain and one for the average, or a panel per method if there are many."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHARED = "Steps that methods share are drawn once, for the shortest method. "
 def scores_by_step(record: RunRecord) -> Figure | Absent:
     """Returns the figure; absent if no checkpoint was scored."""
     leaderboard = record.leaderboard
-    name, title = "scores-by-step", "Score by step"
+    name, title = "scores-by-step", "Score after each step"
     by_method = len([row for row in leaderboard.rows if not row.reference]) > len(SERIES)
     rows = _rows(leaderboard, shared=by_method)
     if not rows:
@@ -40,7 +40,7 @@ def scores_by_step(record: RunRecord) -> Figure | Absent:
             f"it. {_SHARED if not by_method else ''}{over_scored_seeds(leaderboard)} {items(leaderboard)}"
         ),
         description=(
-            f"Lines of the score by step for the domains {listed(leaderboard.columns)} and the methods "
+            f"Line chart of the score after each step, for the domains {listed(leaderboard.columns)} and the methods "
             f"{listed([row.method for row in leaderboard.rows if not row.reference])}."
             + (
                 f" The highest final average is {with_interval(best.average, decimals(leaderboard))}, of {best.method}."
@@ -49,7 +49,7 @@ def scores_by_step(record: RunRecord) -> Figure | Absent:
             )
             + (f" Not significantly different: {listed(level)}." if best and level else "")
         ),
-        chart=lambda layout: _chart(rows, panel, series, layout),
+        chart=lambda layout: _chart(rows, panel, series, layout, percent=scale == "percent"),
         numbers=trajectory_table(leaderboard),
     )
 
@@ -92,7 +92,7 @@ def _row(leaderboard: Leaderboard, method: str, step: TrajectoryStep, column: st
     ]
 
 
-def _chart(rows: list[Row], panel: str, series: str, layout: Layout) -> alt.TopLevelMixin:
+def _chart(rows: list[Row], panel: str, series: str, layout: Layout, *, percent: bool) -> alt.TopLevelMixin:
     panels, names = (list(dict.fromkeys(row[field] for row in rows)) for field in (panel, series))
     steps = max(row["step"] for row in rows)
     colour = alt.Color(
@@ -103,7 +103,10 @@ def _chart(rows: list[Row], panel: str, series: str, layout: Layout) -> alt.TopL
     )
     dash = alt.StrokeDash(f"{series}:N", title=series, scale=alt.Scale(domain=names, range=dashes(len(names))))
     across = alt.X(
-        "step:Q", title="step", axis=alt.Axis(values=list(range(steps + 1)), format="d"), scale=alt.Scale(nice=False)
+        "step:Q",
+        title="step (0 = base model)",
+        axis=alt.Axis(values=list(range(steps + 1)), format="d"),
+        scale=alt.Scale(nice=False),
     )
     shape = alt.Shape(
         "role:N",
@@ -111,9 +114,10 @@ def _chart(rows: list[Row], panel: str, series: str, layout: Layout) -> alt.TopL
         legend=None,
     )
     base = alt.Chart()
-    score = alt.Y("score:Q", title="score", scale=alt.Scale(zero=False))
+    title = "score (%)" if percent else "score"
+    score = alt.Y("score:Q", title=title, scale=alt.Scale(zero=False))
     band = base.mark_area(opacity=0.15 if len(names) < 6 else 0.08, line=False).encode(
-        x=across, y=alt.Y("low:Q", title="score", scale=alt.Scale(zero=False)), y2="high:Q", color=colour
+        x=across, y=alt.Y("low:Q", title=title, scale=alt.Scale(zero=False)), y2="high:Q", color=colour
     )
     line = base.mark_line(strokeWidth=2).encode(x=across, y=score, color=colour, strokeDash=dash)
     points = (
@@ -126,5 +130,5 @@ def _chart(rows: list[Row], panel: str, series: str, layout: Layout) -> alt.TopL
     chart = layered.facet(
         facet=alt.Facet(f"{panel}:N", sort=panels, title=None), columns=across_panels, data=data(rows)
     )
-    made: alt.FacetChart = chart.resolve_scale(y="independent").resolve_axis(x="independent")
-    return made
+    faceted: alt.FacetChart = chart.resolve_scale(y="independent").resolve_axis(x="independent")
+    return faceted
