@@ -174,19 +174,19 @@ def main() -> int:
     correlations = [[f"{c:g}", f"{of_rank_correlations(random, c):.1f}"] for c in (0.0, 0.7, 0.9)]
     firm, weak, none = (f"ratio, damage {damage:g} SD" for damage in DAMAGES)
     lines = [
-        f"Coverage of 95 % intervals in percent, {RUNS:,} simulated runs a cell: the Monte-Carlo error is "
+        f"Coverage of 95 % intervals in percent, {RUNS:,} simulated runs per cell; the Monte-Carlo error is "
         f"{100 * math.sqrt(0.05 * 0.95 / RUNS):.2f}. In brackets: percent of intervals that are bounded. SD: of one "
         "seed's number.",
         "",
         *table(f"seeds | sampling SD / seeds' SD | mean | difference | {firm} | {weak} | {none}", normal()),
-        f"Scores of 0 or 1 an item, where seeds do not differ, {RUNS // 10:,} runs a cell (error 0.34): Wilson's "
+        f"Scores of 0 or 1 per item, without differences between seeds, {RUNS // 10:,} runs per cell (error 0.34): Wilson's "
         "interval for one seed, and for seeds that agree; else Student's t.",
         "",
         *table("true share | items | 1 seed | 2 | 3 | 5 | 10 | one seed's difference", proportions()),
-        f"Equal methods that are told apart, percent of {RUNS // 40:,} runs (error 0.7):",
+        f"Equal methods reported as different, in percent of {RUNS // 40:,} runs (error 0.7):",
         "",
         *table("methods | seeds | Holm over all pairs | no correction", findings()),
-        f"Rank correlations of predictions, by bootstrap of pairs and seeds, {RANK_RUNS} runs a row (error 1.5):",
+        f"Rank correlations of predictions, by bootstrap of pairs and seeds, {RANK_RUNS} runs per row (error 1.5):",
         "",
         *table("true correlation of pairs | coverage", iter(correlations)),
     ]
