@@ -179,8 +179,8 @@ def main() -> int:
         "seed's number.",
         "",
         *table(f"seeds | sampling SD / seeds' SD | mean | difference | {firm} | {weak} | {none}", normal()),
-        f"Scores of 0 or 1 per item, without differences between seeds, {RUNS // 10:,} runs per cell (error 0.34): Wilson's "
-        "interval for one seed, and for seeds that agree; else Student's t.",
+        f"Scores of 0 or 1 per item, without differences between seeds, {RUNS // 10:,} runs per cell (error 0.34): "
+        "Wilson's interval for one seed, and for seeds that agree; else Student's t.",
         "",
         *table("true share | items | 1 seed | 2 | 3 | 5 | 10 | one seed's difference", proportions()),
         f"Equal methods reported as different, in percent of {RUNS // 40:,} runs (error 0.7):",

@@ -115,7 +115,7 @@ def engine_of(
 ) -> tuple[RegisteredPlugin, PydanticModel]:
     """Returns the engine of a run and its config: the protocol's unless `name` is another one.
 
-    Raises UsageError if it has no setting `jobs` or `threads` that is given, or if worker processes are planned_run for that
+    Raises UsageError if it has no setting `jobs` or `threads` that is given, or if worker processes are requested that
     would not have the plugins of this process.
     """
     stated = protocol.engine
