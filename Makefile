@@ -70,7 +70,7 @@ $(VENV)/.installed-report: $(VENV)/.installed
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) --constraint constraints.txt --editable '.[dev,monty,report]'
+	$(PIP) --constraint constraints.txt --editable '.[dev,monty,report,slurm]'
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed

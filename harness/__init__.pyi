@@ -49,6 +49,7 @@ from .errors import StepFailed as StepFailed
 from .errors import UsageError as UsageError
 from .errors import WorkerLost as WorkerLost
 from .execution.dispatch import Failure as Failure
+from .execution.engines.workers import NodeWorker as NodeWorker
 from .execution.prefetch import Fetched as Fetched
 from .execution.prefetch import FetchedCommit as FetchedCommit
 from .execution.preview import DomainPreview as DomainPreview

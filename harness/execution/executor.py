@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import StepFailed
 from harness.execution.computation import Evaluator, NodeComputation
 from harness.execution.keeping import keep_as_delta
-from harness.execution.launching import launch
+from harness.execution.launching import is_further_machine, launch
 from harness.execution.restoring import RestoredModels, soonest
 from harness.execution.stored_faults import stored_faults
 from harness.planning.node import Node, StepNode, TrainingNode
@@ -66,6 +67,9 @@ class Executor:
         if missing:
             labels = ", ".join(self.plan.nodes[parent].label for parent in missing)
             raise StepFailed(f"its parents are not in the store: {labels}", where=node.label)
+        if isinstance(node, TrainingNode) and node.launch is not None and is_further_machine():
+            self._launch_part(node, node.launch)
+            return
         whole: Path | None = None
         try:
             with self.store.lock(key):
@@ -110,6 +114,12 @@ class Executor:
             raise StepFailed("use `harness run` or `exec-node` for a step with several processes", where=node.label)
         self._computation.workplace(node, folder)
         launch(self._command(node.key), config, folder, self.store.scratch(node.key), node.label)
+
+    def _launch_part(self, node: TrainingNode, config: Mapping[str, Any]) -> None:
+        """Runs the processes of this machine for a step whose result the first machine stores."""
+        assert self._command is not None
+        with tempfile.TemporaryDirectory(prefix="harness-part-") as scratch:
+            launch(self._command(node.key), config, Path(scratch), Path(scratch), node.label)
 
     def _definition(self, node: Node) -> dict[str, Any]:
         """Returns the data that the store has about a node's key: its definition and that of the base model, which has

@@ -16,9 +16,12 @@ from typing import Any
 
 from harness._util.child_process import run_child
 from harness._util.parent_process import end_with
+from harness.errors import StepFailed
 
 FOLDER_VARIABLE = "HARNESS_RANK_FOLDER"
 PARENT_VARIABLE = "HARNESS_LAUNCHED_BY"
+MACHINE_VARIABLE = "HARNESS_MACHINE"
+"""On each of several machines that run a training together: its rank, the first machine's address and a free port."""
 _LAUNCHER = "harness.execution.accelerate_launch"
 
 
@@ -30,10 +33,27 @@ def launch(command: Sequence[str], config: Mapping[str, Any], folder: Path, scra
     """
     file = scratch / "accelerate.json"
     # Port 0 selects a free port, so that two launches on a machine do not clash.
-    file.write_text(json.dumps({"main_process_port": 0, **config}), encoding="utf-8")
+    whole = {"main_process_port": 0, **config, **_machine(config, label)}
+    file.write_text(json.dumps(whole), encoding="utf-8")
     arguments = ["--config_file", str(file), "--module", "harness", *command[command.index("harness") + 1 :]]
     environment = {FOLDER_VARIABLE: str(folder.absolute()), PARENT_VARIABLE: str(os.getpid())}
     run_child([sys.executable, "-m", _LAUNCHER, *arguments], label=label, environment=environment)
+
+
+def is_further_machine() -> bool:
+    """Returns whether this machine runs processes of a training whose result another machine stores."""
+    return MACHINE_VARIABLE in os.environ and int(os.environ[MACHINE_VARIABLE].split()[0]) > 0
+
+
+def _machine(config: Mapping[str, Any], label: str) -> dict[str, Any]:
+    """Returns the part of accelerate's config that differs between machines."""
+    if config.get("num_machines", 1) == 1:
+        return {}
+    if MACHINE_VARIABLE not in os.environ:
+        message = f"runs on {config['num_machines']} machines, and its engine uses one"
+        raise StepFailed(message, where=label, hint="use an engine that has several machines, such as ray")
+    rank, address, port = os.environ[MACHINE_VARIABLE].split()
+    return {"machine_rank": int(rank), "main_process_ip": address, "main_process_port": int(port)}
 
 
 def rank_folder() -> Path | None:

@@ -251,6 +251,7 @@ class Runner:
             needs=frozenset(need for use in node.plugins(self._plan.domains) for need in use.needs),
             protocol=self._protocol.path,
             store=self._store.root,
+            run=self._folder.path,
             arguments=self._command_here("exec-node", node.key),
             worker=self._command_here("exec-worker"),
             execute=partial(self._executor.execute, node.key, callbacks["progress"]),

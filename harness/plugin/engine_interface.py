@@ -45,6 +45,8 @@ class NodeRequest:
     worker: a command (`harness exec-worker …`) that executes many nodes of the plan, one after another. execute:
     executes the node in this process.
 
+    run: the folder of the run, where an engine may keep files of its own in a folder with its name.
+
     resources: what the node needs. parameters: the number of parameters of the base model, None if it is unknown.
     expected_seconds: an estimate of the duration on one machine, right to the order of magnitude; None if unknown.
 
@@ -65,6 +67,7 @@ class NodeRequest:
     resources: Resources = field(default_factory=Resources)
     parameters: int | None = None
     expected_seconds: float | None = None
+    run: Path | None = None
     started: Callable[[str], None] = _ignore
     progress: Progress = _no_progress
     note: Callable[[str], None] = _ignore

@@ -5,8 +5,9 @@
 """
 
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
+from harness.testing.engine_contracts import check_engine
 from harness.testing.offer_contracts import check_offer, check_spec
-from harness.testing.rendering_contracts import check_engine, check_metric, check_table_format, sample_leaderboard
+from harness.testing.rendering_contracts import check_metric, check_table_format, sample_leaderboard
 from harness.testing.step_contracts import check_algorithm, check_merge, check_probe, check_recovery
 from harness.testing.tiny_world import tiny_checkpoint, tiny_domains, tiny_lineage
 

@@ -13,7 +13,8 @@ from harness.plugin.interfaces import Reward
 from harness.plugin.registry import RegisteredPlugin, Registry
 from harness.plugin.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, RecoverySpec
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
-from harness.testing.rendering_contracts import check_engine, check_metric, check_table_format
+from harness.testing.engine_contracts import check_engine
+from harness.testing.rendering_contracts import check_metric, check_table_format
 from harness.testing.requirement import require
 from harness.testing.step_contracts import check_algorithm, check_merge, check_probe, check_recovery
 from harness.testing.tiny_world import Digits

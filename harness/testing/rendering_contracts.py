@@ -1,24 +1,17 @@
-"""Contract checks of metrics, table formats and engines."""
+"""Contract checks of metrics and table formats."""
 
 from __future__ import annotations
 
 import json
 import math
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError, StepFailed
-from harness.plugin.engine_interface import Engine, NodeRequest
 from harness.plugin.metric_interface import Metric, ScoreMatrix
 from harness.plugin.table_interface import TableFormat
 from harness.testing.requirement import require
 
 if TYPE_CHECKING:
     from harness.results.leaderboard import Leaderboard
-
-_MARK = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.mkdir(parents=True); (p / 'made').write_text('made')"
 
 
 def sample_leaderboard() -> Leaderboard:
@@ -108,40 +101,3 @@ def _matrices() -> list[ScoreMatrix]:
         matrix([base, code, math_, recovery]),
         matrix([base, ((50.0, 50.0), ("code", "math"), None)]),
     ]
-
-
-def check_engine(engine: Engine, folder: Path) -> None:
-    """Lets an engine execute a node that succeeds and one that fails, in the empty `folder`.
-
-    Raises PluginError if the result is missing or the failure is not raised as a HarnessError.
-    """
-    result = folder / "store" / "good"
-    engine.execute(_request(folder, "good", _MARK, lambda: _make(result)))
-    require((result / "made").is_file(), "execute returned, but the node is not in the store")
-
-    def fail() -> None:
-        raise StepFailed("this node fails on purpose")
-
-    try:
-        engine.execute(_request(folder, "bad", "raise SystemExit(1)", fail))
-    except HarnessError:
-        return
-    require(False, "execute returned for a node that failed", "raise harness.StepFailed")
-
-
-def _make(place: Path) -> None:
-    place.mkdir(parents=True)
-    (place / "made").write_text("made", encoding="utf-8")
-
-
-def _request(folder: Path, key: str, script: str, execute: Callable[[], None]) -> NodeRequest:
-    store = folder / "store"
-    return NodeRequest(
-        key=key,
-        label=key,
-        needs=frozenset(),
-        protocol=folder / "protocol.yaml",
-        store=store,
-        arguments=[sys.executable, "-c", script, str(store / key)],
-        execute=execute,
-    )

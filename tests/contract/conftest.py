@@ -54,6 +54,8 @@ OWN_SETTINGS: dict[str, dict[str, object]] = {
         "mmlu_pro": {"data_files": FIXTURES / "qa" / "mmlu_pro.parquet", "test_share": 0.5},
     },
     "reasoning-gym": {"task": "leg_counting", "test_items": 8, "format": "plain"},
+    "ray": {"address": "local"},
+    "slurm": {"cluster": "local", "poll_seconds": 0.1},
     "mmlu-pro": {"data_files": FIXTURES / "qa" / "mmlu_pro.parquet"},
     "instruction-following": {
         "data_files": FIXTURES / "ifollow" / "nemotron.jsonl",
@@ -63,7 +65,12 @@ OWN_SETTINGS: dict[str, dict[str, object]] = {
 """Config keys of single domains and rewards, by name: fixture files in the place of what is fetched."""
 
 
-NEEDS_AN_EXTRA = {"reasoning-gym": "reasoning_gym", "reasoning-gym-verifier": "reasoning_gym"}
+NEEDS_AN_EXTRA = {
+    "ray": "ray",
+    "slurm": "submitit",
+    "reasoning-gym": "reasoning_gym",
+    "reasoning-gym-verifier": "reasoning_gym",
+}
 """The module that an offer needs from an extra that tests do without, by the offer's name."""
 
 

@@ -28,13 +28,15 @@ PLUGINS = sorted(
     if not (path.parents[1] / "__init__.py").exists()
 )
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-EXTRA = (*EXTRAS["report"], *EXTRAS["serve"], *EXTRAS["dev"], *EXTRAS["docs"])
+USED = (*EXTRAS["report"], *EXTRAS["serve"], *EXTRAS["ray"], *EXTRAS["slurm"])
+EXTRA = (*USED, *EXTRAS["dev"], *EXTRAS["docs"])
 REQUIREMENTS = [Requirement(line) for line in (*PROJECT["project"]["dependencies"], *EXTRA)]
-DEPENDENCIES = (*PROJECT["project"]["dependencies"], *EXTRAS["report"], *EXTRAS["serve"])
+DEPENDENCIES = (*PROJECT["project"]["dependencies"], *USED)
 DECLARED = {canonicalize_name(Requirement(line).name) for line in DEPENDENCIES}
 MOST_LINES = 400
 HEAVY = {"torch", "transformers", "trl", "datasets", "lm_eval", "polars", "great_tables", "sklearn", "evaluate"}
 HEAVY |= {"altair", "vl_convert"}
+HEAVY |= {"ray", "submitit"}
 HEAVY |= {"reasoning_gym"}  # of an extra: a second, and matplotlib with it
 SOURCE_SUFFIXES = {".py", ".yaml", ".yml", ".md", ".toml", ".cfg", ".txt", ".json", ".html"}
 NAMED_HOSTS = {
@@ -135,7 +137,7 @@ def imports_by_file() -> Iterator[tuple[Path, str, set[str]]]:
     for folder in ("harness", "plugins"):
         for path in (path for path in (ROOT / folder).rglob("*.py") if not path.is_relative_to(templates)):
             for module in imported_packages(path) - sys.stdlib_module_names - ours:
-                yield path, module, {canonicalize_name(name) for name in distributions.get(module, [])}
+                yield path, module, {canonicalize_name(name) for name in distributions.get(module, [module])}
 
 
 def test_what_is_imported_is_declared() -> None:

@@ -12,7 +12,7 @@ from pydantic import PositiveInt
 
 from harness.errors import UsageError, WorkerLost
 from harness.execution.engines.threads import THREADS, Machine, limited_threads, threads_of
-from harness.execution.engines.workers import GRACE_SECONDS, Worker
+from harness.execution.engines.workers import GRACE_SECONDS, NodeWorker
 from harness.plugin.config import Config
 from harness.plugin.engine_interface import Engine, NodeRequest
 
@@ -35,8 +35,8 @@ class Local(Engine):
         self._jobs = config.jobs if isinstance(config.jobs, int) else 1
         self._threads = config.threads or 1
         self._pool: ThreadPoolExecutor | None = None
-        self._workers: list[Worker] = []
-        self._idle: list[Worker] = []
+        self._workers: list[NodeWorker] = []
+        self._idle: list[NodeWorker] = []
         self._gpus: tuple[str, ...] = ()
         self._free: list[str] = []
         self._changed = threading.Condition()
@@ -111,7 +111,7 @@ class Local(Engine):
                 self._free = [gpu for gpu in self._gpus if gpu in (*self._free, *worker.devices)]
                 self._changed.notify_all()
 
-    def _worker_for(self, request: NodeRequest) -> Worker:
+    def _worker_for(self, request: NodeRequest) -> NodeWorker:
         """Returns a worker with as many GPUs as the node needs, an idle one if there is one. Waits for free GPUs."""
         gpus = self._gpus_for(request)
         with self._changed:
@@ -125,7 +125,7 @@ class Local(Engine):
             self._free = [gpu for gpu in self._free if gpu not in worker.devices]
             return worker
 
-    def _start(self, request: NodeRequest, devices: tuple[str, ...]) -> Worker:
+    def _start(self, request: NodeRequest, devices: tuple[str, ...]) -> NodeWorker:
         """Starts a worker. A process only sees the GPUs that it was started with, so idle ones with others end."""
         while len(self._workers) >= self._jobs and self._idle:
             other = self._idle.pop(0)
@@ -135,6 +135,6 @@ class Local(Engine):
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
         number = min(set(range(1, self._jobs + 1)) - {worker.number for worker in self._workers})
-        worker = Worker(request.worker, number=number, devices=devices, environment=environment)
+        worker = NodeWorker(request.worker, number=number, devices=devices, environment=environment)
         self._workers.append(worker)
         return worker

@@ -1,0 +1,203 @@
+"""The engine `ray`: each step in an actor with the cores and GPUs that it needs, on any machine of the cluster.
+
+Actors stay for further steps that need the same, because their process has imported the libraries. A step on several
+machines has an actor on each, by a placement group.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from harness import Engine, HarnessError, NodeRequest, NodeWorker, WorkerLost
+from harness_engines.ray.cluster import Cluster
+from harness_engines.ray.config import RayConfig
+from harness_engines.ray.placement import Ask, ask_of, check_asks, slots_for
+from harness_engines.ray.worker import RayWorker
+
+THREADS = "OMP_NUM_THREADS"
+PASSED_ON = ("HARNESS_OFFLINE", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", THREADS)
+"""Environment variables of this process that the steps see on every machine."""
+_SECONDS_BETWEEN_LOOKS = 1.0
+
+
+class Ray(Engine):
+    """Computes nodes on a Ray cluster."""
+
+    def __init__(self, config: RayConfig) -> None:
+        self.config = config
+        self._cluster: Cluster | None = None
+        self._slots = 1
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._actors: list[Any] = []
+        self._idle: list[tuple[Ask, Any]] = []
+        self._closed = False
+
+    @property
+    def slots(self) -> int:
+        return self._slots
+
+    def check(self, requests: Sequence[NodeRequest]) -> None:
+        if not requests:
+            return
+        machines = self._connected().machines
+        asks = {request.kind: ask_of(request, machines) for request in requests}
+        every = {ask_of(request, machines): request.kind for request in requests}
+        check_asks(every, machines)
+        self._slots = min(len(requests), max(slots_for(ask, machines) for ask in {*asks.values(), *every}))
+        self._connected().check_files(requests[0].store, requests[0].protocol)
+
+    def execute(self, request: NodeRequest) -> None:
+        self.submit(request).result()
+
+    def submit(self, request: NodeRequest) -> Future[None]:
+        self._connected()
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._slots, "harness-ray")
+        return self._pool.submit(self._compute, request)
+
+    def close(self, *, stop: bool) -> None:
+        import ray
+
+        if self._cluster is None:
+            return
+        with self._lock:
+            self._closed = True
+            actors, self._actors, self._idle = self._actors, [], []
+        for actor in actors:
+            ray.kill(actor)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        self._cluster.close()
+
+    def _connected(self) -> Cluster:
+        if self._cluster is None:
+            self._cluster = Cluster(self.config)
+        return self._cluster
+
+    def _compute(self, request: NodeRequest) -> None:
+        ask = ask_of(request, self._connected().machines)
+        with _losses_as_worker_lost(request):
+            if ask.machines > 1:
+                self._compute_together(request, ask)
+                return
+            actor = self._actor_for(request, ask)
+            try:
+                self._follow(actor, request)
+            except BaseException:
+                self._end(actor)
+                raise
+            with self._lock:
+                self._idle.append((ask, actor))
+
+    def _compute_together(self, request: NodeRequest, ask: Ask) -> None:
+        """Computes a node on several machines. The actor on the first one stores the result."""
+        import ray
+        from ray.util import placement_group, remove_placement_group
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        bundles = [{"CPU": ask.cpus, **({"GPU": ask.gpus} if ask.gpus else {})}] * ask.machines
+        group = placement_group(bundles, strategy="STRICT_SPREAD")
+        actors: list[Any] = []
+        try:
+            self._wait(group.ready(), ask, request)
+            for index in range(ask.machines):
+                place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=index)
+                actors.append(self._start(request, ask, scheduling_strategy=place))
+            host, port = ray.get([actors[0].host.remote(), actors[0].free_port.remote()])
+
+            def part_ended(part: Future[str]) -> None:
+                if part.exception() is not None or part.result():
+                    ray.kill(actors[0])  # which would wait for the other machine
+
+            for rank, actor in enumerate(actors[1:], start=1):
+                part = actor.compute_part.remote(request.key, request.label, (rank, host, port))
+                part.future().add_done_callback(part_ended)
+            self._follow(actors[0], request, machine=(0, host, port))
+        finally:
+            for actor in actors:
+                self._end(actor)
+            remove_placement_group(group)
+
+    def _follow(self, actor: Any, request: NodeRequest, machine: tuple[int, str, int] | None = None) -> None:
+        """Has the actor compute the node, and passes its messages on to the request."""
+        import ray
+
+        request.started(ray.get(actor.name.remote()))
+        for message in actor.compute.options(num_returns="streaming").remote(request.key, request.label, machine):
+            NodeWorker.deliver(ray.get(message), request)
+
+    def _actor_for(self, request: NodeRequest, ask: Ask) -> Any:
+        """Returns an idle actor with what the node needs, or a new one as soon as there is room for it."""
+        with self._lock:
+            fitting = next((entry for entry in self._idle if entry[0] == ask), None)
+            if fitting is not None:
+                self._idle.remove(fitting)
+                return fitting[1]
+        actor = self._start(request, ask)
+        try:
+            self._wait(actor.name.remote(), ask, request)
+        except BaseException:
+            self._end(actor)
+            raise
+        return actor
+
+    def _start(self, request: NodeRequest, ask: Ask, **options: Any) -> Any:
+        import ray
+
+        environment = {THREADS: str(ask.cpus)}
+        environment |= {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        logs = (request.run or request.store.parent) / "ray"
+        actor = (
+            ray.remote(RayWorker)
+            .options(num_cpus=ask.cpus, num_gpus=ask.gpus, max_concurrency=2, **options)
+            .remote(list(request.worker), environment, str(logs.absolute()))
+        )
+        with self._lock:
+            self._actors.append(actor)
+        return actor
+
+    def _wait(self, reference: Any, ask: Ask, request: NodeRequest) -> None:
+        """Waits for a result of Ray that needs room in the cluster; idle actors of other kinds make room."""
+        import ray
+
+        while not ray.wait([reference], timeout=_SECONDS_BETWEEN_LOOKS)[0]:
+            with self._lock:
+                if self._closed:
+                    raise WorkerLost("the run was stopped", where=request.label)
+                other = next((entry for entry in self._idle if entry[0] != ask), None)
+                if other is not None:
+                    self._idle.remove(other)
+            if other is not None:
+                self._end(other[1])
+        ray.get(reference)
+
+    def _end(self, actor: Any) -> None:
+        import ray
+
+        with self._lock:
+            if actor not in self._actors:
+                return
+            self._actors.remove(actor)
+        ray.kill(actor)
+
+
+@contextmanager
+def _losses_as_worker_lost(request: NodeRequest) -> Iterator[None]:
+    """Raises the harness's errors of a remote process as they are, and WorkerLost if the process or machine is gone."""
+    from ray.exceptions import RayError, RayTaskError
+
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, HarnessError):
+            raise error.cause from None
+        raise
+    except RayError as error:
+        message = "its process or machine in the Ray cluster is gone"
+        raise WorkerLost(message, where=request.label, hint="`ray status` shows the machines") from error
