@@ -1,4 +1,4 @@
-"""The lab: a world small enough to show interference and recovery on two CPU cores in a few minutes."""
+"""The lab: a setting small enough to show interference and recovery on two CPU cores in a few minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONFIG = "harness_lab.domains:LabDomainConfig"
 def harness_models() -> Iterator[ModelSpec]:
     yield ModelSpec(
         name="lab-tiny",
-        summary="A Llama of 0.79 M parameters taught from nothing on the lab's four domains",
+        summary="A Llama of 0.79 M parameters trained from scratch on the lab's four domains",
         load="harness_lab.model:LabModel",
     )
 

@@ -1,4 +1,4 @@
-"""The lab's four domains as the harness sees them."""
+"""The lab's four domains."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ TASKS = Path(__file__).parent / "lm_eval_tasks"
 
 
 class LabDomainConfig(Config):
-    """How much of the endless stream of training prompts a step may draw from."""
+    """The number of training prompts, a prefix of an endless stream."""
 
     prompts: int = Field(default=4096, ge=1, description="training prompts to draw for a step, repetition allowed")
 
 
 class LabDomain(Domain):
-    """One kind of lab question; a subclass names it and the metric of its task."""
+    """A kind of lab question; a subclass defines it and the metric of its task."""
 
     kind_name: ClassVar[str]
     metric: ClassVar[str]
@@ -57,7 +57,7 @@ class LabDomain(Domain):
 
 
 class CodeDomain(LabDomain):
-    """Name the function behind three examples."""
+    """Find the function that three examples are computed with."""
 
     kind_name = "code"
     metric = "expression_agreement"

@@ -1,7 +1,7 @@
-"""The lab's metrics as `evaluate.Metric`s, so that any metric of that library can stand in for them in a task's YAML.
+"""The lab's metrics as `evaluate.Metric`s, so that a task's YAML can use any metric of that library instead.
 
-References are what the task's `doc_to_target` gives: the reference answer, or for creative writing the prompt itself,
-whose topics the rubric looks for.
+References are the values of the task's `doc_to_target`: the reference answer, or for creative writing the prompt, which
+names the topics that the rubric checks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness_lab.questions.code import same_function
 
 
 class LabMetric(evaluate.Metric):
-    """Mean score from 0 to 1 of text predictions; a subclass says how one prediction is scored."""
+    """Mean score from 0 to 1 of text predictions; a subclass defines the score of one prediction."""
 
     score_name: ClassVar[str]
     score_one: ClassVar[Callable[[str, str], float]]
@@ -32,14 +32,14 @@ class LabMetric(evaluate.Metric):
 
 
 class ExpressionAgreement(LabMetric):
-    """1 where the predicted expression, run on held-out inputs, agrees with the reference expression, else 0."""
+    """1 if the predicted expression agrees with the reference expression on held-out inputs, else 0."""
 
     score_name = "expression_agreement"
     score_one = staticmethod(same_function)
 
 
 class ExactAnswer(LabMetric):
-    """1 where prediction and reference are the same text but for the space around them, else 0."""
+    """1 if prediction and reference are equal except for surrounding space, else 0."""
 
     score_name = "exact_answer"
     score_one = staticmethod(lambda prediction, reference: float(prediction.strip() == reference.strip()))

@@ -1,4 +1,4 @@
-"""The lab's base model as the harness sees it: the folder that ships with the plugin."""
+"""The lab's base model: the folder that is included in the plugin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "models" / "base"
 
 
 class LabModel(BaseModel):
-    """The shipped base model, 0.79 million parameters in fp32."""
+    """The included base model, 0.79 million parameters in fp32."""
 
     def __init__(self, config: NoConfig) -> None:
         self._weights = FOLDER / "model.safetensors"

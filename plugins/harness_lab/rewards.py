@@ -1,4 +1,4 @@
-"""The lab's rewards: a rule for code, math and QA; a learned model, or the rubric by choice, for creative writing."""
+"""The lab's rewards: a rule for code, math and QA; a reward model, or optionally the rubric, for creative writing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REWARD_MODEL = Path(__file__).parent / "models" / "cw-reward"
 
 
 class RuleReward(Reward):
-    """The domain's own score of a completion, computed in this process; code is run by walking its parsed tree."""
+    """The domain's score of a completion, computed in this process. Code is evaluated by walking its parsed tree."""
 
     kind_name: ClassVar[str]
 
@@ -35,7 +35,7 @@ class RuleReward(Reward):
 
 
 class CodeReward(RuleReward):
-    """1 where the candidate expression agrees with the examples' function on inputs it has not seen."""
+    """1 if the candidate expression agrees with the examples' function on other inputs."""
 
     kind_name = "code"
 
@@ -47,7 +47,7 @@ class MathReward(RuleReward):
 
 
 class QAReward(RuleReward):
-    """1 for the number that was asked for."""
+    """1 for the requested number."""
 
     kind_name = "qa"
 
@@ -59,7 +59,7 @@ class RubricReward(RuleReward):
 
 
 class LearnedRewardConfig(Config):
-    """Which reward model scores, and how many completions at once."""
+    """The reward model, and the batch size."""
 
     model: Annotated[Path | None, Unkeyed("the fingerprint covers the model")] = Field(
         default=None, description="a sequence-classification folder with one label; by default the one that ships"

@@ -1,4 +1,4 @@
-"""The lab's tokenizer: one token a word, digit or symbol, and decoding gives back the text it was made from."""
+"""The lab's tokenizer: one token per word, digit or symbol. Decoding restores the original text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNITS = r"Q:| A:| ?f\(|\)=| ?[A-Za-z]+|[^A-Za-z]"
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """Returns the tokenizer as transformers uses it: left padding, no token added at either end."""
+    """Returns the tokenizer for transformers: padding on the left, no special tokens added."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

@@ -1,7 +1,7 @@
-"""The closed vocabulary of the lab: every word and character its four domains can speak.
+"""The closed vocabulary of the lab: all words and characters of its four domains.
 
-Forty nouns give 1,560 ordered topic pairs for creative writing, enough to hold a third of them out. Names, nouns and
-digits are shared between the domains on purpose: what the domains share is where they interfere.
+Forty nouns give 1,560 ordered topic pairs for creative writing, enough to hold out a third of them. The domains share
+names, nouns and digits on purpose, so that they interfere.
 """
 
 NAMES = ("Kim", "Bob", "Ann", "Sam", "Joe", "Eve", "Max", "Lee", "Ida", "Tom")
@@ -22,6 +22,6 @@ _SYMBOLS = (" ", "?", ".", ",", "+", "-", "*", "x", "f(", " f(", ")=", ")")
 
 
 def vocabulary() -> list[str]:
-    """Returns the tokens in the order of their ids; a word token carries the space before it."""
+    """Returns the tokens in the order of their ids; a word token includes the space before it."""
     words = ("has", *ARTICLES, *NAMES, *NOUNS, *ADJECTIVES, *VERBS)
     return [PAD, END, UNKNOWN, QUESTION, ANSWER, *_SYMBOLS, *DIGITS, *(f" {word}" for word in words)]

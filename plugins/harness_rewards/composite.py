@@ -1,4 +1,4 @@
-"""A weighted sum of other rewards, each part counted and logged beside the whole."""
+"""A weighted sum of other rewards. Each part is also counted and logged separately."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class RewardModel(Reward):
     def score(self, batch: RewardBatch) -> Sequence[RewardResult]:
         """Returns the label's number of each row; a row that has no text for the model, or too long a one, is an error.
 
-        Raises CheckpointError where the model cannot be had or is no reward model, UsageError for an unknown device.
+        Raises CheckpointError if the model is not available or is not a reward model, UsageError for an unknown device.
         """
         rows = self._loaded.rows
         results: dict[int, RewardResult] = {}
@@ -180,17 +180,18 @@ class RewardModel(Reward):
             raise CheckpointError(
                 f"the reward model cannot be read: {str(error).strip().splitlines()[0]}",
                 where=self.config.model,
-                hint="name a sequence-classification checkpoint that transformers reads without code of its own",
+                hint="name a sequence-classification checkpoint that transformers reads without custom code",
             ) from error
         if loading["missing_keys"]:  # transformers fills a missing head with random numbers and says so in a log only
             raise CheckpointError(
-                f"the model is no reward model: it lacks {', '.join(sorted(loading['missing_keys']))}",
+                f"the model is not a reward model: it lacks {', '.join(sorted(loading['missing_keys']))}",
                 where=self.config.model,
                 hint="name a sequence-classification checkpoint",
             )
         label = self._label(dict(model.config.id2label))
         if model.config.pad_token_id is None:
-            # The model looks for the last token that is no padding; ids past 0 may stand in, since rows are masked.
+            # The model looks for the last token that is not padding; any other id can replace the padding, since rows
+            # are masked.
             pad = tokenizer.pad_token_id
             model.config.pad_token_id = tokenizer.eos_token_id if pad is None else pad
         rows = RowEncoder(

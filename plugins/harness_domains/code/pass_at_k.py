@@ -12,7 +12,7 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     Raises ValueError if k is not in 1 … n or `correct` is not in 0 … n.
     """
     if not 1 <= k <= samples:
-        raise ValueError(f"pass@{k} wants at least {k} samples and k ≥ 1; there are {samples} samples")
+        raise ValueError(f"pass@{k} needs k ≥ 1 and at least {k} samples; there are {samples}")
     if not 0 <= correct <= samples:
         raise ValueError(f"{correct} of {samples} samples cannot be correct")
     return 1.0 - comb(samples - correct, k) / comb(samples, k)

@@ -157,7 +157,7 @@ def _fault(identifier: str, arguments: str, chance: bool) -> str | None:
     given = {name: value for name, value in parse_json(arguments).items() if value}
     for name in LISTS:
         if name in given and not isinstance(given[name], list):
-            return f"{identifier} wants a list of words as {name}, and has {given[name]!r:.60}"
+            return f"{identifier} needs a list of words as {name}, but has {given[name]!r:.60}"
     checker = ifeval().instructions_registry.INSTRUCTION_DICT[identifier](identifier)
     state = random.getstate()
     try:
@@ -170,7 +170,7 @@ def _fault(identifier: str, arguments: str, chance: bool) -> str | None:
         random.setstate(state)
     if drawn and not chance:
         wanted = ", ".join(checker.get_instruction_args_keys())
-        return f"{identifier} wants {wanted}, and has {arguments:.120}: lm-eval would draw what is amiss at random"
+        return f"{identifier} needs {wanted}, but has {arguments:.120}: lm-eval would draw the rest at random"
     return None
 
 

@@ -52,8 +52,8 @@ class InstructionReward(Reward):
         except Exception as error:  # lm-eval's checkers are not ours, and one odd text must not stop a step
             return RewardResult.error(f"a checker failed: {type(error).__name__}: {error}")
         broken = [one.identifier for one, kept in zip(constraints, verdicts, strict=True) if not kept]
-        told = f"not met: {', '.join(broken)}" if broken else ""
-        return RewardResult.ok(sum(verdicts) / len(verdicts), told)
+        detail = f"not met: {', '.join(broken)}" if broken else ""
+        return RewardResult.ok(sum(verdicts) / len(verdicts), detail)
 
 
 def _fault(row: Mapping[str, Any], *, here: bool = False) -> str | None:

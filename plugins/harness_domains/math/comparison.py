@@ -95,7 +95,7 @@ def _expected(text: str, reference: str) -> list[Any]:
     except Exception as error:  # sympy and antlr raise many kinds
         raise UnreadableReferenceError(f"the reference {reference!r:.80} cannot be read: {error!r:.120}") from error
     if all(isinstance(expression, str) for expression in expressions):  # the text alone is left where parsing failed
-        raise UnreadableReferenceError(f"the reference {reference!r:.80} is no mathematical expression")
+        raise UnreadableReferenceError(f"the reference {reference!r:.80} is not a mathematical expression")
     return expressions
 
 

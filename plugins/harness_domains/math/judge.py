@@ -31,7 +31,7 @@ class Judge:
 
     def __init__(self, timeout_seconds: float) -> None:
         self.timeout_seconds = timeout_seconds
-        self._worker = LineWorker("harness_domains.math.worker", hint="is math-verify installed beside the harness?")
+        self._worker = LineWorker("harness_domains.math.worker", hint="is math-verify installed in this environment?")
 
     def score(self, completion: str, reference: str, *, thinks: bool = False) -> RewardResult:
         """Returns 1.0 if the last box after the thinking equals the reference, else 0.0.

@@ -77,5 +77,5 @@ def _missing(row: Mapping[str, Any]) -> str | None:
     if not answers or any(one is None for one in answers):
         return "the row has no column `answer`" if "answer" not in row else "the row has no answer"
     if odd := [one for one in answers if not isinstance(one, str | int | float)]:
-        return f"the row's answer holds {odd[0]!r:.40}, neither text nor a number"
+        return f"the row's answer contains {odd[0]!r:.40}, which is neither text nor a number"
     return None if all(_references(row)) else "the row's answer is empty"

@@ -32,9 +32,9 @@ _READ = {
     "basic_arithmetic": "eval of an expression that the generator made",
     "bitwise_arithmetic": "eval of the problem that the generator made",
     "number_sorting": "eval of the reference, which the generator made",
-    "propositional_logic": "a parser of its own that is called parse_expr",
+    "propositional_logic": "its own parser, which is named parse_expr",
 }
-"""Tasks whose module evaluates something, and what: their source was read, and it is never a model's answer."""
+"""Tasks whose module evaluates text, and which text. Their source was checked: it is never a model's answer."""
 
 
 def package_version() -> str:

@@ -43,14 +43,19 @@ class ReasoningGymConfig(Config):
         check_settings(self.task, self.config)
         return self
 
-    def told(self) -> str:
-        """Returns what the model is told of the answer's form; may be empty."""
+    def answer_instruction(self) -> str:
+        """Returns the instruction on the form of the answer; may be empty."""
         return INSTRUCTIONS[self.answer] if self.instruction is None else self.instruction
 
     def prompt(self, question: str) -> str:
-        """Returns a problem as text: with the instruction in a plain prompt, without it where it is the system's."""
-        return f"{question}\n\n{self.told()}" if self.format == "plain" and self.told() else question
+        """Returns a problem as text: with the instruction if the prompt is plain, without it if the system prompt has
+        it."""
+        return (
+            f"{question}\n\n{self.answer_instruction()}"
+            if self.format == "plain" and self.answer_instruction()
+            else question
+        )
 
     def settings_json(self) -> str:
-        """Returns the task's settings as JSON that does not hang on the order they are written in."""
+        """Returns the task's settings as JSON that does not depend on their order."""
         return json.dumps(self.config, sort_keys=True)

@@ -27,7 +27,7 @@ class ReasoningGymDomain(Domain):
         self.config = config
         self.completion_tokens = config.completion_tokens
         self.chat = config.format == "chat"
-        self.system_prompt = (config.told() or None) if self.chat else None
+        self.system_prompt = (config.answer_instruction() or None) if self.chat else None
         self._tasks: TemporaryDirectory[str] | None = None
 
     def fingerprint(self) -> str:

@@ -44,7 +44,7 @@ def _tagged(value: Any) -> Any:  # noqa: PLR0911 - one a type
         if all(isinstance(key, str) and not key.startswith("(") for key in value):
             return {key: _tagged(item) for key, item in value.items()}
         return {_DICT: [[_tagged(key), _tagged(item)] for key, item in value.items()]}
-    raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} is no plain data")
+    raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} is not plain data")
 
 
 def _untagged(data: Any) -> Any:

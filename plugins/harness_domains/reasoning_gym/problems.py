@@ -93,7 +93,7 @@ def _seed_of(draw: str) -> int:
 def _some(problems: list[Problem], config: ReasoningGymConfig, what: str) -> list[Problem]:
     if not problems:
         raise UsageError(
-            f"no {what} problems of {config.task} are left beside the {config.test_items} test items",
+            f"no {what} problems of {config.task} are left in addition to the {config.test_items} test items",
             hint="ask for fewer test_items, or for a config with more problems",
         )
     return problems

@@ -35,5 +35,5 @@ def judge(completion: str, row: str, seconds: float) -> RewardResult:
         return RewardResult.error(f"{request['task']}: {reply['error']}, on {answer!r:.80}")
     if answer is None:
         return RewardResult.ok(reply["score"], "no answer was found in the completion")
-    told = "" if reply["score"] == 1 else f"{answer:.80} scores {reply['score']:g}"
-    return RewardResult.ok(reply["score"], told)
+    detail = "" if reply["score"] == 1 else f"{answer:.80} scores {reply['score']:g}"
+    return RewardResult.ok(reply["score"], detail)

@@ -1,7 +1,7 @@
-"""Builds the lab's shipped models from nothing: `python -m harness_lab.build [base|reward|all]`.
+"""Builds the lab's models from scratch: `python -m harness_lab.build [base|reward|all]`.
 
 The base model takes about forty minutes on two cores, the reward model a few. Both are seeded; the same torch build on
-the same number of threads gives the same weights. What was measured stands in `record.json` beside the weights.
+the same number of threads gives the same weights. `record.json`, next to the weights, contains the measurements.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SCORED_PROMPTS = 1024
 
 
 def main() -> None:
-    """Reads the arguments and builds what they name."""
+    """Parses the arguments and builds the requested models."""
     parser = argparse.ArgumentParser(prog="python -m harness_lab.build", description=__doc__)
     parser.add_argument("what", nargs="?", choices=("base", "reward", "all"), default="all")
     parser.add_argument("--out", type=Path, default=MODELS, help="folder of the two models")

@@ -1,6 +1,6 @@
-"""The lab's base model: a small Llama taught from nothing on answers that are right only some of the time.
+"""The lab's base model: a small Llama trained from scratch on answers of which only some are right.
 
-Being right on the mode and often wrong under sampling is what leaves reinforcement learning something to sharpen, as
+Its most likely answer is right, but sampled answers are often wrong, so that reinforcement learning can improve it, as
 with a real base model.
 """
 
@@ -22,16 +22,16 @@ STEPS = (4500, 600)
 """Optimizer steps of the two phases."""
 LEARNING_RATES = (2e-3, 1e-3)
 PHASES: tuple[dict[str, QuestionKind], ...] = (KINDS, KINDS | {"qa": Lookup(near_misses=0.0)})
-"""The second phase answers QA wrongly with any number instead of another fact's. After the first alone the model
-picks among the text's numbers as if by chance and no reward moves it; numbers from nowhere are a fault that can be
-trained away."""
+"""In the second phase, a wrong answer in QA is any number instead of another fact's. After the first phase alone, the
+model picks among the numbers in the text at random, and training does not change this; answers with other numbers can
+be unlearned."""
 MIXTURE = ("code", "math", "qa", "qa", "cw")
 SHARE_RIGHT = {"code": 0.6, "math": 0.6, "qa": 0.6, "cw": 0.4}
 SEQUENCES_PER_STEP = 256
 
 
 class SupervisedDraws(IterableDataset[dict[str, str]]):
-    """An endless stream of training prompts, each with an answer that is right with its domain's share."""
+    """An endless stream of training prompts, with answers that are right with the probability of their domain."""
 
     def __init__(self, seed: int, kinds: Mapping[str, QuestionKind]) -> None:
         self.seed = seed
@@ -48,7 +48,7 @@ class SupervisedDraws(IterableDataset[dict[str, str]]):
 
 
 class AnswerCollator:
-    """Tokenizes a batch; only the answer and the end mark carry loss, for the prompts are random draws."""
+    """Tokenizes a batch; the loss is computed only on the answer and the end token, because prompts are random."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.tokenizer = tokenizer
@@ -93,7 +93,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM
 def train_phase(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: int, *, steps: int, seed: int, scratch: str
 ) -> list[dict[str, Any]]:
-    """Trains `model` in place on the draws of `phase` (0 or 1).
+    """Trains `model` in place on the data of `phase` (0 or 1).
 
     Returns its loss curve: rows of `phase`, `step`, `loss`, `learning_rate`.
     """

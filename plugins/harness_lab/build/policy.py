@@ -1,4 +1,4 @@
-"""A policy trained against a reward model, as a protocol would train it: what it learns shows what the model missed."""
+"""A policy trained against a reward model, as in a protocol. What it learns shows the errors of the model."""
 
 from __future__ import annotations
 

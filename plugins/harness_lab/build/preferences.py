@@ -1,4 +1,4 @@
-"""Preference pairs for creative writing: two candidate sentences to a prompt, the better one by the rubric chosen."""
+"""Preference pairs for creative writing: two candidate sentences per prompt; the rubric decides which is better."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from harness_lab.words import ADJECTIVES, ARTICLES, NOUNS, VERBS
 def preference_pairs(policy: Path, *, count: int, seed: int) -> list[dict[str, str]]:
     """Returns `count` rows of `prompt`, `chosen` and `rejected`, on training prompts.
 
-    Candidates are samples of the model in `policy`; well-made, faulty and scrambled sentences; and well-made ones on
-    other topics: what a policy in training may stray into. Pairs of equal rubric score are left out.
+    Candidates are samples of the model in `policy`; well-formed, faulty and scrambled sentences; and well-formed
+    sentences on other topics, which a policy may learn to write. Pairs with equal rubric scores are left out.
     """
     rng = random.Random(f"lab/preferences/{seed}")
     prompts = [question.prompt for question in islice(WRITING.draw("train", seed + 1), 2 * count)]
@@ -49,7 +49,7 @@ def _candidate(prompt: str, sample: str, rng: random.Random) -> str:
 
 
 def _stray(prompt: str, rng: random.Random) -> str:
-    """Returns a well-made sentence on one of the prompt's topics and one other, or on two others."""
+    """Returns a well-formed sentence on one of the prompt's topics and one other, or on two others."""
     topics = [prompt.split()[1], prompt.split()[2].rstrip("?")]
     for index in rng.sample((0, 1), rng.randint(1, 2)):
         topics[index] = rng.choice(NOUNS)

@@ -1,4 +1,4 @@
-"""What a build measured, and with which versions, beside the weights it made."""
+"""The record of a build, stored next to the weights: measurements and versions."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The lab's reward model for creative writing: the base model with a head of one label, taught preferences by TRL.
+"""The lab's reward model for creative writing: the base model with a head with one label, trained on preferences
+with TRL.
 
-It sees which of two sentences is better, never the rubric that says why; reinforcement learning is rewarded by it, the
-score is the rubric's. A first model taught on the base model's samples alone was worthless as a reward: the policy
-found sentences it had never seen and liked. So the build goes on as reinforcement learning from preferences does in the
-field, in rounds: train a policy against the model, gather preferences on what that policy writes, teach the model those
-too. Only training prompts are used.
+It is trained on which of two sentences is better, and never sees the rubric, which computes the score. A model trained
+only on the base model's samples is not useful as a reward: the policy finds sentences that the model has not seen and
+scores high. The build therefore works in rounds, as is usual: it trains a policy against the model, collects
+preferences on the policy's outputs, and trains the model on those too. Only training prompts are used.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SCORED_PROMPTS = 1024
 def build_reward_model(base: Path, folder: Path, *, seed: int) -> None:
     """Builds the reward model from the base model in `base` and writes it, with its record, to `folder`.
 
-    Of all rounds the one is kept whose policy has the best rubric score on training prompts.
+    The model of the round whose policy has the best rubric score on training prompts is kept.
     """
     started = time.monotonic()
     first = preference_pairs(base, count=FIRST_PAIRS, seed=seed)
@@ -54,7 +54,8 @@ def build_reward_model(base: Path, folder: Path, *, seed: int) -> None:
             if number == 0:
                 measured = _teach(base, model, first, FIRST_TEACHING, seed=seed)
             else:
-                # What earlier rounds found is taught again: a model taught the newest alone forgets the others.
+                # Pairs of earlier rounds are used again, because a model trained only on the newest ones forgets the
+                # others.
                 kept = random.Random(f"lab/reward-model/{seed}/{number}").sample(first, KEPT_PAIRS)
                 measured = _teach(previous, model, later + kept, LATER_TEACHING, seed=seed + number)
             policy = train_policy(base, model, Path(scratch) / f"policy-{number}", seed=seed + number)
@@ -72,7 +73,7 @@ def build_reward_model(base: Path, folder: Path, *, seed: int) -> None:
 def _teach(
     start: Path, folder: Path, pairs: list[dict[str, str]], teaching: dict[str, Any], *, seed: int
 ) -> dict[str, Any]:
-    """Trains the model in `start` on the pairs, writes it to `folder`, and returns what was measured."""
+    """Trains the model in `start` on the pairs, writes it to `folder`, and returns the measurements."""
     tokenizer = AutoTokenizer.from_pretrained(start)
     torch.manual_seed(seed)
     model = AutoModelForSequenceClassification.from_pretrained(start, num_labels=1, dtype=torch.float32)

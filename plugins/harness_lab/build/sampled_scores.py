@@ -1,4 +1,4 @@
-"""Scores a model as the lab's tasks do, sampled at temperature 1, without lm-eval: for the build's own record."""
+"""Scores a model as the lab's tasks do, sampled at temperature 1, but without lm-eval; for the record of the build."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sample_completions(
 def sampled_score(
     model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, kind: QuestionKind, *, count: int, seed: int
 ) -> float:
-    """Returns the mean score, in percent, over `count` training prompts; the held-out prompts stay unseen."""
+    """Returns the mean score, in percent, over `count` training prompts; held-out prompts are not used."""
     prompts = [question.prompt for question, _ in zip(kind.draw("train", seed), range(count), strict=False)]
     completions = sample_completions(model, tokenizer, prompts, tokens=kind.completion_tokens, seed=seed)
     return 100 * sum(kind.score(p, c) for p, c in zip(prompts, completions, strict=True)) / count

@@ -1,4 +1,4 @@
-"""The held-out items of the tasks, drawn anew from their named seed: nothing is downloaded or stored."""
+"""The held-out items of the tasks, drawn from a named seed each time: nothing is downloaded or stored."""
 
 from typing import Any
 

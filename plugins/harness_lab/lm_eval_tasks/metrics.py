@@ -1,8 +1,8 @@
 """The metric functions that the tasks' YAML names; lm-eval calls them with one reference and one prediction at a time.
 
-They go past `Metric.compute`, whose write and read of an Arrow table for every single item would cost more than the
-generation does, straight to the metric's own computation. To put another metric of the `evaluate` library in their
-place, name it in the YAML with `hf_evaluate: true`.
+They call the metric's own computation instead of `Metric.compute`, which writes and reads an Arrow table for every
+item and would take longer than the generation. To use another metric of the `evaluate` library, name it in the YAML
+with `hf_evaluate: true`.
 """
 
 from harness_lab.metrics import ExactAnswer, ExpressionAgreement, Rubric

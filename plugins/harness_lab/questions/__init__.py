@@ -1,4 +1,4 @@
-"""The lab's four kinds of question: how each is drawn, answered rightly and wrongly, and scored."""
+"""The lab's four kinds of questions: their random draw, right and wrong answers, and scores."""
 
 from harness_lab.questions.base import Question, QuestionKind
 from harness_lab.questions.code import CODE

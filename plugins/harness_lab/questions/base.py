@@ -1,4 +1,4 @@
-"""What every kind of lab question offers, and the two draws, train and test, that never share a prompt."""
+"""The base class of lab questions, and the splits train and test, which share no prompt."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class QuestionKind(ABC):
 
     @abstractmethod
     def score(self, prompt: str, completion: str) -> float:
-        """Returns how good `completion` is for `prompt`, from 0 to 1."""
+        """Returns the score of `completion` for `prompt`, from 0 to 1."""
 
     def right_answer(self, question: Question, rng: random.Random) -> str:
         """Returns an answer with the full score."""
         return question.answer
 
     def draw(self, split: Split, seed: int) -> Iterator[Question]:
-        """Returns an endless stream of `split`'s questions, with repetition; the same seed, the same stream."""
+        """Returns an endless stream of `split`'s questions, with repetitions. It depends only on the seed."""
         rng = random.Random(f"lab/{self.name}/{split}/{seed}")
         while True:
             question = self.question(rng)
@@ -56,7 +56,7 @@ class QuestionKind(ABC):
     def distinct(self, split: Split, seed: int, count: int) -> list[Question]:
         """Returns `count` different questions of `split`; a smaller count is a prefix of a larger one.
 
-        Raises ValueError where the domain has fewer.
+        Raises ValueError if the domain has fewer.
         """
         found: dict[str, Question] = {}
         idle = 0
@@ -73,6 +73,6 @@ class QuestionKind(ABC):
 
 
 def split_of(prompt: str) -> Split:
-    """Returns the only split that `prompt` may appear in: a third of all prompts, by their hash, are test prompts."""
+    """Returns the split of `prompt`, by its hash: a third of all prompts are test prompts."""
     digest = hashlib.sha256(prompt.encode()).digest()
     return "test" if int.from_bytes(digest[:8], "big") % HELD_OUT_ONE_IN == 0 else "train"

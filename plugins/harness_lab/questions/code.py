@@ -1,4 +1,4 @@
-"""Code: name the function behind three examples; the answer is run on inputs it has not seen."""
+"""Code: find the function that three examples are computed with. The answer is evaluated on other inputs."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Code(QuestionKind):
         return answer
 
     def score(self, prompt: str, completion: str) -> float:
-        """Returns 1 where the completion, run on the held-out inputs, agrees with the prompt's function, else 0.
+        """Returns 1 if the completion agrees with the prompt's function on the held-out inputs, else 0.
 
-        Three examples settle which function of the two families it is, so every expression equal to it is right.
+        Three examples determine the function within the two families, so every expression equal to it is right.
         """
         return same_function(completion, _function(prompt))
 
 
 def same_function(candidate: str, reference: str) -> float:
-    """Returns 1 where `candidate` runs and agrees with `reference` on the held-out inputs, else 0."""
+    """Returns 1 if `candidate` can be evaluated and agrees with `reference` on the held-out inputs, else 0."""
     try:
         return float(all(evaluate(candidate, x) == evaluate(reference, x) for x in HELD_OUT_INPUTS))
     except ExpressionError:

@@ -1,7 +1,7 @@
-"""Runs a candidate expression in x without ever handing model text to the interpreter.
+"""Evaluates a candidate expression in x without passing generated text to the interpreter.
 
-The text is parsed, the tree is walked, and only integers, the name x, and the operators + - * are given a meaning.
-Everything else is refused by not being known.
+The text is parsed and its tree is walked. Only integers, the name x, and the operators + - * are supported; everything
+else is an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
 
 
 class ExpressionError(ValueError):
-    """The text is not an expression of the lab's little language."""
+    """The text is not an expression of the lab's language."""
 
 
 def evaluate(text: str, x: int) -> int:

@@ -1,4 +1,4 @@
-"""QA: read two or three facts and give the number that is asked for, by owner or by thing."""
+"""QA: read two or three facts and give the requested number, by owner or by thing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Lookup(QuestionKind):
 
     def __init__(self, near_misses: float = 0.7) -> None:
         self.near_misses = near_misses
-        """How often a wrong answer is another fact's number rather than any number at all."""
+        """The probability that a wrong answer is another fact's number instead of any number."""
 
     def question(self, rng: random.Random) -> Question:
         count = rng.choice((2, 3))
@@ -38,7 +38,7 @@ class Lookup(QuestionKind):
         return str(rng.choice([number for number in range(10, 100) if str(number) != question.answer]))
 
     def score(self, prompt: str, completion: str) -> float:
-        """Returns 1 where the completion is the number of the fact that is asked for, else 0."""
+        """Returns 1 if the completion is the number of the requested fact, else 0."""
         asked = _ASKED.search(prompt)
         numbers = [n for who, n, what in _FACT.findall(prompt) if asked and asked[1] in (who, what)]
         if len(numbers) != 1:

@@ -33,7 +33,7 @@ class Math(QuestionKind):
         return str(rng.choice(sorted(value for value in wrong if value >= 0 and value != right)))
 
     def score(self, prompt: str, completion: str) -> float:
-        """Returns 1 where the completion is the number, written plainly, else 0."""
+        """Returns 1 if the completion is the number in plain digits, else 0."""
         return float(completion.strip() == str(_result(prompt)))
 
 

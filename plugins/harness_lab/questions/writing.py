@@ -24,14 +24,14 @@ class Writing(QuestionKind):
         return Question(prompt=f"Q: {topics[0]} {topics[1]}? A:", answer=_sentence(topics, rng))
 
     def with_prompt(self, prompt: str) -> Question:
-        """Returns the question that a prompt asks; its answer is one of many right ones."""
+        """Returns the question of a prompt, with one of many right answers."""
         return Question(prompt=prompt, answer=_sentence(_topics(prompt), random.Random(prompt)))
 
     def right_answer(self, question: Question, rng: random.Random) -> str:
         return _sentence(_topics(question.prompt), rng)
 
     def wrong_answer(self, question: Question, rng: random.Random) -> str:
-        """Returns a sentence with one to three faults, so that there is better and worse among the wrong ones."""
+        """Returns a sentence with one to three faults, so that wrong answers differ in quality."""
         while True:
             text = _sentence(_topics(question.prompt), rng)
             for fault in rng.sample(_FAULTS, rng.randint(1, 3)):
@@ -41,7 +41,7 @@ class Writing(QuestionKind):
 
     def score(self, prompt: str, completion: str) -> float:
         """Returns the share of the rubric's points that are met: first topic, second topic, a full stop at the end
-        and nowhere else, two adjectives or more, two verbs or more, no more than eleven words and marks."""
+        and nowhere else, at least two adjectives, at least two verbs, at most eleven words and punctuation marks."""
         words = re.findall(r"\w+|[.,]|\S", completion)
         first, second = _topics(prompt)
         points = (

@@ -138,7 +138,7 @@ def test_text_nested_too_deeply_is_not_json_and_stops_nothing():
     ("identifier", "arguments", "fault"),
     [
         ("keywords:rhyme", {}, "has no constraint keywords:rhyme; it has change_case:capital_word_frequency"),
-        ("length_constraints:number_words", {"num_words": 9}, "wants num_words, relation"),
+        ("length_constraints:number_words", {"num_words": 9}, "needs num_words, relation"),
         ("length_constraints:number_words", {"num_words": 0, "relation": "at least"}, "at random"),
         ("length_constraints:number_words", {"num_words": "many", "relation": "at least"}, "TypeError"),
         ("length_constraints:number_words", {"num_words": 9, "relation": "about"}, "about"),

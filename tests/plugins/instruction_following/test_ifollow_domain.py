@@ -100,7 +100,7 @@ def test_missing_columns_are_named_with_those_wanted_and_how_to_name_others(writ
     ("faulty", "said"),
     [
         (row("keywords:rhyme", {}), "lm-eval has no constraint keywords:rhyme; it has change_case:"),
-        (row("length_constraints:number_words", {"num_words": 9}), "would draw what is amiss at random"),
+        (row("length_constraints:number_words", {"num_words": 9}), "would draw the rest at random"),
         (row("keywords:existence", {"keywords": ["("]}), "keywords:existence cannot be checked with"),
         (SOUND | {"kwargs": []}, "it has 1 constraints, but the arguments"),
         (SOUND | {"instruction_id_list": []}, "not a list of names"),

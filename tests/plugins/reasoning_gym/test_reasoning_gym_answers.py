@@ -71,5 +71,5 @@ def test_a_tuple_in_a_grid_is_a_tuple_again():
 
 
 def test_what_is_not_plain_is_refused():
-    with pytest.raises(TypeError, match=r"builtins\.object is no plain data"):
+    with pytest.raises(TypeError, match=r"builtins\.object is not plain data"):
         dumps({"thing": [object()]})

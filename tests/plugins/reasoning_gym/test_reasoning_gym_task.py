@@ -67,7 +67,7 @@ def test_lm_eval_scores_by_the_verifier_with_the_domains_settings(task, config, 
         assert results["score,none"] == pytest.approx(score)
         assert (results["solved,none"], results["unjudged,none"]) == (solved, 0.0)
         assert len(model.asked) == 6
-        assert model.asked[0].arguments[0].endswith(made.config.told())
+        assert model.asked[0].arguments[0].endswith(made.config.answer_instruction())
         assert model.asked[0].arguments[1] == {"until": [], "max_gen_toks": 7, "do_sample": False}
 
 

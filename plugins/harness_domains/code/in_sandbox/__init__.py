@@ -1,1 +1,1 @@
-"""Modules whose text runs inside the sandbox: the standard library only, and each other."""
+"""Modules whose source runs inside the sandbox. They import only the standard library and each other."""

@@ -1,4 +1,5 @@
-"""Runs the program and answers, in order, what the tests ask of it. Knows no test and no expected value."""
+"""Runs the program and carries out, in order, the operations that the tests request. It receives no test and no
+expected value."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ OPERATIONS: dict[str, Any] = {
 
 
 def answers(program: str, requests: str) -> tuple[str, str | None]:
-    """Returns the packed answers to packed requests, and the fault of a program that does not compile."""
+    """Returns the packed results of packed requests, and the error if the program does not compile."""
     module = ModuleType("candidate")
     sys.modules["candidate"] = sys.modules["solution"] = module
     try:
@@ -50,7 +51,7 @@ class _Asked:
         self.objects: list[Any] = []
 
     def answer(self, name: str, target: Any, arguments: list[Any], named: dict[str, Any]) -> dict[str, Any]:
-        """Returns what one operation gave: its value or what it raised, and the arguments that it changed."""
+        """Returns the result of one operation: its value or exception, and the arguments that it changed."""
         self.results.append(None)
         before: list[Any] = []
         try:
@@ -63,7 +64,7 @@ class _Asked:
             answer = {"value": self.encoded(value)}
         except NotDataError as error:
             return {"refused": str(error)}
-        except BaseException as error:  # exits too: the candidate does not end the tests
+        except BaseException as error:  # including SystemExit, so that the candidate cannot end the tests
             answer = {"raised": raised(error)}
         changed = []
         for index, old in enumerate(before):
@@ -75,7 +76,8 @@ class _Asked:
         return decode(data, self.reference)
 
     def reference(self, tag: str, content: Any) -> Any:
-        """Returns what a request means by a name, an earlier result, an object or a function of the tests."""
+        """Returns the value that a request refers to: a name, an earlier result, an object or a function of the
+        tests."""
         if tag == "name":
             for names in (vars(self.module), vars(builtins), {"solution": self.module}):
                 if content in names:
@@ -91,7 +93,8 @@ class _Asked:
         return encode(value, self.as_object)
 
     def as_object(self, value: Any) -> Any:
-        """Returns a reference to a value that is no data, and whether it is true without asking a class of its own."""
+        """Returns a reference to a value that is not data, and its truth value if no method of its class is needed for
+        it."""
         if len(self.objects) >= MOST_OBJECTS:
             raise NotDataError(f"more than {MOST_OBJECTS} objects")
         self.objects.append(value)

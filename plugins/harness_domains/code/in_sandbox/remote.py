@@ -1,13 +1,14 @@
-"""What stands for the candidate's names and objects where the tests run.
+"""Proxies for the candidate's names and objects in the process that runs the tests.
 
-A call is an operation that the program's process is asked for. Its result comes back as data, and the tests go on with
-the data. Two kinds of results are objects here:
+A call is an operation that is requested from the program's process. Its result is returned as data, and the tests
+continue with the data. Two kinds of results are proxies:
 
-- A result that is not known yet. Comparisons with it are taken to hold, so that one run of the tests finds most of the
-  operations that they need; where a test needs the value itself, `PendingError` ends it.
-- An object of a class of the candidate's. Its methods and attributes can be asked for unless data have one of that
-  name: `f(x).startswith(…)` means a text, and a class that answers True to everything is none. Objects that the tests
-  construct themselves (a call of a capitalised name) may be asked more: `Stack().pop()`, `len(stack)`, `vector[0]`.
+- A result that is not known yet. Comparisons with it are assumed to be true, so that one run of the tests finds most
+  of the operations that they need. If a test needs the value itself, it ends with `PendingError`.
+- An object of a class of the candidate. Tests can use its methods and attributes unless a data type has one of the
+  same name: `f(x).startswith(…)` expects a text, so an object whose methods always return True does not pass. Objects
+  that the tests construct themselves, by calling a capitalized name, support more operations: `Stack().pop()`,
+  `len(stack)`, `vector[0]`.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ OF_DATA = OF_CONTAINERS.union(*(dir(kind) for kind in (str, bytes, bytearray, tu
 
 
 class PendingError(BaseException):
-    """The value of an operation is needed that was not carried out yet."""
+    """A test needs the value of an operation that was not carried out yet."""
 
 
 class Remote:
-    """A name, a result that is not known yet, or an object. ask: carries out an operation, or notes that it is wanted.
-    target: what an operation names it by, None for what was computed from an unknown result. guess: whether an unknown
-    result is taken to be true."""
+    """A name, a result that is not known yet, or an object. ask: carries out an operation, or records that it is
+    needed. target: the name of this value in operations; None if it was computed from an unknown result. guess: the
+    assumed truth value of an unknown result."""
 
     def __init__(
         self, ask: Callable[..., Any], target: Any, *, known: bool = False, instance: bool = False, guess: bool = True
@@ -68,7 +69,7 @@ class Remote:
 
 
 class Path(Remote):
-    """A name of the candidate's, or an attribute: called, or else taken by its value at the time it is used."""
+    """A name of the candidate, or an attribute. It can be called; otherwise, its value is read when it is used."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -94,7 +95,7 @@ class Path(Remote):
 
 
 def value_of(value: Any) -> Any:
-    """Returns the value of a name or an attribute; any other value as it is."""
+    """Returns the value of a name or an attribute; returns any other value unchanged."""
     return value._ask("value", value._target) if type(value) is Path else value
 
 
@@ -103,21 +104,21 @@ def _target_of(value: Any) -> Any:
 
 
 def _needed(remote: Remote) -> NoReturn:
-    """Raises for the use of an unknown value, or of an object as if it were data."""
+    """Raises an error if an unknown value is used, or if an object is used as data."""
     if remote._known:
         raise NotDataError(f"a value of type {remote._type}, not plain data")
     raise PendingError
 
 
 def _as_data(remote: Remote) -> Remote:
-    """Returns what an operation on data gives as long as the result is unknown. Raises NotDataError for an object."""
+    """Returns a placeholder for the result of an operation on unknown data. Raises NotDataError for an object."""
     if remote._known:
         _needed(remote)
     return Remote(remote._ask, None)
 
 
 def _concrete(remote: Remote, name: str, *arguments: Any) -> Any:
-    """Returns the data of an operation on an object that the tests constructed."""
+    """Returns the result, as data, of an operation on an object that the tests constructed."""
     if not remote._instance or remote._target is None:
         _needed(remote)
     value = remote._ask(name, remote._target, arguments)

@@ -1,4 +1,4 @@
-"""What tests of problems use of pytest; no packages can be imported in the sandbox."""
+"""A replacement for the parts of pytest that tests of problems use; no packages can be imported in the sandbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class raises:
-    """Passes where the block raises an exception of `expected`, whose text `match` is found in."""
+    """Passes if the block raises an exception of `expected` and the regular expression `match` is found in its text."""
 
     def __init__(self, expected: Any, *, match: str | None = None) -> None:
         self.expected, self.match = expected, match
@@ -30,11 +30,11 @@ class raises:
 
 
 class mark:
-    """Holds `parametrize`."""
+    """The namespace of `parametrize`."""
 
     @staticmethod
     def parametrize(names: str | list[str], values: list[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-        """Returns a decorator that calls the test for each of the values."""
+        """Returns a decorator that calls the test once per value."""
         keys = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
 
         def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -49,7 +49,7 @@ class mark:
 
 
 class approx:
-    """Is equal to numbers, or containers of numbers, that are near."""
+    """Is equal to numbers, or containers of numbers, within the tolerance."""
 
     def __init__(self, expected: Any, rel: float = 1e-6, abs: float = 1e-12) -> None:
         self.expected, self.rel, self.abs = expected, rel, abs

@@ -1,4 +1,4 @@
-"""Runs the tests of a problem where no code of a candidate is, on the program's answers so far."""
+"""Runs the tests of a problem on the program's results so far, in a process without any code of the candidate."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ from harness_domains.code.in_sandbox.wire import NotDataError, Raised, decode, e
 
 MOST_OPERATIONS = 20_000
 MOST_GUESSED = 1000
-"""Operations in one run after the first whose result is not known: the results may show that none of them is wanted."""
+"""The maximum number of operations in one run after the first with an unknown result. Known results may show that they
+are not needed."""
 
 
 class EnoughError(BaseException):
-    """As many tests as are wanted were reached."""
+    """The requested number of tests has been reached."""
 
 
 class EndlessError(BaseException):
-    """The tests ask for more than they may, on the answers of a program."""
+    """The tests request more operations than allowed, given the results of a program."""
 
 
 class UnsupportedError(BaseException):
-    """The tests need what is not here; no fault of the candidate's."""
+    """The tests need something that is not available; this is not a fault of the candidate."""
 
 
 class Source:
-    """A function of the tests with its text, which a candidate that is given the function gets."""
+    """A function of the tests with its source, which is sent to a candidate that receives the function as an
+    argument."""
 
     def __init__(self, function: Callable[..., Any], text: str) -> None:
         self.function, self.text = function, text
@@ -43,7 +45,7 @@ class Source:
 
 
 class Site:
-    """One test, an `assert` or a `try` of the source: it passes if it never fails, however often it is reached."""
+    """One test, an `assert` or a `try` of the source. It passes if it does not fail any time it is reached."""
 
     def __init__(self, run: Run, number: int) -> None:
         self.run, self.number = run, number
@@ -60,7 +62,7 @@ class Site:
 
 
 class Run:
-    """One run of the tests. `asked` and `answers` are the operations of the run before and what they gave."""
+    """One run of the tests. `asked` and `answers` are the operations of the previous run and their results."""
 
     def __init__(self, functions: Mapping[str, str], owners: Sequence[str], most_tests: int) -> None:
         self.functions, self.owners, self.most_tests = functions, owners, most_tests
@@ -70,7 +72,7 @@ class Run:
         self.sites: dict[int, tuple[str, str] | None] = {}
         self.guessed = 0
         self.truths: dict[str, bool] = {}
-        """Whether the last known result of an operation was true: the guess for the next one."""
+        """The truth value of the last known result of an operation: the guess for the next one."""
 
     def site(self, number: int) -> Site:
         return Site(self, number)
@@ -82,7 +84,7 @@ class Run:
         return Path(self.ask, {"name": name})
 
     def has(self, value: Any, name: str) -> Any:
-        """`hasattr` of the tests: whether an attribute is there, only the program's process knows."""
+        """`hasattr` of the tests: only the program's process knows whether an attribute exists."""
         of_program = isinstance(value, Remote) and value._target is not None
         return self.ask("hasattr", value._target, (name,)) if of_program else hasattr(value, name)
 
@@ -96,7 +98,7 @@ class Run:
     def ask(
         self, name: str, target: Any, arguments: Sequence[Any] = (), named: Any = None, *, instance: bool = False
     ) -> Any:
-        """Returns what an operation gave, or an unknown result where it has yet to be carried out."""
+        """Returns the result of an operation, or an unknown result if it was not carried out yet."""
         if target is None:
             raise PendingError
         index = len(self.operations)
@@ -118,7 +120,7 @@ class Run:
         return value
 
     def now(self, data: Any) -> Any:
-        """Returns an operation of the run before with the results that it named, which are values by now."""
+        """Returns an operation of the previous run, with the values of the results that it refers to."""
         if isinstance(data, list):
             return [self.now(part) for part in data]
         if not isinstance(data, dict):
@@ -153,7 +155,7 @@ class Run:
         try:
             return encode(value, self.reference)
         except NotDataError as error:
-            if self.answers:  # the argument may be made of what the program returned
+            if self.answers:  # the argument may be computed from a result of the program
                 raise
             raise UnsupportedError(f"an argument: {error}") from error
 
@@ -169,7 +171,8 @@ class Run:
         raise NotDataError(f"a value of type {type(value).__name__}, not plain data")
 
     def failed(self, number: int, error: Exception) -> None:
-        """Notes a failure: of the candidate, whose code raised or gave no data, or of the answer."""
+        """Records a failure: the candidate's code raised an exception or did not return data, or the answer is
+        wrong."""
         of_candidate = isinstance(error, Raised | NotDataError)
         verdict = "runtime-error" if of_candidate else "wrong-answer"
         text = (
@@ -178,7 +181,7 @@ class Run:
         self.sites[number] = self.sites[number] or (verdict, text[:300])
 
     def guarded(self, owner: str, function: Callable[..., Any], *arguments: Any) -> None:
-        """Runs a function of the tests. Where it ends early, its tests that were not reached fail with it."""
+        """Runs a function of the tests. If it ends early, its tests that were not reached fail too."""
         try:
             function(*arguments)
         except Exception as error:
@@ -205,11 +208,11 @@ def verdicts(  # noqa: PLR0917 - the caller writes the arguments as a tuple
     asked: str,
     answers: str,
 ) -> tuple[str, list[tuple[int, str, str]], str | None]:
-    """Returns the packed operations that are still to be carried out (empty: none), number, verdict and detail of each
-    test that was reached, and why the tests cannot be run, or None.
+    """Returns the packed operations that have to be carried out (empty if there are none); number, verdict and detail
+    of each test that was reached; and the reason why the tests cannot be run, or None.
 
-    code: the tests, with the names `names` of the candidate's. calls: functions of the tests to call after that, with
-    the candidate's name that is their argument.
+    code: the tests. names: the candidate's names in them. calls: functions of the tests to call after the code, each
+    with the candidate's name that is its argument.
     """
     run = Run(functions, owners, most_tests)
     try:
@@ -241,7 +244,7 @@ def verdicts(  # noqa: PLR0917 - the caller writes the arguments as a tuple
 
 
 def _called(space: Mapping[str, Any], name: str, *arguments: Any) -> None:
-    """Calls a function of the tests, or a method of one of their classes after its `setUp`."""
+    """Calls a function of the tests, or a method of a test class after its `setUp`."""
     function, _, method = name.partition(".")
     if not method:
         space[function](*arguments)
@@ -253,7 +256,7 @@ def _called(space: Mapping[str, Any], name: str, *arguments: Any) -> None:
 
 
 def _replace(old: Any, new: Any) -> None:
-    """Gives a container of the tests the content that the program gave its copy."""
+    """Updates a container of the tests with the content that the program gave to its copy."""
     if isinstance(old, list | bytearray):
         old[:] = new
     elif isinstance(old, dict | set | deque):

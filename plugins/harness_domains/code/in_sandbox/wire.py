@@ -1,7 +1,7 @@
-"""Values as JSON text, between the process that runs the tests and the one that runs the program.
+"""Values as JSON text, exchanged between the process that runs the tests and the one that runs the program.
 
 Plain data and the data types of the standard library are copied. A subclass of theirs is copied by its content, so no
-method of a candidate's class comes along. What is left to do with all other values, the caller says.
+method of a candidate's class is transferred. The caller decides how other values are encoded.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ MOST_PARTS = 200_000
 MOST_CHARACTERS = 1 << 21
 MOST_BYTES = 1 << 25
 MOST_ITEMS = 10_000
-"""Of an iterator: what comes after them is not copied."""
+"""The maximum number of items copied from an iterator."""
 
 
 class NotDataError(Exception):
-    """A value that cannot be copied, or that a candidate's class would have to be asked for."""
+    """The value cannot be copied, or only by calling a method of a candidate's class."""
 
 
 def _complex_from(text: str) -> complex:
@@ -78,11 +78,12 @@ OF_CONTENT: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (float, float.__pos__),
     (bytes, lambda value: bytes.__getitem__(value, slice(None))),
 )
-"""How a subclass becomes the builtin type with the same content; no method of the subclass is called."""
+"""Converts an instance of a subclass to the builtin type with the same content, without calling methods of the
+subclass."""
 
 
 def encode(value: Any, other: Callable[[Any], Any]) -> Any:
-    """Returns `value` as JSON data; `other` gives those of a part that is no data, or raises NotDataError."""
+    """Returns `value` as JSON data. `other` encodes parts that are not data, or raises NotDataError."""
     left = [MOST_PARTS, MOST_CHARACTERS]
 
     def text(characters: str) -> str:
@@ -104,7 +105,7 @@ def encode(value: Any, other: Callable[[Any], Any]) -> Any:
         return {"iterator": [items_of(items[:MOST_ITEMS], depth), end]}
 
     def subclass(part: Any, depth: int) -> Any:
-        own = type(part)  # never `part.__class__`, which a class may define
+        own = type(part)  # not `part.__class__`, which a class may override
         fields = getattr(own, "_fields", None)
         if issubclass(own, tuple) and isinstance(fields, tuple):
             return {"namedtuple": [own.__name__, list(fields), items_of(tuple.__iter__(part), depth)]}
@@ -140,12 +141,12 @@ def encode(value: Any, other: Callable[[Any], Any]) -> Any:
 
     try:
         return walk(value, 0)
-    except (ValueError, RecursionError) as error:  # a Fraction of more digits than Python writes
+    except (ValueError, RecursionError) as error:  # a Fraction with more digits than Python converts to text
         raise NotDataError(str(error)) from error
 
 
 def decode(data: Any, other: Callable[[str, Any], Any]) -> Any:
-    """Returns the value of JSON data; `other` gives those of tags that are none of `encode`'s own."""
+    """Returns the value of JSON data. `other` decodes tags that `encode` itself does not write."""
 
     def walk(part: Any) -> Any:
         if not isinstance(part, dict):
@@ -182,7 +183,7 @@ def _iterate(items: list[Any], end: Any) -> Iterator[Any]:
 
 
 def raised(error: BaseException) -> list[Any]:
-    """Returns the names of the builtin classes of an exception, nearest first, and its text."""
+    """Returns the names of the builtin base classes of an exception, nearest first, and its text."""
     try:
         text = f"{type(error).__name__}: {error}"
     except BaseException:
@@ -191,11 +192,11 @@ def raised(error: BaseException) -> list[Any]:
 
 
 class Raised:
-    """Marks the exceptions that come from the candidate."""
+    """Marks exceptions that the candidate raised."""
 
 
 def exception(data: Any) -> Exception:
-    """Returns an exception of the nearest builtin class of what `raised` described."""
+    """Returns an exception of the nearest builtin class described by `raised`."""
     import builtins
 
     names, text = data
@@ -207,12 +208,13 @@ def exception(data: Any) -> Exception:
 
 
 def pack(data: Any) -> str:
-    """Returns JSON data as short text."""
+    """Returns JSON data as compact text."""
     return binascii.b2a_base64(zlib.compress(json.dumps(data).encode(), 1), newline=False).decode()
 
 
 def unpack(text: str) -> Any:
-    """Returns the data of `pack`'s text, which may be forged. Raises ValueError or RecursionError for no such text."""
+    """Returns the data that `pack` wrote. The text may be forged: raises ValueError or RecursionError if it is
+    invalid."""
     unpacking = zlib.decompressobj()
     try:
         raw = unpacking.decompress(binascii.a2b_base64(text), MOST_BYTES)
