@@ -78,7 +78,7 @@ def _commands(run: Path, key: str, registry: Registry) -> dict[str, list[str]]:
     commands: dict[str, list[str]] = {}
     for name, node in plan.scorings(key).items():
         with suppress(HarnessError):
-            commands[name] = lm_eval_commands(plugins.domain(plan.domains[name].plugin), node.settings)
+            commands[name] = lm_eval_commands(plugins.domain(plan.scored_by(name)), node.settings)
     return commands
 
 

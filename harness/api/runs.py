@@ -138,8 +138,8 @@ class Run:
 
         key = self.checkpoint_key(method, step=step, seed=seed)
         evaluations = self.plan.evaluations.get(key, {})
-        if domain is not None and domain not in self.plan.domains:
-            hint = f"one of {', '.join(self.plan.domains)}"
+        if domain is not None and domain not in self.plan.scored_names:
+            hint = f"one of {', '.join(self.plan.scored_names)}"
             raise UsageError(f"there is no domain {domain!r} in this run", where=str(self.folder), hint=hint)
         chosen = evaluations if domain is None else {domain: evaluations[domain]} if domain in evaluations else {}
         rows = [{"domain": name} | row for name, node in chosen.items() for row in samples_of(self._stored(node), node)]

@@ -111,7 +111,7 @@ def _print_notes(leaderboard: Leaderboard, found: Sequence[PairedDifferences], c
         notes.append(f"p (Holm): corrected over the {len(found)} methods; shown: at most 0.05.")
     if max(len(one.seeds) for one in found) < 2:
         notes.append("One seed in common: no difference between the methods is shown.")
-    if len(leaderboard.averaged) < len(leaderboard.columns):
+    if leaderboard.roles.lower:
         notes.append("↓: lower is better, so that a negative difference is the better one.")
     console.print()
     for note in notes:

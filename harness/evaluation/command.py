@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from harness.domains.completions import THINK_END
+from harness.errors import UsageError
 from harness.evaluation.language_models import model_arguments, model_name
 from harness.plugin.interfaces import Domain, TaskSet
 from harness.protocol.backends import MODEL, PORT
@@ -20,9 +21,14 @@ def lm_eval_commands(domain: Domain, settings: EvaluationSettings, *, model: str
     """Returns one shell command per task of the domain, for the model in the folder `model`.
 
     The path of tasks in a Python package is derived from the package, so that the command works on any machine. With
-    the backend `openai`, a comment before the command says how to start the server that it asks.
+    the backend `openai`, a comment before the command says how to start the server that it asks. Raises UsageError for
+    a task whose settings are overridden, which no command can express.
     """
     tasks = TaskSet.of(domain)
+    if tasks.overrides:
+        raise UsageError(
+            f"the settings of {', '.join(tasks.overrides)} are not those of its file", hint="write a task of your own"
+        )
     arguments = model_arguments(settings, model, think_end(tasks, settings))
     if settings.backend == "openai":
         endpoint = "chat/completions" if settings.chat_template else "completions"

@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dic
             results,
             evaluate(
                 lm=scored,
-                task_dict=_loaded_tasks(manager, [name], settings.seed),
+                task_dict=_loaded_tasks(manager, [name], settings.seed, tasks.overrides),
                 limit=settings.limit,
                 apply_chat_template=bool(settings.chat_template),
                 system_instruction=tasks.system_prompt if settings.chat_template else None,
@@ -145,7 +146,7 @@ def load_tasks(tasks: TaskSet, seed: int) -> Any:
     Raises StepFailed for a task that lm-eval does not know.
     """
     manager = _task_manager(tasks)
-    return _loaded_tasks(manager, _known_names(tasks, manager), seed)
+    return _loaded_tasks(manager, _known_names(tasks, manager), seed, tasks.overrides)
 
 
 def _known_names(tasks: TaskSet, manager: Any) -> list[str]:
@@ -159,8 +160,15 @@ def _known_names(tasks: TaskSet, manager: Any) -> list[str]:
     return names
 
 
-def _loaded_tasks(manager: Any, names: Sequence[str], seed: int) -> Any:
-    loaded = manager.load(names)
+def _loaded_tasks(manager: Any, names: Sequence[str], seed: int, overrides: Mapping[str, Mapping[str, Any]]) -> Any:
+    # lm-eval applies overrides to the members of a group only.
+    specs = [
+        {"group": f"{name} with overrides", "task": [{**overrides[name], "task": name}]} if name in overrides else name
+        for name in names
+    ]
+    loaded = manager.load(specs)
+    if overrides:
+        loaded = {"tasks": loaded["tasks"], "groups": {}, "group_map": {}}
     for task in loaded["tasks"].values():
         if task.get_config("num_fewshot") is None:
             task.set_config(key="num_fewshot", value=0)
@@ -173,9 +181,17 @@ def _task_manager(tasks: TaskSet) -> Any:
 
     metadata = dict(tasks.metadata) or None
     if tasks.folder is None:
-        return TaskManager(metadata=metadata)
+        return _default_manager(json.dumps(metadata))
     # Indexing lm-eval's thousands of tasks takes seconds, and their names could clash with those of a domain.
     return TaskManager(include_path=str(tasks.folder), include_defaults=False, metadata=metadata)
+
+
+@cache
+def _default_manager(metadata: str) -> Any:
+    """Returns the manager of lm-eval's own tasks, whose index takes seconds. metadata: as JSON."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager(metadata=json.loads(metadata))
 
 
 def _seed_generators(seed: int) -> None:

@@ -158,7 +158,7 @@ class NodeComputation:
 
     @_compute.register
     def _evaluate(self, node: EvaluateNode, folder: Path, _: Progress) -> None:
-        use = self.plan.domains[node.domain].plugin
+        use = self.plan.scored_by(node.domain)
         registered = self.plugins.registered(use)
         domain = self.plugins.domain(use)
         checkpoint = self.checkpoints.folder(node.parents[0])

@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.execution.score_table import ReadableStore, domain_scores
 from harness.planning.nodes import RecoverNode
 from harness.planning.plan import MethodPlan, Plan
+from harness.results.columns import ColumnRoles
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import (
     Leaderboard,
@@ -48,10 +49,14 @@ def build_leaderboard(
     A method with a missing score has no rank. Costs are from the `result.json` of the steps, null if one is missing.
     Raises UsageError if a `result.json` cannot be read, DamagedResult if it has changed in the store.
     """
-    columns = tuple(plan.domains)
     measurement, notes = _measurement(scores, plan)
-    averaged = tuple(c for c in columns if c not in measurement or measurement[c].higher_is_better)
-    builder = _Builder(plan, store, domain_scores(scores), columns, averaged)
+    roles = ColumnRoles.of(
+        plan.scored_names,
+        lower=[column for column, one in measurement.items() if not one.higher_is_better],
+        evaluation_only=tuple(plan.columns),
+        in_average=[name for name, column in plan.columns.items() if column.in_average],
+    )
+    builder = _Builder(plan, store, domain_scores(scores), roles)
     names = list(dict.fromkeys(method.name for method in plan.methods))
     rows = [builder.row(name) for name in names]
     if rows:
@@ -60,9 +65,11 @@ def build_leaderboard(
         protocol=plan.protocol,
         model=plan.model,
         seeds=tuple(plan.seeds),
-        columns=columns,
+        columns=roles.columns,
+        evaluation_only=tuple(plan.columns),
+        in_average=tuple(name for name, column in plan.columns.items() if column.in_average),
         measurement=measurement,
-        rows=ranked(rows, columns),
+        rows=ranked(rows, roles.ranked),
         notes=tuple(notes),
         provenance=dict(provenance),
     )
@@ -71,7 +78,7 @@ def build_leaderboard(
 def _measurement(scores: pl.DataFrame, plan: Plan) -> tuple[dict[str, Measurement], list[str]]:
     measurement: dict[str, Measurement] = {}
     notes: list[str] = []
-    for column in plan.domains:
+    for column in plan.scored_names:
         rows = scores.filter(pl.col("primary") & (pl.col("domain") == column))
         if rows.is_empty():
             continue
@@ -99,14 +106,12 @@ class _Builder:
         plan: Plan,
         store: ReadableStore,
         scores: ScoresByPlace,
-        columns: Sequence[str],
-        averaged: Sequence[str],
+        roles: ColumnRoles,
     ) -> None:
         self.plan = plan
         self.store = store
         self.scores = scores
-        self.columns = columns
-        self.averaged = averaged
+        self.roles = roles
 
     def row(self, name: str) -> Row:
         """Returns the method's row, without a rank."""
@@ -131,7 +136,7 @@ class _Builder:
             trajectory=tuple(self._trajectory_step(methods, lineages, k) for k in range(len(methods[0].lineage))),
         )
         peaks = {step: one.peak.scores() for step, one in recoveries.items()}
-        return with_numbers(row, self.columns, self.averaged, peaks)
+        return with_numbers(row, self.roles, peaks)
 
     def base(self, taken: Sequence[str]) -> Row:
         """Returns the reference row of the untrained base model, which has one checkpoint for all seeds."""
@@ -145,7 +150,7 @@ class _Builder:
             cost=MeanCost(optimizer_steps=0.0, completions=0.0, generated_tokens=0.0, train_seconds=0.0),
             trajectory=(self._trajectory_step([method], [self._steps(method)], 0),),
         )
-        return with_numbers(row, self.columns, self.averaged, {})
+        return with_numbers(row, self.roles, {})
 
     def _steps(self, method: MethodPlan) -> list[StepScores]:
         steps = []
@@ -173,7 +178,7 @@ class _Builder:
             trained=steps[0].trained,
             recovered=steps[0].recovered,
             checkpoints=tuple(keys[:1] if shared else keys),
-            **step_numbers(steps, self.columns, self.averaged),
+            **step_numbers(steps, self.roles),
         )
 
     def _recovery(
@@ -187,7 +192,7 @@ class _Builder:
             plugin=node.recovery.name,
             config=dict(node.recovery.config),
             target=node.target,
-            **recovery_numbers(lineages, step, node.target, peak, self.averaged),
+            **recovery_numbers(lineages, step, node.target, peak, self.roles),
             cost=MeanCost.of(self._costs([method.lineage[step : step + 1] for method in methods])),
         )
 

@@ -56,16 +56,17 @@ def _estimate(metric: Metric, row: Row, leaderboard: Leaderboard) -> Estimate:
 
 
 def _number(metric: Metric, steps: Sequence[StepScores], leaderboard: Leaderboard) -> Score | None:
-    columns = leaderboard.columns
-    if not steps or any(column not in step.scores for step in steps for column in columns):
+    domains = tuple(column for column in leaderboard.columns if column not in leaderboard.evaluation_only)
+    if not steps or any(column not in step.scores for step in steps for column in leaderboard.columns):
         return None
     value = metric.compute(
         ScoreMatrix(
-            domains=columns,
-            scores=tuple({column: step.scores[column].value for column in columns} for step in steps),
+            domains=domains,
+            scores=_values(steps, domains),
             trained=tuple(step.trained for step in steps),
             recovered=tuple(step.recovered for step in steps),
-            lower_is_better=frozenset(columns) - frozenset(leaderboard.averaged),
+            lower_is_better=leaderboard.roles.lower,
+            evaluation_only=_values(steps, leaderboard.evaluation_only),
         )
     )
     if value is None:
@@ -73,3 +74,7 @@ def _number(metric: Metric, steps: Sequence[StepScores], leaderboard: Leaderboar
     if not math.isfinite(value):
         raise ValueError(f"compute returned {value}")
     return Score(float(value), None, 0)
+
+
+def _values(steps: Sequence[StepScores], columns: Sequence[str]) -> tuple[Mapping[str, float], ...]:
+    return tuple({column: step.scores[column].value for column in columns} for step in steps)

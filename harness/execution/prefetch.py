@@ -16,7 +16,7 @@ from harness.domains.judgeable import UnjudgeableRow, judgeable_rows, refuse
 from harness.errors import PluginError
 from harness.evaluation.lm_eval import load_tasks
 from harness.execution.plugin_instances import PluginInstances, described, plugin_faults
-from harness.planning.node import DomainUse
+from harness.planning.node import ColumnUse, DomainUse
 from harness.planning.plan import Plan
 from harness.plugin.interfaces import BaseModel, Domain, Reward, TaskSet, TrainingDomain
 
@@ -65,6 +65,9 @@ def prefetch(plan: Plan, registry: Registry, starting: Callable[[str], None]) ->
         yield _domain(use, plugins)
         starting(f"reward of {use.name}")
         yield _reward(use, plugins, refuses=refuses(plan, use.name))
+    for column in plan.columns.values():
+        starting(f"column {column.name}")
+        yield _column(column, plugins)
 
 
 def _reward(use: DomainUse, plugins: PluginInstances, *, refuses: bool) -> Fetched:
@@ -100,6 +103,14 @@ def _domain(use: DomainUse, plugins: PluginInstances) -> Fetched:
         commits = _commits(domain)
     detail = f"{len(rows)} training prompts, {len(items)} test items"
     return Fetched(part=f"domain {use.name}", detail=detail, overlap=shared, commits=commits)
+
+
+def _column(column: ColumnUse, plugins: PluginInstances) -> Fetched:
+    registered = plugins.registered(column.plugin)
+    with plugin_faults(registered, f"column {column.name}"):
+        domain = plugins.domain(column.plugin)
+        detail = f"{len(_test_items(domain))} test items"
+        return Fetched(part=f"column {column.name}", detail=detail, commits=_commits(domain))
 
 
 def text_overlap(domain: Domain) -> Overlap:

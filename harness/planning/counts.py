@@ -65,7 +65,7 @@ class PluginWorkloads:
         return config.workload() if isinstance(config, Config) else None
 
     def domain(self, name: str) -> Domain:
-        """Returns a domain of the plan."""
+        """Returns a domain of the plan, or that of an evaluation-only column."""
         if name not in self._domains:
-            self._domains[name] = instance_of(self._plan.domains[name].plugin, self._registry)
+            self._domains[name] = instance_of(self._plan.scored_by(name), self._registry)
         return self._domains[name]

@@ -120,7 +120,8 @@ class Estimator:
         return disk_need(self._plan, self._workloads, parameters=self._shape.parameters, dtype=dtype, without=without)
 
     def _node(self, node: Node) -> NodeEstimate:
-        work, names = self._workloads[node.key], node.sampled_domains
+        work = self._workloads[node.key]
+        names = (node.domain,) if isinstance(node, EvaluateNode) else node.sampled_domains
         if work is None:
             return NodeEstimate()
         if not work.completions:

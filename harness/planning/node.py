@@ -50,6 +50,19 @@ class DomainUse:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class ColumnUse:
+    """An evaluation-only column: its name, the domain plugin whose test items score it, and the fingerprint of its
+    data. in_average: whether the average includes it; no part of a key."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    plugin: PluginRef
+    fingerprint: str
+    in_average: bool = False
+
+
 Domains = Mapping[str, DomainUse]
 
 Calls = list[tuple[PluginRef, tuple[str, ...]]]

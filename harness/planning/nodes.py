@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness.planning.node import Calls, Domains, Node, StepNode, TrainingNode, WorkloadSource
+from harness.planning.node import Calls, ColumnUse, Domains, Node, StepNode, TrainingNode, WorkloadSource
 from harness.plugin.workload import Workload
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
@@ -179,16 +179,20 @@ class MergeNode(StepNode):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateNode(Node):
-    """The evaluation of checkpoint `parents[0]` on one domain."""
+    """The evaluation of checkpoint `parents[0]` on one domain, or on the evaluation-only column `column`.
+
+    domain: the name of either.
+    """
 
     kind: Literal["evaluate"] = "evaluate"
     domain: str
     settings: EvaluationSettings
+    column: ColumnUse | None = None
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
         """The harness, the checkpoint, the domain's plugin, config and data, and the settings. Excludes the domain's
         name and reward, because scores do not depend on them."""
-        domain = domains[self.domain]
+        domain = self.column or domains[self.domain]
         return {
             "kind": self.kind,
             "harness": harness,
@@ -203,10 +207,10 @@ class EvaluateNode(Node):
 
     @property
     def sampled_domains(self) -> tuple[str, ...]:
-        return (self.domain,)
+        return (self.domain,) if self.column is None else ()
 
     def plugins(self, domains: Domains) -> list[PluginRef]:
-        return [domains[self.domain].plugin]
+        return [(self.column or domains[self.domain]).plugin]
 
     def workload(self, source: WorkloadSource) -> Workload | None:
         count = source.domain(self.domain).scored_completions(self.settings.limit)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from harness.planning.node import DomainUse, Node, StepNode
+from harness.planning.node import ColumnUse, DomainUse, Node, StepNode
 from harness.planning.nodes import PARENT_PARTS, AnyNode, BaseNode, EvaluateNode
 from harness.protocol.evaluation_settings import EvaluationSettings
+from harness.protocol.plugin_ref import PluginRef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +24,8 @@ class MethodPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All results of a protocol. nodes: by key, parents first. evaluations: checkpoint key → domain → key. harness: the
-    identity of the harness in keys."""
+    """All results of a protocol. nodes: by key, parents first. evaluations: checkpoint key → domain or column → key.
+    harness: the identity of the harness in keys. columns: the evaluation-only columns."""
 
     protocol: str
     key: str
@@ -36,6 +37,7 @@ class Plan:
     methods: tuple[MethodPlan, ...]
     evaluations: Mapping[str, Mapping[str, str]]
     harness: str = ""
+    columns: Mapping[str, ColumnUse] = field(default_factory=dict)
 
     @property
     def run_name(self) -> str:
@@ -57,8 +59,17 @@ class Plan:
         """The nodes that compute checkpoints."""
         return [node for node in self.nodes.values() if isinstance(node, StepNode)]
 
+    @property
+    def scored_names(self) -> tuple[str, ...]:
+        """The names of the domains and evaluation-only columns that checkpoints are scored on."""
+        return (*self.domains, *self.columns)
+
+    def scored_by(self, name: str) -> PluginRef:
+        """Returns the domain plugin whose test items score a domain or an evaluation-only column."""
+        return (self.columns.get(name) or self.domains[name]).plugin
+
     def scorings(self, checkpoint: str) -> dict[str, EvaluateNode]:
-        """Returns the evaluations of a checkpoint by domain, empty for an expert that is only merged."""
+        """Returns the evaluations of a checkpoint by domain and column, empty for an expert that is only merged."""
         found = {name: self.nodes[key] for name, key in self.evaluations.get(checkpoint, {}).items()}
         return {name: node for name, node in found.items() if isinstance(node, EvaluateNode)}
 
@@ -77,7 +88,7 @@ class Plan:
         return steps
 
     def settings_of(self, domain: str) -> EvaluationSettings:
-        """Returns the evaluation settings of a domain."""
+        """Returns the evaluation settings of a domain or an evaluation-only column."""
         return next((self.scorings(key)[domain].settings for key in self.evaluations), self.settings)
 
     def lineage_of(self, key: str) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness._util.content_key import content_key
 from harness.errors import CheckpointError, HarnessError, PluginError
-from harness.planning.node import DomainUse
+from harness.planning.node import ColumnUse, DomainUse
 from harness.planning.nodes import (
     AnyNode,
     BaseNode,
@@ -27,7 +27,17 @@ from harness.planning.plan import MethodPlan, Plan
 from harness.plugin.nested_reward import reward_uses
 from harness.plugin.registry import Registry
 from harness.plugin.specs import AlgorithmSpec, ProbeSpec
-from harness.protocol import DeclaredDomain, MergeStep, Protocol, RecoverStep, Step, TrainStep, config_of, instance_of
+from harness.protocol import (
+    DeclaredColumn,
+    DeclaredDomain,
+    MergeStep,
+    Protocol,
+    RecoverStep,
+    Step,
+    TrainStep,
+    config_of,
+    instance_of,
+)
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.source import key_text
@@ -54,6 +64,7 @@ class _Planner:
         self._evaluations: dict[str, dict[str, str]] = {}
         self._uses: dict[int, PluginRef] = {}
         self._domains = {name: self._domain(domain) for name, domain in protocol.domains.items()}
+        self._columns = {name: self._column(column) for name, column in protocol.columns.items()}
 
     def plan(self) -> Plan:
         """Returns the plan, by seed and method, with the evaluations of each checkpoint directly after it."""
@@ -69,6 +80,7 @@ class _Planner:
                 domains=sorted(self._domains),
                 nodes=sorted(self._nodes),
                 methods=sorted([method.name, method.seed, *method.lineage] for method in methods),
+                **self._column_key(),
             ),
             model=protocol.model_label,
             seeds=protocol.seeds,
@@ -78,6 +90,20 @@ class _Planner:
             methods=tuple(methods),
             evaluations=self._evaluations,
             harness=self._harness,
+            columns=self._columns,
+        )
+
+    def _column_key(self) -> dict[str, Any]:
+        """Returns the part of the run's key for the columns: what is in the average, which no result depends on."""
+        counted = {name: column.in_average for name, column in sorted(self._columns.items())}
+        return {"columns": counted} if counted else {}
+
+    def _column(self, column: DeclaredColumn) -> ColumnUse:
+        return ColumnUse(
+            name=column.name,
+            plugin=self._use(column.plugin),
+            fingerprint=_fingerprint(column.plugin, self._registry),
+            in_average=column.in_average,
         )
 
     def _domain(self, domain: DeclaredDomain) -> DomainUse:
@@ -190,7 +216,7 @@ class _Planner:
         if checkpoint.key in self._evaluations:
             return
         by_domain = {}
-        for name in self._domains:
+        for name in (*self._domains, *self._columns):
             node = EvaluateNode(
                 key="",
                 label=f"{name} after {checkpoint.label}",
@@ -198,13 +224,15 @@ class _Planner:
                 parents=(checkpoint.key,),
                 domain=name,
                 settings=self._settings(name),
+                column=self._columns.get(name),
             )
             by_domain[name] = self._add(self._keyed(node)).key
         self._evaluations[checkpoint.key] = by_domain
 
     def _settings(self, domain: str) -> EvaluationSettings:
-        """Returns the evaluation settings of a domain: those of the protocol, with the domain's own chat template."""
-        return replace(self._protocol.settings, chat_template=self._protocol.domains[domain].chat_template)
+        """Returns the evaluation settings of a domain or column: those of the protocol, with its own chat template."""
+        own = self._protocol.columns.get(domain) or self._protocol.domains[domain]
+        return replace(self._protocol.settings, chat_template=own.chat_template)
 
     def _probe(self, probe: PluginRef, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
         spec = self._registry.find("probe", probe.name).spec

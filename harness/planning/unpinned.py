@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def uses_of(plan: Plan) -> list[PluginRef]:
-    """Returns the plugins of a plan that may use Hub files: its model, domains and rewards."""
-    return [plan.base.model, *(use for domain in plan.domains.values() for use in (domain.plugin, domain.reward))]
+    """Returns the plugins of a plan that may use Hub files: its model, domains, rewards and evaluation-only columns."""
+    domains = [use for domain in plan.domains.values() for use in (domain.plugin, domain.reward)]
+    return [plan.base.model, *domains, *(column.plugin for column in plan.columns.values())]
 
 
 def unpinned_of(uses: Iterable[PluginRef], registry: Registry) -> list[HubSource]:

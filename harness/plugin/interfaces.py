@@ -72,7 +72,8 @@ class TaskSet:
 
     tasks: the tasks. folder: where the tasks are defined; None for lm-eval's own. metadata: passed to their
     `custom_dataset` functions, as by `lm-eval --metadata`. system_prompt: see `Domain`. reads_thinking: whether the
-    tasks remove the thinking from completions themselves.
+    tasks remove the thinking from completions themselves. overrides: settings that replace those of a task's YAML file,
+    by task.
     """
 
     tasks: Sequence[EvaluationTask]
@@ -80,6 +81,7 @@ class TaskSet:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     system_prompt: str | None = None
     reads_thinking: bool = False
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, domain: Domain) -> TaskSet:
@@ -90,6 +92,7 @@ class TaskSet:
             metadata=domain.task_metadata(),
             system_prompt=domain.system_prompt,
             reads_thinking=domain.reads_thinking,
+            overrides=domain.task_overrides(),
         )
 
 
@@ -130,6 +133,10 @@ class Domain(TakesFromHub, ChecksStart, ABC):
     def task_metadata(self) -> Mapping[str, Any]:
         """Returns JSON data that is passed to the tasks' `custom_dataset` functions, such as the location of the
         items."""
+        return {}
+
+    def task_overrides(self) -> Mapping[str, Mapping[str, Any]]:
+        """Returns settings that replace those in the YAML file of a task, by task, such as other data."""
         return {}
 
     def scored_completions(self, limit: int | None) -> int | None:

@@ -57,6 +57,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "planning/titles.py",
         "report",
         "results/check.py",
+        "results/columns.py",
         "results/combine.py",
         "results/compare.py",
         "results/estimates.py",

@@ -29,6 +29,17 @@ class DeclaredDomain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeclaredColumn:
+    """An evaluation-only column: its name, and the domain plugin whose test items score it. in_average: whether the
+    average includes it. chat_template: as for a domain."""
+
+    name: str
+    plugin: PluginRef
+    in_average: bool = False
+    chat_template: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainStep:
     """A training on one or more domains. domains: weights by name, sorted by name."""
 
@@ -100,6 +111,7 @@ class Protocol:
     engine: PluginRef | None = None
     resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     metrics: Mapping[str, PluginRef] = field(default_factory=dict)
+    columns: Mapping[str, DeclaredColumn] = field(default_factory=dict)
     unmet: tuple[Problem, ...] = ()
     lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
 

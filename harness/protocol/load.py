@@ -17,7 +17,8 @@ from harness.plugin.registry import Registry
 from harness.plugin.specs import DomainSpec, ProtocolSpec
 from harness.protocol.backends import DEFAULT_SERVE, check_backend
 from harness.protocol.chat_format import chat_template_of
-from harness.protocol.data import DeclaredDomain, Protocol, Step
+from harness.protocol.columns import read_columns
+from harness.protocol.data import DeclaredColumn, DeclaredDomain, Protocol, Step
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.faults import Faults, describe, near_match, validate
 from harness.protocol.launch import read_launch
@@ -82,6 +83,7 @@ def load_protocol(
     engine = sections.engine()
     launch = read_launch(source.data.get("launch"), path, faults)
     sections.backend()
+    columns = sections.columns()
     faults.check()
     assert model is not None, "a missing model is a fault"
     file = validate(ProtocolFile, source.data)
@@ -99,6 +101,7 @@ def load_protocol(
         methods=every_method if methods is None else _chosen_methods(methods, every_method),
         probes=probes,
         metrics=metrics,
+        columns=columns,
         allow=frozenset(file.allow),
         launch=launch,
         engine=engine,
@@ -244,6 +247,11 @@ class _Sections:
             return self._uses.use("engine", section, {}, at=at, place=lambda key: (*at, key))
         return self._section("engine", section, at) if isinstance(section, dict) else None
 
+    def columns(self) -> dict[str, DeclaredColumn]:
+        """Returns the valid evaluation-only columns."""
+        taken = {*self.mapping("domains"), *self.mapping("metrics")}
+        return read_columns(self.mapping("evaluate"), taken, self._uses, self._faults)
+
     def backend(self) -> None:
         """Checks the backend of the evaluation."""
         section = self.mapping("evaluate")
@@ -268,7 +276,7 @@ class _Sections:
 
 
 def _settings(section: EvaluateSection) -> EvaluationSettings:
-    settings = EvaluationSettings(**section.model_dump(exclude={"serve"}))
+    settings = EvaluationSettings(**section.model_dump(exclude={"columns", "serve"}))
     if section.backend != "openai":
         return settings
     serve = DEFAULT_SERVE if section.serve is None else tuple(section.serve)

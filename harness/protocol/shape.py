@@ -14,6 +14,8 @@ from harness.plugin.specs import Need
 
 DEFAULT_MODEL = "pretrained"
 DEFAULT_ALGORITHM = "grpo"
+DEFAULT_COLUMN = "lm-eval-task"
+"""The domain plugin of an evaluation-only column."""
 BASE_METHOD = "base"
 """The method of a protocol without methods. It has no steps: only the base model is scored."""
 
@@ -81,6 +83,11 @@ class EvaluateSection(Config):
         description="For the backend openai: the command that starts a server for one checkpoint, with {model} and"
         " {port}; null: `transformers serve`, unless args.base_url names a server.",
     )
+    columns: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="Evaluation-only columns by name: lm-eval tasks, or domains under `use`, that no method trains.",
+    )
 
 
 class LaunchSection(Config):
@@ -143,6 +150,7 @@ _FORMS: Mapping[tuple[str, ...], tuple[type, str]] = {
     ("model",): (dict, "model: {{use: {0}}}, or model: {{pretrained: {0}}} for a model folder or a Hub name"),
     ("domains",): (dict, "domains: {{{0}: {{use: {0}}}}}"),
     ("domains", "*"): (dict, "{{use: {0}}}"),
+    ("evaluate", "*", "*"): (dict, "{{task: {0}, metric: acc}}"),
     ("train",): (dict, "train: {{with: {0}}}"),
     ("launch",): (dict, "launch: {{accelerate: {0}}}"),
     ("resources",): (dict, "resources: {{train: {{gpus: {0}}}}}"),

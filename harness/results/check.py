@@ -28,6 +28,8 @@ def inconsistencies(leaderboard: Leaderboard) -> list[str]:
     wrong.
     """
     found = []
+    if strange := sorted({*leaderboard.evaluation_only, *leaderboard.in_average} - set(leaderboard.columns)):
+        found.append(f"evaluation-only columns {', '.join(strange)}, which are not columns")
     for row in leaderboard.rows:
         unknown = sorted(set(row.scores) - set(leaderboard.columns))
         if unknown:
@@ -51,7 +53,7 @@ def inconsistencies(leaderboard: Leaderboard) -> list[str]:
             found.append(f"{row.method}: the cost is not the mean of its seeds' costs")
         if any(not 1 <= footnote <= len(leaderboard.notes) for footnote in row.footnotes):
             found.append(f"{row.method}: a footnote that does not exist")
-    expected = {row.method: row.rank for row in ranked(leaderboard.rows, leaderboard.columns)}
+    expected = {row.method: row.rank for row in ranked(leaderboard.rows, leaderboard.roles.ranked)}
     for row in leaderboard.rows:
         if row.rank != expected[row.method]:
             found.append(f"{row.method}: rank {row.rank}, but its average gives rank {expected[row.method]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness.errors import UsageError
 from harness.results.estimates import Estimate, estimate
@@ -44,8 +44,8 @@ def combine(leaderboards: Sequence[Leaderboard], *, allow_mixed: bool = False) -
         for row in other.rows:
             marked = row.model_copy(update={"footnotes": (*(mark + shift for mark in row.footnotes), *marks)})
             _add(rows, marked, _title(other, number), first=first, allow_mixed=allow_mixed)
-    columns = tuple(dict.fromkeys(column for one in leaderboards for column in one.columns))
-    return first.model_copy(
+    columns = _all_of(one.columns for one in leaderboards)
+    combined = first.model_copy(
         update={
             "protocol": " + ".join(dict.fromkeys(one.protocol for one in leaderboards)),
             "model": " + ".join(dict.fromkeys(one.model for one in leaderboards)),
@@ -53,13 +53,19 @@ def combine(leaderboards: Sequence[Leaderboard], *, allow_mixed: bool = False) -
             "columns": columns,
             "measurement": measurement,
             "metrics": {name: column for one in reversed(leaderboards) for name, column in one.metrics.items()},
-            "rows": ranked(rows, columns),
+            "evaluation_only": _all_of(one.evaluation_only for one in leaderboards),
+            "in_average": _all_of(one.in_average for one in leaderboards),
             "notes": tuple(notes),
             "provenance": {"runs": [one.provenance for one in leaderboards]}
             if len(leaderboards) > 1
             else first.provenance,
         }
     )
+    return combined.model_copy(update={"rows": ranked(rows, combined.roles.ranked)})
+
+
+def _all_of(names: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for some in names for name in some))
 
 
 def _title(leaderboard: Leaderboard, number: int) -> str:
@@ -73,6 +79,8 @@ def differing(left: Leaderboard, right: Leaderboard) -> list[str]:
         found.append(f"base model: {left.model} vs {right.model}")
     if left.columns != right.columns:
         found.append(f"columns: {', '.join(left.columns)} vs {', '.join(right.columns)}")
+    if set(left.columns) == set(right.columns) and _untrained(left) != _untrained(right):
+        found.append(f"evaluation-only columns: {_untrained(left)} vs {_untrained(right)}")
     for column in left.columns:
         if column in left.measurement and column in right.measurement:
             found.extend(_differing_column(column, left.measurement[column], right.measurement[column]))
@@ -82,6 +90,11 @@ def differing(left: Leaderboard, right: Leaderboard) -> list[str]:
         if name in right.metrics and left.metrics[name] != right.metrics[name]
     ]
     return found
+
+
+def _untrained(leaderboard: Leaderboard) -> str:
+    marked = [f"{one}{' (in the average)' * (one in leaderboard.in_average)}" for one in leaderboard.evaluation_only]
+    return ", ".join(marked) or "none"
 
 
 def _differing_column(column: str, left: Measurement, right: Measurement) -> list[str]:
@@ -182,7 +195,7 @@ def _merge(old: Row, new: Row, fresh: Sequence[int], board: Leaderboard) -> Row:
             "trajectory": tuple(step(a, b) for a, b in zip(old.trajectory, new.trajectory, strict=True)),
         }
     )
-    return with_numbers(merged, board.columns, board.averaged, peaks)
+    return with_numbers(merged, board.roles, peaks)
 
 
 def _mean_cost(left: MeanCost | None, right: MeanCost | None, weights: tuple[int, int]) -> MeanCost | None:

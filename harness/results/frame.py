@@ -51,5 +51,7 @@ def _cells(leaderboard: Leaderboard, row: Row) -> dict[str, Any]:
         cells |= _estimate(f"recovery_{name}", getattr(recovery, name) if recovery else None)
     for name in ("optimizer_steps", "completions", "generated_tokens", "train_seconds"):
         cells[name] = getattr(row.cost, name) if row.cost else None
+    if leaderboard.evaluation_only:
+        cells["evaluation_only"] = " ".join(leaderboard.evaluation_only)
     cells["notes"] = " ".join(leaderboard.notes[footnote - 1] for footnote in row.footnotes) or None
     return cells

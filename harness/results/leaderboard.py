@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness._util.json_reading import parse_json
 from harness._util.untrusted_file import read_untrusted
 from harness.errors import UsageError
+from harness.results.columns import ColumnRoles
 from harness.results.estimates import Estimate
 from harness.results.published import PublishedTable
 
@@ -120,7 +121,7 @@ class Row(Record):
     see `harness.results.ranks`.
     definition: a digest of the method's steps without the seed. Rows with equal definitions are the same method.
     forgetting, backward_transfer: means over the domains that a later training could have harmed; see
-    `harness.results.metrics`.
+    `harness.results.metrics`. forgetting_by_domain: also has the evaluation-only columns.
     metrics: the values of the leaderboard's `metrics`, by name.
     recovery: the method's last recovery. earlier_recoveries: the recoveries before it. seed_costs: the cost of each
     seed, in the order of `seeds`, empty if one is unknown. footnotes: indices into `notes`, from 1.
@@ -152,13 +153,16 @@ class Row(Record):
 
 
 class Leaderboard(Record):
-    """The rows of one or several runs. columns: the domains. published: results from papers, never ranked."""
+    """The rows of one or several runs. columns: the domains, then the evaluation-only columns, which no method trains.
+    in_average: the evaluation-only columns in the average. published: results from papers, never ranked."""
 
     schema_version: int = Field(default=SCHEMA_VERSION, alias="schema")
     protocol: str
     model: str
     seeds: tuple[int, ...]
     columns: tuple[str, ...]
+    evaluation_only: tuple[str, ...] = ()
+    in_average: tuple[str, ...] = ()
     measurement: dict[str, Measurement]
     metrics: dict[str, MetricColumn] = Field(default_factory=dict)
     rows: tuple[Row, ...]
@@ -167,9 +171,17 @@ class Leaderboard(Record):
     published: tuple[PublishedTable, ...] = ()
 
     @property
+    def roles(self) -> ColumnRoles:
+        """What each column counts for."""
+        lower = [column for column in self.columns if not self.higher_is_better(column)]
+        return ColumnRoles.of(
+            self.columns, lower=lower, evaluation_only=self.evaluation_only, in_average=self.in_average
+        )
+
+    @property
     def averaged(self) -> tuple[str, ...]:
-        """The columns in the average: those where higher is better."""
-        return tuple(column for column in self.columns if self.higher_is_better(column))
+        """The columns in the average: those where higher is better, of the evaluation-only ones only `in_average`."""
+        return self.roles.averaged
 
     def higher_is_better(self, column: str) -> bool:
         """Returns whether higher is better in the column; true for a column that was never measured."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.results import metrics
+from harness.results.columns import ColumnRoles
 from harness.results.estimates import Estimate, estimate, estimate_damage, estimate_recovery_ratio, recovery_remark
 from harness.results.leaderboard import RecoveryResult, Row, TrajectoryStep
 from harness.results.metrics import Score, StepScores
@@ -23,42 +24,49 @@ def scores_of(steps: Sequence[StepScores], columns: Sequence[str]) -> dict[str, 
     }
 
 
-def step_numbers(steps: Sequence[StepScores], columns: Sequence[str], averaged: Sequence[str]) -> dict[str, Any]:
+def step_numbers(steps: Sequence[StepScores], roles: ColumnRoles) -> dict[str, Any]:
     """Returns the fields `scores` and `average` of a step or row."""
     return {
-        "scores": scores_of(steps, columns),
-        "average": estimate([metrics.average(step.scores, averaged) for step in steps]),
+        "scores": scores_of(steps, roles.columns),
+        "average": estimate([metrics.average(step.scores, roles.averaged) for step in steps]),
     }
 
 
-def row_numbers(lineages: Lineages, columns: Sequence[str], averaged: Sequence[str]) -> dict[str, Any]:
+def row_numbers(lineages: Lineages, roles: ColumnRoles) -> dict[str, Any]:
     """Returns the fields of a row that follow from its scores, except its recoveries and trajectory."""
     end = len(lineages[0]) - 1
-    trained = [column for column in columns if metrics.last_training(lineages[0], column) not in (None, end)]
     return {
-        **step_numbers([steps[-1] for steps in lineages], columns, averaged),
-        "forgetting": estimate([metrics.mean_forgetting(steps, averaged) for steps in lineages]),
+        **step_numbers([steps[-1] for steps in lineages], roles),
+        "forgetting": estimate([metrics.mean_forgetting(steps, roles.averaged) for steps in lineages]),
         "forgetting_by_domain": {
             column: estimate(
-                [metrics.forgetting(steps, column, higher_is_better=column in averaged) for steps in lineages]
+                [metrics.forgetting(steps, column, higher_is_better=column not in roles.lower) for steps in lineages]
             )
-            for column in trained
+            for column in roles.columns
+            if _may_be_forgotten(column, lineages[0], roles, end)
         },
-        "backward_transfer": estimate([metrics.backward_transfer(steps, averaged) for steps in lineages]),
+        "backward_transfer": estimate([metrics.backward_transfer(steps, roles.averaged) for steps in lineages]),
     }
+
+
+def _may_be_forgotten(column: str, steps: Sequence[StepScores], roles: ColumnRoles, end: int) -> bool:
+    """Whether a step after the column's last training could have harmed it; any step, if no method trains it."""
+    if column in roles.evaluation_only:
+        return end > 0
+    return metrics.last_training(steps, column) not in (None, end)
 
 
 def recovery_numbers(
-    lineages: Lineages, step: int, target: str, peak: Sequence[Score | None], averaged: Sequence[str]
+    lineages: Lineages, step: int, target: str, peak: Sequence[Score | None], roles: ColumnRoles
 ) -> dict[str, Any]:
     """Returns the fields of a recovery at `step` that follow from scores. peak: the target's score for each seed."""
-    higher = target in averaged
+    higher = target not in roles.lower
 
     def of_target(index: int) -> list[Score | None]:
         return [steps[index].scores.get(target) for steps in lineages]
 
     def of_others(metric: Callable[..., Score | None]) -> Estimate:
-        return estimate([metric(s[step - 1].scores, s[step].scores, target, averaged) for s in lineages])
+        return estimate([metric(s[step - 1].scores, s[step].scores, target, roles.averaged) for s in lineages])
 
     def retained(index: int) -> Estimate:
         pairs = zip(of_target(index), peak, strict=True)
@@ -99,26 +107,22 @@ def at_seed(one: Estimate, seed: int) -> Score | None:
     return scores[seed if len(scores) > 1 else 0] if scores else None
 
 
-def with_numbers(
-    row: Row, columns: Sequence[str], averaged: Sequence[str], peaks: Mapping[int, Sequence[Score | None]]
-) -> Row:
+def with_numbers(row: Row, roles: ColumnRoles, peaks: Mapping[int, Sequence[Score | None]]) -> Row:
     """Returns the row with all numbers recomputed from its trajectory. peaks: by the step of each recovery."""
     lineages = lineages_of(row)
     if not lineages or not row.trajectory:
         return row
     trajectory = tuple(
-        step.model_copy(
-            update=step_numbers([steps[step.step] for steps in _distinct(step, lineages)], columns, averaged)
-        )
+        step.model_copy(update=step_numbers([steps[step.step] for steps in _distinct(step, lineages)], roles))
         for step in row.trajectory
     )
     recoveries: tuple[RecoveryResult, ...] = tuple(
-        one.model_copy(update=recovery_numbers(lineages, one.step, one.target, peaks[one.step], averaged))
+        one.model_copy(update=recovery_numbers(lineages, one.step, one.target, peaks[one.step], roles))
         for one in row.recoveries
     )
-    numbers = row_numbers(lineages, columns, averaged)
+    numbers = row_numbers(lineages, roles)
     if row.reference:  # one checkpoint and no training
-        numbers = step_numbers([steps[-1] for steps in lineages], columns, averaged)
+        numbers = step_numbers([steps[-1] for steps in lineages], roles)
     return row.model_copy(
         update={
             **numbers,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from harness.results.columns import ColumnRoles
 from harness.results.estimates import Estimate, estimate
 from harness.results.item_scores import item_score
 from harness.results.leaderboard import SCHEMA_VERSION, Leaderboard, Measurement, Row
@@ -20,7 +19,9 @@ def rebuilt(leaderboard: Leaderboard) -> Leaderboard:
     interval is kept.
     """
     rows = [_row(leaderboard, row) for row in leaderboard.rows]
-    return leaderboard.model_copy(update={"schema_version": SCHEMA_VERSION, "rows": ranked(rows, leaderboard.columns)})
+    return leaderboard.model_copy(
+        update={"schema_version": SCHEMA_VERSION, "rows": ranked(rows, leaderboard.roles.ranked)}
+    )
 
 
 def _row(leaderboard: Leaderboard, row: Row) -> Row:
@@ -34,14 +35,12 @@ def _row(leaderboard: Leaderboard, row: Row) -> Row:
     peaks = {one.step: again(one.target, one.peak).scores() for one in row.recoveries}
     metrics = {name: estimate(one.scores()) for name, one in row.metrics.items()}
     row = row.model_copy(update={"trajectory": trajectory, "metrics": metrics})
-    return with_numbers(row, leaderboard.columns, _averaged(leaderboard, row), peaks)
+    return with_numbers(row, _roles(leaderboard, row), peaks)
 
 
-def _averaged(leaderboard: Leaderboard, row: Row) -> Sequence[str]:
-    """Returns the columns in the row's average: in a table of mixed runs, the columns of the row's own run."""
-    if row.average.mean is None:
-        return leaderboard.averaged
-    return tuple(column for column in leaderboard.averaged if column in row.scores)
+def _roles(leaderboard: Leaderboard, row: Row) -> ColumnRoles:
+    """Returns the roles of the columns for a row: in a table of mixed runs, its average is over its own run's columns."""
+    return leaderboard.roles if row.average.mean is None else leaderboard.roles.within(row.scores)
 
 
 def _measured(one: Estimate, measurement: Measurement | None) -> list[Score | None]:

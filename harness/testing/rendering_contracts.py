@@ -90,6 +90,7 @@ def _matrices() -> list[ScoreMatrix]:
             scores=tuple(dict(zip(domains, values, strict=True)) for values, _, _ in steps),
             trained=tuple(trained for _, trained, _ in steps),
             recovered=tuple(recovered for _, _, recovered in steps),
+            evaluation_only=tuple({"chat": 50.0 - step} for step in range(len(steps))),
         )
 
     code, math_, recovery = ((60.0, 30.0), ("code",), None), ((45.0, 70.0), ("math",), None), ((58.0, 66.0), (), "code")

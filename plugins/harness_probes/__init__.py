@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 
 from harness import ProbeSpec, hookimpl
-from harness_probes.metrics import learning_accuracy, worst_domain
+from harness_probes.metrics import learning_accuracy, untrained_forgetting, worst_domain
 
-__all__ = ["harness_probes", "learning_accuracy", "worst_domain"]  # the registry finds decorated functions here
+__all__ = [  # the registry finds decorated functions here
+    "harness_probes",
+    "learning_accuracy",
+    "untrained_forgetting",
+    "worst_domain",
+]
 
 _PAPER = "Yang, Ding and Xiong 2026, A Local Perturbation Theory, arXiv 2606.02398"
 _STEP = ("step", "label")

@@ -12,6 +12,19 @@ def worst_domain(scores: harness.ScoreMatrix) -> float | None:
     return min(values, default=None)
 
 
+@harness.metric(name="untrained-forgetting", higher_is_better=False)
+def untrained_forgetting(scores: harness.ScoreMatrix) -> float | None:
+    """The mean forgetting of the evaluation-only columns: the loss since the best earlier score, base included."""
+    if len(scores.evaluation_only) < 2:
+        return None
+    *earlier, end = scores.evaluation_only
+    losses = []
+    for column, value in end.items():
+        sign = -1.0 if column in scores.lower_is_better else 1.0
+        losses.append(max(sign * step[column] for step in earlier) - sign * value)
+    return sum(losses) / len(losses) if losses else None
+
+
 @harness.metric(name="learning-accuracy")
 def learning_accuracy(scores: harness.ScoreMatrix) -> float | None:
     """The mean, over the trained domains where higher is better, of each one's score right after its last training."""

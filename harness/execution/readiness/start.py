@@ -67,6 +67,10 @@ class _Checks:
             if name in trained:
                 yield from self._told(at, lambda name=name: self._data(name, domains, model))  # type: ignore[misc]
                 yield from self._plugin(self.plan.domains[name].reward, [name], (*at, "reward"))
+        for name in (name for name in self.plan.columns if name in scored):
+            column = ("evaluate", "columns", name)
+            yield from self._plugin(self.plan.columns[name].plugin, (), column)
+            yield from self._told(column, lambda name=name: self._tasks(name))  # type: ignore[misc]
         if self.plan.settings.backend == "openai":
             yield from self._told(("evaluate", "backend"), lambda: self._server(scored))
         for node in self.nodes:
@@ -80,11 +84,11 @@ class _Checks:
                 message=f"{probes[0]} scores models that a server at a fixed base_url may not load again",
                 hint="remove base_url, so that the harness starts a server for each model, or remove the probe",
             )
-        tasks = {name: TaskSet.of(self.plugins.domain(self.plan.domains[name].plugin)) for name in sorted(scored)}
+        tasks = {name: TaskSet.of(self.plugins.domain(self.plan.scored_by(name))) for name in sorted(scored)}
         yield from server_faults({name: (one, self.plan.settings_of(name)) for name, one in tasks.items()}, self.base)
 
     def _tasks(self, name: str) -> Iterable[Problem]:
-        domain = self.plugins.domain(self.plan.domains[name].plugin)
+        domain = self.plugins.domain(self.plan.scored_by(name))
         return task_faults(TaskSet.of(domain), self.plan.settings.seed)
 
     def _data(self, name: str, domains: LazyDomains, model: BaseModelFacts | None) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ _AS_COMMANDS = {
     "−": "$-$",
     "→": "$\\rightarrow$",
     "↓": "$\\downarrow$",
+    "†": "$\\dagger$",
     "≥": "$\\geq$",
     "≤": "$\\leq$",
     "Σ": "$\\Sigma$",

@@ -60,9 +60,13 @@ def interval(estimate: Estimate | None, digits: int) -> str:
     return f"{mean} [{number(estimate.ci95[0], digits)}, {number(estimate.ci95[1], digits)}]"
 
 
+EVALUATION_ONLY = "†"
+
+
 def header(leaderboard: Leaderboard, column: str) -> str:
-    """Returns the column's name, with an arrow if lower is better."""
-    return column if leaderboard.higher_is_better(column) else f"{column} ↓"
+    """Returns the column's name, with a dagger if no method trains it and an arrow if lower is better."""
+    marks = EVALUATION_ONLY if column in leaderboard.evaluation_only else ""
+    return f"{column}{marks}" if leaderboard.higher_is_better(column) else f"{column}{marks} ↓"
 
 
 def metric_headers(leaderboard: Leaderboard) -> list[str]:
@@ -255,6 +259,18 @@ def group_notes(leaderboard: Leaderboard) -> list[str]:
     ]
 
 
+def column_notes(leaderboard: Leaderboard) -> list[str]:
+    """Returns notes on the columns that are not in the average, and on those that no method trains."""
+    notes = []
+    if lower := [column for column in leaderboard.columns if not leaderboard.higher_is_better(column)]:
+        notes.append(f"Lower is better, and not in the average: {', '.join(lower)}.")
+    if leaderboard.evaluation_only:
+        counted = [column for column in leaderboard.evaluation_only if column in leaderboard.averaged]
+        but = f", except {', '.join(counted)}" if counted else ""
+        notes.append(f"{EVALUATION_ONLY}: evaluation only; no method trains it. Not in the average{but}.")
+    return notes
+
+
 def _notes(leaderboard: Leaderboard) -> list[str]:
     shown = [
         one
@@ -266,9 +282,7 @@ def _notes(leaderboard: Leaderboard) -> list[str]:
     if items:
         spread = f"{items[0]}" if len(items) == 1 else f"{items[0]} to {items[-1]}"
         notes.append(f"n = {spread} test items per domain and seed.")
-    left_out = [column for column in leaderboard.columns if column not in leaderboard.averaged]
-    if left_out:
-        notes.append(f"Lower is better, and not in the average: {', '.join(left_out)}.")
+    notes += column_notes(leaderboard)
     if any(row.rank is None and not row.reference for row in leaderboard.rows):
         notes.append("Methods without a rank have missing scores.")
     return notes + [f"[{index}] {note}." for index, note in enumerate(leaderboard.notes, start=1)]

@@ -1,4 +1,5 @@
-"""A domain of the user's own prompts and answers, configured in YAML, and rule rewards for any domain."""
+"""A domain of the user's own prompts and answers, configured in YAML, rule rewards for any domain, and lm-eval's tasks
+as columns."""
 
 from __future__ import annotations
 
@@ -15,6 +16,13 @@ def harness_domains() -> Iterator[DomainSpec]:
         reward="exact-match",
         load="harness_domains.jsonl.domain:JsonlDomain",
         config="harness_domains.jsonl.config:JsonlConfig",
+    )
+    yield DomainSpec(
+        name="lm-eval-task",
+        summary="Any lm-eval task as an evaluation-only column: your own, or one of lm-eval's",
+        reward="exact-match",
+        load="harness_domains.jsonl.lm_eval_task:LmEvalTask",
+        config="harness_domains.jsonl.lm_eval_task:LmEvalTaskConfig",
     )
 
 
