@@ -14,7 +14,7 @@ from harness.plugin.specs import Need
 
 DEFAULT_MODEL = "pretrained"
 DEFAULT_ALGORITHM = "grpo"
-DEFAULT_COLUMN = "lm-eval-task"
+DEFAULT_COLUMN = "lm_eval"
 """The domain plugin of an evaluation-only column."""
 BASE_METHOD = "base"
 """The method of a protocol without methods. It has no steps: only the base model is scored."""

@@ -27,9 +27,8 @@ def inconsistencies(leaderboard: Leaderboard) -> list[str]:
     recomputed from the scores per seed and compared. Nothing is measured again, so a consistent record may still be
     wrong.
     """
-    found = []
-    if strange := sorted({*leaderboard.evaluation_only, *leaderboard.in_average} - set(leaderboard.columns)):
-        found.append(f"evaluation-only columns {', '.join(strange)}, which are not columns")
+    strange = sorted({*leaderboard.evaluation_only, *leaderboard.in_average} - set(leaderboard.columns))
+    found = [f"evaluation-only columns {', '.join(strange)}, which are not columns"] * bool(strange)
     for row in leaderboard.rows:
         unknown = sorted(set(row.scores) - set(leaderboard.columns))
         if unknown:

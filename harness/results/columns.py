@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnRoles:
-    """The columns of a table. averaged: those in the average. lower: those where lower is better. evaluation_only: those
-    that no method trains."""
+    """The columns of a table. averaged: those in the average. lower: those where lower is better. evaluation_only:
+    those that no method trains."""
 
     columns: tuple[str, ...]
     averaged: tuple[str, ...]

@@ -39,7 +39,7 @@ def _row(leaderboard: Leaderboard, row: Row) -> Row:
 
 
 def _roles(leaderboard: Leaderboard, row: Row) -> ColumnRoles:
-    """Returns the roles of the columns for a row: in a table of mixed runs, its average is over its own run's columns."""
+    """Returns the roles of the columns for a row: in a table of mixed runs, its average has its own run's columns."""
     return leaderboard.roles if row.average.mean is None else leaderboard.roles.within(row.scores)
 
 

@@ -155,4 +155,8 @@ def test_they_are_listed() -> None:
     from harness.cli import app
 
     listing = json.loads(CliRunner().invoke(app, ["plugins", "list", "--kind", "metric", "--json"]).stdout)
-    assert {offer["name"] for offer in listing["plugins"]} == {"worst-domain", "learning-accuracy"}
+    assert {offer["name"] for offer in listing["plugins"]} == {
+        "learning-accuracy",
+        "untrained-forgetting",
+        "worst-domain",
+    }

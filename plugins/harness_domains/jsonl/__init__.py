@@ -18,7 +18,7 @@ def harness_domains() -> Iterator[DomainSpec]:
         config="harness_domains.jsonl.config:JsonlConfig",
     )
     yield DomainSpec(
-        name="lm-eval-task",
+        name="lm_eval",
         summary="Any lm-eval task as an evaluation-only column: your own, or one of lm-eval's",
         reward="exact-match",
         load="harness_domains.jsonl.lm_eval_task:LmEvalTask",

@@ -63,7 +63,7 @@ class LmEvalTask(Domain):
             local = _digest(sorted(data.items()))
         except OSError as error:
             raise UsageError(f"cannot be read: {error.strerror}", where=str(error.filename)) from error
-        return f"lm-eval-task/{own or version('lm_eval')}/{local}/1"
+        return f"lm_eval/{own or version('lm_eval')}/{local}/1"
 
     def training_data(self, seed: int) -> Dataset:
         raise StepFailed("an lm-eval task has no training data", hint="name it under evaluate.columns, not domains")
