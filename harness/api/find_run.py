@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.execution.run_folder import EVENTS, LEADERBOARD, PLAN
+from harness.execution.run_folder import LEADERBOARD, PLAN, RunFolder
 
 _KEY_SUFFIX = re.compile(r"-[0-9a-f]{12}$")
 
@@ -28,7 +29,7 @@ def find_begun_folder(run: str | None, runs: Path) -> Path:
 
 def find_watched_folder(run: str | None, runs: Path) -> Path:
     """Does the same as `find_run_folder` for runs with a plan: the latest run is the one with the most recent event."""
-    return _named_folder(run, runs, PLAN) or _latest_folder(run, runs, PLAN, latest=EVENTS)
+    return _named_folder(run, runs, PLAN) or _latest_folder(run, runs, PLAN, changed=_last_event)
 
 
 def _named_folder(run: str | None, runs: Path, required: str) -> Path | None:
@@ -37,13 +38,17 @@ def _named_folder(run: str | None, runs: Path, required: str) -> Path | None:
     return next((folder for folder in folders if (folder / required).is_file()), None)
 
 
-def _latest_folder(run: str | None, runs: Path, required: str, *, latest: str | None = None) -> Path:
-    """Returns the folder with the newest file `latest` (default: `required`) among those with the file `required`."""
+def _latest_folder(run: str | None, runs: Path, required: str, *, changed: Callable[[Path], int] | None = None) -> Path:
+    """Returns the folder that changed last among those with the file `required`.
+
+    changed: returns when a folder changed; by default, when its file `required` did.
+    """
     name = run if run is None else _protocol_name(run)
     folders = [path.parent for path in runs.glob(f"*/{required}")] if runs.is_dir() else []
     meant = [folder for folder in folders if name is None or _KEY_SUFFIX.sub("", folder.name) == name]
     if meant:
-        return max(meant, key=lambda folder: (_changed(folder / (latest or required)), folder.name))
+        when = changed or (lambda folder: _changed(folder / required))
+        return max(meant, key=lambda folder: (when(folder), folder.name))
     if run is not None and Path(run).is_dir():
         raise UsageError(
             f"this folder has no {required}", where=run, hint="`harness run` writes one; run the protocol again"
@@ -56,6 +61,10 @@ def _latest_folder(run: str | None, runs: Path, required: str, *, latest: str | 
         if names
         else "start one with `harness run PROTOCOL`; HARNESS_RUNS sets the folder of runs",
     )
+
+
+def _last_event(folder: Path) -> int:
+    return max((_changed(log) for log in RunFolder(folder).event_logs()), default=0)
 
 
 def _changed(path: Path) -> int:

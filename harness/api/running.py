@@ -63,7 +63,7 @@ def run(
     """
     from harness._util.console_log import lasting_stderr
     from harness._util.environment import prepare_libraries
-    from harness.execution.run_folder import CONSOLE_LOG
+    from harness.execution.run_folder import RunFolder
     from harness.execution.runner import Runner
     from harness.execution.store import Store
 
@@ -99,7 +99,7 @@ def run(
         deltas=Deltas(deltas),
     )
     with lasting or nullcontext():
-        outcome = runner.run(planned_run.folder / CONSOLE_LOG if lasting is not None else None)
+        outcome = runner.run(RunFolder(planned_run.folder).console_log if lasting is not None else None)
     if check and outcome.failures:
         raise failure_of(outcome)
     return Run(outcome.folder, registry=plugins, outcome=outcome)

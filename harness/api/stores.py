@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness._util.locks import alone
 from harness.api.find_run import find_begun_folder
 from harness.api.protocols import runs_folder
 from harness.errors import UsageError
@@ -170,7 +169,7 @@ class ResultStore:
     def _removing(self) -> Iterator[None]:
         """Prevents runs from starting. Raises UsageError if another process is removing results."""
         try:
-            with alone(self._store.lock_file(REMOVING)):
+            with self._store.locks.alone(REMOVING, "until known"):
                 yield
         except BlockingIOError:
             raise UsageError(

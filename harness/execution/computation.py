@@ -19,6 +19,7 @@ from harness.evaluation.language_models import release_models
 from harness.execution.artifact_cache import StoredArtifactCache
 from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.json_data import write_json
+from harness.execution.launching import rank_scratch
 from harness.execution.outputs import check_output
 from harness.execution.plugin_instances import LazyDomains, PluginInstances, described, plugin_faults
 from harness.execution.probe_scores import ProbeScores
@@ -199,7 +200,7 @@ class NodeComputation:
 
     def workplace(self, node: Node, folder: Path) -> tuple[Path, Path]:
         """Returns the step's scratch folder and metrics file, which are kept if the process is killed."""
-        scratch = self.store.scratch(node.key)
+        scratch = rank_scratch() or self.store.scratch(node.key)
         _made(folder / "model")
         return _made(scratch / "work"), scratch / "metrics.jsonl"
 

@@ -19,6 +19,7 @@ from harness._util.parent_process import end_with
 from harness.errors import StepFailed
 
 FOLDER_VARIABLE = "HARNESS_RANK_FOLDER"
+SCRATCH_VARIABLE = "HARNESS_RANK_SCRATCH"
 PARENT_VARIABLE = "HARNESS_LAUNCHED_BY"
 MACHINE_VARIABLE = "HARNESS_MACHINE"
 """On each of several machines that run a training together: its rank, the first machine's address and a free port."""
@@ -28,15 +29,19 @@ _LAUNCHER = "harness.execution.accelerate_launch"
 def launch(command: Sequence[str], config: Mapping[str, Any], folder: Path, scratch: Path, label: str) -> None:
     """Runs `command`, a `harness exec-node`, in the processes that accelerate's `config` asks for.
 
-    folder: where rank 0 writes the node's files. scratch: for accelerate's config file. Raises the errors
-    of `run_child` if a process fails.
+    folder: where rank 0 writes the node's files. scratch: the node's scratch folder, also for accelerate's config file.
+    Raises the errors of `run_child` if a process fails.
     """
     file = scratch / "accelerate.json"
     # Port 0 selects a free port, so that two launches on a machine do not clash.
     whole = {"main_process_port": 0, **config, **_machine(config, label)}
     file.write_text(json.dumps(whole), encoding="utf-8")
     arguments = ["--config_file", str(file), "--module", "harness", *command[command.index("harness") + 1 :]]
-    environment = {FOLDER_VARIABLE: str(folder.absolute()), PARENT_VARIABLE: str(os.getpid())}
+    environment = {
+        FOLDER_VARIABLE: str(folder.absolute()),
+        SCRATCH_VARIABLE: str(scratch.absolute()),
+        PARENT_VARIABLE: str(os.getpid()),
+    }
     run_child([sys.executable, "-m", _LAUNCHER, *arguments], label=label, environment=environment)
 
 
@@ -66,3 +71,12 @@ def rank_folder() -> Path | None:
         return None
     end_with(os.getppid())
     return Path(folder)
+
+
+def rank_scratch() -> Path | None:
+    """Returns the node's scratch folder if this process is a rank of a launched step, otherwise None.
+
+    It belongs to the launching process's hold of the node's lock, which a rank cannot ask for.
+    """
+    folder = os.environ.get(SCRATCH_VARIABLE)
+    return None if folder is None else Path(folder)

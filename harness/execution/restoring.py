@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness._util.files import atomic_directory, sync, temporary_beside
-from harness._util.locks import alone, hold_shared, release
+from harness._util.locks import SharedHold
 from harness._util.permissions import make_shared
 from harness.errors import CheckpointError
 from harness.planning.node import Node
@@ -32,7 +32,7 @@ class RestoredModels:
     def __init__(self, store: Store) -> None:
         self.own_keys: set[str] = set()
         self._store = store
-        self._held: dict[str, int] = {}
+        self._held: dict[str, SharedHold] = {}
 
     def folder(self, key: str, form: CheckpointForm, stored: Path, parent: Callable[[], Path]) -> Path:
         """Returns the folder of the full model restored from `stored` (in `form`) and `parent`, and locks it.
@@ -73,8 +73,8 @@ class RestoredModels:
     def release(self) -> None:
         """Releases all locks, so that folders returned by `folder` may be deleted."""
         while self._held:
-            _, descriptor = self._held.popitem()
-            release(descriptor)
+            _, hold = self._held.popitem()
+            hold.release()
 
     def drop(self, keys: Collection[str] | None = None) -> None:
         """Deletes the models of `keys` (by default all) without readers, and the files of killed processes. Ignores
@@ -92,7 +92,7 @@ class RestoredModels:
         return {name for name in names if name and not name.startswith(".")}  # file managers create hidden files
 
     def _drop(self, key: str) -> None:
-        with alone(self._lock_of(key)):
+        with self._store.locks.alone(self._lock_of(key)):
             self._discard(key)
 
     def _discard(self, key: str) -> None:
@@ -112,11 +112,10 @@ class RestoredModels:
 
     def _hold(self, key: str) -> None:
         if key not in self._held:
-            self._held[key] = hold_shared(self._lock_of(key))
+            self._held[key] = self._store.locks.hold_shared(self._lock_of(key))
 
-    def _lock_of(self, key: str) -> Path:
-        # Not in the models' folder, so that deleting models by hand does not delete a lock in use.
-        return self._store.lock_file(f"{self._store.path(key).name}.restored")
+    def _lock_of(self, key: str) -> str:
+        return f"{self._store.path(key).name}.restored"
 
 
 def soonest(restored: Collection[str], later: Iterable[Node], most: int = KEPT) -> set[str]:

@@ -13,6 +13,8 @@ from typing import Any
 from harness._util.disk import comes_of_full, disk_full
 from harness._util.files import write_text
 from harness._util.json_reading import parse_json
+from harness._util.lock_kind import LockKind, wanted_kind
+from harness._util.machine import machine
 from harness._util.permissions import grant, make_shared, writable_by_others
 from harness.errors import UsageError
 from harness.planning.plan import Plan
@@ -36,7 +38,10 @@ def run_folder_of(run_root: Path, plan: Plan) -> Path:
 
 
 class RunFolder:
-    """The folder of one run. All files except the log are replaced atomically."""
+    """The folder of one run. All files except the logs are replaced atomically.
+
+    Appending is atomic among the processes of one machine only, so on a network file system each has logs of its own.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -71,11 +76,11 @@ class RunFolder:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "event": event, **data}, ensure_ascii=False)
         try:
-            with (self.path / EVENTS).open("ab+") as file:
+            with self._own(EVENTS).open("ab+") as file:
                 # A killed process may have left an incomplete line, so this event starts on a new line.
                 torn = file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"
                 if file.tell() == 0:
-                    grant(self.path / EVENTS, writable_by_others(self.path))
+                    grant(Path(file.name), writable_by_others(self.path))
                 file.write(b"\n" * torn + line.encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -85,19 +90,33 @@ class RunFolder:
             raise UsageError(f"cannot be written: {error.strerror}", where=str(self.path / EVENTS)) from error
 
     def events(self) -> list[dict[str, Any]]:
-        """Returns the events in order, without incomplete lines of killed processes."""
-        path = self.path / EVENTS
-        if not path.is_file():
-            return []
+        """Returns the events of all machines in order, without incomplete lines of killed processes."""
+        logs = [path.read_bytes().splitlines() for path in self.event_logs()]
         found = []
-        for line in path.read_bytes().splitlines():
+        for line in (line for log in logs for line in log):
             try:
                 event = parse_json(line)
             except ValueError:
                 continue
             if isinstance(event, dict):
                 found.append(event)
-        return found
+        # The clocks of machines may differ: their events are in order, among one another as far as the clocks agree.
+        return found if len(logs) < 2 else sorted(found, key=lambda event: str(event.get("time")))
+
+    def event_logs(self) -> list[Path]:
+        """Returns the event log of each machine."""
+        return sorted(self.path.glob(f"{Path(EVENTS).stem}*{Path(EVENTS).suffix}"))
+
+    @property
+    def console_log(self) -> Path:
+        """Where this machine writes what libraries print."""
+        return self._own(CONSOLE_LOG)
+
+    def _own(self, name: str) -> Path:
+        """Returns the path of a log, with this machine's name in it if others may write to the folder."""
+        path = self.path / name
+        shared = wanted_kind(self.path) is LockKind.LEASE
+        return path.with_name(f"{path.stem}-{machine()}{path.suffix}") if shared else path
 
     def provenance(self) -> dict[str, Any]:
         """Returns the last provenance record, empty if there is none or it cannot be read."""
@@ -125,14 +144,17 @@ class RunFolder:
         metrics: the expected metrics of `tables_written`, None to ignore them.
         """
         written = [event for event in self.events() if event.get("event") == "tables_written"]
-        if not written or written[-1].get("done") != done:
-            return False
-        if metrics is not None and written[-1].get("metrics", {}) != metrics:
-            return False
         try:
-            return bool(written[-1].get("sha256") == self._digests())
+            digests = self._digests()
         except OSError:
             return False
+        # Not only the last one: which that is, depends on the clocks.
+        return any(
+            event.get("done") == done
+            and event.get("sha256") == digests
+            and (metrics is None or event.get("metrics", {}) == metrics)
+            for event in written
+        )
 
     def _digests(self) -> dict[str, str]:
         return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in (SCORES, LEADERBOARD)}

@@ -2,7 +2,8 @@
 
 A result's folder is written to a temporary path, synced, sealed with `DONE.json` (format, size and sha256 of every
 file), and renamed, so a killed process never leaves an incomplete result under a key. A folder without `DONE.json` is
-not a result. A per-key lock prevents duplicate computation.
+not a result. A per-key lock prevents duplicate computation. Where locks are leases, another machine may take over the
+key of a process that stood still; that process finds out before it publishes (`LockLost`), and its files are its own.
 
 Files are verified against their sha256: small files by `read`, models by `check` before they are loaded. The digests
 detect damage and edits, unless `DONE.json` is edited as well.
@@ -16,19 +17,20 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
-
-from filelock import FileLock, Timeout
 
 from harness._util.content_key import canonical_json
 from harness._util.disk_errors import StoreForbidden, disk_error
 from harness._util.files import atomic_directory, temporary_beside
 from harness._util.flags import is_on
 from harness._util.json_reading import parse_json
-from harness._util.locks import is_held, shared
+from harness._util.locks import Lock, Locks
 from harness._util.permissions import grant, make_shared, writable_by_others
 from harness.errors import HarnessError
+from harness.execution.scratch import newest_scratch, own_scratch
+from harness.execution.store_locks import locks_in
 from harness.execution.store_marker import (
     MARKER,
     DamagedResult,
@@ -46,6 +48,9 @@ DEFINITION = "DEFINITION.json"
 
 VERIFY = "HARNESS_VERIFY"
 """Environment variable: 0 skips the verification of models. It does not affect results."""
+
+LOCKS = ".locks"
+"""The folder of the store's locks."""
 
 REMOVING = ".removing"
 """The lock of those who remove results: no run starts meanwhile."""
@@ -66,7 +71,6 @@ class Store:
         self.root = root
         self._waiting = waiting
         self._verify = is_on(VERIFY, os.environ, default=True) if verify is None else verify
-        self._locks: dict[str, FileLock] = {}
         self._digest = Digests()
 
     def path(self, key: str) -> Path:
@@ -154,9 +158,7 @@ class Store:
         """Removes the result and unfinished work on it. Returns False if another process is computing it."""
         lock = self._lock_of(key)
         with self._disk_errors():
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
+            if not lock.acquire("until known"):
                 return False
             try:
                 target = self.path(key)
@@ -177,24 +179,30 @@ class Store:
 
     def scratch(self, key: str) -> Path:
         """Returns a folder for unfinished work on `key`. It survives a kill and is deleted when `key` is done."""
-        folder = self.root / ".scratch" / self.path(key).name
+        number = self._lock_of(key).number
         with self._disk_errors():
+            folder = own_scratch(self.root / ".scratch" / self.path(key).name, number)
             self._make(folder)
         return folder
+
+    def unfinished(self, key: str) -> Path:
+        """Returns where the newest unfinished work on `key` lies, if there is any. Writes nothing."""
+        return newest_scratch(self.root / ".scratch" / self.path(key).name)
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Holds the lock of `key`, after waiting for other processes. The lock is reentrant."""
         lock = self._lock_of(key)
         with self._disk_errors():
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
+            if not lock.acquire("never"):
                 if self._waiting is not None:
                     self._waiting(key)
                 lock.acquire()
         try:
             yield
+        except Exception:
+            lock.check()  # then its files are gone, whatever it failed of
+            raise
         finally:
             lock.release()
 
@@ -219,9 +227,11 @@ class Store:
                 seal(temporary)
                 for path in [path for path in temporary.rglob("*") if path.is_dir()]:
                     grant(path, writable_by_others(self.root))
-                if self.state(key) == "done":
+                done, there = self.state(key) == "done", target.exists()
+                self._lock_of(key).check()
+                if done:
                     shutil.rmtree(temporary)
-                elif target.exists():
+                elif there:
                     self._discard(key)
             shutil.rmtree(self.root / ".scratch" / key, ignore_errors=True)
 
@@ -237,9 +247,7 @@ class Store:
         with self._disk_errors():
             for key in sorted(stale | finished):
                 lock = self._lock_of(key)
-                try:
-                    lock.acquire(timeout=0)
-                except Timeout:
+                if not lock.acquire("never"):
                     continue
                 try:
                     self._sweep(key)
@@ -261,34 +269,47 @@ class Store:
     def _sweep(self, key: str) -> None:
         """Removes the temporaries of `key`; its lock is held, so whoever wrote them is dead."""
         for path in self.root.glob(f"{key}.tmp-*"):
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=self._lock_of(key).number is not None)  # or it stood still, and goes on
 
     def _temporary(self, key: str) -> Path:
         return temporary_beside(self.path(key), hidden=False)
 
     def lock_file(self, name: str) -> Path:
         """Returns where the lock `name` lies, a key or one of a kind of its own, whose folder is made."""
-        folder = self.root / ".locks"
+        folder = self.root / LOCKS
         with self._disk_errors():
             self._make(folder)
         return folder / name
+
+    @cached_property
+    def locks(self) -> Locks:
+        """The locks of the store, of the kind that all who use it share. Raises UsageError where they cannot."""
+        folder = self.lock_file("")
+        with self._disk_errors():
+            return locks_in(folder, self._make, 0o644 | writable_by_others(self.root))
 
     @contextmanager
     def in_use(self, run: str) -> Iterator[None]:
         """Marks the results of a run, by the key of its plan, as used: `harness store` removes none of them."""
         with ExitStack() as held:
-            with self._disk_errors(), shared(self.lock_file(REMOVING)):  # waits for who removes results
-                held.enter_context(shared(self.lock_file(f"{run}.run")))
+            with self._disk_errors(), self.locks.shared(REMOVING):  # waits for who removes results
+                held.enter_context(self.locks.shared(f"{run}.run"))
             yield
 
     def is_in_use(self, run: str) -> bool:
-        """Returns whether a process runs the plan with the key `run`. Writes nothing."""
-        return is_held(self.root / ".locks" / f"{run}.run")
+        """Returns whether a process runs the plan with the key `run`, as far as this process has seen. Writes nothing.
 
-    def _lock_of(self, key: str) -> FileLock:
-        if key not in self._locks:
-            self._locks[key] = FileLock(self.lock_file(self.path(key).name), mode=0o644 | writable_by_others(self.root))
-        return self._locks[key]
+        Where locks are leases, a run that was killed on another machine counts until its lease has been watched.
+        """
+        return self._seen_locks is not None and self._seen_locks.is_held(f"{run}.run")
+
+    @cached_property
+    def _seen_locks(self) -> Locks | None:
+        folder = self.root / LOCKS
+        return locks_in(folder, self._make, 0o644, record=False) if folder.is_dir() else None
+
+    def _lock_of(self, key: str) -> Lock:
+        return self.locks.exclusive(self.path(key).name)
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:

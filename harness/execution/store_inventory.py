@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness._util.locks import is_held
 from harness.errors import UsageError
 from harness.execution.run_folder import PLAN
 from harness.execution.store import State, Store
@@ -101,10 +100,8 @@ def keys_in_use(store: Store, plans: Mapping[str, Plan], results: Sequence[Store
 
     Raises UsageError if the plan of an active run is not among `plans`.
     """
-    locks = store.lock_file("")
-    locked = [path.name for path in locks.iterdir() if not path.name.startswith(".")] if locks.is_dir() else []
     used: set[str] = set()
-    for name in (name for name in locked if is_held(locks / name)):
+    for name in store.locks.held():
         key, _, kind = name.partition(".")
         if kind == "run":
             names = {name for name, plan in plans.items() if plan.key == key}

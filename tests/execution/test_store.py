@@ -13,6 +13,14 @@ from harness.errors import ExitCode, StepFailed
 from harness.execution.store import MARKER, Store
 
 
+@pytest.fixture(autouse=True, scope="module", params=["flock", "lease"])
+def locks(request):
+    """All of this holds with either kind of locks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_LOCKS", request.param)
+        yield request.param
+
+
 def write(store, key="a1", text="weights"):
     with store.writing(key) as folder:
         (folder / "model").mkdir()
@@ -138,7 +146,7 @@ def test_what_is_no_key_is_refused(tmp_path, key):
 
 
 @pytest.mark.parametrize("shared", [0o000, 0o020, 0o022])
-def test_who_may_write_to_the_folder_of_runs_may_write_to_the_store(tmp_path, shared):
+def test_who_may_write_to_the_folder_of_runs_may_write_to_the_store(tmp_path, shared, locks):
     before = os.umask(0o022)
     try:
         runs = tmp_path / "runs"
@@ -152,7 +160,11 @@ def test_who_may_write_to_the_folder_of_runs_may_write_to_the_store(tmp_path, sh
             scratch = store.scratch("a1")
             folders = [store.root, scratch, scratch.parent, store.lock_file("a1").parent]
             assert {path.stat().st_mode & 0o777 for path in folders} == {0o755 | shared}
-        assert store.lock_file("a1").stat().st_mode & 0o777 == 0o644 | shared
+        if locks == "flock":
+            assert store.lock_file("a1").stat().st_mode & 0o777 == 0o644 | shared
+        else:  # the folder is shared; a lease is written by its owner alone
+            assert store.lock_file("a1.lease").stat().st_mode & 0o777 == 0o755 | shared
+            assert store.lock_file("a1.lease/1").stat().st_mode & 0o777 == 0o644
         for path in (store.path("a1"), store.path("a1") / "model"):
             assert path.stat().st_mode & 0o777 == 0o755 | shared
         assert (store.path("a1") / "model" / "weights").stat().st_mode & 0o777 == 0o644

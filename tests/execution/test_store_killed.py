@@ -4,6 +4,8 @@ import random
 import subprocess
 import sys
 
+import pytest
+
 from harness.execution.store import Store
 
 KILLS = 10
@@ -27,7 +29,9 @@ print("finished", flush=True)
 """
 
 
-def test_killed_writers_leave_no_half_written_result(tmp_path):
+@pytest.mark.parametrize("locks", ["flock", "lease"])
+def test_killed_writers_leave_no_half_written_result(tmp_path, monkeypatch, locks):
+    monkeypatch.setenv("HARNESS_LOCKS", locks)
     draw = random.Random(20)
     for _ in range(KILLS):
         with subprocess.Popen(

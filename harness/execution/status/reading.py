@@ -121,7 +121,7 @@ class _Reading:
 
     def _live(self, node: Node, state: NodeState) -> LiveMetrics:
         if state == "running":
-            return live_metrics(self._folder, self._store.root / ".scratch" / node.key, node.key)
+            return live_metrics(self._folder, self._store.unfinished(node.key), node.key)
         if state != "done":
             return LiveMetrics()
         if isinstance(node, StepNode):
