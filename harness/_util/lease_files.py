@@ -90,9 +90,8 @@ class OsFiles:
             if flags:
                 os.fchmod(descriptor, self._mode)  # other users of the store have to read it, whatever the umask
             os.write(descriptor, content)
-            os.fsync(descriptor)
         finally:
-            os.close(descriptor)
+            os.close(descriptor)  # sends it to the server; to sync it as well may take seconds on a busy disk
 
 
 @dataclass(frozen=True, kw_only=True)

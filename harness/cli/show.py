@@ -87,10 +87,9 @@ def print_leaderboard(run: Run, console: Console) -> None:
     from rich.text import Text
 
     from harness.cli.leaderboard_view import print_tables
-    from harness.execution.run_folder import RunFolder
 
     print_tables(run.record, console)
     files = ("leaderboard.json", "scores.parquet", "provenance.json")
     present = [name for name in files if (run.folder / name).is_file()]
-    present += [log.name for log in RunFolder(run.folder).event_logs()]
+    present += sorted(log.name for log in run.folder.glob("events*.jsonl"))  # one of each machine
     console.print(Text(f"\n{run.folder}: {', '.join(present)}"), soft_wrap=True)

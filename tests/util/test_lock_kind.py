@@ -11,15 +11,15 @@ from harness.errors import UsageError
 
 MOUNTS = r"""
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-30 22 0:40 / /home rw,relatime shared:2 master:1 - nfs4 server:/home rw,vers=4.2,hard
-31 30 0:41 / /home/my\040runs rw - ext4 /dev/sdb1 rw
+30 22 0:40 / /nfs rw,relatime shared:2 master:1 - nfs4 server:/nfs rw,vers=4.2,hard
+31 30 0:41 / /nfs/my\040runs rw - ext4 /dev/sdb1 rw
 40 22 0:50 / /scratch rw,flock - lustre mgs@tcp:/fs rw,flock,lazystatfs
 41 22 0:51 / /local rw - lustre mgs@tcp:/fs rw,localflock
 42 22 0:52 / /ssh rw - fuse.sshfs me@host: rw,user_id=0
 43 22 0:53 / /usb rw - fuseblk /dev/sdc1 rw
 44 22 0:54 / /over rw - ext4 /dev/sdd1 rw
 45 22 0:55 / /over rw - cifs //server/share rw
-46 22 0:56 / /home2 rw - tmpfs tmpfs rw
+46 22 0:56 / /nfs2 rw - tmpfs tmpfs rw
 odd line
 """
 
@@ -28,10 +28,10 @@ odd line
     ("path", "network"),
     [
         ("/work", False),
-        ("/home/me/runs", True),
-        ("/home/my runs/store", False),
-        ("/homework", False),
-        ("/home2/runs", False),
+        ("/nfs/me/runs", True),
+        ("/nfs/my runs/store", False),
+        ("/nfswork", False),
+        ("/nfs2/runs", False),
         ("/scratch/runs", False),  # Lustre whose flock holds between machines
         ("/local/runs", True),
         ("/ssh", True),
