@@ -54,8 +54,10 @@ class LeaseLocks(Locks):
         self._exclusive: dict[str, _LeaseLock] = {}
 
     def exclusive(self, name: str) -> Lock:
-        lock = _LeaseLock(self._lease(name), self._acquire, self._folder / name)
-        return self._exclusive.setdefault(name, lock)  # for threads too
+        if name not in self._exclusive:
+            lock = _LeaseLock(self._lease(name), self._acquire, self._folder / name)
+            self._exclusive.setdefault(name, lock)  # threads get the same one
+        return self._exclusive[name]
 
     def hold_shared(self, name: str) -> SharedHold:
         lease = self._lease(name)

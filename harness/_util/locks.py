@@ -113,7 +113,9 @@ class FileLocks(Locks):
         self._exclusive: dict[str, _FileLock] = {}
 
     def exclusive(self, name: str) -> Lock:
-        return self._exclusive.setdefault(name, _FileLock(self._folder / name, self._mode))  # for threads too
+        if name not in self._exclusive:
+            self._exclusive.setdefault(name, _FileLock(self._folder / name, self._mode))  # threads get the same one
+        return self._exclusive[name]
 
     def hold_shared(self, name: str) -> SharedHold:
         descriptor = self._open(name)

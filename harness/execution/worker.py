@@ -17,12 +17,12 @@ from queue import SimpleQueue
 from typing import Any, TextIO
 
 from harness._util.disk_errors import StoreForbidden, StoreFull
-from harness.errors import CheckpointError, ExitCode, HarnessError, PluginError, StepFailed, UsageError
+from harness.errors import CheckpointError, ExitCode, HarnessError, PluginError, StepFailed, UsageError, WorkerLost
 from harness.plugin.interfaces import Progress
 
 PROGRESS, NOTE, DONE, FAILED = "progress", "note", "done", "failed"
 _CLASSES: tuple[type[HarnessError], ...] = (
-    StoreFull, StoreForbidden, StepFailed, PluginError, CheckpointError, UsageError, HarnessError,
+    StoreFull, StoreForbidden, WorkerLost, StepFailed, PluginError, CheckpointError, UsageError, HarnessError,
 )  # fmt: skip
 """The errors that reach the engine as what they are, the most specific first."""
 _SECONDS_TO_CLEAN_UP = 4.0

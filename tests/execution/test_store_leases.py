@@ -1,6 +1,7 @@
 """Processes that share a store by leases: one that dies or stands still loses its key, and tears nothing."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -9,10 +10,11 @@ import threading
 import pytest
 
 from harness._util.locks import LockLost
-from harness.errors import UsageError
+from harness.errors import UsageError, WorkerLost
 from harness.execution.restoring import RestoredModels
 from harness.execution.run_folder import RunFolder
 from harness.execution.store import Store
+from harness.execution.worker import error_of, message_of
 
 WRITER = """
 import sys
@@ -175,6 +177,13 @@ def test_a_bad_time_is_told(tmp_path, monkeypatch, seconds):
     with pytest.raises(UsageError, match="no number of seconds") as raised, Store(tmp_path).lock("a1"):
         pass
     assert raised.value.where == "HARNESS_LEASE_SECONDS"
+
+
+def test_a_lost_lock_reaches_the_runner_as_a_node_to_start_once_more(tmp_path):
+    lost = LockLost.to("process 7 of there", where=tmp_path)
+    for error in (pickle.loads(pickle.dumps(lost)), error_of(message_of(lost))):
+        assert isinstance(error, WorkerLost)
+        assert str(error) == str(lost)
 
 
 def test_a_lost_lock_is_the_cause_of_whatever_failed(tmp_path):
