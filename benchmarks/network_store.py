@@ -96,7 +96,9 @@ def measured(scratch: Path, protocol: str) -> dict:
                 "locks": (store / ".locks" / ".kind").read_text().strip(),
                 "exit_codes": codes,
                 "results": len(found),
-                "equal_to_one_process": found == expected,
+                "differs_from_one_process": sorted(
+                    key for key in {*found, *expected} if found.get(key) != expected.get(key)
+                ),
                 "left_behind": sorted(path.name for path in [*store.glob("*.tmp-*"), *store.glob(".scratch/*")]),
                 "event_logs": sorted(path.name for path in (real / "runs").glob("*/events*.jsonl")),
                 "torn_lines": torn_lines(real / "runs"),
@@ -104,8 +106,13 @@ def measured(scratch: Path, protocol: str) -> dict:
                 **judged(journal, killed),
             }
     good = not flock and all(
-        told["equal_to_one_process"]
-        and not (told["at_once"] or told["twice"] or told["left_behind"] or told["torn_lines"])
+        not (
+            told["differs_from_one_process"]
+            or told["at_once"]
+            or told["twice"]
+            or told["left_behind"]
+            or told["torn_lines"]
+        )
         and told["taken_over"] == (told["killed_while_computing"] or [])
         for told in rounds.values()
     )
