@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
+
+from local_server import Answering, serving
 
 _API = re.compile(r"^/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?$")
 _FILE = re.compile(r"^/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)$")
@@ -72,9 +73,7 @@ class _Answer(Exception):
         self.status, self.code, self.message = status, code, message
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(Answering):
     hub: Hub
 
     def do_GET(self) -> None:
@@ -101,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise _Answer(404)
         except _Answer as answer:
             headers = {"X-Error-Code": answer.code, "X-Error-Message": answer.message}
-            self._reply(answer.status, b"{}", {name: value for name, value in headers.items() if value})
+            self.reply(answer.status, b"{}", {name: value for name, value in headers.items() if value})
 
     def _state(self, name: str, revision: str) -> tuple[Repository, str, Mapping[str, bytes]]:
         repository = self.hub.repositories.get(name)
@@ -130,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             wanted = _paths(asked)
             answer = [_entry(path, files[path]) for path in files if path in wanted]
-        self._reply(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+        self.reply(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
     def _file(self, dataset: str | None, name: str, revision: str, path: str) -> None:
         repository, commit, files = self._state(f"{'datasets' if dataset else 'models'}/{name}", revision)
@@ -140,20 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Answer(404, "EntryNotFound", "Entry not found")
         content = files[path]
         headers = {"X-Repo-Commit": commit, "ETag": f'"{_blob(content)}"', "Accept-Ranges": "bytes"}
-        self._reply(200, content, headers, cut=path in repository.cut)
-
-    def _reply(self, status: int, body: bytes, headers: Mapping[str, str], *, cut: bool = False) -> None:
-        self.send_response(status)
-        for name, value in (dict(headers) | {"Content-Length": str(len(body))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if cut else body)
-        if cut:
-            self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.reply(200, content, headers, cut=path in repository.cut)
 
 
 def _blob(content: bytes) -> str:
@@ -176,20 +162,5 @@ def _paths(asked: bytes) -> set[str]:
 def hub_server() -> Iterator[Hub]:
     """Yields a hub that listens until the block ends."""
     hub = Hub()
-    handler = type("Handler", (_Handler,), {"hub": hub})
-
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 64
-        daemon_threads = True
-        block_on_close = False
-
-    server = Server(("127.0.0.1", 0), handler)
-    hub.endpoint = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with serving(type("Handler", (_Handler,), {"hub": hub}), hub.closing) as hub.endpoint:
         yield hub
-    finally:
-        hub.closing.set()
-        server.shutdown()
-        server.server_close()

@@ -7,7 +7,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from local_server import Answering, serving
 
 
 class Say(str):
@@ -54,10 +55,7 @@ class JudgeServer:
 def judge_server(behave: Callable[[str, int], object]):
     state = JudgeServer(behave)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
+    class Handler(Answering):
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked = body["messages"][0]["content"]
@@ -78,28 +76,6 @@ def judge_server(behave: Callable[[str, int], object]):
             else:
                 self.reply(200, json.dumps({"choices": [{"message": {"content": str(act)}}]}).encode(), {})
 
-        def reply(self, status, body, headers):
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(body))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 64
-        daemon_threads = True
-        block_on_close = False
-
-    server = Server(("127.0.0.1", 0), Handler)
-    state.endpoint = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with serving(Handler, state.closing) as address:
+        state.endpoint = f"{address}/v1"
         yield state
-    finally:
-        state.closing.set()
-        server.shutdown()
-        server.server_close()

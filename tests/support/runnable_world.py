@@ -7,15 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from planned_bench import Games, PlannedBench, registry_with
+
 from harness import (
     Algorithm,
     AlgorithmSpec,
     BaseModel,
     Config,
     Cost,
-    Domain,
-    DomainSpec,
-    EvaluationTask,
     Merge,
     MergeSpec,
     ModelSpec,
@@ -23,18 +22,10 @@ from harness import (
     ProbeSpec,
     Recovery,
     RecoverySpec,
-    Reward,
-    RewardSpec,
     StepResult,
     hookimpl,
 )
-from harness.execution import Executor
-from harness.execution.engines.local import LocalConfig
-from harness.execution.runner import Runner
-from harness.execution.store import Store
-from harness.planning.planner import make_plan
 from harness.plugin.registry import Registry
-from harness.protocol import load_protocol
 
 DISTRIBUTION = "runnable-world"
 PROTOCOL = """\
@@ -81,33 +72,6 @@ class Counts(BaseModel):
         if not self.config.folder.exists():
             write_model(self.config.folder, {"base": 1})
         return self.config.folder
-
-
-class GameConfig(Config):
-    level: int = 1
-
-
-class Game(Domain):
-    def __init__(self, config):
-        self.config = config
-        self.completion_tokens = 10 * config.level
-
-    def fingerprint(self):
-        return "game"
-
-    def training_data(self, seed):
-        raise NotImplementedError
-
-    def evaluation_tasks(self):
-        return [EvaluationTask(task="wins", metric="acc", percent=False)]
-
-
-class Win(Reward):
-    def __init__(self, config):
-        self.config = config
-
-    def score(self, batch):
-        raise NotImplementedError
 
 
 class AddConfig(Config):
@@ -201,18 +165,10 @@ def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Regi
             world.sampled.append(("probe", {name: domain.sampled_as() for name, domain in context.domains.items()}))
             return [{"step": entry.step, "domains": list(entry.domains)} for entry in context.lineage]
 
-    class Plugin:
+    class Plugin(Games):
         @hookimpl
         def harness_models(self):
             yield ModelSpec(name="counts", summary="-", load=Counts, config=CountsConfig)
-
-        @hookimpl
-        def harness_domains(self):
-            yield DomainSpec(name="game", summary="-", reward="win", load=Game, config=GameConfig)
-
-        @hookimpl
-        def harness_rewards(self):
-            yield RewardSpec(name="win", summary="-", load=Win)
 
         @hookimpl
         def harness_algorithms(self):
@@ -238,93 +194,22 @@ def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Regi
         def harness_step_finished(self, event):
             world.observed.append(event)
 
-    import harness.execution.engines
-
     further = [(f"further-{index}", plugin) for index, plugin in enumerate(plugins)]
-    registry = Registry.of([(DISTRIBUTION, Plugin()), ("engines", harness.execution.engines), *further])
-    assert not registry.failures
-    return registry
+    return registry_with((DISTRIBUTION, Plugin()), *further)
 
 
-class Recorder:
-    """A reporter that keeps what it was told."""
-
-    def __init__(self):
-        self.notes, self.finished = [], []
-
-    def begin(self, nodes, done):
-        self.notes.append(f"{done} of {nodes}")
-
-    def node_started(self, node, index):
-        """Nothing."""
-
-    def progress(self, node, done, total, metrics):
-        """Nothing."""
-
-    def node_finished(self, node, seconds, error):
-        self.finished.append((node.label, error))
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def end(self):
-        """Nothing."""
-
-
-class Bench:
-    """A protocol in `folder`, planned, and ready to be run."""
+class Bench(PlannedBench):
+    """A protocol in `folder`, planned, and ready to be run. A model's score is the sum of its counts."""
 
     def __init__(self, folder: Path, text: str = PROTOCOL, methods=None, plugins=(), **needs) -> None:
         self.world = World()
-        self.folder = folder
-        self.registry = registry_of(self.world, *plugins, **needs)
-        self.path = folder / "small.yaml"
-        self.path.write_text(text.replace("FOLDER", str(folder / "base")))
-        self.protocol = load_protocol(self.path, self.registry, methods=methods)
-        self.plan = make_plan(self.protocol, self.registry)
-        self.runs = folder / "runs"
-        self.store = Store(self.runs / "store")
-        self.reporter = Recorder()
+        registry = registry_of(self.world, *plugins, **needs)
+        super().__init__(folder / "small.yaml", text, registry, folder / "runs", methods)
 
-    def evaluate(self, folder, tasks, settings, output):
-        """Scores a model by its counts."""
+    def value(self, folder):
         self.world.evaluated += 1
-        counts = read_model(folder)
-        rows = [
-            {
-                "task": task.task, "metric": task.metric, "filter": task.filter, "value": float(sum(counts.values())),
-                "stderr": 0.1, "n": 10, "higher_is_better": True, "percent": False, "primary": True, "task_hash": "h",
-            }
-            for task in tasks.tasks
-        ]  # fmt: skip
-        (output / "rows.json").write_text(json.dumps(rows))
-        (output / "lm_eval.json").write_text("{}")
-
-    def executor(self) -> Executor:
-        return Executor(self.plan, self.registry, self.store, evaluator=self.evaluate)
-
-    def runner(self, engine=None) -> Runner:
-        offer = self.registry.find("engine", "local")
-        return Runner(
-            protocol=self.protocol,
-            plan=self.plan,
-            registry=self.registry,
-            store=self.store,
-            engine=engine or offer.build(LocalConfig(jobs=1)),
-            run_root=self.runs,
-            reporter=self.reporter,
-            command=["harness", "run", "small.yaml"],
-            evaluator=self.evaluate,
-            faults=lambda *_: [],  # there are neither data nor tasks to look at
-        )
-
-    def run(self):
-        return self.runner().run()
+        return float(sum(read_model(folder).values()))
 
     @property
     def plan_folder(self) -> str:
         return f"small-{self.plan.key[:12]}"
-
-    def key(self, label: str) -> str:
-        [key] = [key for key, node in self.plan.nodes.items() if node.label == label]
-        return key

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import torch
-from runnable_world import Game, GameConfig, Recorder, Win
+from planned_bench import Games, PlannedBench, registry_with
 from safetensors.torch import load_file, save_file
 
 from harness import (
@@ -14,7 +14,6 @@ from harness import (
     AlgorithmSpec,
     BaseModel,
     Config,
-    DomainSpec,
     Merge,
     MergeSpec,
     ModelSpec,
@@ -22,17 +21,11 @@ from harness import (
     ProbeSpec,
     Recovery,
     RecoverySpec,
-    RewardSpec,
     StepResult,
     hookimpl,
 )
 from harness.execution import Executor
-from harness.execution.engines.local import LocalConfig
-from harness.execution.runner import Runner
-from harness.execution.store import Store
-from harness.planning.planner import make_plan
 from harness.plugin.registry import Registry
-from harness.protocol import load_protocol
 from harness.weights.model_folder import hash_checkpoint, weight_files
 from harness.weights.storage_forms import Deltas
 
@@ -155,18 +148,10 @@ def registry_of(world: World) -> Registry:
         def measure(self, context):
             return [{"step": entry.step, "digest": hash_checkpoint(entry.folder)} for entry in context.lineage]
 
-    class Plugin:
+    class Plugin(Games):
         @hookimpl
         def harness_models(self):
             yield ModelSpec(name="drawn", summary="-", load=Drawn, config=DrawnConfig)
-
-        @hookimpl
-        def harness_domains(self):
-            yield DomainSpec(name="game", summary="-", reward="win", load=Game, config=GameConfig)
-
-        @hookimpl
-        def harness_rewards(self):
-            yield RewardSpec(name="win", summary="-", load=Win)
 
         @hookimpl
         def harness_algorithms(self):
@@ -184,64 +169,24 @@ def registry_of(world: World) -> Registry:
         def harness_probes(self):
             yield ProbeSpec(name="digest", summary="-", load=Digest)
 
-    import harness.execution.engines
-
-    registry = Registry.of([("tensor-world", Plugin()), ("engines", harness.execution.engines)])
-    assert not registry.failures
-    return registry
+    return registry_with(("tensor-world", Plugin()))
 
 
-class TensorBench:
-    """A protocol in `folder`, planned, with a store at `folder/runs/store`."""
+class TensorBench(PlannedBench):
+    """A protocol in `folder`, planned, with a store at `folder/RUNS/store`. A score is the sum of a model's values."""
 
     def __init__(self, folder: Path, text: str = PROTOCOL, runs: str = "runs") -> None:
         self.world = World()
-        self.registry = registry_of(self.world)
-        self.path = folder / "edits.yaml"
-        protocol = text.replace("FOLDER", str(folder / "base"))
-        if not self.path.is_file() or self.path.read_text() != protocol:  # other processes of a test may be reading it
-            self.path.write_text(protocol)
-        self.protocol = load_protocol(self.path, self.registry)
-        self.plan = make_plan(self.protocol, self.registry)
-        self.runs = folder / runs
-        self.store = Store(self.runs / "store")
-        self.reporter = Recorder()
+        super().__init__(folder / "edits.yaml", text, registry_of(self.world), folder / runs)
 
-    def evaluate(self, folder, tasks, settings, output):
-        """Scores a model by its values."""
-        value = sum(float(tensor.double().sum()) for tensor in read_model(folder).values())
-        rows = [
-            {
-                "task": task.task, "metric": task.metric, "filter": task.filter, "value": value, "stderr": 0.1,
-                "n": 10, "higher_is_better": True, "percent": False, "primary": True, "task_hash": "h",
-            }
-            for task in tasks.tasks
-        ]  # fmt: skip
-        (output / "rows.json").write_text(json.dumps(rows))
-        (output / "lm_eval.json").write_text("{}")
+    def value(self, folder):
+        return sum(float(tensor.double().sum()) for tensor in read_model(folder).values())
 
     def executor(self, deltas: Deltas = Deltas.AUTO) -> Executor:
-        return Executor(self.plan, self.registry, self.store, evaluator=self.evaluate, deltas=deltas)
+        return super().executor(deltas=deltas)
 
     def run(self, deltas: Deltas = Deltas.AUTO):
-        offer = self.registry.find("engine", "local")
-        runner = Runner(
-            protocol=self.protocol,
-            plan=self.plan,
-            registry=self.registry,
-            store=self.store,
-            engine=offer.build(LocalConfig(jobs=1)),
-            run_root=self.runs,
-            reporter=self.reporter,
-            evaluator=self.evaluate,
-            deltas=deltas,
-            faults=lambda *_: [],  # there are neither data nor tasks to look at
-        )
-        return runner.run()
-
-    def key(self, label: str) -> str:
-        [key] = [key for key, node in self.plan.nodes.items() if node.label == label]
-        return key
+        return super().run(deltas=deltas)
 
     def make(self, *labels: str, deltas: Deltas = Deltas.AUTO) -> None:
         for label in labels:
