@@ -30,6 +30,8 @@ def api_model(folder: Path, settings: EvaluationSettings, mark: str | None) -> A
 
     Starts the server, or checks that the one at `base_url` serves the checkpoint. Raises UsageError or StepFailed.
     """
+    from harness.weights.loading import loaded_tokenizer
+
     if settings.serve:
         server = server_of(state_of(folder), settings.serve, folder)
         root, fate, of_transformers = server.root, server.fate, is_transformers_serve(settings.serve)
@@ -42,6 +44,7 @@ def api_model(folder: Path, settings: EvaluationSettings, mark: str | None) -> A
 
     endpoint = "chat/completions" if settings.chat_template else "completions"
     arguments = model_arguments(settings, str(folder), mark) | {"base_url": f"{root}/{endpoint}"}
+    arguments.setdefault("eos_string", loaded_tokenizer(folder).eos_token)  # lm-eval knows no tokenizer for chat
     model = _faithful(model_name(settings))(**arguments)
     model.mark = mark
     model.generation_config = _generation_config(folder) if of_transformers else None

@@ -44,6 +44,7 @@ class OwnServer:
         words = [word.replace(MODEL, str(model)).replace(PORT, str(port)) for word in command]
         self.command = " ".join(words)
         self.root = f"http://127.0.0.1:{port}/v1"
+        _ask_directly()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         self._process = subprocess.Popen(
             [sys.executable, "-c", _CHILD, str(os.getpid()), _program(words[0]), *words[1:]],
@@ -186,6 +187,14 @@ def _program(name: str) -> str:
     if found is None:
         raise UsageError(f"there is no program {name!r}", where="evaluate.serve", hint="give its path, or install it")
     return found
+
+
+def _ask_directly() -> None:
+    """Excludes servers of this machine from the proxy that the environment may name."""
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        if "127.0.0.1" not in hosts:
+            os.environ[name] = ",".join([*hosts, "127.0.0.1"])
 
 
 def _free_port() -> int:

@@ -1,13 +1,17 @@
 """Scoring through OpenAI-compatible servers: a small one of the tests, and `transformers serve` itself."""
 
 import json
+import os
+import select
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command import harness
+from transformers import AutoTokenizer
 
 from harness.errors import StepFailed, UsageError
 from harness.evaluation import server
@@ -56,6 +60,25 @@ def test_a_server_that_does_not_start_is_told(tmp_path):
         server.OwnServer(("not-here", "{model}", "{port}"), FOLDER)
     with pytest.raises(StepFailed, match=r"ended with code 1: .*ValueError"):
         server.OwnServer((sys.executable, "-c", "raise ValueError('{model} {port}')"), FOLDER)
+
+
+STARTS = """
+import sys
+from pathlib import Path
+from harness.evaluation.server import OwnServer
+print(OwnServer(sys.argv[2:], Path(sys.argv[1]))._process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_server_ends_with_the_process_that_started_it_however_that_ends():
+    owner = subprocess.Popen(
+        [sys.executable, "-c", STARTS, str(FOLDER), *SMALL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    served = os.pidfd_open(int(owner.stdout.readline()))
+    owner.kill()
+    owner.wait()
+    assert select.select([served], [], [], 10)[0], "the server outlived a killed owner"
 
 
 @pytest.fixture
@@ -132,6 +155,8 @@ def test_tasks_that_need_log_likelihoods_are_refused_before_the_start_where_ther
     assert told.startswith("the task own needs log-likelihoods, which the backend openai does not give with `")
     assert faults(tasks, of_server("log-likelihoods")) == []
     assert faults(TaskSet.of(DOMAIN), of_server()) == []
+    rows, _ = score(tmp_path / "out", of_server("log-likelihoods"), tasks)
+    assert {row["metric"] for row in rows} >= {"acc"} and rows[0]["n"] == 1
     (told, *_) = faults(tasks, of_server("log-likelihoods", chat_template=True))
     assert told.endswith("does not give for chat messages")
 
@@ -167,3 +192,17 @@ def test_transformers_serve_gives_the_greedy_scores_of_hf_and_tells_what_it_cann
     assert row == own and row["value"] > 0.5
     (told,) = faults(log_likelihoods(tmp_path / "choices"), served)
     assert told.endswith("does not give with `transformers serve`")
+    chat = with_chat_template(tmp_path / "chat")
+    (row,), _ = score(tmp_path / "of-chat", replace(served, chat_template=True), tasks, chat)
+    (own,), _ = score(
+        tmp_path / "own-chat", EvaluationSettings(limit=24, batch_size=1, chat_template=True), tasks, chat
+    )
+    assert row["value"] == own["value"] > 0.5
+
+
+def with_chat_template(folder):
+    shutil.copytree(FOLDER, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    return folder
