@@ -40,7 +40,7 @@ def check_output(model: Path, registered: RegisteredPlugin) -> None:
         raise StepFailed(
             f"left a model that cannot be used: {error.message}",
             where=described(registered),
-            hint="the step diverged, so running it again as it is ends the same: where it trains, lower learning_rate"
+            hint="the step diverged, so it fails again without a change; if it trains, lower learning_rate"
             " or max_grad_norm, or begin from another checkpoint",
         ) from error
 

@@ -76,7 +76,7 @@ class Store:
     def path(self, key: str) -> Path:
         """Returns the path of the result `key`, whether it exists or not."""
         if not _is_key(key):
-            raise ValueError(f"{key!r} is no key of a store")
+            raise ValueError(f"{key!r} is not a key of a store")
         return self.root / key
 
     def has(self, key: str) -> bool:

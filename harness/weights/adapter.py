@@ -42,7 +42,7 @@ def write_adapter(model: Any, output: Path, *, dtype: str, weights: dict[str, to
 
 
 def check(folder: Path) -> None:
-    """Raises CheckpointError where the adapter in `folder` is incomplete."""
+    """Raises CheckpointError if the adapter in `folder` is incomplete."""
     if not (folder / WEIGHTS).is_file():
         raise CheckpointError(f"the adapter has no {WEIGHTS}", where=str(folder), hint="save it with save_pretrained")
     check_safetensors(folder / WEIGHTS)
@@ -53,7 +53,7 @@ def check(folder: Path) -> None:
 def restore(parent: Path, folder: Path, output: Path) -> None:
     """Writes the model in `parent` with the adapter merged to `output`, with the adapter's tokenizer.
 
-    Merged in fp32, then converted to the dtype in `restored.json`. Raises CheckpointError where the adapter does not
+    Merged in fp32, then converted to the dtype in `restored.json`. Raises CheckpointError if the adapter does not
     fit the model.
     """
     from peft import PeftModel, get_peft_model_state_dict

@@ -36,7 +36,7 @@ class ChunkFile:
         self._held[chunk.name, chunk.start] = place, array.dtype, len(array)
 
     def read(self, chunk: Chunk) -> Array:
-        """Returns the array of a chunk. Raises KeyError where none was written."""
+        """Returns the array of a chunk. Raises KeyError if none was written."""
         place, dtype, length = self._held[chunk.name, chunk.start]
         array = np.empty(length, dtype=dtype)
         if length:

@@ -52,7 +52,7 @@ def write_delta(parent: Path, child: Path, output: Path, *, below: float | None 
     """Writes the difference of the model folder `child` from `parent` to the empty folder `output`; returns True.
 
     below: the largest allowed size, as a share of the child's weight files. A larger delta is removed again, and False
-    is returned. Memory: a few chunks per thread. Raises CheckpointError where a folder holds no complete model, or the
+    is returned. Memory: a few chunks per thread. Raises CheckpointError if a folder holds no complete model, or the
     child a symbolic link.
     """
     before, after = WeightFolder(parent, copies=True), WeightFolder(child, copies=True)
@@ -88,7 +88,7 @@ def write_delta(parent: Path, child: Path, output: Path, *, below: float | None 
 
 
 def check(folder: Path) -> None:
-    """Raises CheckpointError where the delta in `folder` is missing or does not have its size."""
+    """Raises CheckpointError if the delta in `folder` is missing or does not have its size."""
     about = _about(folder)
     path = folder / _CHANGES
     if not path.is_file() or path.stat().st_size != about["size"]:
@@ -97,7 +97,7 @@ def check(folder: Path) -> None:
 
 def restore(parent: Path, folder: Path, output: Path) -> None:
     """Writes the checkpoint that the delta in `folder` stores to the empty folder `output`: the same files, bit for
-    bit. Raises CheckpointError where `parent` is another model than the delta's parent, or the delta is damaged."""
+    bit. Raises CheckpointError if `parent` is another model than the delta's parent, or the delta is damaged."""
 
     def write(name: str) -> IO[bytes]:
         return (output / name).open("wb")
@@ -110,7 +110,7 @@ def restore(parent: Path, folder: Path, output: Path) -> None:
 
 
 def verify(parent: Path, folder: Path) -> None:
-    """Raises CheckpointError where `restore` would; unpacks all weight files and writes none."""
+    """Raises CheckpointError if `restore` would; unpacks all weight files and writes none."""
 
     def drop(name: str) -> IO[bytes]:
         return Path("/dev/null").open("wb")

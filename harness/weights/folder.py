@@ -55,7 +55,7 @@ class WeightFolder:
 
     model: False for a folder of tensors that is not a model and has no config.json. copies: whether a weight that is
     stored although the config ties it to another, and has the same bytes, counts as a tensor; otherwise only
-    `tied_copies` names it. Raises CheckpointError where a weight file is incomplete, where the index names tensors that
+    `tied_copies` names it. Raises CheckpointError if a weight file is incomplete, where the index names tensors that
     no file holds, and for a dtype that is not in DTYPES.
     """
 
@@ -83,7 +83,7 @@ class WeightFolder:
             del self._places[name]
 
     def _copies(self) -> tuple[str, ...]:
-        """Returns the weights that are stored beside those that they are tied to, with the same bytes."""
+        """Returns the weights that are stored in addition to the weight that they are tied to, with the same bytes."""
         return tuple(
             target
             for target, source in self.tied_pairs()
@@ -93,7 +93,8 @@ class WeightFolder:
         )
 
     def tied_pairs(self) -> list[tuple[str, str]]:
-        """Returns the weights that are stored beside the one that the config ties them to, with that one's name."""
+        """Returns the weights that are stored in addition to the weight that the config ties them to, and that weight's
+        name."""
         if not may_store_twice(self.folder, [place.shape for place in self._places.values()]):
             return []
         return list(stored_pairs(tied_weights(self.folder), self._places))
@@ -175,7 +176,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def read_into(descriptor: int, buffer: torch.Tensor, offset: int) -> None:
-    """Fills the byte tensor `buffer` from the file's byte `offset` on. Raises CheckpointError where it is shorter."""
+    """Fills the byte tensor `buffer` from the file's byte `offset` on. Raises CheckpointError if it is shorter."""
     view = buffer.numpy().data
     done = 0
     while done < len(view):

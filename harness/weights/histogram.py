@@ -38,7 +38,7 @@ def threshold_of_count(passes: Passes, count: int) -> Threshold:
 def threshold_of_share(passes: Passes, share: float) -> Threshold:
     """Returns the threshold of the fewest highest scores whose sum is at least `share` of the sum of all scores.
 
-    Sums are in fp64. Raises ValueError where a score is negative or all are 0.
+    Sums are in fp64. Raises ValueError if a score is negative or all are 0.
     """
     masses = np.zeros(_BINS)
     counts = np.zeros(_BINS, dtype=np.int64)

@@ -26,7 +26,7 @@ _SAVE_AGAIN = "save the model again with save_pretrained, or fetch it again"
 def loaded_model(folder: Path, *, dtype: torch.dtype | str) -> Any:
     """Returns the causal language model in `folder`, on the CPU and in evaluation mode.
 
-    dtype: `auto` for the dtype of the files. Raises CheckpointError where a weight is missing, NaN or infinite, or has
+    dtype: `auto` for the dtype of the files. Raises CheckpointError if a weight is missing, NaN or infinite, or has
     another shape than the config asks for, and where transformers cannot read the folder.
     """
     model = _from_folder(folder, dtype=dtype).eval()
@@ -41,7 +41,7 @@ def loaded_model(folder: Path, *, dtype: torch.dtype | str) -> Any:
 
 
 def loaded_tokenizer(folder: Path, **settings: Any) -> Any:
-    """Returns the tokenizer in `folder`. Raises CheckpointError where it is missing or cannot be read."""
+    """Returns the tokenizer in `folder`. Raises CheckpointError if it is missing or cannot be read."""
     from transformers import AutoTokenizer
 
     try:
@@ -56,7 +56,7 @@ def loaded_tokenizer(folder: Path, **settings: Any) -> Any:
 
 
 def check_loads(folder: Path) -> None:
-    """Raises CheckpointError where transformers cannot load a model and a tokenizer from `folder`.
+    """Raises CheckpointError if transformers cannot load a model and a tokenizer from `folder`.
 
     Reads no weights but tied embeddings. Does nothing where the config names no `model_type`: such a model is not
     transformers', so what its folder should hold is unknown.
@@ -67,7 +67,7 @@ def check_loads(folder: Path) -> None:
 
 
 def check_gradient_names(folder: Path, names: Collection[str] | None = None) -> None:
-    """Raises CheckpointError where gradients cannot be assigned to the stored weights of `folder` by name.
+    """Raises CheckpointError if gradients cannot be assigned to the stored weights of `folder` by name.
 
     Gradients have the names of the loaded parameters. transformers fuses the experts of some models while loading, and
     their files hold one weight per expert. names: the stored weights that need a gradient; None for those of all
@@ -154,7 +154,7 @@ def _refuse_differing(found: Mapping[str, Any], folder: Path) -> None:
 
 
 def _refuse_unlike_tied(model: Any, folder: Path) -> None:
-    """Raises CheckpointError where the config ties a weight to another one, such as the output layer to the embeddings,
+    """Raises CheckpointError if the config ties a weight to another one, such as the output layer to the embeddings,
     and the files hold two different tensors: which of them is used depends on the version of the library."""
     weights = WeightFolder(folder)
     for target, source in stored_pairs(model.all_tied_weights_keys, weights.names()):

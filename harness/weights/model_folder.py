@@ -33,7 +33,7 @@ _LONGEST_HEADER = 100_000_000  # the limit that safetensors itself sets
 def weight_files(folder: Path) -> list[Path]:
     """Returns the safetensors files of the model in `folder`, in the order of their names.
 
-    Raises CheckpointError where `folder` is not a model folder or lacks a file that its index names.
+    Raises CheckpointError if `folder` is not a model folder or lacks a file that its index names.
     """
     if not folder.is_dir():
         raise CheckpointError("there is no such folder", where=str(folder), hint="check the path of the model")
@@ -130,7 +130,7 @@ def _adapter_alone(folder: Path) -> CheckpointError:
 
 
 def check_safetensors(path: Path) -> None:
-    """Raises CheckpointError where the file's size differs from the size in its header, as after a broken download."""
+    """Raises CheckpointError if the file's size differs from the size in its header, as after a broken download."""
     size = path.stat().st_size
     hint = "the file is truncated or damaged; fetch or save it again"
     with path.open("rb") as file:

@@ -48,7 +48,7 @@ def packed(old: Bits, new: Bits) -> bytes:
 
 
 def read_body(file: IO[bytes]) -> bytes:
-    """Returns the body of the record at the file's position. Raises EOFError where the file ends before its end."""
+    """Returns the body of the record at the file's position. Raises EOFError if the file ends before its end."""
     return exactly(file, _LENGTH.unpack(exactly(file, _LENGTH.size))[0])
 
 
@@ -74,7 +74,7 @@ def unpacked(body: bytes, old: Bits) -> Bits:
 
 
 def exactly(file: IO[bytes], size: int) -> bytes:
-    """Returns the next `size` bytes. Raises EOFError where there are fewer."""
+    """Returns the next `size` bytes. Raises EOFError if there are fewer."""
     data = file.read(size)
     if len(data) != size:
         raise EOFError

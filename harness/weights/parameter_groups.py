@@ -68,7 +68,7 @@ def parameter_group(name: str) -> ParameterGroup:
 def group_parameters(names: Iterable[str]) -> dict[str, ParameterGroup]:
     """Returns the group of each parameter of a model, by name.
 
-    Raises CheckpointError where no parameter lies in a numbered layer: the architecture is unknown.
+    Raises CheckpointError if no parameter is in a numbered layer, because the architecture is unknown.
     """
     groups = {name: parameter_group(name) for name in names}
     if not any(group.layer for group in groups.values()):
@@ -103,8 +103,8 @@ def mlp_channels(shapes: Mapping[str, Sequence[int]]) -> dict[str, ChannelAxis]:
     """Returns the axis of the MLP channels in each parameter that has one, by name, in the order of `shapes`.
 
     A channel, or neuron, is a row of each projection into the MLP with its bias, and a column of the projection out of
-    it. shapes: of all parameters of a model. Raises CheckpointError where there is no MLP, where a matrix of one is
-    unknown, and where an MLP's parameters differ in their number of channels.
+    it. shapes: of all parameters of a model. Raises CheckpointError if there is no MLP, if a matrix of
+    an MLP is unknown, or if the parameters of an MLP differ in their number of channels.
     """
     found: dict[str, ChannelAxis] = {}
     for name, shape in shapes.items():

@@ -64,7 +64,7 @@ class CheckpointCopy:
                 self._syncing.append(self._background.submit(sync, self._folder / place.file.name))
 
     def finish(self) -> None:
-        """Waits until every file is on the disk. Raises RuntimeError where a rewritten tensor is not complete."""
+        """Waits until every file is on the disk. Raises RuntimeError if a rewritten tensor is not complete."""
         self._copying.result()
         unwritten = sorted(name for name, left in self._left.items() if left)
         if unwritten:
@@ -112,7 +112,7 @@ def patched_copy(source: WeightFolder, output: Path, *, rewritten: Collection[st
 
     rewritten: tensors that the block writes completely, each value once; they are not copied. Files, headers, dtypes
     and shapes are the source's. output: missing or an empty folder. The copy is written beside it, synced and renamed,
-    so `output` is never incomplete; where the block fails, nothing is left. Raises CheckpointError where `output` is
+    so `output` is never incomplete; if the block fails, nothing remains. Raises CheckpointError if `output` is
     not empty or the disk is full.
     """
     if output.is_dir() and any(output.iterdir()):

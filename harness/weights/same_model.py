@@ -15,7 +15,7 @@ _SAME_BASE = "both must come from the same base model"
 
 
 def check_same_tensors(first: WeightFolder, second: WeightFolder, *, dtypes: bool = False) -> None:
-    """Raises CheckpointError where tensors or shapes of the two models differ; with `dtypes`, also where dtypes do."""
+    """Raises CheckpointError if tensors or shapes of the two models differ; with `dtypes`, also if dtypes differ."""
     where = f"{first.folder} and {second.folder}"
     only_first, only_second = set(first.names()) - set(second.names()), set(second.names()) - set(first.names())
     if only_first or only_second:
@@ -46,7 +46,7 @@ def check_same_tensors(first: WeightFolder, second: WeightFolder, *, dtypes: boo
 
 
 def check_same_tokenizer(first: WeightFolder, second: WeightFolder) -> None:
-    """Raises CheckpointError where the two models' tokenizers split a text differently.
+    """Raises CheckpointError if the two models' tokenizers split a text differently.
 
     Compares the model, added tokens, normalizer and pre-tokenizer of tokenizer.json; not padding and truncation, which
     trainers set. Does nothing where a folder has no tokenizer.json.
@@ -64,7 +64,7 @@ def check_same_tokenizer(first: WeightFolder, second: WeightFolder) -> None:
 
 
 def check_stored_once(model: WeightFolder, *, read_only: bool = False) -> None:
-    """Raises CheckpointError where a weight is stored although the config ties it to another one, such as the head to
+    """Raises CheckpointError if a weight is stored although the config ties it to another one, such as the head to
     the embeddings, or where the config is not JSON.
 
     transformers loads one of the two and uses it for both, so a change of the other would be lost. read_only: allows a

@@ -60,7 +60,7 @@ class Scores:
         return over_chunks(self.stream, begin, threads=1 if self._in_order else None)
 
     def _scored(self, stream: Stream) -> Callable[[Chunk], torch.Tensor]:
-        """Returns the function that reads and scores a chunk, with a buffer of its own."""
+        """Returns a function that reads and scores a chunk, with a separate buffer."""
         formula = self._formula()
         buffer = torch.empty(max((chunk.count for chunk in stream.chunks), default=0), dtype=torch.float32)
 
@@ -92,7 +92,7 @@ def all_finite(values: torch.Tensor) -> bool:
 
 
 def refuse_not_finite(values: torch.Tensor, folder: object, chunk: Chunk) -> None:
-    """Raises CheckpointError where a value is NaN or infinite, naming the first."""
+    """Raises CheckpointError if a value is NaN or infinite, naming the first."""
     if all_finite(values):
         return
     place = int((~torch.isfinite(values)).nonzero()[0])

@@ -38,7 +38,7 @@ _FEW = 1 / 8
 is slower to read."""
 
 _WIDE = 0.05
-"""Where more than this share of the scores lies between the bounds, many are equal: the score is computed exactly."""
+"""If more than this share of the scores is between the bounds, many are equal, and the score is computed exactly."""
 
 
 class ChunkSelection(NamedTuple):
@@ -66,7 +66,7 @@ def select_highest(scores: Scores, count: int, *, carried: int | None = None, fo
     """Returns the `count` weights with the highest scores.
 
     carried: the index of a folder in the stream. Where few weights of a chunk are selected, the selection stores their
-    values in that folder, so that they need not be read again. folder: for temporary files. Raises ValueError where
+    values in that folder, so that they need not be read again. folder: for temporary files. Raises ValueError if
     count is not between 1 and the number of scores, and CheckpointError for scores that are not finite.
     """
     if not 1 <= count <= scores.count:
@@ -82,7 +82,7 @@ def select_highest(scores: Scores, count: int, *, carried: int | None = None, fo
 def select_share(scores: Scores, share: float, *, carried: int | None = None, folder: Path | None = None) -> Selection:
     """Returns the fewest weights with the highest scores whose scores add up to at least `share` of the sum of all.
 
-    carried, folder: as for `select_highest`. Raises ValueError where a score is negative or all are 0.
+    carried, folder: as for `select_highest`. Raises ValueError if a score is negative or all are 0.
     """
     return _from(scores, threshold_of_share(_passes(scores), share), carried, folder)
 

@@ -31,7 +31,7 @@ class CheckpointForm:
     by_plugin: bool
 
     def check(self, folder: Path) -> None:
-        """Raises CheckpointError where the files of `folder` are incomplete."""
+        """Raises CheckpointError if the files of `folder` are incomplete."""
         self._function("check")(folder)
 
     def restore(self, parent: Path, folder: Path, output: Path) -> None:
@@ -72,7 +72,7 @@ def form_of(folder: Path) -> CheckpointForm | None:
 
 
 def check_stored(folder: Path) -> None:
-    """Raises CheckpointError where `folder` holds neither a complete model nor a complete form of one."""
+    """Raises CheckpointError if `folder` holds neither a complete model nor a complete form of one."""
     form = form_of(folder)
     if form is None:
         check_checkpoint(folder)

@@ -34,7 +34,7 @@ def may_store_twice(folder: Path, shapes: Collection[tuple[int, ...]]) -> bool:
 
 
 def stored_pairs(tied: Mapping[str, str], stored: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yields the tied weights that are stored beside what they are tied to, both by their stored names.
+    """Yields the tied weights that are stored in addition to the weight that they are tied to, with both stored names.
 
     Files of some models have other prefixes than the parameters, so the last two parts of a name decide, if only one
     stored name has them.

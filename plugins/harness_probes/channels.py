@@ -10,7 +10,7 @@ from harness.weights import WeightFolder, mlp_channels
 def channel_deltas(before: WeightFolder, after: WeightFolder) -> dict[str, torch.Tensor]:
     """Returns, by MLP, the Euclidean norm of each channel's weight delta over all projections: fp32, [channels].
 
-    Memory: one tensor of each checkpoint. Raises CheckpointError where the MLPs of the model are unknown.
+    Memory: one tensor of each checkpoint. Raises CheckpointError if the MLPs of the model are unknown.
     """
     squares: dict[str, torch.Tensor] = {}
     for name, of in mlp_channels(before.shapes()).items():

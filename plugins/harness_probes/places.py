@@ -9,7 +9,7 @@ from harness_probes.config import Place
 
 
 def entry_at(context: ProbeContext, at: Place) -> LineageEntry:
-    """Returns the checkpoint that `at` names. Raises StepFailed where there is no such step."""
+    """Returns the checkpoint that `at` names. Raises StepFailed if there is no such step."""
     if at == "base":
         return context.lineage[0]
     if at == "end":

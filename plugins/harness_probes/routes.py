@@ -20,7 +20,7 @@ def channel_activity(
     """Returns, by MLP, each channel's mean activity over the tokens of sampled completions: fp32, [channels].
 
     a is a channel's input to the projection out of the MLP. `activation`: mean |a|. `attribution`:
-    mean |a · ∂ log π(y|x) / ∂a|. Memory: one model and its gradient. Raises CheckpointError where the MLPs of the model
+    mean |a · ∂ log π(y|x) / ∂a|. Memory: one model and its gradient. Raises CheckpointError if the MLPs of the model
     are unknown.
     """
     model, samples, _ = sample_policy(folder, domain, count=config.completions, seed=seed)

@@ -34,7 +34,7 @@ class SecondOrderDamage(Probe):
         self.config = config
 
     def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields nothing. Raises CheckpointError where gradients of the base model do not fit its stored weights."""
+        """Yields nothing. Raises CheckpointError if gradients of the base model do not fit its stored weights."""
         check_gradient_names(start.model)
         return ()
 

@@ -34,7 +34,7 @@ class RowEncoder:
         self._segments = segments
 
     def encode(self, prompt: str | Sequence[Mapping[str, Any]], answer: str) -> Encoded:
-        """Returns the row's ids. Raises ValueError, for a person, where it has none that the model can take."""
+        """Returns the row's ids. Raises ValueError with a message for users if the model cannot take it."""
         if self._form == "pair":
             read = self._tokenizer(prompt_text(prompt), answer)
         elif self._form == "completion":

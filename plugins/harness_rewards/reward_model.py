@@ -224,7 +224,7 @@ class RewardModel(Reward):
             ) from error
 
     def _label(self, names: dict[int, str]) -> int:
-        """Returns the index of the label that counts. Raises CheckpointError where the model has none that is meant."""
+        """Returns the index of the label to use. Raises CheckpointError if the model does not have it."""
         wanted = self.config.label
         found = [index for index, name in names.items() if wanted in (index, name)]
         if wanted is None and len(names) == 1:

@@ -23,6 +23,6 @@ def group_of(name: str, granularity: Granularity) -> str:
 
 
 def check_groups(names: Iterable[str], granularity: Granularity) -> None:
-    """Raises CheckpointError where `granularity` needs layers and the parameter names have none."""
+    """Raises CheckpointError if `granularity` needs layers and the parameter names have none."""
     if granularity in ("module", "block"):
         group_parameters(names)

@@ -114,7 +114,7 @@ class CurveConfig(Config):
 def harmful_step(against: int | str, labels: Sequence[str], peak: int) -> int:
     """Returns the index of the step that `against` names in a method's checkpoints, where 0 is the base.
 
-    Raises ValueError where there is no such step, several steps have the label, or the step is not after the peak.
+    Raises ValueError if there is no such step, several steps have the label, or the step is not after the peak.
     """
     if isinstance(against, str):
         places = [place for place, label in enumerate(labels) if label == against and place > peak]
@@ -133,4 +133,4 @@ def harmful_step(against: int | str, labels: Sequence[str], peak: int) -> int:
 
 def _steps(labels: Sequence[str], peak: int) -> str:
     steps = ", ".join(f"{place} ({label})" for place, label in enumerate(labels) if place > peak)
-    return f"the steps after the peak are {steps}" if steps else "no step lies between the peak and this one"
+    return f"the steps after the peak are {steps}" if steps else "there is no step between the peak and this one"

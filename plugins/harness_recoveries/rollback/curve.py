@@ -42,7 +42,7 @@ class RollbackCurve(Probe):
         self.config = config
 
     def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields nothing. Raises CheckpointError where a score needs gradients that the base model does not give."""
+        """Yields nothing. Raises CheckpointError if a score needs gradients that the base model does not give."""
         check_scores(self.config.scores, start.model, self.config.exclude)
         return ()
 

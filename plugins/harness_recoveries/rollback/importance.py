@@ -88,7 +88,7 @@ def importance_score(score: ScoreName, case: Case) -> ImportanceScore:
 
 
 def check_scores(scores: Iterable[ScoreName], model: Path, exclude: Sequence[str]) -> None:
-    """Raises CheckpointError where a score needs gradients that a base model does not give for all eligible weights."""
+    """Raises CheckpointError if a score needs gradients that a base model does not give for all eligible weights."""
     if GRADIENT_SCORES.intersection(scores):
         check_gradient_names(model, eligible_names(WeightFolder(model), exclude))
 

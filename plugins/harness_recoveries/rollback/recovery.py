@@ -20,7 +20,7 @@ class Rollback(Recovery):
         self.config = config
 
     def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields nothing. Raises CheckpointError where the score needs gradients that the base model does not give."""
+        """Yields nothing. Raises CheckpointError if the score needs gradients that the base model does not give."""
         check_scores([self.config.score], start.model, self.config.exclude)
         return ()
 

@@ -44,7 +44,7 @@ def select(scored: Scored, delta: WeightDelta, granularity: Granularity, size: S
     coordinate: the weights with the highest scores of the whole model; of equal scores the first. neuron: MLP channels
     by the sum of their scores, and weights outside the MLPs one by one; `size` applies to the two kinds separately.
     module: modules of a layer, or of a parameter outside the layers, by their mean score, until the next one would
-    exceed `size`; at least one. Raises StepFailed where there are no neurons, or all scores are 0 and a budget is
+    exceed `size`; at least one. Raises StepFailed if there are no neurons, or all scores are 0 and a budget is
     given; CheckpointError where the parameter names of the model are unknown.
     """
     try:

@@ -1,4 +1,4 @@
-"""The weight delta that a rollback undoes: the checkpoints that it lies between, and the eligible parameters."""
+"""The weight delta that a rollback undoes: its two checkpoints, and the eligible parameters."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class WeightDelta:
 
 
 def delta_since_peak(now: Path, peak: Path, exclude: Sequence[str]) -> WeightDelta:
-    """Returns the delta from the target's peak to `now`. Raises CheckpointError where the two are different models."""
+    """Returns the delta from the target's peak to `now`. Raises CheckpointError if the two are different models."""
     damaged, before = WeightFolder(now), WeightFolder(peak)
     _check(damaged, before)
     check_same_tensors(damaged, before, dtypes=True)
@@ -76,7 +76,7 @@ def delta_of_step(
 ) -> WeightDelta:
     """Returns the delta of the step that `against` names.
 
-    Raises StepFailed where it names no step after the peak, CheckpointError where the checkpoints are different models.
+    Raises StepFailed if it names no step after the peak, CheckpointError if the checkpoints are different models.
     """
     try:
         step = harmful_step(against, [entry.label for entry in lineage], peak)
@@ -99,7 +99,7 @@ def _check(now: WeightFolder, other: WeightFolder) -> None:
 
 
 def eligible_names(folder: WeightFolder, exclude: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names of the weights that may be set back. Raises StepFailed where `exclude` leaves none."""
+    """Returns the names of the weights that may be set back. Raises StepFailed if `exclude` leaves none."""
     names = tuple(
         name
         for name in folder.names()
