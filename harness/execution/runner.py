@@ -1,4 +1,4 @@
-"""Runs a plan: an engine computes the nodes that the store lacks. Imports no training or evaluation library."""
+"""Runs a plan: an engine computes the missing nodes. Imports no training or evaluation library."""
 
 from __future__ import annotations
 
@@ -79,9 +79,8 @@ class Runner:
     """Runs one plan.
 
     command: the command line, for the record. arguments: those of `harness exec-node` behind protocol and key, and
-    before it the global ones, that plan the same nodes elsewhere. evaluator: in place of lm-eval. deltas: when a step's
-    model is kept as a delta. faults: in place of the checks before anything
-    starts.
+    before it the global ones, that plan the same nodes elsewhere. evaluator: used instead of lm-eval. deltas: when a
+    step's model is stored as a delta. faults: used instead of the checks at the start.
     """
 
     def __init__(
@@ -123,14 +122,14 @@ class Runner:
         self._requests: dict[str, NodeRequest] = {}
 
     def run(self, log: Path | None = None) -> RunOutcome:
-        """Makes what is missing and writes the tables; a node that fails stops only those that start from it, and one
-        that scores the base model the trainings of its domain too.
+        """Computes the missing nodes and writes the tables. If a node fails, the nodes that depend on it are skipped;
+        if the base model cannot be scored on a domain, so are the trainings on this domain.
 
-        Raises UsageError, or CheckpointError for the base model, before anything starts where it could not end well,
-        StoreFull or StoreForbidden where the disk fails on the way, KeyboardInterrupt where the run is interrupted: the
-        tables then hold what there is. What libraries print while steps run goes to `log`, where it is given.
+        Raises UsageError or CheckpointError before the first node if the run would fail, StoreFull or StoreForbidden
+        for errors of the disk, and KeyboardInterrupt if the run is interrupted; the tables then contain the results so
+        far. log: a file for the output of libraries.
         """
-        self._executor.restored.drop()  # what killed runs left
+        self._executor.restored.drop()  # files of killed runs
         try:
             return self._run(log)
         finally:
@@ -281,8 +280,8 @@ class Runner:
             self._finish(invocation, walk, stopped)
             self._write_tables(order)
         except Exception as fault:
-            told = "no space is left on its disk" if comes_of_full(fault) else fault
-            self._reporter.note(f"warning: this stop is not fully recorded: {told}")
+            reason = "no space is left on its disk" if comes_of_full(fault) else fault
+            self._reporter.note(f"warning: this stop is not fully recorded: {reason}")
 
     def _finish(self, invocation: dict[str, Any], walk: Walk, stopped: str) -> None:
         invocation |= {"ended": _now(), "executed": walk.executed, "failed": len(walk.failures), "stopped": stopped}

@@ -53,7 +53,7 @@ LOCKS = ".locks"
 """The folder of the store's locks."""
 
 REMOVING = ".removing"
-"""The lock of those who remove results: no run starts meanwhile."""
+"""The lock of processes that remove results. No run starts while it is held."""
 
 _ASK_OWNER = "another user wrote it: its files have to be readable for you"
 
@@ -110,11 +110,11 @@ class Store:
         return [str(fault) for fault in self.faults(key)]
 
     def faults(self, key: str) -> list[Fault]:
-        """Reads every file of what lies under `key`, also of a folder without a marker, and returns what is wrong."""
+        """Reads every file in the folder of `key`, even without a marker, and returns the faults."""
         return list(faults_of(self.path(key), "", sha256_of))
 
     def results(self) -> list[str]:
-        """Returns the keys of all that lies here under one, whole or not, in order; other files are not the store's."""
+        """Returns the sorted keys of all results in the store, complete or not. Ignores other files."""
         names = [path.name for path in self.root.iterdir()] if self.root.is_dir() else []
         return sorted(name for name in names if re.fullmatch(r"[0-9a-f]{64}", name))
 
@@ -148,8 +148,8 @@ class Store:
         return state == "done"
 
     def check(self, key: str, below: str) -> None:
-        """Compares the files in the folder `below` of the result with their digests, each once as long as it stays as
-        it is. Raises DamagedResult. Does nothing where verification is off."""
+        """Compares the files in the folder `below` of the result with their digests. A file is read again only if it
+        has changed. Raises DamagedResult. Does nothing if verification is off."""
         if self._verify:
             for fault in faults_of(self.path(key), below, self._digest):
                 raise DamagedResult(self.path(key), str(fault))
@@ -208,12 +208,13 @@ class Store:
 
     @contextmanager
     def writing(self, key: str, definition: Mapping[str, Any] | None = None) -> Iterator[Path]:
-        """Yields a folder, which becomes the result `key` when the block ends well, and is removed otherwise.
+        """Yields a folder, which becomes the result `key` if the block succeeds, and is removed otherwise.
 
         definition: what the key was computed from, as JSON data; it is stored with the result.
 
-        Raises StoreFull where the disk is full, StoreForbidden where the store cannot be written to, StepFailed where
-        the block left a link. A result that is there already and whole is kept: the same key, the same bytes.
+        Raises StoreFull if the disk is full, StoreForbidden if the store is not writable, StepFailed if the folder
+        contains a symbolic link. If a complete result exists already, it is kept, because the same key means the same
+        bytes.
         """
         target = self.path(key)
         with self.lock(key), self._disk_errors():
@@ -236,10 +237,11 @@ class Store:
             shutil.rmtree(self.root / ".scratch" / key, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Removes what killed processes left: temporaries whose key nobody holds, and scratch of finished results."""
+        """Removes the files of killed processes: temporary folders of keys without a lock, and scratch of finished
+        results."""
         if not self.root.is_dir():
             return
-        # What a file manager or a network file system leaves here is not ours, and no key.
+        # Files of a file manager or a network file system are not keys.
         stale = {name for path in self.root.glob("*.tmp-*") if _is_key(name := path.name.partition(".tmp-")[0])}
         scratch = self.root / ".scratch"
         kept = [path.name for path in scratch.iterdir() if _is_key(path.name)] if scratch.is_dir() else []
@@ -257,7 +259,7 @@ class Store:
                     lock.release()
 
     def _discard(self, key: str) -> None:
-        """Removes the folder of `key`, whose lock is held: a kill in the middle leaves no half of a result."""
+        """Removes the folder of `key`, so that a kill leaves no partial result. The lock of `key` must be held."""
         discarded = self._temporary(key)
         self.path(key).rename(discarded)
         shutil.rmtree(discarded)
@@ -267,15 +269,17 @@ class Store:
         make_shared(folder, self.root.parent)
 
     def _sweep(self, key: str) -> None:
-        """Removes the temporaries of `key`; its lock is held, so whoever wrote them is dead."""
+        """Removes the temporary folders of `key`. Its lock must be held, so their processes have ended."""
         for path in self.root.glob(f"{key}.tmp-*"):
-            shutil.rmtree(path, ignore_errors=self._lock_of(key).number is not None)  # or it stood still, and goes on
+            shutil.rmtree(
+                path, ignore_errors=self._lock_of(key).number is not None
+            )  # the process may only have been paused
 
     def _temporary(self, key: str) -> Path:
         return temporary_beside(self.path(key), hidden=False)
 
     def lock_file(self, name: str) -> Path:
-        """Returns where the lock `name` lies, a key or one of a kind of its own, whose folder is made."""
+        """Returns the path of the lock `name`, a key or another name, and creates its folder."""
         folder = self.root / LOCKS
         with self._disk_errors():
             self._make(folder)
@@ -283,16 +287,17 @@ class Store:
 
     @cached_property
     def locks(self) -> Locks:
-        """The locks of the store, of the kind that all who use it share. Raises UsageError where they cannot."""
+        """The locks of the store, of the kind that all processes share. Raises UsageError if they cannot."""
         folder = self.lock_file("")
         with self._disk_errors():
             return locks_in(folder, self._make, 0o644 | writable_by_others(self.root))
 
     @contextmanager
     def in_use(self, run: str) -> Iterator[None]:
-        """Marks the results of a run, by the key of its plan, as used: `harness store` removes none of them."""
+        """Marks the results of a run, given by the key of its plan, as in use, so that `harness store` does not remove
+        them."""
         with ExitStack() as held:
-            with self._disk_errors(), self.locks.shared(REMOVING):  # waits for who removes results
+            with self._disk_errors(), self.locks.shared(REMOVING):  # waits for processes that remove results
                 held.enter_context(self.locks.shared(f"{run}.run"))
             yield
 
@@ -317,11 +322,11 @@ class Store:
             yield
         except HarnessError:
             raise
-        except Exception as error:  # of native code too, which raises no OSError
-            told = disk_error(error, self.root)
-            if told is None:
+        except Exception as error:  # also errors of native code, which does not raise OSError
+            disk_fault = disk_error(error, self.root)
+            if disk_fault is None:
                 raise
-            raise told from error
+            raise disk_fault from error
 
 
 def _is_key(name: str) -> bool:
