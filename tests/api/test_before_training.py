@@ -1,4 +1,4 @@
-"""What is looked at, downloaded, scored and predicted before a run, used from Python."""
+"""Preview, prefetch, reward scoring and prediction before a run, used from Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which engine a run uses, and with which settings: the protocol's, the caller's, the environment's."""
+"""Which engine and settings a run uses: those of the protocol, the caller or the environment."""
 
 from types import SimpleNamespace
 

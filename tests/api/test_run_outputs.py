@@ -1,4 +1,4 @@
-"""What a `Run` writes and compares, used from Python: exports, reports, archives, tables."""
+"""Exports, reports, archives and comparisons of a `Run`, used from Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness export`: which checkpoint is copied, what the model card says, and that nothing half-done is left."""
+"""`harness export`: the copied checkpoint, the model card, and that no partial export remains."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""`harness plan`, as it is typed: the tree, what is done, what the rest costs."""
+"""`harness plan` on the command line: the tree, finished steps, and the cost of the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness plugins` and `harness doctor` as a person or a script sees them."""
+"""`harness plugins` and `harness doctor`: output for people and scripts."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`harness predict`: the matrix and the order of a packaged protocol, and its check against a run that it fits."""
+"""`harness predict`: the matrix and the order for a packaged protocol, and the check against a run."""
 
 import json
 import shutil

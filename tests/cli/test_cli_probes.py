@@ -1,4 +1,4 @@
-"""`harness show --probes`, and what `harness leaderboard add` and `validate` and `harness report` do with probes."""
+"""Probes in `harness show`, `harness leaderboard add` and `validate`, and `harness report`."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""`harness show` and `harness leaderboard`: what is printed, what is found, what is refused."""
+"""`harness show` and `harness leaderboard`: output, lookup of runs, and errors."""
 
 import io
 import json

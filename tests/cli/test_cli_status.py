@@ -1,4 +1,4 @@
-"""`harness status` and `harness watch`: what is printed of runs in each state, and when watching ends."""
+"""`harness status` and `harness watch`: the output for runs in each state, and when watching ends."""
 
 import io
 import json

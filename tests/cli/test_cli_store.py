@@ -1,4 +1,4 @@
-"""`harness store`: what is listed, what is found damaged, what repair and prune remove, and what they leave."""
+"""`harness store`: listing, verification, and what repair and prune remove or keep."""
 
 import json
 import os

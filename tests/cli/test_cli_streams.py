@@ -1,4 +1,4 @@
-"""Standard output and error that are closed, full or left by their reader; and text that must not reach a terminal."""
+"""Closed or full standard streams, readers that quit early, and control characters in the output."""
 
 import os
 import signal

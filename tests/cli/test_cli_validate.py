@@ -1,4 +1,4 @@
-"""`harness validate` and `harness schema`, as they are typed."""
+"""`harness validate` and `harness schema` on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that someone else made: where `leaderboard add` writes, what it refuses to read, and what tables hold."""
+"""Untrusted records: where `leaderboard add` writes, what it refuses to read, and what tables contain."""
 
 import json
 import os

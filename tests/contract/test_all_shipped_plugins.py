@@ -1,4 +1,4 @@
-"""What holds for all shipped plugins together."""
+"""Properties of all included plugins together."""
 
 import json
 import subprocess

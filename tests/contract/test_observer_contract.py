@@ -1,4 +1,4 @@
-"""The contract of the observer hooks: told once an event, isolated, and unable to change it."""
+"""The contract of the observer hooks: called once per event, isolated, and unable to change it."""
 
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path

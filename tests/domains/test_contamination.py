@@ -1,4 +1,4 @@
-"""Runs of thirteen words that test items share with training prompts."""
+"""Sequences of thirteen words that test items share with training prompts."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Data sets and models of the hub: what is read of them, and what a person is told where they cannot be had."""
+"""Data sets and models of the Hub: what is read, and the errors if they are not available."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A judge: scores read from answers, patience with a server that misbehaves, answers kept, the key kept secret."""
+"""The judge client: scores in answers, retries, the cache, and the secrecy of the API key."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Comparisons by a judge: verdicts read from answers, both orders asked, what a place is worth."""
+"""Comparisons by a judge: verdicts in answers, both orders, and the score of an answer."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Training rows that no completion of can be scored: each reward knows its own, before anything is sampled."""
+"""Training rows that a reward can never score are detected by each reward before sampling."""
 
 from __future__ import annotations
 

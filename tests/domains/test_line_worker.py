@@ -1,4 +1,4 @@
-"""A process that answers a line at a time: late, dead and never started, each told apart."""
+"""A worker process that answers line by line: time-outs, deaths and failed starts are distinguished."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Local data files: values stay as they are written, and what cannot be read is named with its row."""
+"""Local data files: values keep their text, and unreadable values are reported with their row."""
 
 from __future__ import annotations
 

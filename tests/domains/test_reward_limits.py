@@ -1,4 +1,4 @@
-"""A call of a reward that takes long is named, and given up after its time as a time-out."""
+"""Slow calls of a reward are shown, and end as a time-out after the time limit."""
 
 import asyncio
 import threading

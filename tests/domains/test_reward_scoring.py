@@ -1,4 +1,4 @@
-"""Rewards that are awaited, beside those that answer at once; and faults told as the reward's own."""
+"""Asynchronous and synchronous rewards, and errors attributed to the reward."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""Tiers of the sandbox: what comes back, in which order, and what is refused."""
+"""Tiers of the sandbox: outcomes, their order, and refused configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile candidates, each contained and classified, in each tier that contains."""
+"""Hostile programs are contained and classified in each isolating tier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What crosses from a candidate to the trusted side: plain data by exact type, and nothing that was forged."""
+"""Data from a candidate to the trusted process: plain data of exact types; forged data are rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`auto` gives CPython's verdicts: the values of this interpreter, and the verdicts of a bare process on mutants."""
+"""`auto` gives CPython's verdicts: the same values, and the same verdicts as a plain process on mutants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model thinks is no answer, for every reward and every task, whoever opened the thought."""
+"""Thinking never counts as an answer, in any reward or task, even if the prompt opens the tag."""
 
 from pathlib import Path
 

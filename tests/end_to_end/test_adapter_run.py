@@ -1,4 +1,4 @@
-"""A run whose trainings are kept as adapters gives what the same run with whole models gives, number for number."""
+"""A run that stores adapters gives the same numbers as one that stores full models."""
 
 import json
 import shutil

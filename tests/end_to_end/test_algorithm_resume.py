@@ -1,4 +1,4 @@
-"""Every algorithm on TRL, killed in its middle, ends with the undisturbed step's weights, bit for bit."""
+"""Every algorithm, killed during a step and resumed, ends with exactly the weights of an uninterrupted step."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""A run whose models are kept as deltas gives what the same run with whole models gives, byte for byte."""
+"""A run that stores deltas gives the same bytes as one that stores full models."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""A run with worker processes gives the bytes of one without, and leaves no process behind, however it ends."""
+"""A run with worker processes gives the same bytes as one without, and leaves no process behind."""
 
 import hashlib
 import itertools

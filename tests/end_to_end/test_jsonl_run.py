@@ -1,4 +1,4 @@
-"""Two files of one's own beside the lab's four domains, from YAML alone: trained on, alone and mixed, and scored."""
+"""Two data files and the lab's four domains in one protocol: trained separately and mixed, and scored."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A real run, killed at random moments, ends with the keys, weights and scores of an undisturbed one."""
+"""A run that is killed at random moments ends with the keys, weights and scores of an uninterrupted one."""
 
 import json
 import os

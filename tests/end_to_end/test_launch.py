@@ -1,4 +1,4 @@
-"""Training steps in several processes: two ranks on the CPU, which meet by gloo."""
+"""Training steps in several processes: two ranks on the CPU, connected by gloo."""
 
 import json
 import os

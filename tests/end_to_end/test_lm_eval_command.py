@@ -1,4 +1,4 @@
-"""The number must be the number: the `lm-eval` command prints what the harness scored."""
+"""The `lm-eval` command prints the same scores as the harness."""
 
 import json
 import os

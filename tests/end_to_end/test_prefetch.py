@@ -1,4 +1,4 @@
-"""`harness prefetch`, and that what follows it asks nothing of the network."""
+"""After `harness prefetch`, a run makes no network requests."""
 
 import json
 import os

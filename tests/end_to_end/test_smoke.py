@@ -1,4 +1,4 @@
-"""The packaged protocol `smoke` through the real TRL and lm-eval: run, run again, look, export, and bad input to it."""
+"""The packaged protocol `smoke` with TRL and lm-eval: run, repeated run, show, export, and bad input."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Two processes (gloo, on the CPU) make the gradient that one makes of the same batch, and stay in step."""
+"""Two processes (gloo, on the CPU) compute the same gradient as one process on the same batch."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Real training steps with gradient surgery: beside plain GRPO, beside one another, and killed in their middle."""
+"""Training steps with gradient surgery, compared with GRPO and with one another, and after a kill."""
 
 import json
 

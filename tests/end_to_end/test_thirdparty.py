@@ -1,4 +1,4 @@
-"""A plugin from another distribution, built, installed with pip beside a broken one, and used from the command line."""
+"""A third-party plugin, built, installed with pip together with a broken one, and used on the command line."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A real GRPO step, killed in its middle, ends with the undisturbed step's weights, bit for bit, and its own costs."""
+"""A GRPO step, killed and resumed, ends with exactly the weights and costs of an uninterrupted step."""
 
 import pytest
 from safetensors.torch import load_file

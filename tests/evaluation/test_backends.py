@@ -1,4 +1,4 @@
-"""What lm-eval's classes are called with, and that a scoring process gives back its memory."""
+"""The arguments of lm-eval's model classes, and that scoring frees its memory."""
 
 import json
 import os

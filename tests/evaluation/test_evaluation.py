@@ -1,4 +1,4 @@
-"""Scoring through lm-eval: the rows that come out, and that the process is left as it was."""
+"""Scoring with lm-eval: the resulting rows, and that the state of the process is restored."""
 
 import json
 import random

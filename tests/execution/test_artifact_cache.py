@@ -1,4 +1,4 @@
-"""What steps and probes share through the store, and how a probe has models of its own scored."""
+"""Measurements cached in the store, and probes that score their own models."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The runner gives every node whose parents are stored to its engine, and takes what comes back in any order."""
+"""The runner submits every node whose parents are stored, and accepts results in any order."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""`harness prefetch` from a hub, then `harness run` with the hub gone: no request, and each fault told."""
+"""`harness prefetch` from a hub, then `harness run` without it: no requests, and clear errors."""
 
 import json
 import os

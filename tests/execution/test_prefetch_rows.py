@@ -1,4 +1,4 @@
-"""What `harness prefetch` reports of the data: rows that cannot be judged, and text that test items share."""
+"""What `harness prefetch` reports on data: rows that cannot be judged, and text shared with test items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness preview`: what is seen of a domain before anything is trained, and what it suggests."""
+"""`harness preview`: samples of a domain before training, and suggestions."""
 
 from __future__ import annotations
 

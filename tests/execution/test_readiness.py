@@ -1,4 +1,4 @@
-"""What is known to fail is found before the first step: each fault with its key, all of them at once."""
+"""Errors that can be known in advance are reported before the first step, all at once and with their keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score table: what stands in it, what a partial run gives, and how rows make a domain's score."""
+"""The score table: its content, partial runs, and how rows form the score of a domain."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The status of a run: before, while and after it runs, killed, interrupted and with failures."""
+"""The status of a run before, during and after execution, killed, interrupted and with failures."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""A writer killed with -9 at any moment leaves no half-written result, and the next writer finishes the work."""
+"""A writer killed with SIGKILL at any moment leaves no partial result, and the next writer finishes the work."""
 
 import random
 import subprocess

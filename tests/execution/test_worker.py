@@ -1,4 +1,4 @@
-"""A worker process computes the nodes it is asked for, and ends when nobody asks any more."""
+"""A worker process computes the requested nodes, and ends when there are no more requests."""
 
 import io
 import json

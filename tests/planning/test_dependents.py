@@ -1,4 +1,4 @@
-"""What a run does not start, because a domain has no base score, and which recoveries it warns of."""
+"""Steps that a run skips because a domain has no base score, and warnings about recoveries."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Merge steps: what a protocol may say, the nodes they become, and how they are run."""
+"""Merge steps: their syntax in protocols, their nodes, and their execution."""
 
 from __future__ import annotations
 

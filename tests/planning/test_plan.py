@@ -1,4 +1,4 @@
-"""Plans: which nodes there are, what they share, and what their keys depend on."""
+"""Plans: their nodes, shared steps, and what keys depend on."""
 
 from __future__ import annotations
 

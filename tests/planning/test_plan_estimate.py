@@ -1,4 +1,4 @@
-"""Estimates of a small plan, worked by hand: tokens, GPU hours, disk, and what a plan needs."""
+"""Estimates of a small plan, compared with values computed by hand: tokens, GPU hours, disk, requirements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules of random graphs keep the bounds that every list schedule has."""
+"""Schedules of random graphs satisfy the bounds of list scheduling."""
 
 from __future__ import annotations
 

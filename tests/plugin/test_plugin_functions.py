@@ -1,4 +1,4 @@
-"""Plain functions as plugins: found in a module, checked, configured, and told apart from broken ones."""
+"""Functions as plugins: discovery in a module, checks, configuration, and broken functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry isolates plugins from one another and finds what they offer."""
+"""The registry isolates plugins from one another and finds their offers."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Discovery of installed plugins, on distributions laid out by hand in a folder of the import path."""
+"""Discovery of installed plugins, with handmade distributions in a folder of the import path."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""Rewards inside the config of another plugin: resolved when a protocol is read, built before their owner."""
+"""Rewards in the config of another plugin: resolved when a protocol is read, built before their owner."""
 
 from __future__ import annotations
 

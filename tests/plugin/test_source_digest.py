@@ -1,4 +1,4 @@
-"""Which files are in the identity of a plugin, on distributions laid out by hand in a folder of the import path."""
+"""Which files the digest of a plugin covers, with handmade distributions in a folder of the import path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Specs refuse what could not be looked up or loaded later."""
+"""Specs reject names and references that could not be looked up or loaded later."""
 
 import pytest
 from hypothesis import given

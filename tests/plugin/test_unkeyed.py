@@ -1,4 +1,4 @@
-"""`Unkeyed`: settings that change no result leave the keys alone, in configs of any shape."""
+"""`Unkeyed`: settings that change no result do not affect keys, in configs of any structure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The prediction from virtual updates, on a tiny model whose two domains are one and the same."""
+"""The prediction from virtual updates, on a tiny model with two identical domains."""
 
 import tempfile
 

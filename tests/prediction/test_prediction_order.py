@@ -1,4 +1,4 @@
-"""The advised order, the rank correlations, and what a run is read as having shown."""
+"""The recommended order, the rank correlations, and the observed damage of a run."""
 
 import json
 from itertools import permutations

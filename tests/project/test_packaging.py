@@ -1,4 +1,4 @@
-"""What is installed is what is written: entry points, wheel contents, versions, and the rules for every file."""
+"""Packaging: entry points, contents of the wheel, versions, and rules for all files."""
 
 from __future__ import annotations
 

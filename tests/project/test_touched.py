@@ -1,4 +1,4 @@
-"""`make check` runs the tests that mirror what was touched."""
+"""`make check` runs the tests of the packages that were changed."""
 
 from __future__ import annotations
 

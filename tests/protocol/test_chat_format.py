@@ -1,4 +1,4 @@
-"""A domain is scored through the chat template where it is trained on chat messages, and only there."""
+"""The chat template is applied in scoring if and only if a domain is trained on chat messages."""
 
 import json
 

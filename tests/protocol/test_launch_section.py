@@ -1,4 +1,4 @@
-"""The protocol's `launch` section: what it becomes, and what is refused before anything starts."""
+"""The protocol's `launch` section: accepted and rejected values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A protocol that is right: what it resolves to. And which file a name means."""
+"""Valid protocols: their resolved content, and which file a name refers to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A protocol that is wrong: every fault at once, each with its line, key, message and what to do."""
+"""Invalid protocols: all faults at once, each with line, key, message and hint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Relative paths in a protocol are seen from its folder, from wherever a command is run; keys do not depend on it."""
+"""Relative paths in a protocol are relative to its folder; keys do not depend on the location."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A protocol's text: its values, the lines of its keys, and what YAML can hide."""
+"""The text of a protocol: values, line numbers, and pitfalls of YAML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine lacks for a protocol is found when it is read, all at once, with its lines."""
+"""Missing files and packages are reported when a protocol is read, all at once and with lines."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`harness report`: what the page says, of which runs, and that no name of a run becomes markup."""
+"""`harness report`: the content of the page, supported runs, and escaping of names."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The report in headless Chromium: drawn, readable at two widths and in two schemes, sorted by mouse and keyboard."""
+"""The report in headless Chromium: figures, two widths, two colour schemes, sorting by mouse and keyboard."""
 
 import shutil
 

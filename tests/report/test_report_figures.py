@@ -1,4 +1,4 @@
-"""The figures of `harness report`: what each draws of a run, and what it leaves out."""
+"""The figures of `harness report`: what each one draws and omits."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""A prediction kept beside a run: read back as it was, and drawn against what the run shows."""
+"""A prediction stored with a run: read again unchanged, and drawn against the run's results."""
 
 from dataclasses import replace
 

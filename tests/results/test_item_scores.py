@@ -1,4 +1,4 @@
-"""The interval of one checkpoint's score over its items: which one, told from its value, standard error and count."""
+"""The interval of one checkpoint's score over its items: the method, chosen by value, standard error and count."""
 
 import math
 

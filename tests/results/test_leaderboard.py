@@ -1,4 +1,4 @@
-"""The leaderboard record: rows, ranks, costs, what is null in a partial run, and strict reading."""
+"""The leaderboard record: rows, ranks, costs, null values of partial runs, and strict parsing."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Several runs in one leaderboard: when they are refused, what is marked, and how seeds come together."""
+"""Several runs in one leaderboard: rejected combinations, marks, and merged seeds."""
 
 import pytest
 from fake_run import make_leaderboard

@@ -1,4 +1,4 @@
-"""Rank groups: which methods the seeds do not tell from the best of their group."""
+"""Rank groups: methods that do not differ significantly from the best of their group."""
 
 import numpy as np
 import pytest

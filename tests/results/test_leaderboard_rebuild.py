@@ -1,4 +1,4 @@
-"""Records computed anew from their own scores: those of an older schema when they are read, and by `rebuild`."""
+"""Records computed again from their scores: on reading an older schema, and by `rebuild`."""
 
 import json
 

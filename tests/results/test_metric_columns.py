@@ -1,4 +1,4 @@
-"""Metrics: from a protocol's key to a column of the leaderboard."""
+"""Metric plugins: from a protocol's key to a column of the leaderboard."""
 
 from __future__ import annotations
 

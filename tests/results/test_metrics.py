@@ -1,4 +1,4 @@
-"""The metrics against numbers worked out by hand, and what must hold of them for any numbers."""
+"""The metrics compared with values computed by hand, and their properties for any numbers."""
 
 import math
 

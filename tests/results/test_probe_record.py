@@ -1,4 +1,4 @@
-"""The record of a run's probes: which rows are put together, what is averaged, and what a table says of it."""
+"""The record of a run's probes: grouping of rows, averages, and tables."""
 
 import json
 

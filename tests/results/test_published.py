@@ -1,4 +1,4 @@
-"""The published rows: what the shipped files hold, and what is refused in one."""
+"""Published results: the included files, and rejected files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Means and ratios over seeds: what the interval is over, and what is said where there is none."""
+"""Means and ratios over seeds: their intervals, and remarks if there is none."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The pytest plugin for plugin authors, in a project of theirs."""
+"""The pytest plugin for plugin authors, used in a separate project."""
 
 import datasets  # noqa: F401  # pytester forgets what a run has imported, and numpy loads once a process only
 import pytest

@@ -1,4 +1,4 @@
-"""Gradients of a policy: handed over parameter by parameter, they are those of whole backward passes, bit for bit."""
+"""Gradients of a policy, streamed by parameter, equal those of full backward passes bit for bit."""
 
 import pytest
 import torch

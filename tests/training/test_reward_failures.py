@@ -1,4 +1,4 @@
-"""Rewards that fail in a real training step: what the others are taught, and what a person is told."""
+"""Rewards that fail in a training step: the effect on other completions, and the messages."""
 
 import math
 import re

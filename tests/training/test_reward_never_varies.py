@@ -1,4 +1,4 @@
-"""A domain whose rewards never differ within a group teaches nothing; that is said from its fifth round on."""
+"""Rewards that never differ within a group are reported from the fifth round on."""
 
 import json
 

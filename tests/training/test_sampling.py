@@ -1,4 +1,4 @@
-"""Whatever samples a policy does so as TRL does in training: the same prompt tokens, completions, texts and masks."""
+"""The sampler equals TRL's sampling in training: prompt tokens, completions, texts and masks."""
 
 import json
 from dataclasses import replace

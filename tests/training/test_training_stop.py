@@ -1,4 +1,4 @@
-"""Completions of a training step end at the stop texts, and so does what is trained on, rewarded and counted."""
+"""Completions end at the stop texts in training, rewards and counts."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all."""
+"""Folders that are published atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A full disk is known by what Python and native libraries raise of it; `/dev/full` is one that every Linux has."""
+"""A full disk is recognised by the errors of Python and native libraries, tested with `/dev/full`."""
 
 import errno
 import os

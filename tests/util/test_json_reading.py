@@ -1,4 +1,4 @@
-"""JSON that others wrote: nested too deeply, it gives an error for people wherever it is read."""
+"""Untrusted JSON that is nested too deeply gives a clear error wherever it is read."""
 
 from __future__ import annotations
 

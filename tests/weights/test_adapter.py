@@ -1,4 +1,4 @@
-"""Adapters: what the store keeps of a LoRA training, restored on its parent, and told where that is not its own."""
+"""Adapters in the store: restored on their parent, with an error for a wrong parent."""
 
 import json
 

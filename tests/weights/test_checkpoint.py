@@ -1,4 +1,4 @@
-"""Model folders: whole ones pass, torn ones are named."""
+"""Model folders: complete ones pass, incomplete ones are reported."""
 
 import json
 

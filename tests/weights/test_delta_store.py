@@ -1,4 +1,4 @@
-"""Checkpoints that the store keeps as deltas: the same results, less of the disk, and nothing left half-done."""
+"""Checkpoints stored as deltas: the same results, less disk space, and no partial files."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Weights on disk: what differs between two checkpoints, and a patched copy."""
+"""Weights on disk: the difference of two checkpoints, and patched copies."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Checkpoints that do not fit, are broken, or find no space: told clearly, and nothing half-written is left."""
+"""Mismatched or broken checkpoints and a full disk: clear errors, and no partial files."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Delta checkpoints: the same files back, bit for bit, and less of them where less has changed."""
+"""Delta checkpoints: restored bit for bit, and smaller if less has changed."""
 
 import json
 

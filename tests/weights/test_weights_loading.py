@@ -1,4 +1,4 @@
-"""A model folder that transformers would load as another model than was saved is refused, and says why."""
+"""A model folder that transformers would load as a different model is refused with the reason."""
 
 import json
 

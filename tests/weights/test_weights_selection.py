@@ -1,4 +1,4 @@
-"""The exact highest scores of a stream: whatever the shapes, files, ties and guesses, the same as a sort of all."""
+"""The selection of the highest scores of a stream equals a full sort, for any shapes, files, ties and estimates."""
 
 import json
 

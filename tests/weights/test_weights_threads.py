@@ -1,4 +1,4 @@
-"""Chunks worked on by several threads: the same result whatever their number, and the first fault ends all of them."""
+"""Chunks processed by several threads: the same result for any number, and the first error stops all."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Anchors: the penalty's gradient by hand, where it is added, and what it is measured on."""
+"""Anchors: the penalty's gradient compared with values by hand, where it is added, and its Fisher."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The projection: three tasks by hand, a plain reading of the papers' algorithm beside it, and what it promises."""
+"""The projection: three tasks by hand, a direct implementation of the papers' algorithm, and invariants."""
 
 import hypothesis.strategies as st
 import pytest

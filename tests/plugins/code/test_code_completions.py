@@ -1,4 +1,4 @@
-"""Programs of completions, pass@k, outputs."""
+"""Programs in completions, pass@k, and outputs."""
 
 from itertools import combinations
 from math import comb

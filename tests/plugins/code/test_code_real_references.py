@@ -1,4 +1,4 @@
-"""Reference solutions of MBPP and HumanEval whose tests once had no verdict, on the real files where they are there."""
+"""Reference solutions of MBPP and HumanEval whose tests once had no verdict, with the real files if available."""
 
 import gzip
 import json

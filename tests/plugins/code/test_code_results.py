@@ -1,4 +1,4 @@
-"""What programs return, compared as CPython compares it, and classes of their own that claim to equal everything."""
+"""Values that programs return are compared as in CPython; classes that claim to equal everything fail."""
 
 import pytest
 from code_world import scored

@@ -1,4 +1,4 @@
-"""The reward: reference programs are worth 1, wrong and cheating ones 0, and what is no verdict is no zero."""
+"""The reward: reference programs get 1, wrong and cheating ones 0, and a missing verdict is not a zero."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tests that are run: loops, helpers, classes, exceptions. Right programs pass them, and no class can talk its way."""
+"""Tests that are executed: loops, helpers, classes, exceptions. Right programs pass; cheating classes do not."""
 
 import pytest
 from code_world import SANDBOX, scored

@@ -1,4 +1,4 @@
-"""lm-eval's checkers as the reward uses them: every constraint there is, faults of constraints, and nltk's data."""
+"""lm-eval's checkers in the reward: all constraints, invalid constraints, and nltk's data."""
 
 import json
 import random

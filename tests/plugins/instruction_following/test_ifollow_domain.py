@@ -1,4 +1,4 @@
-"""The instruction-following domain: columns, prompts, what the reward says of its rows, and rows that will not do."""
+"""The instruction-following domain: columns, prompts, the reward on its rows, and unusable rows."""
 
 import json
 from importlib import import_module

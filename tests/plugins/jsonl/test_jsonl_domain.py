@@ -1,4 +1,4 @@
-"""A user's own rows as a domain: columns, prompts, what is held out, and what is said of rows that will not do."""
+"""The domain `jsonl`: columns, prompts, held-out items, and errors for unusable rows."""
 
 import json
 

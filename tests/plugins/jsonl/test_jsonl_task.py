@@ -1,4 +1,4 @@
-"""The lm-eval task of one's own data, run by lm-eval on models that know the answers, or know them wrong."""
+"""The lm-eval task `jsonl`, run by lm-eval on models that answer rightly or wrongly."""
 
 import json
 

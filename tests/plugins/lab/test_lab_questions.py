@@ -1,4 +1,4 @@
-"""The lab's text world: draws, splits, answers, and the expression language that runs model text."""
+"""The lab's questions: random draws, splits, answers, and the language of expressions."""
 
 import random
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The lab's rewards: rules in this process, and a learned model that was never shown the rubric."""
+"""The lab's rewards: rules, and a reward model that was not trained on the rubric."""
 
 import random
 import shutil

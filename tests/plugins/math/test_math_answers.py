@@ -1,4 +1,4 @@
-"""The verifier of the math domain: which answers it takes for right, and what it does where it cannot tell."""
+"""The verifier of the math domain: accepted answers, and answers that it cannot judge."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""The math domain: presets, prompts, the rows it reads, and what it says of rows that are not as they should be."""
+"""The math domain: presets, prompts, rows, and errors for invalid rows."""
 
 import json
 from pathlib import Path

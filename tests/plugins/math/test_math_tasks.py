@@ -1,4 +1,4 @@
-"""The math domain's lm-eval tasks, on local files: what they ask, how often, and how the answers are scored."""
+"""The math domain's lm-eval tasks on local files: prompts, repeats, and scores."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Merges on disk: mergekit's numbers, an oracle that holds everything, and what is refused."""
+"""Merges on disk: mergekit's numbers, an in-memory reference implementation, and refused inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packaged protocols of papers: read and planned offline, and true to what the papers state."""
+"""The packaged protocols of papers: read and planned offline, and consistent with the papers."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the shipped probes say of edits and policies whose answer is known."""
+"""The included probes on weight deltas and policies with known results."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The split of questions: strata by their shares, nothing on both sides, and what is said of data that will not do."""
+"""The split of questions: proportional strata, no overlap, and errors for unusable data."""
 
 import json
 from collections import Counter

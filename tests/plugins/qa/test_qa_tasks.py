@@ -1,4 +1,4 @@
-"""The lm-eval tasks of the question-answering domains, run by lm-eval on models that know the answers or wrong ones."""
+"""The lm-eval tasks of question answering, run by lm-eval on models that answer rightly or wrongly."""
 
 from pathlib import Path
 

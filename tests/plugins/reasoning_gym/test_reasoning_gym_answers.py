@@ -1,4 +1,4 @@
-"""Where an answer is found in a completion, and what a row's JSON gives back."""
+"""Extraction of answers from completions, and the JSON of rows."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""Domains of reasoning-gym: what their configs refuse, what is drawn, and what stays the same."""
+"""Domains of reasoning-gym: rejected configs, random draws, and reproducibility."""
 
 import subprocess
 import sys

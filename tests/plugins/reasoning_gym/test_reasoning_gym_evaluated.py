@@ -1,4 +1,4 @@
-"""Verifiers that evaluate the answer: what reaches them, and what never does."""
+"""Verifiers that evaluate the answer: which answers are passed to them."""
 
 import inspect
 import json

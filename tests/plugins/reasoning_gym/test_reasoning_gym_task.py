@@ -1,4 +1,4 @@
-"""The generated lm-eval tasks, run by lm-eval on models that know the answers, or know them wrong."""
+"""The generated lm-eval tasks, run by lm-eval on models that answer rightly or wrongly."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Task by task: the verifier gives the reference 1, another item's answer less, and says so through the reward."""
+"""For each task, the reward is 1 for the reference and less for the answer of another item."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Rollback: which coordinates go back, how far, and that nothing else changes."""
+"""Rollback: which weights are set back, how far, and that nothing else changes."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The streamed rollback against the plain one, which holds whole models: the same bits, whatever the checkpoints."""
+"""The streamed rollback equals an in-memory implementation in every bit, for any checkpoints."""
 
 import json
 

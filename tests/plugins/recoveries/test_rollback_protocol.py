@@ -1,4 +1,4 @@
-"""A rollback against a step that is not there is refused when the protocol is read, with its line."""
+"""A rollback against an unknown step is rejected when the protocol is read, with its line."""
 
 import pytest
 

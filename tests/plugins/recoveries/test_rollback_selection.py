@@ -1,4 +1,4 @@
-"""What goes back as a whole, how much of it, and whose edit; and gradients that are measured once."""
+"""Granularity, budget and `against` of a rollback; and gradients that are computed once."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A weighted sum of rewards: what a row gets when parts fail or abstain, and what is told of each part."""
+"""A weighted sum of rewards: rows whose parts fail or abstain, and the report of each part."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""Reward models of random weights, and the one that the lab ships."""
+"""Reward models with random weights, and the lab's reward model."""
 
 import json
 import math

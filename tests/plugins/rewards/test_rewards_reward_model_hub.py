@@ -1,4 +1,4 @@
-"""A reward model of the hub: fetched once, then scored by without the network."""
+"""A reward model on the Hub: downloaded once, then used offline."""
 
 import json
 import os
