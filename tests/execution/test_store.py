@@ -141,7 +141,7 @@ def test_verify_names_what_was_added(tmp_path):
 
 @pytest.mark.parametrize("key", ["", ".locks", "../x", "a/b", "a.tmp-1"])
 def test_what_is_no_key_is_refused(tmp_path, key):
-    with pytest.raises(ValueError, match="no key"):
+    with pytest.raises(ValueError, match="not a key"):
         Store(tmp_path).has(key)
 
 
