@@ -58,6 +58,13 @@ class PlannedRun:
         columns = {"key": pl.String, "kind": pl.String, "label": pl.String, "seed": pl.Int64, "done": pl.Boolean}
         return pl.DataFrame(rows, schema=columns)
 
+    @property
+    def titles(self) -> list[str]:
+        """The titles of the nodes for messages, in execution order: kind, label and seed."""
+        from harness.planning.titles import title_of
+
+        return [title_of(node.kind, node.label, node.seed) for node in self.order]
+
     def cost(self, *, all_nodes: bool = False) -> PlanCost:
         """Returns the cost (optimizer steps, completions, …) of the missing nodes, or of the whole plan."""
         from harness.planning.counts import cost_of

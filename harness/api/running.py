@@ -63,6 +63,7 @@ def run(
     """
     from harness._util.console_log import lasting_stderr
     from harness._util.environment import prepare_libraries
+    from harness.execution.provenance import portable_command
     from harness.execution.run_folder import RunFolder
     from harness.execution.runner import Runner
     from harness.execution.store import Store
@@ -93,7 +94,7 @@ def run(
         engine=offer.build(config),
         run_root=root,
         reporter=reporter,
-        command=command or ["harness.run", str(protocol)],
+        command=portable_command(command or ["harness.run", str(protocol)], Path.cwd()),
         global_arguments=global_arguments,
         arguments=_arguments(seeds, methods, Deltas(deltas), verify=verify),
         deltas=Deltas(deltas),

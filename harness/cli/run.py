@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness import Deltas
 from harness._util.console import terminal
 from harness._util.signals import interrupts_as_errors
 from harness.cli.selection import (
@@ -24,12 +24,10 @@ from harness.cli.selection import (
     seeds_from,
 )
 from harness.cli.session import session_of
-from harness.weights.storage_forms import Deltas
 
 if TYPE_CHECKING:
     from harness.api import PlannedRun
     from harness.cli.session import Session
-    from harness.execution.runner import RunOutcome
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +64,6 @@ def run(
     """Run a protocol: train, recover, score, and print the leaderboard. Run it again to resume after a stop."""
     from harness import api
     from harness.api.running import run as run_protocol  # `api.run` is also a module
-    from harness.execution.provenance import portable_command
 
     session = session_of(context)
     these, only = seeds_from(seeds), methods_from(methods)
@@ -90,12 +87,12 @@ def run(
             verify=verify,
             check=False,
             registry=session.registry,
-            command=["harness", *portable_command(sys.argv[1:], Path.cwd())],
+            command=["harness", *sys.argv[1:]],
             global_arguments=[*(["--debug"] if session.debug else []), *_without(session)],
         )
     assert done.outcome is not None
     if as_json:
-        typer.echo(json.dumps(outcome_to_json(done.outcome), indent=2))
+        typer.echo(json.dumps(done.outcome.to_json(), indent=2))
     else:
         from harness.cli.show import print_leaderboard
 
@@ -113,33 +110,12 @@ def _without(session: Session) -> list[str]:
 
 def show_dry_run(planned: PlannedRun, *, as_json: bool) -> None:
     """Prints the run folder and the state of all results, in execution order."""
-    from harness.planning.titles import title_of
-
     rows = planned.nodes.to_dicts()
     if as_json:
         typer.echo(json.dumps({"run": str(planned.folder), "nodes": rows}, indent=2))
         return
     typer.echo(f"run: {planned.folder}")
-    for row in rows:
-        title = title_of(row["kind"], row["label"], row["seed"])
+    for row, title in zip(rows, planned.titles, strict=True):
         typer.echo(f"{'done ' if row['done'] else 'to do'}  {title}")
     done = sum(row["done"] for row in rows)
     typer.echo(f"{len(rows)} results: {done} in the store, {len(rows) - done} to compute; nothing was computed")
-
-
-def outcome_to_json(outcome: RunOutcome) -> dict[str, Any]:
-    """Returns the outcome of a run as JSON data."""
-    from harness.execution.run_folder import LEADERBOARD
-
-    return {
-        "run": str(outcome.folder),
-        "leaderboard": str(outcome.folder / LEADERBOARD),
-        "nodes": outcome.nodes,
-        "done_before": outcome.done,
-        "executed": outcome.executed,
-        "failures": [
-            {"key": failure.node.key, "label": failure.node.label, "error": str(failure.error)}
-            for failure in outcome.failures
-        ],
-        "left": [node.label for node in outcome.left],
-    }

@@ -50,6 +50,21 @@ class RunOutcome:
     failures: tuple[Failure, ...]
     left: tuple[Node, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """Returns the outcome as JSON data."""
+        return {
+            "run": str(self.folder),
+            "leaderboard": str(self.folder / LEADERBOARD),
+            "nodes": self.nodes,
+            "done_before": self.done,
+            "executed": self.executed,
+            "failures": [
+                {"key": failure.node.key, "label": failure.node.label, "error": str(failure.error)}
+                for failure in self.failures
+            ],
+            "left": [node.label for node in self.left],
+        }
+
 
 def walk_order(plan: Plan) -> list[Node]:
     """Returns every node except the base, depth first: a checkpoint, its evaluations, then the next step of its method.

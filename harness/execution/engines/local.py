@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from harness.errors import UsageError, WorkerLost
 from harness.execution.engines.threads import THREADS, Machine, limited_threads, threads_of
@@ -18,12 +18,17 @@ from harness.plugin.engine_interface import Engine, NodeRequest
 
 
 class LocalConfig(Config):
-    """jobs: how many nodes to compute at a time, each in a worker process; 1: in this process; auto: one per GPU, on
-    the CPU as many as pay. threads: of each node; default: one for a small model on the CPU, otherwise all cores, or
-    those that a GPU's share comes to."""
+    """How many steps run at a time, and with how many threads. No result depends on `jobs`."""
 
-    jobs: PositiveInt | Literal["auto"] = "auto"
-    threads: PositiveInt | None = None
+    jobs: PositiveInt | Literal["auto"] = Field(
+        "auto",
+        description="steps at a time, each in a worker process; 1: in the process of the command; auto: one per GPU,"
+        " on the CPU one per core for a small model",
+    )
+    threads: PositiveInt | None = Field(
+        None,
+        description="CPU threads of a step; default: 1 for a small model on the CPU, else its share of the cores",
+    )
 
 
 class Local(Engine):
