@@ -112,6 +112,10 @@ from .plugin.merge_interface import MergeContext as MergeContext
 from .plugin.metric_interface import Metric as Metric
 from .plugin.metric_interface import ScoreMatrix as ScoreMatrix
 from .plugin.nested_reward import RewardUse as RewardUse
+from .plugin.observer_interface import Curve as Curve
+from .plugin.observer_interface import ObservedRun as ObservedRun
+from .plugin.observer_interface import Observer as Observer
+from .plugin.observer_interface import Points as Points
 from .plugin.paths import FolderOrName as FolderOrName
 from .plugin.paths import looks_local as looks_local
 from .plugin.probe_interface import Probe as Probe
@@ -126,6 +130,7 @@ from .plugin.specs import EngineSpec as EngineSpec
 from .plugin.specs import MergeSpec as MergeSpec
 from .plugin.specs import MetricSpec as MetricSpec
 from .plugin.specs import ModelSpec as ModelSpec
+from .plugin.specs import ObserverSpec as ObserverSpec
 from .plugin.specs import ProbeSpec as ProbeSpec
 from .plugin.specs import ProtocolSpec as ProtocolSpec
 from .plugin.specs import RecoverySpec as RecoverySpec

@@ -41,6 +41,7 @@ KINDS = {
     "probe": "Probes",
     "metric": "Metrics",
     "engine": "Engines",
+    "observer": "Observers",
     "table-format": "Table formats",
     "protocol": "Packaged protocols",
 }

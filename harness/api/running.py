@@ -37,6 +37,7 @@ def run(
     engine: str | None = None,
     jobs: int | Literal["auto"] | None = None,
     threads: int | None = None,
+    observers: Sequence[str] = (),
     deltas: Deltas | str = Deltas.AUTO,
     verify: bool = True,
     progress: bool = True,
@@ -52,7 +53,8 @@ def run(
     engine that executes the steps; default: the protocol's, or `local`. jobs: how many steps the engine `local`
     executes at a time, each in a worker process; 1: in this process; `auto`: one per GPU, on the CPU as many as pay;
     default: `HARNESS_JOBS`, or `auto` if all plugins are installed ones. threads: of each step on the CPU; default:
-    by the size of the model. deltas: when to store a model as the difference from its parent. verify: check the
+    by the size of the model. observers: names of observers for the curves of the run, beside those of the protocol
+    and of `HARNESS_OBSERVERS`. deltas: when to store a model as the difference from its parent. verify: check the
     sha256 of stored models before they are used. progress: print progress to standard error. check: raise StepFailed
     at the end if a step failed; otherwise see `Run.failures`. registry: the plugins to use; default: all installed
     ones. command, global_arguments: recorded as provenance; engines that start `harness` elsewhere pass on the
@@ -63,6 +65,8 @@ def run(
     """
     from harness._util.console_log import lasting_stderr
     from harness._util.environment import prepare_libraries
+    from harness.execution.observing.child import observing
+    from harness.execution.observing.chosen import chosen_observers
     from harness.execution.provenance import portable_command
     from harness.execution.run_folder import RunFolder
     from harness.execution.runner import Runner
@@ -76,6 +80,7 @@ def run(
     read = read_protocol(protocol, plugins, seeds=seeds, methods=methods)
     offer, config = engine_of(read, plugins, engine, jobs=jobs, threads=threads)
     read.check_here()
+    observed = chosen_observers(read.observers, observers, plugins, os.environ)
     root = runs_folder(output)
     planned_run = planned(read, plugins, root)
     debug = "--debug" in global_arguments
@@ -99,7 +104,8 @@ def run(
         arguments=_arguments(seeds, methods, Deltas(deltas), verify=verify),
         deltas=Deltas(deltas),
     )
-    with lasting or nullcontext():
+    curves = observing(observed, planned_run.folder, root / "store", reporter.note, global_arguments=global_arguments)
+    with lasting or nullcontext(), curves:
         outcome = runner.run(RunFolder(planned_run.folder).console_log if lasting is not None else None)
     if check and outcome.failures:
         raise failure_of(outcome)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,6 +169,26 @@ class Run:
         from harness.execution.status import run_status
 
         return run_status(self.folder, self._store, plan=self.plan)
+
+    @contextmanager
+    def observed(self, observers: Sequence[str], warn: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+        """Passes the curves of the run to observers: what there is at the end of the block, and in between at each call
+        of the function that it yields.
+
+        observers: names of observer plugins. warn: receives the message of an observer that fails. Points that an
+        observer received before are not passed again. Raises PluginError if there is no such observer, UsageError if it
+        lacks a package or the plan cannot be read.
+        """
+        from harness.execution.observing.chosen import builders, chosen_observers
+        from harness.execution.observing.following import Following
+
+        build = builders(chosen_observers((), observers, self._plugins, {}), self._plugins)
+        following = Following(self.folder, self._store, self.plan, build, warn)
+        try:
+            yield following.update
+        finally:
+            following.update()
+            following.close()
 
     def compare(self, method: str, others: Sequence[str] | None = None) -> list[PairedDifferences]:
         """Returns by how much a method is ahead of each of `others`, seed by seed, with the paired t test.

@@ -15,6 +15,7 @@ from harness._util.signals import interrupts_as_errors
 from harness.cli.selection import (
     DeltasOption,
     MethodsOption,
+    ObserverOption,
     ProtocolArgument,
     RunsOption,
     SeedsOption,
@@ -56,6 +57,7 @@ def run(
         int | None,
         typer.Option("--threads", min=1, metavar="N", help="CPU threads of each step. Default: by the model's size."),
     ] = None,
+    observers: ObserverOption = None,
     deltas: DeltasOption = Deltas.AUTO,
     verify: VerifyOption = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be computed.")] = False,
@@ -83,6 +85,7 @@ def run(
             engine=engine,
             jobs=jobs_from(jobs),
             threads=threads,
+            observers=observers or (),
             deltas=deltas,
             verify=verify,
             check=False,

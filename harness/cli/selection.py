@@ -34,6 +34,12 @@ VerifyOption = Annotated[
         help="Check the sha256 of stored models before they are used. Score rows are always checked.",
     ),
 ]
+ObserverOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--observer", metavar="NAME", help="Show the curves of the run there, such as tensorboard. Repeatable."
+    ),
+]
 
 
 def seeds_from(text: str | None) -> tuple[int, ...] | None:

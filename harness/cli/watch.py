@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness._util.signals import Terminated
 from harness.api.protocols import runs_folder
+from harness.cli.selection import ObserverOption
+from harness.cli.session import session_of
 from harness.cli.status import RunsFolder, WatchedRun
 
 if TYPE_CHECKING:
@@ -27,19 +30,37 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
+    context: typer.Context,
     *,
     run: WatchedRun = None,
     runs: RunsFolder = None,
+    observers: ObserverOption = None,
     every: Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.1, help="Time between looks.")] = 2.0,
 ) -> None:
-    """Follow a run until it ends. Ctrl-C ends only this command: the run goes on."""
+    """Follow a run until it ends. Ctrl-C ends only this command: the run goes on.
+
+    With --observer, the curves of the run are passed on too, also those of a run that has ended.
+    """
     from harness._util.console import terminal
     from harness.api import Run
     from harness.api.find_run import find_watched_folder
 
-    found, console = Run(find_watched_folder(run, runs_folder(runs))), terminal()
+    console = terminal()
+    plugins = session_of(context).registry if observers else None
+    found = Run(find_watched_folder(run, runs_folder(runs)), registry=plugins)
+
+    def warn(text: str) -> None:
+        console.print(f"warning: {text}", markup=False)
+
     try:
-        follow(found.status, console, pause=lambda: time.sleep(every))
+        with found.observed(observers, warn) if observers else nullcontext(lambda: None) as pass_on:
+
+            def look() -> RunStatus:
+                now = found.status()
+                pass_on()  # after the status: once the run has ended, nothing is missed
+                return now
+
+            follow(look, console, pause=lambda: time.sleep(every))
     except Terminated:
         raise
     except KeyboardInterrupt:

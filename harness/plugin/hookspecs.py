@@ -27,6 +27,7 @@ from harness.plugin.specs import (
     MergeSpec,
     MetricSpec,
     ModelSpec,
+    ObserverSpec,
     ProbeSpec,
     ProtocolSpec,
     RecoverySpec,
@@ -83,6 +84,10 @@ class RegistrationHooks:
         """Engines: `yield EngineSpec(name="cluster", summary="…", load="mine.cluster:Cluster")`."""
 
     @hookspec
+    def harness_observers(self) -> Iterable[ObserverSpec]:  # type: ignore[empty-body]
+        """Observers: `yield ObserverSpec(name="curves", summary="…", load="mine.curves:Curves")`."""
+
+    @hookspec
     def harness_protocols(self) -> Iterable[ProtocolSpec]:  # type: ignore[empty-body]
         """Protocol files: `yield ProtocolSpec(name="chess", summary="…", path=Path(__file__).with_name("c.yaml"))`."""
 
@@ -127,5 +132,6 @@ HOOKS_BY_KIND = {
     "metric": "harness_metrics",
     "table-format": "harness_table_formats",
     "engine": "harness_engines",
+    "observer": "harness_observers",
     "protocol": "harness_protocols",
 }

@@ -18,6 +18,7 @@ from harness.plugin import (
     interfaces,
     merge_interface,
     metric_interface,
+    observer_interface,
     probe_interface,
     specs,
     table_interface,
@@ -39,6 +40,7 @@ SPEC_TYPES: dict[str, type[specs.AnySpec]] = {
         specs.MetricSpec,
         specs.TableFormatSpec,
         specs.EngineSpec,
+        specs.ObserverSpec,
         specs.ProtocolSpec,
     )
 }
@@ -53,6 +55,7 @@ INTERFACES: dict[str, type[Any]] = {
     "metric": metric_interface.Metric,
     "table-format": table_interface.TableFormat,
     "engine": engine_interface.Engine,
+    "observer": observer_interface.Observer,
 }
 
 

@@ -154,6 +154,13 @@ class EngineSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObserverSpec(Spec):
+    """An observer, which shows the curves of a run elsewhere; loads into `Observer`."""
+
+    kind: ClassVar[str] = "observer"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProtocolSpec:
     """A packaged protocol file, referred to by name."""
 

@@ -91,8 +91,8 @@ class Protocol:
 
     text: the file's text. model_label: the model name in messages. launch: accelerate's config for training steps; None
     to run them in one process. engine: where steps run, None if the protocol does not say. resources: what they need,
-    by kind of node or plugin; no result depends on these two. unmet: what is missing on this machine, such as files and
-    optional packages. lines: the line of each key.
+    by kind of node or plugin. observers: what shows the curves of the run. No result depends on these three. unmet:
+    what is missing on this machine, such as files and optional packages. lines: the line of each key.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Protocol:
     resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     metrics: Mapping[str, PluginRef] = field(default_factory=dict)
     columns: Mapping[str, DeclaredColumn] = field(default_factory=dict)
+    observers: tuple[PluginRef, ...] = ()
     unmet: tuple[Problem, ...] = ()
     lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
 

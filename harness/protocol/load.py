@@ -80,7 +80,7 @@ def load_protocol(
     metrics = sections.metrics()
     if not every_method:
         every_method = {BASE_METHOD: ()}
-    engine = sections.engine()
+    engine, observers = sections.engine(), sections.observers()
     launch = read_launch(source.data.get("launch"), path, faults)
     sections.backend()
     columns = sections.columns()
@@ -105,6 +105,7 @@ def load_protocol(
         allow=frozenset(file.allow),
         launch=launch,
         engine=engine,
+        observers=observers,
         resources={kind: entry.model_dump() for kind, entry in file.resources.items()},
         unmet=faults.unmet,
         lines=source.lines,
@@ -242,10 +243,23 @@ class _Sections:
     def engine(self) -> PluginRef | None:
         """Returns the engine, None if there is none or it has a fault. Checks the names under `resources` too."""
         check_resources(self.mapping("resources"), self._uses, self._faults)
-        section, at = self._data.get("engine"), ("engine",)
+        return self._named("engine", self._data.get("engine"), ("engine",))
+
+    def observers(self) -> tuple[PluginRef, ...]:
+        """Returns the valid observers."""
+        sections = enumerate(self._list("observers"))
+        read = [self._named("observer", section, ("observers", index)) for index, section in sections]
+        found: dict[str, PluginRef] = {}
+        for index, use in enumerate(read):
+            if use is not None and found.setdefault(use.name, use) is not use:
+                self._faults.add(("observers", index), f"{use.name} is listed twice", "keep one of them")
+        return tuple(found.values())
+
+    def _named(self, kind: str, section: object, at: KeyPath) -> PluginRef | None:
+        """Returns the plugin of a section that is a name or a mapping; None if it is neither or has a fault."""
         if isinstance(section, str):
-            return self._uses.use("engine", section, {}, at=at, place=lambda key: (*at, key))
-        return self._section("engine", section, at) if isinstance(section, dict) else None
+            return self._uses.use(kind, section, {}, at=at, place=lambda key: (*at, key))
+        return self._section(kind, section, at) if isinstance(section, dict) else None
 
     def columns(self) -> dict[str, DeclaredColumn]:
         """Returns the valid evaluation-only columns."""

@@ -39,6 +39,8 @@ def protocol_schema(registry: Registry) -> dict[str, Any]:
         "propertyNames": {"pattern": NAME_PATTERN},
         "additionalProperties": _using(_names(registry, "metric")),
     }
+    observer = _names(registry, "observer")
+    properties["observers"] |= {"items": {"anyOf": [observer, _using(observer)]}}
     schema["$defs"] |= {"Step": _step(algorithm, _names(registry, "recovery"), _names(registry, "merge"))}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Protocol"}
 

@@ -141,6 +141,12 @@ class ProtocolFile(Config):
     metrics: dict[Name, dict[str, Any]] = Field(
         default_factory=dict, max_length=100, description="Additional columns of the leaderboard, by name."
     )
+    observers: list[NameOrMapping] = Field(
+        default_factory=list,
+        max_length=100,
+        description="What shows the curves of the run, such as tensorboard: names, or `{use: NAME, …}` with their "
+        "config. No result depends on it.",
+    )
     allow: list[Need] = Field(
         default_factory=list, description="Needs of plugins that you permit, such as executes-code."
     )
@@ -159,6 +165,7 @@ _FORMS: Mapping[tuple[str, ...], tuple[type, str]] = {
     ("methods", "*"): (list, "[{0}]"),
     ("probes",): (list, "probes: [{{use: {0}}}]"),
     ("probes", "*"): (dict, "{{use: {0}}}"),
+    ("observers",): (list, "observers: [{0}]"),
 }
 """The type of each section, and a template for the hint if a value has another type."""
 

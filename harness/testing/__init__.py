@@ -6,6 +6,7 @@
 
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
 from harness.testing.engine_contracts import check_engine
+from harness.testing.observer_contract import check_observer
 from harness.testing.offer_contracts import check_offer, check_spec
 from harness.testing.rendering_contracts import check_metric, check_table_format, sample_leaderboard
 from harness.testing.step_contracts import check_algorithm, check_merge, check_probe, check_recovery
@@ -18,6 +19,7 @@ __all__ = [
     "check_merge",
     "check_metric",
     "check_model",
+    "check_observer",
     "check_offer",
     "check_probe",
     "check_protocol",

@@ -14,6 +14,7 @@ from harness.plugin.registry import RegisteredPlugin, Registry
 from harness.plugin.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, RecoverySpec
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
 from harness.testing.engine_contracts import check_engine
+from harness.testing.observer_contract import check_observer
 from harness.testing.rendering_contracts import check_metric, check_table_format
 from harness.testing.requirement import require
 from harness.testing.step_contracts import check_algorithm, check_merge, check_probe, check_recovery
@@ -34,7 +35,7 @@ def check_spec(offer: RegisteredPlugin) -> None:
         offer.implementation()
 
 
-def check_offer(
+def check_offer(  # noqa: PLR0912  # one branch per kind
     offer: RegisteredPlugin,
     registry: Registry,
     folder: Path,
@@ -83,6 +84,8 @@ def check_offer(
         check_metric(built)
     elif offer.kind == "table-format":
         check_table_format(built)
+    elif offer.kind == "observer":
+        check_observer(built, folder)
     else:
         check_engine(built, folder)
 

@@ -74,7 +74,7 @@ def test_the_schema_names_the_installed_plugins(harness):
     assert schema == protocol_schema(small_world())
     assert set(schema["properties"]) == {
         *("schema", "name", "summary", "model", "seeds", "requires", "domains", "train", "evaluate", "methods"),
-        *("probes", "metrics", "allow", "launch", "engine", "resources"),
+        *("probes", "metrics", "allow", "launch", "engine", "resources", "observers"),
     }
     domain = schema["properties"]["domains"]["additionalProperties"]
     assert {"go", "small-world/go"} <= set(domain["properties"]["use"]["enum"])

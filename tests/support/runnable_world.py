@@ -114,7 +114,7 @@ def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Regi
                 if world.on_train is not None:
                     world.on_train(names, step, context)
                 with context.metrics.open("a") as file:
-                    file.write(json.dumps({"step": step}) + "\n")
+                    file.write(json.dumps({"step": step, "reward": step / 10}) + "\n")
                 state.write_text(str(step))
                 context.progress(step, self.config.steps, {"reward": step / 10})
             counts = read_model(context.checkpoint)
