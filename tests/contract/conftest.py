@@ -71,6 +71,7 @@ NEEDS_AN_EXTRA = {
     "reasoning-gym": "reasoning_gym",
     "reasoning-gym-verifier": "reasoning_gym",
 }
+NEEDS_AN_EXTRA |= {name: name for name in ("tensorboard", "trackio", "wandb")}
 """The module that an offer needs from an extra that tests do without, by the offer's name."""
 
 

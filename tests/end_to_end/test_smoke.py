@@ -1,6 +1,9 @@
 """The packaged protocol `smoke` with TRL and lm-eval: run, repeated run, show, export, and bad input."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,47 @@ def test_a_recovery_is_reported_with_its_target_peak_and_damage(leaderboard):
 def test_a_second_run_makes_nothing(runs):
     again = json.loads(harness("run", "smoke", "-o", runs, "--json").stdout)
     assert again["executed"] == 0
+
+
+def test_curves_of_a_finished_run_are_passed_on_without_making_anything(runs):
+    pytest.importorskip("tensorboard")
+    pytest.importorskip("trackio")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    watched = ["--observer", "tensorboard", "--observer", "trackio"]
+    again = harness("run", "smoke", "-o", runs, "--json", *watched)
+    assert json.loads(again.stdout)["executed"] == 0
+    assert "warning" not in again.stderr
+    [folder] = runs.glob("smoke-*")
+    read = EventAccumulator(str(folder / "tensorboard" / "train math (seed 0)"))
+    read.Reload()
+    logged = [json.loads(line) for line in metrics_of_math(runs, folder).splitlines()]
+    rewards = [(event.step, pytest.approx(event.value)) for event in read.Scalars("reward")]
+    assert [(row["step"], row["reward"]) for row in logged] == rewards
+    command = [sys.executable, "-m", "trackio.cli", "get", "metric", "--project", folder.name, "--json"]
+    told = subprocess.run(
+        [*command, "--run", "scores of re-math (seed 0)", "--metric", "cw"],
+        env=os.environ | {"TRACKIO_DIR": str(folder / "trackio")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    trajectory = json.loads((folder / "leaderboard.json").read_text())["rows"]
+    [steps] = [row["trajectory"] for row in trajectory if row["method"] == "re-math"]
+    values = [(value["step"], pytest.approx(100 * value["value"])) for value in json.loads(told.stdout)["values"]]
+    assert [(number, step["scores"]["cw"]["mean"]) for number, step in enumerate(steps)] == values
+
+
+def metrics_of_math(runs, folder) -> str:
+    """Returns the stored metrics of the training of math from the base."""
+    plan = json.loads((folder / "plan.json").read_text())
+    [key] = [node["key"] for node in plan["nodes"] if node["kind"] == "train" and node["label"] == "math"]
+    return (runs / "store" / key / "metrics.jsonl").read_text()
+
+
+def test_the_status_of_a_finished_run(runs):
+    status = json.loads(harness("status", "smoke", "-o", runs, "--json").stdout)
+    assert (status["state"], status["counts"]["done"]) == ("finished", len(status["nodes"]))
 
 
 def test_the_rollback_says_what_it_changed(runs):

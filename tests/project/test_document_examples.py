@@ -37,6 +37,8 @@ COMPLETE_PLUGIN = "docs/how-to/plugins/package.md"
 SNIPPETS = [snippet for page in pages() for snippet in snippets(page)]
 COMMANDS = [command for snippet in SNIPPETS if snippet.language == "console" for command in commands(snippet)]
 
+OBSERVERS = "tests/plugins/observers runs it, where the packages are installed"
+STATUS = "needs a run with a plan; tests/cli/test_cli_status.py runs it"
 NETWORK, SERVER, MINE = "needs the network", "starts a server", "my.yaml is the reader's"
 BY_HAND = "loads a model; benchmarks/lm_eval_agreement.py runs lm-eval by hand"
 NOT_RUN = {
@@ -49,6 +51,12 @@ NOT_RUN = {
     "pip install 'mdrl-harness[ifollow]'": NETWORK,
     ".venv/bin/pip install --editable '.[report]'": NETWORK,
     "mkdir runs && chgrp lab runs && chmod 2775 runs": "needs a group `lab`",
+    "pip install 'mdrl-harness[tensorboard]'": NETWORK,
+    "tensorboard --logdir runs/lab-1a2b3c/tensorboard": SERVER,
+    "harness run lab --observer tensorboard": OBSERVERS,
+    "harness watch lab --observer trackio": OBSERVERS,
+    "harness status lab": STATUS,
+    "harness watch lab": STATUS,
     "cat rows.jsonl": "its output is the file, which the next command reads",
     "python -m harness_domains.reasoning_gym.task_file leg_counting FOLDER": "reasoning-gym is an optional package",
     "harness validate my.yaml": MINE,
@@ -146,10 +154,11 @@ def completed(text: str, before: dict[str, Any]) -> dict[str, Any]:
         "methods",
         "metrics",
         "model",
+        "observers",
         "probes",
         "resources",
+        "train",
     }
-    sections |= {"train"}
     if set(shown) <= sections:
         part = shown
     elif set(shown) == {"reward"}:
