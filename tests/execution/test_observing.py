@@ -6,8 +6,7 @@ import pytest
 from recording_observer import Recording, RecordingConfig, entries_of, points_of
 from runnable_world import Bench
 
-from harness._util.locks import alone
-from harness.execution.observing.following import LOCK, Following
+from harness.execution.observing.following import Following, observer_lock
 from harness.execution.observing.journal import Journal
 
 STEPS = [(1, {"reward": 0.1}), (2, {"reward": 0.2}), (3, {"reward": 0.3})]
@@ -120,9 +119,9 @@ def test_an_observer_that_cannot_be_built_is_reported(bench):
 
 
 def test_two_processes_do_not_observe_a_run_at_once(bench):
-    folder, notes = bench.run().folder, []
-    (folder / "recording").mkdir()
-    with alone(folder / "recording" / LOCK):
+    bench.run()
+    notes = []
+    with bench.store.locks.alone(observer_lock(bench.plan, "recording")):
         observe(bench, notes=notes)
     assert notes == ["the observer recording is already used by another process for this run"]
     assert points_of(observe(bench)) != {}

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 
-from harness._util.locks import alone
 from harness.execution.observing.curves import Source, sources_of
 from harness.execution.observing.journal import Journal
 from harness.execution.store import Store
 from harness.planning.plan import Plan
 from harness.plugin.observer_interface import Curve, ObservedRun, Observer, Points
-
-LOCK = ".lock"
 
 
 class Following:
@@ -56,7 +53,8 @@ class Following:
         folder = self._folder / name.rpartition("/")[2]
         run = ObservedRun(name=self._folder.name, protocol=self._plan.protocol, folder=folder)
         run.folder.mkdir(exist_ok=True)
-        self._streams[name] = _Stream(run, build, self._sources)
+        lock = self._store.locks.alone(observer_lock(self._plan, name), "until known")
+        self._streams[name] = _Stream(run, build, self._sources, lock)
 
     def _guarded(self, name: str, act: Callable[[str], None]) -> None:
         try:
@@ -73,12 +71,23 @@ class Following:
                 stream.close()
 
 
+def observer_lock(plan: Plan, name: str) -> str:
+    """Returns the name of the lock in the store that keeps two processes from using an observer for the same run."""
+    return f"{plan.key}.observer-{name.replace('/', '-')}"
+
+
 class _Stream:
     """One observer, what it has received, and what it lacks."""
 
-    def __init__(self, run: ObservedRun, build: Callable[[], Observer], sources: Iterable[Source]) -> None:
+    def __init__(
+        self,
+        run: ObservedRun,
+        build: Callable[[], Observer],
+        sources: Iterable[Source],
+        lock: AbstractContextManager[None],
+    ) -> None:
         self._held = ExitStack()
-        self._held.enter_context(alone(run.folder / LOCK))
+        self._held.enter_context(lock)
         self._open: dict[str, list[Source]] = defaultdict(list)
         for source in sources:
             self._open[source.curve.key].append(source)
