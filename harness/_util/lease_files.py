@@ -63,7 +63,7 @@ class OsFiles:
             if fresh:
                 # NFS clients cache the names of a folder for up to a minute, until they change it themselves.
                 probe = folder / f".probe-{uuid.uuid4().hex}"
-                os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+                os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
                 probe.unlink()
             return [path.name for path in folder.iterdir()]
         except FileNotFoundError:
@@ -134,13 +134,14 @@ def read_lease(content: bytes) -> tuple[Owner | None, bool]:
 
 @dataclass(eq=False)
 class LeaseFile:
-    """A lease file of this process."""
+    """A lease file of this process. A forked process leaves it as it is."""
 
     path: Path
     owner: Owner
     files: Files
     _beat: int = 0
     _ended: bool = False
+    _process: int = field(default_factory=os.getpid)
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def create(self) -> None:
@@ -156,15 +157,17 @@ class LeaseFile:
 
     def release(self) -> None:
         """Marks the lease as given back. Raises OSError."""
-        with self._writing:
-            self._ended = True
-            self.files.rewrite(self.path, self._content())
+        if self._process == os.getpid():
+            with self._writing:
+                self._ended = True
+                self.files.rewrite(self.path, self._content())
 
     def remove(self) -> None:
         """Removes the file. Raises OSError."""
-        with self._writing:
-            self._ended = True
-            self.files.remove(self.path)
+        if self._process == os.getpid():
+            with self._writing:
+                self._ended = True
+                self.files.remove(self.path)
 
     def _content(self) -> bytes:
         record = {**asdict(self.owner), "beat": self._beat, "released": self._ended}

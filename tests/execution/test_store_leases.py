@@ -156,6 +156,18 @@ def test_restored_models_are_kept_while_a_process_of_another_machine_reads_them(
     assert not (tmp_path / ".restored" / "a1").exists()
 
 
+def test_what_goes_on_is_seen_without_writing(tmp_path):
+    store, seen = Store(tmp_path), Store(tmp_path)
+    assert not seen.is_in_use("run") and not (tmp_path / ".locks").exists()
+    with store.in_use("run"), store.writing("a1") as folder:
+        scratch = store.scratch("a1")
+        assert Store(tmp_path).is_in_use("run")
+        assert not Store(tmp_path).is_in_use("other")
+        assert Store(tmp_path).unfinished("a1") == scratch
+        (folder / "file").touch()
+    assert not Store(tmp_path).is_in_use("run")
+
+
 def test_each_machine_appends_to_logs_of_its_own(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path)
     names = []

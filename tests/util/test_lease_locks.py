@@ -123,6 +123,17 @@ def test_what_has_been_used_often_leaves_few_files(tmp_path, machines):
     assert lock.number == 50
 
 
+def test_a_forked_process_gives_back_no_lease_of_its_parent(machines, monkeypatch):
+    first, second = machines
+    lock, hold = first.exclusive("key"), first.hold_shared("model")
+    lock.acquire()
+    monkeypatch.setattr("harness._util.lease_files.os.getpid", lambda: -1)
+    lock.release()
+    hold.release()
+    assert not second.exclusive("key").acquire("never")
+    assert second.is_held("model")
+
+
 def test_a_folder_of_locks_that_was_deleted_is_made_again(tmp_path, machines):
     lock = machines[0].exclusive("key")
     lock.acquire()
