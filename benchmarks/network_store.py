@@ -88,8 +88,9 @@ def measured(scratch: Path, protocol: str) -> dict:
             ]
             killed = kill_in_a_training(journal, runs) if kills else None
             codes = [run.wait() for run in runs]
-            if codes[1] != 0:
-                sys.exit(log_of(journal, "second").read_text())
+            for who, code in zip(("first", "second"), codes, strict=True):
+                if code != 0 and who != killed:
+                    sys.exit(log_of(journal, who).read_text())
             found = hashes(real / "runs" / "store")
             store = real / "runs" / "store"
             rounds[name] = {
