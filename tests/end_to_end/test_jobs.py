@@ -1,6 +1,5 @@
 """A run with worker processes gives the same bytes as one without, and leaves no process behind."""
 
-import hashlib
 import itertools
 import json
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from command import ENVIRONMENT
+from stored_bytes import digests
 
 METHODS = ("--methods", "sequential,rollback")
 
@@ -29,12 +29,6 @@ def finished(runs, jobs):
     _, said = process.communicate()
     assert process.returncode == 0, said
     return said
-
-
-def digests(runs):
-    """Returns the sha256 of all weights and score rows."""
-    files = [*runs.glob("store/*/model/*.safetensors"), *runs.glob("store/*/rows.json")]
-    return {str(path.relative_to(runs)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def workers_of(pid):

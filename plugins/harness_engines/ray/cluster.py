@@ -26,6 +26,10 @@ SETTINGS = {
     "RAY_DEDUP_LOGS": "0",
 }
 ADDRESS = "RAY_ADDRESS"
+_SETTINGS = b"\x04"
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _SETTINGS + b"\0\0\0\0\0"
+"""What a client of Ray's head sends first, as of any gRPC server, which answers with a frame of settings. Ray itself
+waits for more than a minute where something else listens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +131,13 @@ class Cluster:
 
 
 def _check_answers(address: str, seconds: float) -> None:
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=seconds) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") == "0":
+                connection.sendall(_GREETING)
+                if connection.recv(9)[3:4] != _SETTINGS:
+                    raise OSError("something else than Ray listens there")
     except (OSError, ValueError) as error:
         raise _no_cluster(address, error) from error
 

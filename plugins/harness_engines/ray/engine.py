@@ -23,6 +23,8 @@ THREADS = "OMP_NUM_THREADS"
 PASSED_ON = ("HARNESS_OFFLINE", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", THREADS)
 """Environment variables of this process that the steps see on every machine."""
 _SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_FOR_THE_OTHERS = 60.0
+"""How long the first machine may take to notice that another one's processes have ended."""
 
 
 class Ray(Engine):
@@ -46,10 +48,9 @@ class Ray(Engine):
         if not requests:
             return
         machines = self._connected().machines
-        asks = {request.kind: ask_of(request, machines) for request in requests}
-        every = {ask_of(request, machines): request.kind for request in requests}
-        check_asks(every, machines)
-        self._slots = min(len(requests), max(slots_for(ask, machines) for ask in {*asks.values(), *every}))
+        asks = {ask_of(request, machines): request.kind for request in requests}
+        check_asks(asks, machines)
+        self._slots = min(len(requests), max(slots_for(ask, machines) for ask in asks))
         self._connected().check_files(requests[0].store, requests[0].protocol)
 
     def execute(self, request: NodeRequest) -> None:
@@ -104,25 +105,40 @@ class Ray(Engine):
         bundles = [{"CPU": ask.cpus, **({"GPU": ask.gpus} if ask.gpus else {})}] * ask.machines
         group = placement_group(bundles, strategy="STRICT_SPREAD")
         actors: list[Any] = []
+        ended = threading.Event()
         try:
-            self._wait(group.ready(), ask, request)
+            ready = group.ready()
+            while not self._is_ready(ready, ask, request):
+                pass
             for index in range(ask.machines):
                 place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=index)
                 actors.append(self._start(request, ask, scheduling_strategy=place))
             host, port = ray.get([actors[0].host.remote(), actors[0].free_port.remote()])
 
-            def part_ended(part: Future[str]) -> None:
-                if part.exception() is not None or part.result():
-                    ray.kill(actors[0])  # which would wait for the other machine
-
-            for rank, actor in enumerate(actors[1:], start=1):
-                part = actor.compute_part.remote(request.key, request.label, (rank, host, port))
-                part.future().add_done_callback(part_ended)
+            parts = [
+                actor.compute_part.remote(request.key, request.label, (rank, host, port))
+                for rank, actor in enumerate(actors[1:], start=1)
+            ]
+            threading.Thread(target=self._watch_parts, args=(parts, actors[0], ended), daemon=True).start()
             self._follow(actors[0], request, machine=(0, host, port))
         finally:
+            ended.set()
             for actor in actors:
                 self._end(actor)
             remove_placement_group(group)
+
+    def _watch_parts(self, parts: list[Any], first: Any, ended: threading.Event) -> None:
+        """Ends the first machine's actor if another machine's part fails and it does not end by itself."""
+        import ray
+
+        while parts and not ended.is_set():
+            done, parts = ray.wait(parts)
+            try:
+                failed = ray.get(done[0])
+            except ray.exceptions.RayError:
+                failed = True
+            if failed and not ended.wait(_SECONDS_FOR_THE_OTHERS):
+                self._end(first)
 
     def _follow(self, actor: Any, request: NodeRequest, machine: tuple[int, str, int] | None = None) -> None:
         """Has the actor compute the node, and passes its messages on to the request."""
@@ -133,19 +149,31 @@ class Ray(Engine):
             NodeWorker.deliver(ray.get(message), request)
 
     def _actor_for(self, request: NodeRequest, ask: Ask) -> Any:
-        """Returns an idle actor with what the node needs, or a new one as soon as there is room for it."""
-        with self._lock:
-            fitting = next((entry for entry in self._idle if entry[0] == ask), None)
-            if fitting is not None:
-                self._idle.remove(fitting)
-                return fitting[1]
+        """Returns an actor with what the node needs: the first that is idle, or a new one once there is room for it."""
+        actor = self._take_idle(ask)
+        if actor is not None:
+            return actor
         actor = self._start(request, ask)
         try:
-            self._wait(actor.name.remote(), ask, request)
+            ready = actor.name.remote()
+            while not self._is_ready(ready, ask, request):
+                idle = self._take_idle(ask)
+                if idle is not None:  # there may never be room for the new one beside it
+                    self._end(actor)
+                    return idle
         except BaseException:
             self._end(actor)
             raise
         return actor
+
+    def _take_idle(self, ask: Ask, *, other: bool = False) -> Any:
+        """Returns an idle actor, which is idle no longer; None if there is none. other: of any ask except `ask`."""
+        with self._lock:
+            for entry in self._idle:
+                if (entry[0] != ask) == other:
+                    self._idle.remove(entry)
+                    return entry[1]
+        return None
 
     def _start(self, request: NodeRequest, ask: Ask, **options: Any) -> Any:
         import ray
@@ -162,20 +190,20 @@ class Ray(Engine):
             self._actors.append(actor)
         return actor
 
-    def _wait(self, reference: Any, ask: Ask, request: NodeRequest) -> None:
-        """Waits for a result of Ray that needs room in the cluster; idle actors of other kinds make room."""
+    def _is_ready(self, reference: Any, ask: Ask, request: NodeRequest) -> bool:
+        """Waits a moment for a result of Ray that needs room in the cluster. If it is not there, an idle actor that was
+        started for another ask makes room."""
         import ray
 
-        while not ray.wait([reference], timeout=_SECONDS_BETWEEN_LOOKS)[0]:
-            with self._lock:
-                if self._closed:
-                    raise WorkerLost("the run was stopped", where=request.label)
-                other = next((entry for entry in self._idle if entry[0] != ask), None)
-                if other is not None:
-                    self._idle.remove(other)
-            if other is not None:
-                self._end(other[1])
-        ray.get(reference)
+        if ray.wait([reference], timeout=_SECONDS_BETWEEN_LOOKS)[0]:
+            ray.get(reference)
+            return True
+        if self._closed:
+            raise WorkerLost("the run was stopped", where=request.label)
+        other = self._take_idle(ask, other=True)
+        if other is not None:
+            self._end(other)
+        return False
 
     def _end(self, actor: Any) -> None:
         import ray

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 
 import pytest
 from pydantic import ValidationError
@@ -85,6 +86,27 @@ def test_an_address_where_nothing_listens_is_told_as_that(tmp_path):
         port = silent.getsockname()[1]
         with pytest.raises(UsageError, match=f"no Ray cluster answers at 127.0.0.1:{port}"):
             Ray(RayConfig(address=f"127.0.0.1:{port}")).check([Asked("good", tmp_path).request])
+
+
+@pytest.mark.parametrize(("answer", "told"), [(None, "timed out"), (b"HTTP/1.1 400 Bad\r\n", "something else")])
+def test_an_address_where_something_else_listens_is_told_as_that(answer, told, tmp_path):
+    pytest.importorskip("ray")
+
+    def reply():
+        connection, _ = other.accept()
+        connection.recv(100)
+        if answer is not None:
+            connection.sendall(answer)
+        connections.append(connection)
+
+    connections = []
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        threading.Thread(target=reply, daemon=True).start()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(UsageError, match=f"no Ray cluster answers at {address}: {told}"):
+            Ray(RayConfig(address=address, connect_seconds=0.5)).check([Asked("good", tmp_path).request])
 
 
 @pytest.fixture(scope="module")
