@@ -1,3 +1,4 @@
+from .columns import ColumnRoles as ColumnRoles
 from .combine import combine as combine
 from .compare import PairedDifferences as PairedDifferences
 from .compare import compared as compared
