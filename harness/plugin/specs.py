@@ -62,11 +62,13 @@ class ModelSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class DomainSpec(Spec):
-    """A domain; loads into `Domain`. `reward` names its default reward."""
+    """A domain; loads into `Domain`. reward: the name of its default reward. trains: whether it has training data; one
+    without can only be an evaluation-only column."""
 
     kind: ClassVar[str] = "domain"
 
     reward: str
+    trains: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

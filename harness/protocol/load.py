@@ -189,6 +189,10 @@ class _Sections:
                 continue
             at = ("domains", name)
             plugin = self._section("domain", section, at, reserved=["reward"])
+            if plugin is not None and not self._trains(plugin):
+                hint = "name it under evaluate.columns: it is scored after every step"
+                self._faults.add((*at, "use"), f"the domain {plugin.name} has no training data", hint)
+                continue
             reward = self._reward(section, at, found=plugin is not None)
             built = self._uses.built(plugin, (*at, "use")) if plugin is not None else None
             if reward is None or self._uses.built(reward, (*at, "reward")) is None:
@@ -198,6 +202,11 @@ class _Sections:
             template = chat_template_of(name, built, self.mapping("evaluate").get("chat_template"), self._faults)
             read[name] = DeclaredDomain(name=name, plugin=plugin, reward=reward, chat_template=template)
         return read
+
+    def _trains(self, plugin: PluginRef) -> bool:
+        """Returns whether a domain has training data."""
+        spec = self._registry.find("domain", plugin.name).spec
+        return isinstance(spec, DomainSpec) and spec.trains
 
     def _reward(self, section: Mapping[str, Any], at: KeyPath, *, found: bool) -> PluginRef | None:
         """Returns a domain's reward: the one in the protocol, else that of the domain's spec."""

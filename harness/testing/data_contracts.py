@@ -35,23 +35,16 @@ def check_model(model: BaseModel) -> None:
         raise CheckpointError("the model folder has no tokenizer", where=str(folder), hint="save its tokenizer there")
 
 
-def check_domain(domain: Domain, *, seed: int = 0) -> None:
+def check_domain(domain: Domain, *, seed: int = 0, trains: bool = True) -> None:
     """Checks a domain: a stable fingerprint, training rows determined by the seed, tasks that lm-eval finds and that
     have the domain's metric, and no prompt that is in both training rows and test items.
 
-    Raises PluginError for a violation.
+    trains: whether the domain has training data, as its spec says. Raises PluginError for a violation.
     """
     _check_fingerprint(domain.fingerprint, "domain")
     tokens = domain.completion_tokens
     require(tokens is None or tokens > 0, f"completion_tokens is {tokens!r}", "give a positive number, or None")
-    rows = training_rows(domain, seed)
-    messages = any(isinstance(row["prompt"], list) for row in rows)
-    require(
-        messages == domain.chat or (domain.chat is None and not messages),
-        f"chat is {domain.chat}, but the training prompts are {'chat messages' if messages else 'plain text'}",
-        "set chat to True if the prompts are chat messages, so that test items are scored with the chat template",
-    )
-    require(rows == training_rows(domain, seed), f"training_data({seed}) differs between two calls", "draw by the seed")
+    rows = _checked_rows(domain, seed) if trains else []
     tasks = list(domain.evaluation_tasks())
     require(bool(tasks), "evaluation_tasks() is empty", "name at least one lm-eval task")
     for task in tasks:
@@ -61,6 +54,18 @@ def check_domain(domain: Domain, *, seed: int = 0) -> None:
         require(Path(folder).is_dir(), f"task_folder() is {folder}, which is not a folder", "is it packaged?")
         metadata = domain.task_metadata()
         _check_tasks(tasks, Path(folder), metadata, {row["prompt"] for row in rows if isinstance(row["prompt"], str)})
+
+
+def _checked_rows(domain: Domain, seed: int) -> list[dict[str, Any]]:
+    rows = training_rows(domain, seed)
+    messages = any(isinstance(row["prompt"], list) for row in rows)
+    require(
+        messages == domain.chat or (domain.chat is None and not messages),
+        f"chat is {domain.chat}, but the training prompts are {'chat messages' if messages else 'plain text'}",
+        "set chat to True if the prompts are chat messages, so that test items are scored with the chat template",
+    )
+    require(rows == training_rows(domain, seed), f"training_data({seed}) differs between two calls", "draw by the seed")
+    return rows
 
 
 def training_rows(domain: Domain, seed: int) -> list[dict[str, Any]]:

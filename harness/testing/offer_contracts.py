@@ -59,8 +59,10 @@ def check_offer(  # noqa: PLR0912  # one branch per kind
     if offer.kind == "model":
         check_model(built)
     elif offer.kind == "domain":
-        check_domain(built)
         assert isinstance(offer.spec, DomainSpec)
+        check_domain(built, trains=offer.spec.trains)
+        if not offer.spec.trains:
+            return
         reward = registry.find("reward", offer.spec.reward)
         check_reward(
             _build(reward, (others or {}).get(reward.name, {}), registry), training_rows(built, 0)[:SAMPLE_ROWS]

@@ -45,6 +45,11 @@ OWN_SETTINGS: dict[str, dict[str, object]] = {
             task: {"data_files": FIXTURES / "math" / f"{task}_test.jsonl"} for task in ("gsm8k", "math500", "aime25")
         },
     },
+    "lm_eval": {
+        "task": "lab_math",
+        "metric": "exact_answer",
+        "include": Path(harness_lab.__file__).parent / "lm_eval_tasks",
+    },
     "jsonl": {"data_files": FIXTURES / "jsonl" / "sums.jsonl", "template": "Q: {prompt}? A:"},
     "regex": {"pattern": r"answer is (\w+)"},
     "composite": {"parts": {"right": {"reward": "exact-match"}, "judged": {"reward": {"use": "judge", **NO_JUDGE}}}},

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from small_world import PROTOCOL, small_world
+from small_world import DISTRIBUTION, PROTOCOL, SmallWorld, small_world
 
+import harness_domains.jsonl
+from harness import Registry
 from harness.errors import ExitCode, PluginError, ProtocolError
 from harness.protocol import load_protocol
 
@@ -258,3 +260,14 @@ def test_no_step_of_any_shape_crashes_the_reader(tmp_path_factory, step):
         assert len(load_protocol(path, small_world()).methods["sequential"]) == 3
     except ProtocolError as error:
         assert all(problem.line for problem in error.problems)
+
+
+def test_a_domain_without_training_data_is_no_domain_of_a_protocol(tmp_path):
+    path = tmp_path / "p.yaml"
+    use = "{use: lm_eval, task: lambada_openai, metric: acc}"
+    path.write_text(PROTOCOL.replace("domains:\n", f"domains:\n  held-out: {use}\n"))
+    registry = Registry.of([(DISTRIBUTION, SmallWorld(None)), ("jsonl", harness_domains.jsonl)])
+    with pytest.raises(ProtocolError) as error:
+        load_protocol(path, registry)
+    assert "domains.held-out.use: the domain lm_eval has no training data" in str(error.value)
+    assert "name it under evaluate.columns" in str(error.value)

@@ -21,6 +21,7 @@ def harness_domains() -> Iterator[DomainSpec]:
         name="lm_eval",
         summary="Any lm-eval task as an evaluation-only column: your own, or one of lm-eval's",
         reward="exact-match",
+        trains=False,
         load="harness_domains.jsonl.lm_eval_task:LmEvalTask",
         config="harness_domains.jsonl.lm_eval_task:LmEvalTaskConfig",
     )
