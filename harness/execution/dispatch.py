@@ -61,8 +61,7 @@ class Listener(Protocol):
 
 
 class Dispatcher:
-    """Runs nodes of one plan. Everything that it calls is called in the thread that built it, except the engine's own
-    threads."""
+    """Runs nodes of one plan. It calls everything in the thread of `run`; only the engine has threads of its own."""
 
     def __init__(self, plan: Plan, engine: Engine, store: Store, listener: Listener) -> None:
         self._plan = plan
@@ -70,7 +69,6 @@ class Dispatcher:
         self._store = store
         self._listener = listener
         self._messages: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._thread = threading.get_ident()
         self._running: set[str] = set()
         self._began: dict[str, float] = {}
         self._submitted_again: set[str] = set()
@@ -94,7 +92,7 @@ class Dispatcher:
         node with the longest remaining path starts first. A failed node stops only those that need it. Raises
         StoreFull or StoreForbidden if the disk fails, KeyboardInterrupt if the run is interrupted.
         """
-        self._requests, self._walk = requests, walk
+        self._thread, self._requests, self._walk = threading.get_ident(), requests, walk
         self._frontier = Frontier(first_needed(self._plan, requests), durations)
         slots = self._engine.slots
         while self._frontier or self._running:

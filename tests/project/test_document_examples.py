@@ -66,6 +66,10 @@ NOT_RUN = {
     "harness preview my.yaml": MINE,
     "harness run my.yaml": MINE,
     "harness run my.yaml --jobs 4": MINE,
+    "harness run my.yaml --engine ray": MINE,
+    "export HARNESS_RUNS=/shared/runs": "is for the reader's shell",
+    "pip install 'mdrl-harness[ray]'": NETWORK,
+    "pip install 'mdrl-harness[slurm]'": NETWORK,
     "harness predict PROTOCOL": "samples 1,024 completions per domain; tests/cli/test_cli_predict.py runs it",
     "harness predict lab-pairs --seeds 0,1,2 --check lab-pairs": "an hour; tests/cli/test_cli_predict.py runs it",
     "harness export RUN re-math FOLDER": "tests/cli/test_cli_export.py runs it on a stored checkpoint",
@@ -82,6 +86,8 @@ NOT_CHECKED = {
     ("docs/explanation/architecture.md", "runs/"): "a picture of the store",
     ("docs/explanation/mechanism.md", "−g_A · δ − ½ · δᵀ · H_A · δ"): "a formula",
     (COMPLETE_PLUGIN, "harness-reversal/"): "a picture of the folder that test_documents.py writes",
+    ("benchmarks/README.md", "$ sinfo"): "what a Slurm cluster printed",
+    ("benchmarks/README.md", "$ squeue --array"): "what a Slurm cluster printed",
     ("docs/how-to/publish-site.md", "name: site"): "a workflow for GitHub, which runs it",
 }
 
