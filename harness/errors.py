@@ -107,6 +107,13 @@ class StepFailed(HarnessError):
     exit_code = ExitCode.STEP_FAILED
 
 
+def internal_error(error: Exception, *, where: str = "") -> StepFailed:
+    """Returns the error of a step that a defect has stopped."""
+    return StepFailed(
+        f"internal error: {type(error).__name__}: {error}", where=where, hint="--debug shows the traceback"
+    )
+
+
 class WorkerLost(StepFailed):
     """The process or machine that computed a node is gone. The runner submits the node once more."""
 

@@ -46,6 +46,14 @@ def run_child(arguments: Sequence[str], *, label: str, environment: Mapping[str,
         _raise(code, label, list(last))
 
 
+def how_it_ended(code: int, log: str) -> tuple[str, str]:
+    """Returns how a process with this exit code ended, and a hint. log: where its output is."""
+    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):  # as by the kernel's OOM killer
+        return "was killed, probably out of memory", REMEDY
+    how = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return how, f"its output is in {log}"
+
+
 def _raise(code: int, label: str, lines: list[str]) -> None:
     if code == ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
@@ -53,23 +61,17 @@ def _raise(code: int, label: str, lines: list[str]) -> None:
         raise Terminated
     begins = [number for number, line in enumerate(lines) if line.startswith(ERROR)]
     if not begins:
-        if code in (-signal.SIGKILL, 128 + signal.SIGKILL):  # as by the kernel's OOM killer
-            raise StepFailed("the process of this step was killed, probably out of memory", where=label, hint=REMEDY)
-        how = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        last = next((line for line in reversed(lines) if line.strip()), "")
-        raise StepFailed(
-            f"the process of this step {how}{f': {last}' if last else ''}",
-            where=label,
-            hint="its output is in the run's console.log",
-        )
+        how, hint = how_it_ended(code, "the run's console.log")
+        last = "" if hint == REMEDY else next((line for line in reversed(lines) if line.strip()), "")
+        raise StepFailed(f"the process of this step {how}{f': {last}' if last else ''}", where=label, hint=hint)
     message = lines[begins[-1]].strip().removeprefix(ERROR).removeprefix(f"{label}: ")
-    hint: list[str] = []
+    hints: list[str] = []
     for line in lines[begins[-1] + 1 :]:
         if not line.startswith(" "):
             break
-        hint.append(line.strip().removeprefix("→").strip())
+        hints.append(line.strip().removeprefix("→").strip())
     kinds: dict[int, type[StepFailed] | type[UsageError] | type[PluginError]] = {
         ExitCode.USAGE: UsageError,
         ExitCode.PLUGIN: PluginError,
     }
-    raise kinds.get(code, StepFailed)(message, where=label, hint=" ".join(hint))
+    raise kinds.get(code, StepFailed)(message, where=label, hint=" ".join(hints))

@@ -139,15 +139,18 @@ def engine_of(
             hint = "install the plugins, or use jobs=1"
             raise UsageError("worker processes only have installed plugins", where="jobs", hint=hint)
     elif "jobs" in known:
-        settings.setdefault("jobs", _default_jobs())
+        settings.setdefault("jobs", jobs_from(os.environ.get(JOBS, "auto"), where=JOBS))
     return offer, offer.config_type()(**settings)
 
 
-def _default_jobs() -> int | str:
-    text = os.environ.get(JOBS, "auto")
-    if text != "auto" and not (text.isdecimal() and int(text) > 0):
-        raise UsageError(f"{text!r} is not a number of steps", where=JOBS, hint="a positive integer, or auto")
-    return text if text == "auto" else int(text)
+def jobs_from(text: str, *, where: str) -> int | Literal["auto"]:
+    """Parses a number of jobs. where: the option or variable. Raises UsageError for anything but a positive integer or
+    `auto`."""
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise UsageError(f"{text!r} is not a number of steps", where=where, hint="a positive integer, or auto")
+    return int(text)
 
 
 def _reporter(lasting: object, *, shown: bool) -> Reporter:

@@ -20,7 +20,6 @@ from harness.cli.selection import (
     RunsOption,
     SeedsOption,
     VerifyOption,
-    jobs_from,
     methods_from,
     seeds_from,
 )
@@ -65,6 +64,7 @@ def run(
 ) -> None:
     """Run a protocol: train, recover, score, and print the leaderboard. Run it again to resume after a stop."""
     from harness import api
+    from harness.api.running import jobs_from
     from harness.api.running import run as run_protocol  # `api.run` is also a module
 
     session = session_of(context)
@@ -83,7 +83,7 @@ def run(
             methods=only,
             output=runs,
             engine=engine,
-            jobs=jobs_from(jobs),
+            jobs=None if jobs is None else jobs_from(jobs, where="--jobs"),
             threads=threads,
             observers=observers or (),
             deltas=deltas,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -53,17 +53,6 @@ def seeds_from(text: str | None) -> tuple[int, ...] | None:
             f"{wrong[0]!r} is not a seed", where="--seeds", hint="write non-negative integers, such as 0,1,2"
         )
     return tuple(int(word) for word in words)
-
-
-def jobs_from(text: str | None) -> int | Literal["auto"] | None:
-    """Parses a number of jobs. Raises UsageError for anything but a positive integer or `auto`."""
-    if text is None:
-        return None
-    if text == "auto":
-        return "auto"
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise UsageError(f"{text!r} is not a number of steps", where="--jobs", hint="a positive integer, or auto")
-    return int(text)
 
 
 def methods_from(text: str | None) -> tuple[str, ...] | None:

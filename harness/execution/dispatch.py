@@ -16,7 +16,7 @@ from typing import Protocol
 
 from harness._util.disk_errors import StoreForbidden, StoreFull
 from harness._util.signals import raise_if_terminated
-from harness.errors import HarnessError, PluginError, StepFailed, WorkerLost
+from harness.errors import HarnessError, PluginError, WorkerLost, internal_error
 from harness.execution.store import Store
 from harness.planning.dependents import dependent_on_base_score, first_needed
 from harness.planning.node import Node
@@ -167,9 +167,7 @@ class Dispatcher:
         if isinstance(error, HarnessError):
             return error
         if isinstance(error, Exception):
-            internal = StepFailed(
-                f"internal error: {type(error).__name__}: {error}", where=node.label, hint="--debug shows the traceback"
-            )
+            internal = internal_error(error, where=node.label)
             internal.__cause__ = error
             return internal
         if error is not None:

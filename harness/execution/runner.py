@@ -158,7 +158,11 @@ class Runner:
             self._folder.begin(self._protocol, self._plan)  # a plan that cannot be read is written again
             self._reporter.note(f"nothing to make: all {len(order)} results are in the store")
             return self._outcome(order, missing, Walk())
-        self._check(missing)
+        try:
+            self._check(missing)
+        except BaseException:
+            self._engine.close(stop=True)  # it may have reached a cluster
+            raise
         self._folder.begin(self._protocol, self._plan)
         with self._store.in_use(self._plan.key):
             for node in missing:

@@ -17,7 +17,16 @@ from queue import SimpleQueue
 from typing import Any, TextIO
 
 from harness._util.disk_errors import StoreForbidden, StoreFull
-from harness.errors import CheckpointError, ExitCode, HarnessError, PluginError, StepFailed, UsageError, WorkerLost
+from harness.errors import (
+    CheckpointError,
+    ExitCode,
+    HarnessError,
+    PluginError,
+    StepFailed,
+    UsageError,
+    WorkerLost,
+    internal_error,
+)
 from harness.plugin.interfaces import Progress
 
 PROGRESS, NOTE, DONE, FAILED = "progress", "note", "done", "failed"
@@ -71,7 +80,7 @@ def serve(execute: Callable[[str, Progress], None], sender: Sender, lines: TextI
 def message_of(error: Exception) -> dict[str, str]:
     """Returns an error as the content of a message."""
     if not isinstance(error, HarnessError):
-        error = StepFailed(f"internal error: {type(error).__name__}: {error}", hint="--debug shows the traceback")
+        error = internal_error(error)
     kind = next(kind for kind in _CLASSES if isinstance(error, kind))
     return {"kind": kind.__name__, "message": error.message, "where": error.where, "hint": error.hint}
 

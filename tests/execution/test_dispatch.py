@@ -142,6 +142,7 @@ def test_an_engine_that_cannot_do_the_work_is_reported_before_anything_starts(tm
         bench.runner(engine).run()
     assert not engine.submitted
     assert not bench.world.trained
+    assert engine.closed == [True]
 
 
 def test_what_an_engine_raises_by_mistake_fails_the_node(tmp_path):

@@ -16,7 +16,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from harness._util.memory import REMEDY
+from harness._util.child_process import how_it_ended
 from harness.errors import WorkerLost
 from harness.execution.launching import MACHINE_VARIABLE
 from harness.execution.worker import DONE, FAILED, NOTE, PROGRESS, error_of
@@ -120,9 +120,5 @@ class NodeWorker:
                 os.killpg(self._process.pid, number)
 
     def _lost(self, label: str) -> WorkerLost:
-        code = self._process.wait()
-        if code == -signal.SIGKILL:
-            return WorkerLost("its process was killed, probably out of memory", where=label, hint=REMEDY)
-        log = self._log or "the run's console.log"
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return WorkerLost(f"its process {how}", where=label, hint=f"its output is in {log}")
+        how, hint = how_it_ended(self._process.wait(), str(self._log or "the run's console.log"))
+        return WorkerLost(f"its process {how}", where=label, hint=hint)

@@ -23,7 +23,7 @@ class SlurmConfig(Config):
     setup: list[str] = Field(default_factory=list, description="shell commands before each step, such as `module load`")
     requeues: int = Field(default=3, ge=0, description="how often a step whose time is over is requeued")
     warn_seconds: int = Field(
-        default=90, ge=1, description="how long before its end a job is told, to save and be requeued"
+        default=90, ge=1, description="seconds before its time limit at which a job is stopped and requeued"
     )
     at_once: int = Field(default=256, ge=1, description="steps of a job array that may run at a time")
     poll_seconds: float = Field(default=5, gt=0, description="how often the queue is looked at")
