@@ -72,6 +72,17 @@ class NodeRequest:
     progress: Progress = _no_progress
     note: Callable[[str], None] = _ignore
 
+    def gpus_on(self, most: int) -> int:
+        """Returns the GPUs per machine, if no machine has more than `most`: as stated, or one for each process if there
+        are any, but none for a merge."""
+        stated = self.resources.gpus
+        return self.resources.processes * (most > 0 and self.kind != "merge") if stated is None else stated
+
+    @property
+    def cpus(self) -> int:
+        """The cores per machine: as stated, or one for each process."""
+        return self.resources.cpus or self.resources.processes
+
 
 class Engine(ABC):
     """Executes nodes. A simple engine implements `execute` only; one that runs several nodes at once also overrides

@@ -21,10 +21,8 @@ class Ask:
 def ask_of(request: NodeRequest, machines: Sequence[RayMachine]) -> Ask:
     """Returns what a step asks for. By default each of its processes gets a core, and a GPU if the cluster has any and
     the step is not a merge."""
-    needs = request.resources
-    has_gpus = any(machine.gpus for machine in machines) and request.kind != "merge"
-    gpus = needs.processes * has_gpus if needs.gpus is None else needs.gpus
-    return Ask(cpus=needs.cpus or needs.processes, gpus=gpus, machines=needs.machines)
+    most = max((machine.gpus for machine in machines), default=0)
+    return Ask(cpus=request.cpus, gpus=request.gpus_on(most), machines=request.resources.machines)
 
 
 def check_asks(asks: Mapping[Ask, str], machines: Sequence[RayMachine]) -> None:

@@ -61,7 +61,7 @@ class Slurm(Engine):
         check_programs()
         self._most_gpus = check_partition(self.config.partition)
         for request in requests:
-            asked = self._gpus(request)
+            asked = request.gpus_on(self._most_gpus)
             if asked > self._most_gpus:
                 among = f"the partition {self.config.partition}" if self.config.partition else "Slurm"
                 raise UsageError(
@@ -189,13 +189,7 @@ class Slurm(Engine):
         return jobs
 
     def _ask(self, request: NodeRequest) -> tuple[int, int, int]:
-        needs = request.resources
-        return needs.cpus or needs.processes, self._gpus(request), needs.machines
-
-    def _gpus(self, request: NodeRequest) -> int:
-        """Returns the GPUs per machine: by default, if there are any, one for each process, and none for a merge."""
-        needs = request.resources
-        return needs.processes * (self._most_gpus > 0 and request.kind != "merge") if needs.gpus is None else needs.gpus
+        return request.cpus, request.gpus_on(self._most_gpus), request.resources.machines
 
     def _look(self) -> None:
         """Passes on new messages, and finishes the nodes whose jobs have ended."""
