@@ -1,6 +1,6 @@
 """Several steps at a time: how much faster, at what cost, and is everything the same?
 
-    python benchmarks/scheduling.py jobs [--pairs 1] [--seeds 0,1,2] [--methods A,B]
+    python benchmarks/scheduling.py jobs [--pairs 1] [--seeds 0,1,2] [--methods A,B] [--keep FOLDER]
     python benchmarks/scheduling.py simulate [--nodes 200] [--slots 8] [--seconds 60] [--methods sequential]
     python benchmarks/scheduling.py requests [--count 50]
     python benchmarks/scheduling.py kills [--kills 20] [--jobs 4] [--seed 0]
@@ -29,6 +29,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def main() -> None:
     jobs.add_argument("--pairs", type=int, default=1)
     jobs.add_argument("--seeds", default="0,1,2")
     jobs.add_argument("--methods")
+    jobs.add_argument("--keep", type=Path, help="keep the runs here")
     simulate = parsers.add_parser("simulate")
     simulate.add_argument("--nodes", type=int, default=200)
     simulate.add_argument("--slots", type=int, default=8)
@@ -75,12 +77,14 @@ def measure_jobs(arguments: argparse.Namespace) -> dict[str, Any]:
     methods = ["--methods", arguments.methods] if arguments.methods else []
     for pair in range(arguments.pairs):
         for jobs in (1, 2) if pair % 2 == 0 else (2, 1):
-            with tempfile.TemporaryDirectory() as folder:
+            with ExitStack() as scope:
+                kept = arguments.keep and tempfile.mkdtemp(prefix=f"jobs-{jobs}-", dir=arguments.keep)
+                folder = kept or scope.enter_context(tempfile.TemporaryDirectory())
                 begin = time.perf_counter()
                 run("lab", Path(folder), jobs, "--seeds", arguments.seeds, *methods)
                 seconds[jobs].append(time.perf_counter() - begin)
                 rows.append(results_of(Path(folder)))
-            print(f"pair {pair + 1}: {jobs} jobs, {seconds[jobs][-1]:.0f} s", file=sys.stderr)
+            print(f"pair {pair + 1}: {jobs} jobs, {seconds[jobs][-1]:.0f} s, {folder}", file=sys.stderr)
     ratio = statistics.median(seconds[2]) / statistics.median(seconds[1])
     equal = all(one == rows[0] for one in rows)
     return {"seconds": seconds, "ratio": round(ratio, 3), "equal": equal, "met": equal and ratio <= RATIO}

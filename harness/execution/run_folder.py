@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 import os
 from collections.abc import Mapping
@@ -73,7 +74,7 @@ class RunFolder:
 
     def append(self, event: str, **data: Any) -> None:
         """Appends one event with the time in UTC to the log and syncs it. Raises UsageError if it cannot be written."""
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
         line = json.dumps({"time": now, "event": event, **data}, ensure_ascii=False)
         try:
             with self._own(EVENTS).open("ab+") as file:
@@ -91,17 +92,9 @@ class RunFolder:
 
     def events(self) -> list[dict[str, Any]]:
         """Returns the events of all machines in order, without incomplete lines of killed processes."""
-        logs = [path.read_bytes().splitlines() for path in self.event_logs()]
-        found = []
-        for line in (line for log in logs for line in log):
-            try:
-                event = parse_json(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                found.append(event)
-        # The clocks of machines may differ: their events are in order, among one another as far as the clocks agree.
-        return found if len(logs) < 2 else sorted(found, key=lambda event: str(event.get("time")))
+        logs = [_events_in(path.read_bytes()) for path in self.event_logs()]
+        # The clocks of machines may differ, and a clock may be set back: the events of one machine keep their order.
+        return list(heapq.merge(*logs, key=lambda event: str(event.get("time"))))
 
     def event_logs(self) -> list[Path]:
         """Returns the event log of each machine."""
@@ -158,3 +151,15 @@ class RunFolder:
 
     def _digests(self) -> dict[str, str]:
         return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in (SCORES, LEADERBOARD)}
+
+
+def _events_in(log: bytes) -> list[dict[str, Any]]:
+    found = []
+    for line in log.splitlines():
+        try:
+            event = parse_json(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            found.append(event)
+    return found

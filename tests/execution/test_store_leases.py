@@ -1,5 +1,6 @@
 """Processes that share a store by leases: one that dies or stands still loses its key, and tears nothing."""
 
+import json
 import os
 import pickle
 import signal
@@ -181,6 +182,15 @@ def test_each_machine_appends_to_logs_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("HARNESS_LOCKS", "flock")
     folder.append("told", number=3)
     assert [event["number"] for event in folder.events()] == [0, 1, 2, 3]
+
+
+def test_events_of_one_machine_keep_their_order_if_its_clock_is_set_back(tmp_path):
+    for machine, events in {"first": [("12:00", 0), ("11:00", 1)], "second": [("11:30", 2), ("12:30", 3)]}.items():
+        lines = [json.dumps({"time": time, "number": number}) for time, number in events]
+        (tmp_path / f"events-{machine}.jsonl").write_text("\n".join(lines))
+    numbers = [event["number"] for event in RunFolder(tmp_path).events()]
+    assert [number for number in numbers if number < 2] == [0, 1]
+    assert [number for number in numbers if number >= 2] == [2, 3]
 
 
 @pytest.mark.parametrize("seconds", ["0.5", "minute", "nan", "100000"])
