@@ -69,6 +69,18 @@ class DrawnFigure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Section:
+    """A further section of the page, below the figures. html, style and script: trusted; `script` runs after the page's
+    own. Data belongs in `html`, in a `<script type="application/json">`, which does not run."""
+
+    name: str
+    title: str
+    html: markupsafe.Markup
+    style: str = ""
+    script: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """html: the page. drawings: SVG of the figures in the wide layout, by name. absent: figures without data. undrawn:
     the reason why a figure with data was not drawn, by title."""
@@ -79,8 +91,9 @@ class Report:
     undrawn: dict[str, str]
 
 
-def make_report(record: RunRecord, probes: ProbeRecord | None = None) -> Report:
-    """Returns the report of a run. probes: the probe record for tables. The same record gives the same bytes."""
+def make_report(record: RunRecord, probes: ProbeRecord | None = None, *, sections: Sequence[Section] = ()) -> Report:
+    """Returns the report of a run. probes: the probe record for tables. sections: further ones, such as a browser of
+    samples. The same record gives the same bytes."""
     figures = [_made(make, record) for make in FIGURES]
     drawings: dict[str, str] = {}
     shown: list[DrawnFigure] = []
@@ -104,7 +117,9 @@ def make_report(record: RunRecord, probes: ProbeRecord | None = None) -> Report:
         )
     absent = tuple(one for one in figures if isinstance(one, Absent))
     left_out = {one.title: one.undrawn for one in shown if one.undrawn}
-    return Report(html=_page(record, shown, absent, probes), drawings=drawings, absent=absent, undrawn=left_out)
+    return Report(
+        html=_page(record, shown, absent, probes, sections), drawings=drawings, absent=absent, undrawn=left_out
+    )
 
 
 def _made(make: Callable[[RunRecord], Figure | Absent], record: RunRecord) -> Figure | Absent:
@@ -130,12 +145,16 @@ def _drawings(figure: Figure) -> tuple[dict[Layout, str], str]:
 
 
 def _page(
-    record: RunRecord, figures: Sequence[DrawnFigure], absent: Sequence[Absent], probes: ProbeRecord | None
+    record: RunRecord,
+    figures: Sequence[DrawnFigure],
+    absent: Sequence[Absent],
+    probes: ProbeRecord | None,
+    sections: Sequence[Section],
 ) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown)
     environment.filters |= {"texts": text_columns, "code": with_code, "range": unbroken_range}
     leaderboard = record.leaderboard
-    script = _resource("page.js")
+    script = "\n".join([_resource("page.js"), *(one.script for one in sections if one.script)])
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     ranking = leaderboard_table(leaderboard)
     values: dict[str, Any] = {
@@ -153,7 +172,8 @@ def _page(
         "most_open": MOST_OPEN_ROWS,
         "provenance": provenance_tables(record.provenance),
         "protocol": record.protocol,
-        "style": _resource("page.css"),
+        "sections": sections,
+        "style": "".join([_resource("theme.css"), _resource("page.css"), *(one.style for one in sections)]),
         "script": script,
         "script_hash": f"sha256-{digest}",
         "version": VERSION,
