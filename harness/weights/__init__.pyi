@@ -2,6 +2,10 @@ from .differences import DeltaSummary as DeltaSummary
 from .differences import delta_summary as delta_summary
 from .folder import TensorPlace as TensorPlace
 from .folder import WeightFolder as WeightFolder
+from .gguf_conversion import dequantized as dequantized
+from .gguf_file import gguf_config as gguf_config
+from .gguf_file import gguf_digest as gguf_digest
+from .gguf_file import gguf_fingerprint as gguf_fingerprint
 from .linear import linear_combination as linear_combination
 from .loading import check_gradient_names as check_gradient_names
 from .loading import loaded_model as loaded_model

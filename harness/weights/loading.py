@@ -29,7 +29,7 @@ def loaded_model(folder: Path, *, dtype: torch.dtype | str) -> Any:
     dtype: `auto` for the dtype of the files. Raises CheckpointError if a weight is missing, NaN or infinite, or has
     another shape than the config asks for, and where transformers cannot read the folder.
     """
-    model = _from_folder(folder, dtype=dtype).eval()
+    model = load_checked(folder, dtype=dtype).eval()
     for name, values in model.named_parameters():
         if values.is_floating_point() and not all_finite(values):
             raise CheckpointError(
@@ -62,7 +62,7 @@ def check_loads(folder: Path) -> None:
     transformers', so what its folder should hold is unknown.
     """
     if "model_type" in _config(folder):
-        _refuse_unlike_tied(_from_folder(folder, dtype="auto", device_map="meta"), folder)
+        _refuse_unlike_tied(load_checked(folder, dtype="auto", device_map="meta"), folder)
         loaded_tokenizer(folder)
 
 
@@ -75,7 +75,7 @@ def check_gradient_names(folder: Path, names: Collection[str] | None = None) -> 
     """
     if "model_type" not in _config(folder):
         return
-    model = _from_folder(folder, dtype="auto", device_map="meta")
+    model = load_checked(folder, dtype="auto", device_map="meta")
     loaded = {name for name, _ in model.named_parameters()}
     stored = WeightFolder(folder).names()
     if unstored := sorted(loaded.difference(stored)):
@@ -105,7 +105,9 @@ def check_finite(folder: Path, *, model: bool = True) -> None:
         refuse_not_finite(values, folder, chunk)
 
 
-def _from_folder(folder: Path, **settings: Any) -> Any:
+def load_checked(folder: Path, **settings: Any) -> Any:
+    """Returns the causal language model in `folder`, with the settings of `from_pretrained`. Raises CheckpointError if
+    transformers cannot read it, or weights are missing or have other shapes. Reads no values."""
     from transformers import AutoModelForCausalLM
 
     try:

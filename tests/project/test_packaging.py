@@ -28,7 +28,7 @@ PLUGINS = sorted(
     if not (path.parents[1] / "__init__.py").exists()
 )
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-OPTIONAL = ("report", "serve", "ray", "slurm", "tensorboard", "trackio", "wandb")
+OPTIONAL = ("gguf", "report", "serve", "ray", "slurm", "tensorboard", "trackio", "wandb")
 USED = [line for name in OPTIONAL for line in EXTRAS[name]]
 EXTRA = (*USED, *EXTRAS["dev"], *EXTRAS["docs"])
 REQUIREMENTS = [Requirement(line) for line in (*PROJECT["project"]["dependencies"], *EXTRA)]

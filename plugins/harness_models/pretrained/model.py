@@ -18,9 +18,18 @@ from harness import (
     Unkeyed,
     UsageError,
     looks_local,
+    missing_package,
 )
 from harness.domains import fetch_model, parse_json
-from harness.weights import CONFIG, check_checkpoint, fingerprint_folder
+from harness.weights import (
+    CONFIG,
+    check_checkpoint,
+    dequantized,
+    fingerprint_folder,
+    gguf_config,
+    gguf_digest,
+    gguf_fingerprint,
+)
 from harness_models.pretrained.published import PUBLISHED
 
 _FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")
@@ -36,10 +45,18 @@ class PretrainedConfig(Config):
         default=None, description="a branch, tag or commit of the hub; pin a commit to publish"
     )
 
+    gguf_file: Annotated[str | None, Unkeyed("the fingerprint covers the file")] = Field(
+        default=None,
+        min_length=1,
+        description="the GGUF file in the local folder; it is dequantized to fp32 once, into the cache",
+    )
+
     def faults(self) -> Iterable[Problem]:
-        """Yields what is wrong with a local folder."""
+        """Yields what is wrong with a local folder or its GGUF file."""
         folder = Path(self.pretrained).expanduser()
-        if looks_local(self.pretrained) or folder.is_dir():
+        if self.gguf_file is not None:
+            yield from _faults_of_gguf(folder, self.gguf_file)
+        elif looks_local(self.pretrained) or folder.is_dir():
             try:
                 check_checkpoint(folder)
             except CheckpointError as error:
@@ -52,14 +69,19 @@ class Pretrained(BaseModel):
     def __init__(self, config: PretrainedConfig) -> None:
         self.config = config
         self.local = Path(config.pretrained).expanduser()
+        self._gguf = None if config.gguf_file is None else self.local / config.gguf_file
 
     def fingerprint(self) -> str:
+        if self._gguf is not None:
+            return gguf_fingerprint(self._gguf)
         if self._is_local():
             check_checkpoint(self.local)
             return fingerprint_folder(self.local)
         return f"{self.config.pretrained}@{self.config.revision or 'main'}"
 
     def folder(self) -> Path:
+        if self._gguf is not None:
+            return dequantized(self._gguf)
         if self._is_local():
             check_checkpoint(self.local)
             return self.local
@@ -85,7 +107,10 @@ class Pretrained(BaseModel):
         return (HubSource(kind="model", name=self.config.pretrained, revision=self.config.revision),)
 
     def config_json(self) -> Mapping[str, Any] | None:
-        """Returns the local folder's config.json, or that in the hub's cache, or what is published of a known model."""
+        """Returns the local folder's config.json, or that in the hub's cache, or what is published of a known model.
+        For a GGUF file, the sizes in its metadata."""
+        if self._gguf is not None:
+            return gguf_config(self._gguf)
         if self._is_local():
             return _read(self.local / CONFIG)
         from huggingface_hub import try_to_load_from_cache
@@ -100,6 +125,20 @@ class Pretrained(BaseModel):
 
     def _is_local(self) -> bool:
         return looks_local(self.config.pretrained) or self.local.is_dir()
+
+
+def _faults_of_gguf(folder: Path, name: str) -> Iterable[Problem]:
+    yield from missing_package("gguf", key="gguf_file", wanted_by="reading GGUF files", install="mdrl-harness[gguf]")
+    if not folder.is_dir():
+        message = f"{folder} is not a local folder"
+        yield Problem(
+            key="pretrained", message=message, hint="gguf_file names a file in a local folder: fetch it first"
+        )
+        return
+    try:
+        gguf_digest(folder / name)
+    except CheckpointError as error:
+        yield Problem(key="gguf_file", message=f"{error.where}: {error.message}", hint=error.hint)
 
 
 def _read(path: Path) -> Mapping[str, Any] | None:
