@@ -13,6 +13,7 @@ from harness.api.protocols import installed_plugins
 from harness.errors import UsageError
 from harness.execution.run_folder import LEADERBOARD, PLAN, SCORES
 from harness.planning.plan import Plan
+from harness.results.flips import RIGHT_FROM
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from harness.results.compare import PairedDifferences
     from harness.results.leaderboard import Leaderboard
     from harness.results.probe_tables import ProbeRecord
+
+
+BASE = "base"
+"""The name of the base model where a method is expected, unless a method has this name."""
 
 
 class Run:
@@ -109,7 +114,18 @@ class Run:
 
     def checkpoint_key(self, method: str, *, step: int = -1, seed: int | None = None) -> str:
         """Returns the key of a method's checkpoint. Arguments and errors: as for `checkpoint`."""
+        _, lineage = self._lineage(method, seed)
+        if not -len(lineage) <= step < len(lineage):
+            steps = ", ".join(f"{number} ({self.plan.nodes[key].label})" for number, key in enumerate(lineage))
+            raise UsageError(f"{method!r} has no step {step}", hint=f"it has {steps}")
+        return lineage[step]
+
+    def _lineage(self, method: str, seed: int | None) -> tuple[int, tuple[str, ...]]:
+        """Returns the seed, by default the method's first, and the keys of the method's checkpoints for it. The base
+        model is a method with one checkpoint for every seed. Raises UsageError if there is no such method or seed."""
         lineages = {one.seed: one.lineage for one in self.plan.methods if one.name == method}
+        if not lineages and method == BASE:
+            lineages = dict.fromkeys(self.plan.seeds, (self.plan.base.key,))
         if not lineages:
             names = ", ".join(dict.fromkeys(one.name for one in self.plan.methods))
             raise UsageError(
@@ -118,33 +134,42 @@ class Run:
         chosen = next(iter(lineages)) if seed is None else seed
         if chosen not in lineages:
             raise UsageError(f"{method!r} has no seed {seed}", hint=f"it has {', '.join(map(str, lineages))}")
-        lineage = lineages[chosen]
-        if not -len(lineage) <= step < len(lineage):
-            steps = ", ".join(f"{number} ({self.plan.nodes[key].label})" for number, key in enumerate(lineage))
-            raise UsageError(f"{method!r} has no step {step}", hint=f"it has {steps}")
-        return lineage[step]
+        return chosen, lineages[chosen]
 
     def samples(
-        self, method: str, *, step: int = -1, domain: str | None = None, seed: int | None = None
+        self,
+        method: str,
+        *,
+        step: int = -1,
+        domain: str | None = None,
+        seed: int | None = None,
+        against: int | str | None = None,
+        right_from: float = RIGHT_FROM,
     ) -> pl.DataFrame:
         """Returns the scored samples of a checkpoint, one row per test item and completion.
 
         Columns: `domain`, `task`, `item` (lm-eval's `doc_id`), `repeat`, `prompt`, `completion`, `target`, `score` (the
-        task's primary metric for the item, in lm-eval's units), `metric`. domain: default: all. step, seed: as for
-        `checkpoint`. Raises UsageError if there is no such checkpoint or domain, or it was not scored.
+        task's primary metric for the item, in lm-eval's units), `metric`, `right` (null without a score). step, seed:
+        as for `checkpoint`; the method `base` is the base model. domain: default: all. right_from: the lowest score
+        that is right, or the highest if lower is better.
+
+        against: another checkpoint for the same seed: a step of this method, a method (its last step), or
+        `METHOD@STEP`. It adds `completion_before`, `score_before`, `right_before` and `change`: `right to wrong`,
+        `wrong to right`, `still wrong`, `still right`, or null.
+
+        Raises UsageError if there is no such checkpoint or domain, or it was not scored.
         """
-        import polars as pl
+        from harness.api.samples import checkpoint_samples
 
-        from harness.api.samples import COLUMNS, samples_of
+        return checkpoint_samples(
+            self, method, step=step, domain=domain, seed=seed, against=against, right_from=right_from
+        ).frame
 
-        key = self.checkpoint_key(method, step=step, seed=seed)
-        evaluations = self.plan.evaluations.get(key, {})
-        if domain is not None and domain not in self.plan.scored_names:
-            hint = f"one of {', '.join(self.plan.scored_names)}"
-            raise UsageError(f"there is no domain {domain!r} in this run", where=str(self.folder), hint=hint)
-        chosen = evaluations if domain is None else {domain: evaluations[domain]} if domain in evaluations else {}
-        rows = [{"domain": name} | row for name, node in chosen.items() for row in samples_of(self._stored(node), node)]
-        return pl.DataFrame(rows, schema={"domain": pl.String(), **COLUMNS})
+    @property
+    def has_samples(self) -> bool:
+        """Whether the samples of the run can be read: it has a plan and a store, which an archived leaderboard
+        lacks."""
+        return (self.folder / PLAN).is_file() and self._store.root.is_dir()
 
     def metrics(self, method: str, *, step: int = -1, seed: int | None = None) -> pl.DataFrame:
         """Returns the training metrics of a step, one row per optimizer step: `step`, `reward`, `loss`, `grad_norm` and

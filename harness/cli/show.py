@@ -83,13 +83,17 @@ def _show_probes(run: Run, names: tuple[str, ...], *, as_json: bool, markdown: b
 
 
 def print_leaderboard(run: Run, console: Console) -> None:
-    """Prints the tables of a run and its files. Raises UsageError if the leaderboard cannot be read."""
+    """Prints the tables of a run, its files, and the command that shows its samples. Raises UsageError if the
+    leaderboard cannot be read."""
     from rich.text import Text
 
     from harness.cli.leaderboard_view import print_tables
+    from harness.cli.next_commands import next_commands
 
     print_tables(run.record, console)
     files = ("leaderboard.json", "scores.parquet", "provenance.json")
     present = [name for name in files if (run.folder / name).is_file()]
     present += sorted(log.name for log in run.folder.glob("events*.jsonl"))  # one of each machine
     console.print(Text(f"\n{run.folder}: {', '.join(present)}"), soft_wrap=True)
+    for line in next_commands(run.record, run.folder) if run.has_samples else ():
+        console.print(Text(line), soft_wrap=True)

@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.execution.score_table import ReadableStore, domain_scores
 from harness.planning.nodes import RecoverNode
 from harness.planning.plan import MethodPlan, Plan
+from harness.planning.titles import step_label
 from harness.results.columns import ColumnRoles
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import (
@@ -174,7 +175,7 @@ class _Builder:
         node = self.plan.nodes[keys[0]]
         return TrajectoryStep(
             step=step,
-            label=f"train {node.label}" if node.kind == "train" else node.label,
+            label=step_label(node),
             trained=steps[0].trained,
             recovered=steps[0].recovered,
             checkpoints=tuple(keys[:1] if shared else keys),

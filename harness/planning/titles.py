@@ -17,6 +17,11 @@ def title_of(kind: str, label: str, seed: int) -> str:
     return f"{label if label.startswith(f'{kind} ') else f'{kind} {label}'} (seed {seed})"
 
 
+def step_label(node: Node) -> str:
+    """Returns the label of a method's step: `base`, `train math` or `recover math (refresh)`."""
+    return f"train {node.label}" if node.kind == "train" else node.label
+
+
 def titled(plan: Plan) -> dict[str, Node]:
     """Returns the plan's nodes by key, with labels for progress lines.
 

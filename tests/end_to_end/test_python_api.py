@@ -34,7 +34,7 @@ def run(example):
 def test_the_tutorial_is_short_prints_tables_and_plots(example):
     folder, done = example
     assert len(CELLS[0].splitlines()) <= 15
-    assert "sequential" in done.stdout and "completion_at_the_end" in done.stdout
+    assert "sequential" in done.stdout and "completion_before" in done.stdout
     assert done.stderr.startswith("run: runs/smoke-")
     assert (folder / "scores.svg").read_text().startswith("<svg")
 

@@ -162,12 +162,12 @@ def full_record(root, *, seeds=(0, 1)):
     )
 
 
-def write_run(root, *, without=(), finished=True, stopped="", report=None):
+def write_run(root, *, without=(), finished=True, stopped="", report=None, seeds=(0,)):
     """Writes a run folder as the runner does and returns it.
 
     without: methods of which only the steps that others share are done. report: that of the first step.
     """
-    plan = make_plan(seeds=(0,))
+    plan = make_plan(seeds=seeds)
     store = Store(root / "store")
     if report is not None:
         put(store, plan.methods[0].lineage[1], {"result.json": {"cost": COST, "report": report}})
