@@ -94,6 +94,12 @@ def checkpoint_samples(
 
     beside: without `against`, compare with the step before, if there is one and it was scored.
     """
+    if not run.has_samples:
+        raise UsageError(
+            "this folder has no samples",
+            where=str(run.folder),
+            hint="an archived leaderboard has none: name the run's own folder, beside its store",
+        )
     checkpoint = checkpoint_of(run, method, step, seed)
     frame = _samples(run, checkpoint, domain, right_from)
     if against is None and beside and checkpoint.step and _step_before_is_scored(run, checkpoint, domain):

@@ -195,6 +195,8 @@ def test_otherwise_the_largest_fall_leads_to_what_flipped(folder):
 def test_an_archived_leaderboard_names_no_command(tmp_path):
     _, folder = make_leaderboard(tmp_path)
     assert "harness samples" not in "\n".join(last_lines(folder))
+    with pytest.raises(UsageError, match="this folder has no samples"):
+        samples(folder, "sequential")
 
 
 def test_where_lower_is_better_a_low_score_is_right(tmp_path):

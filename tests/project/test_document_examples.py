@@ -23,6 +23,7 @@ import pytest
 import yaml
 from document_snippets import ROOT, Command, Snippet, commands, pages, snippets
 from fake_run import make_leaderboard
+from sample_world import sampled_run
 from typer.testing import CliRunner
 
 from harness.cli import app
@@ -57,6 +58,7 @@ NOT_RUN = {
     "harness watch lab --observer trackio": OBSERVERS,
     "harness status lab": STATUS,
     "harness watch lab": STATUS,
+    "harness samples lab sequential --step 3 --domain math": "needs a run of the lab; tests/cli/test_cli_samples.py",
     "cat rows.jsonl": "its output is the file, which the next command reads",
     "python -m harness_domains.reasoning_gym.task_file leg_counting FOLDER": "reasoning-gym is an optional package",
     "harness validate my.yaml": MINE,
@@ -274,8 +276,12 @@ def prepared(command: Command, folder: Path) -> list[str]:
     filled: dict[str, str] = {}
     if not command.output:
         runs = folder / "runs"
-        _, run = make_leaderboard(runs, seeds=(0, 1), shift=lambda seed: 0.01 * seed)
+        if "harness samples" in command.line:
+            run = sampled_run(runs)
+        else:
+            _, run = make_leaderboard(runs, seeds=(0, 1), shift=lambda seed: 0.01 * seed)
         filled = {"RUN": str(run), "RUNS": str(runs), "FOLDER": str(run), "A": "sequential", "B": "re-math"}
+        filled["METHOD"] = "sequential"
         if "harness show" in command.line:  # the name of a run that the reader has made before
             filled |= {"lab": str(run), "two-domains": str(run)}
     words = [filled.get(word, word) for word in shlex.split(command.line)[1:] if word != "RUN2"]
