@@ -31,8 +31,11 @@ def write_report(run: Run, page: Path | None, *, figures: Path | None, predictio
     from harness.report.drawing import UndrawnError, rasterize
     from harness.report.page import make_report
     from harness.report.reading import read_run
+    from harness.report.samples.section import samples_section
 
-    built = make_report(read_run(run.folder, prediction), _probes(run))
+    samples = samples_section(run.folder)
+    sections = [] if samples is None else [samples]
+    built = make_report(read_run(run.folder, prediction), _probes(run), sections=sections)
     files = {page or run.folder / REPORT: built.html.encode()}
     undrawn = dict(built.undrawn)
     if figures is not None:
