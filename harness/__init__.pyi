@@ -97,8 +97,6 @@ from .plugin.interfaces import Domain as Domain
 from .plugin.interfaces import EvaluationTask as EvaluationTask
 from .plugin.interfaces import LineageEntry as LineageEntry
 from .plugin.interfaces import Progress as Progress
-from .plugin.interfaces import Recovery as Recovery
-from .plugin.interfaces import RecoveryContext as RecoveryContext
 from .plugin.interfaces import Reward as Reward
 from .plugin.interfaces import RewardBatch as RewardBatch
 from .plugin.interfaces import RewardResult as RewardResult
@@ -120,6 +118,8 @@ from .plugin.paths import FolderOrName as FolderOrName
 from .plugin.paths import looks_local as looks_local
 from .plugin.probe_interface import Probe as Probe
 from .plugin.probe_interface import ProbeContext as ProbeContext
+from .plugin.recovery_interface import Recovery as Recovery
+from .plugin.recovery_interface import RecoveryContext as RecoveryContext
 from .plugin.registered import FailedPlugin as FailedPlugin
 from .plugin.registered import RegisteredPlugin as RegisteredPlugin
 from .plugin.registry import Registry as Registry

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.cli.narrow_table import GAP, add_row, column_groups, new_table
 from harness.report.tables.layout import (
     MISSING,
+    by_target,
     decimals,
     group_of,
     header,
@@ -236,11 +237,13 @@ def _recoveries(leaderboard: Leaderboard, *, wide: bool) -> Table:
     average = decimals(leaderboard)
     for row in leaderboard.rows:
         for one in row.recoveries:
-            digits = decimals(leaderboard, one.target)
-            scores = [number(score.mean, digits) for score in (one.peak, one.damaged, one.recovered)]
             steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
-            shown = [(one.ratio, 2), (one.collateral, average), (one.net, average)]
-            cells = [_spread(value, places) if wide else number(value.mean, places) for value, places in shown]
-            cells[0] += " *" if one.remark else ""
-            add_row(table, [name_of(row), one.target, *scores, *cells, steps])
+            for name, column, target in by_target(one):
+                digits = decimals(leaderboard, column)
+                scores = [number(score.mean, digits) for score in (target.peak, target.damaged, target.recovered)]
+                shown = [(target.ratio, 2), *([(one.collateral, average), (one.net, average)] if target is one else [])]
+                cells = [_spread(value, places) if wide else number(value.mean, places) for value, places in shown]
+                cells[0] += " *" if target.remark else ""
+                of_step = [*cells[1:], steps] if target is one else [MISSING] * 3
+                add_row(table, [name_of(row), name, *scores, cells[0], *of_step])
     return table

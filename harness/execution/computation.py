@@ -30,13 +30,13 @@ from harness.planning.plan import Plan
 from harness.plugin.interfaces import (
     LineageEntry,
     Progress,
-    RecoveryContext,
     StepResult,
     TaskSet,
     TrainingContext,
 )
 from harness.plugin.merge_interface import Expert, MergeContext
 from harness.plugin.probe_interface import ProbeContext
+from harness.plugin.recovery_interface import RecoveryContext
 from harness.plugin.specs import ProbeSpec
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
@@ -122,8 +122,10 @@ class NodeComputation:
         recovery = self.plugins.recovery(node.recovery)
         context = RecoveryContext(
             lineage=self._lineage(node.parents),
-            target=node.target,
-            peak=node.peak,
+            target=node.targets[0],
+            peak=node.peaks[node.targets[0]],
+            targets=node.targets,
+            peaks=node.peaks,
             domains=domains,
             output=folder / "model",
             scratch=_made(work / "recovery"),

@@ -14,6 +14,7 @@ from harness.execution.score_table import ReadableStore, domain_scores
 from harness.planning.nodes import RecoverNode
 from harness.planning.plan import MethodPlan, Plan
 from harness.planning.titles import step_label
+from harness.protocol.steps import ALL
 from harness.results.columns import ColumnRoles
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import (
@@ -25,7 +26,7 @@ from harness.results.leaderboard import (
     Row,
     TrajectoryStep,
 )
-from harness.results.metrics import Score, StepScores
+from harness.results.metrics import Recovered, Score, StepScores, recovery_start
 from harness.results.numbers import recovery_numbers, step_numbers, with_numbers
 from harness.results.ranks import ranked
 
@@ -121,7 +122,7 @@ class _Builder:
         recoveries = {
             step: self._recovery(methods, lineages, step)
             for step, key in enumerate(methods[0].lineage)
-            if self.plan.nodes[key].recovered_domain is not None
+            if self.plan.nodes[key].recovered_domains
         }
         costs = self._costs([self.plan.steps_behind(method.lineage[-1]) for method in methods])
         last = max(recoveries, default=None)
@@ -136,7 +137,7 @@ class _Builder:
             seed_costs=costs,
             trajectory=tuple(self._trajectory_step(methods, lineages, k) for k in range(len(methods[0].lineage))),
         )
-        peaks = {step: one.peak.scores() for step, one in recoveries.items()}
+        peaks = {step: {name: peak.scores() for name, peak in one.peaks.items()} for step, one in recoveries.items()}
         return with_numbers(row, self.roles, peaks)
 
     def base(self, taken: Sequence[str]) -> Row:
@@ -161,7 +162,7 @@ class _Builder:
                 StepScores(
                     scores=self.scores.get((method.name, method.seed, step), {}),
                     trained=node.trained_domains,
-                    recovered=node.recovered_domain,
+                    recovered=_recovered(node.recovered_domains),
                 )
             )
         return steps
@@ -187,14 +188,15 @@ class _Builder:
     ) -> RecoveryResult:
         node = self.plan.nodes[methods[0].lineage[step]]
         assert isinstance(node, RecoverNode)
-        peak = [steps[node.peak].scores.get(node.target) for steps in lineages]
+        peaks = {name: [steps[node.peaks[name]].scores.get(name) for steps in lineages] for name in node.targets}
+        start = recovery_start(lineages[0], step)
         return RecoveryResult(
             step=step,
             plugin=node.recovery.name,
             config=dict(node.recovery.config),
-            target=node.target,
-            **recovery_numbers(lineages, step, node.target, peak, self.roles),
-            cost=MeanCost.of(self._costs([method.lineage[step : step + 1] for method in methods])),
+            target=ALL if len(node.targets) == len(self.plan.domains) > 1 else "+".join(node.targets),
+            **recovery_numbers(lineages, step, peaks, self.roles),
+            cost=MeanCost.of(self._costs([method.lineage[start : step + 1] for method in methods])),
         )
 
     def _costs(self, lineages: Sequence[Sequence[str]]) -> tuple[MeanCost, ...]:
@@ -221,6 +223,10 @@ class _Builder:
                 where=str(self.store.path(key) / "result.json"),
                 hint="remove that folder of the store and run again",
             ) from error
+
+
+def _recovered(targets: tuple[str, ...]) -> Recovered:
+    return targets if len(targets) > 1 else next(iter(targets), None)
 
 
 def definition(plan: Plan, method: MethodPlan) -> str:

@@ -13,9 +13,10 @@ from harness._util.memory import REMEDY, comes_of_memory
 from harness.errors import CheckpointError, HarnessError, StepFailed
 from harness.planning.node import DomainUse, Node
 from harness.planning.nodes import BaseNode
-from harness.plugin.interfaces import Algorithm, BaseModel, Domain, Recovery, Reward, TrainingDomain
+from harness.plugin.interfaces import Algorithm, BaseModel, Domain, Reward, TrainingDomain
 from harness.plugin.merge_interface import Merge
 from harness.plugin.probe_interface import Probe
+from harness.plugin.recovery_interface import Recovery
 from harness.plugin.sampling import Sampling
 from harness.protocol import instance_of
 from harness.protocol.plugin_ref import PluginRef

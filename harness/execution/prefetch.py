@@ -87,7 +87,7 @@ def _reward(use: DomainUse, plugins: PluginInstances, *, refuses: bool) -> Fetch
 def refuses(plan: Plan, domain: str) -> bool:
     """Returns whether a training of the domain refuses to start if rows cannot be judged."""
     # A recovery may train on any domain that was trained before it.
-    nodes = [node for node in plan.nodes.values() if node.recovered_domain or domain in node.sampled_domains]
+    nodes = [node for node in plan.nodes.values() if node.recovered_domains or domain in node.sampled_domains]
     return any(use.config.get("unjudgeable") == "refuse" for node in nodes if (use := node.trained_with) is not None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Undamaged:
-    """A recovery whose target scores no worse before it than at its peak. Both scores as the tables show them."""
+    """A recovery whose target scores no worse before it than at its peak. Both scores as the tables show them; of
+    several targets, the means."""
 
     label: str
     seed: int
@@ -40,8 +41,8 @@ def undamaged_target(node: Node, plan: Plan, store: Store) -> Undamaged | None:
     and for any other step."""
     if not isinstance(node, RecoverNode):
         return None
-    peak = _score(node.parents[node.peak], node.target, plan, store)
-    present = _score(node.parents[-1], node.target, plan, store)
+    peak = _mean({name: node.parents[node.peaks[name]] for name in node.targets}, plan, store)
+    present = _mean(dict.fromkeys(node.targets, node.parents[-1]), plan, store)
     if peak is None or present is None:
         return None
     higher = present[1]
@@ -50,7 +51,7 @@ def undamaged_target(node: Node, plan: Plan, store: Store) -> Undamaged | None:
     return Undamaged(
         label=node.label,
         seed=node.seed,
-        target=node.target,
+        target=" and ".join(node.targets),
         peak=peak[0],
         present=present[0],
         higher_is_better=higher,
@@ -64,6 +65,16 @@ def undamaged_targets(plan: Plan, store: Store, *, without: Collection[str] = ()
     """
     found = (undamaged_target(node, plan, store) for key, node in plan.nodes.items() if key not in without)
     return (undamaged for undamaged in found if undamaged is not None)
+
+
+def _mean(checkpoints: Mapping[str, str], plan: Plan, store: Store) -> tuple[float, bool] | None:
+    """Returns the mean score of the targets, each of its checkpoint, where higher is better; or of the only one."""
+    found = [_score(checkpoint, name, plan, store) for name, checkpoint in checkpoints.items()]
+    known = [score for score in found if score is not None]
+    counted = [value for value, higher in known if higher] or [value for value, _ in known]
+    if len(known) < len(found):
+        return None
+    return sum(counted) / len(counted), any(higher for _, higher in known)
 
 
 def _score(checkpoint: str, domain: str, plan: Plan, store: Store) -> tuple[float, bool] | None:

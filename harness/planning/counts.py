@@ -61,8 +61,17 @@ class PluginWorkloads:
 
     def of_config(self, use: PluginRef) -> Workload | None:
         """Returns the workload that a plugin's config declares, None if it does not."""
+        config = self._config(use)
+        return config.workload() if config is not None else None
+
+    def of_recovery(self, use: PluginRef, trained: int) -> Workload | None:
+        """Returns the workload that a recovery's config declares after the training of `trained` domains."""
+        config = self._config(use)
+        return config.workload_of_recovery(trained) if config is not None else None
+
+    def _config(self, use: PluginRef) -> Config | None:
         config = validate(self._registry.find(use.kind, use.name).config_type(), use.config)
-        return config.workload() if isinstance(config, Config) else None
+        return config if isinstance(config, Config) else None
 
     def domain(self, name: str) -> Domain:
         """Returns a domain of the plan, or that of an evaluation-only column."""

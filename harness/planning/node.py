@@ -74,6 +74,8 @@ class WorkloadSource(Protocol):
 
     def of_config(self, use: PluginRef) -> Workload | None: ...
 
+    def of_recovery(self, use: PluginRef, trained: int) -> Workload | None: ...
+
     def domain(self, name: str) -> Domain: ...
 
 
@@ -114,9 +116,9 @@ class Node(ABC):
         return None
 
     @property
-    def recovered_domain(self) -> str | None:
-        """The domain that the node recovers, None if it is not a recovery."""
-        return None
+    def recovered_domains(self) -> tuple[str, ...]:
+        """The domains that the node recovers, empty if it is not a recovery."""
+        return ()
 
     @property
     def sampled_domains(self) -> tuple[str, ...]:
@@ -125,7 +127,7 @@ class Node(ABC):
 
     def works_on(self, domain: str) -> bool:
         """Whether the node trains, recovers or evaluates the domain."""
-        return domain in self.trained_domains or domain == self.recovered_domain
+        return domain in self.trained_domains or domain in self.recovered_domains
 
     def calls(self, domains: Domains) -> Calls:
         """Returns the plugins that compute the node, each with the domains passed to it."""

@@ -81,20 +81,22 @@ class TrainNode(TrainingNode):
 
 @dataclass(frozen=True, kw_only=True)
 class RecoverNode(TrainingNode):
-    """A recovery of `target` on `parents[-1]`; `parents` is the whole lineage from the base, `peak` an index into it.
+    """A recovery of `targets` on `parents[-1]`; `parents` is the whole lineage from the base.
 
+    peaks: the index into `parents` of the last training of each domain trained before; they follow from the parents.
     training: the resolved algorithm of a recovery that trains, None for training-free recoveries.
     """
 
     kind: Literal["recover"] = "recover"
     recovery: PluginRef
-    target: str
-    peak: int
+    targets: tuple[str, ...]
+    peaks: Mapping[str, int]
     training: PluginRef | None = None
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The harness, the seed, the lineage, the recovery, its training, the target and its peak. The other domains
-        that a recovery may read are part of the lineage's keys."""
+        """The harness, the seed, the lineage, the recovery, its training, the target and its peak, or several of them
+        sorted by name. The other domains that a recovery may read are part of the lineage's keys."""
+        targets = sorted(self.targets)
         return {
             "kind": self.kind,
             "harness": harness,
@@ -102,33 +104,41 @@ class RecoverNode(TrainingNode):
             "lineage": list(self.parents),
             "recover": self.recovery.definition(),
             "train": None if self.training is None else self.training.definition(),
-            "target": domains[self.target].definition(),
-            "peak": self.peak,
+            **(
+                {"target": domains[targets[0]].definition(), "peak": self.peaks[targets[0]]}
+                if len(targets) == 1
+                else {
+                    "targets": [domains[name].definition() for name in targets],
+                    "peaks": [self.peaks[name] for name in targets],
+                }
+            ),
             **self._launch_definition(),
         }
 
     @property
     def trained_domains(self) -> tuple[str, ...]:
-        return () if self.training is None else (self.target,)
+        return () if self.training is None else self.targets
 
     @property
     def trained_with(self) -> PluginRef | None:
         return self.training
 
     @property
-    def recovered_domain(self) -> str:
-        return self.target
+    def recovered_domains(self) -> tuple[str, ...]:
+        return self.targets
 
     @property
     def sampled_domains(self) -> tuple[str, ...]:
-        return (self.target, *self.earlier)
+        return (*self.targets, *self.earlier)
 
     def calls(self, domains: Domains) -> Calls:
         training = [] if self.training is None else [(self.training, self.sampled_domains)]
-        return [(self.recovery, (self.target,)), *training]
+        return [(self.recovery, self.targets), *training]
 
     def workload(self, source: WorkloadSource) -> Workload | None:
-        return source.of_config(self.training or self.recovery)
+        if self.training is not None:
+            return source.of_config(self.training)
+        return source.of_recovery(self.recovery, len(self.peaks))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -204,10 +204,10 @@ class _Planner:
             seed=seed,
             parents=tuple(node.key for node in lineage),
             recovery=self._use(step.recovery),
-            target=step.target,
-            peak=step.peak,
+            targets=step.targets,
+            peaks=step.peaks,
             training=None if step.training is None else self._use(step.training),
-            earlier=self._earlier(step.training, lineage, [step.target]) if step.training is not None else (),
+            earlier=self._earlier(step.training, lineage, step.targets) if step.training is not None else (),
             launch=self._protocol.launch if step.training is not None else None,
         )
         return self._keyed(node)

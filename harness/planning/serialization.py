@@ -27,7 +27,15 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 def plan_from_json(data: Mapping[str, Any]) -> Plan:
     """Returns the plan from the output of `plan_to_json`. Raises ValueError, KeyError or TypeError for other data."""
-    return _adapter().validate_python({**data, "nodes": {node["key"]: node for node in data["nodes"]}})
+    return _adapter().validate_python({**data, "nodes": {node["key"]: _current(node) for node in data["nodes"]}})
+
+
+def _current(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a node's data in the current form. Recoveries formerly had one target."""
+    if "target" not in node:
+        return node
+    others = {name: value for name, value in node.items() if name not in ("target", "peak")}
+    return {**others, "targets": [node["target"]], "peaks": {node["target"]: node["peak"]}}
 
 
 def read_plan(path: Path) -> Plan:

@@ -121,7 +121,7 @@ def _leaves(value: Any, at: Path = ()) -> dict[Path, str]:
             inlined, left = "config", "kind"
         elif "plugin" in value and "reward" in value:
             inlined, left = "plugin", "name"
-            at = ("domains", str(value["name"])) if at == ("target",) else at
+            at = ("domains", str(value["name"])) if at == ("target",) or at[:1] == ("targets",) else at
         found: dict[Path, str] = {}
         for key, item in value.items():
             if key != left:

@@ -57,6 +57,20 @@ class Config(PydanticModel):
         """
         return None
 
+    def fault_with_targets(
+        self, labels: Sequence[str], targets: Sequence[str], peaks: Mapping[str, int]
+    ) -> tuple[str, str, str] | None:
+        """Validates as `fault_in_method`, which it calls by default; for a recovery of several domains.
+
+        targets: the domains to recover. peaks: the index in `labels` of the last training of each trained domain.
+        """
+        return self.fault_in_method(labels, peaks[targets[0]])
+
+    def workload_of_recovery(self, trained: int) -> Workload | None:
+        """Returns the workload of a recovery with this config after the training of `trained` domains; by default
+        `workload`, for recoveries whose work does not depend on the number."""
+        return self.workload()
+
 
 class NoConfig(Config):
     """The config of a plugin without options."""

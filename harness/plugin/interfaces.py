@@ -7,12 +7,11 @@ This module does not import torch. Modules with implementations may, except thos
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from harness.plugin.artifacts import ArtifactCache, FormerlyShared
 from harness.plugin.hub_source import TakesFromHub
 from harness.plugin.sampling import Sampling
 from harness.plugin.start_check import ChecksStart
@@ -229,7 +228,7 @@ class Reward(TakesFromHub, ChecksStart, ABC):
         """
 
 
-# ------------------------------------------------------------------------------------------ training, recovery
+# ---------------------------------------------------------------------------------------------------- training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,46 +340,3 @@ class LineageEntry:
     label: str
     domains: tuple[str, ...]
     folder: Path
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecoveryContext(FormerlyShared):
-    """The input of a recovery.
-
-    lineage: the checkpoints from the base to the damaged one. target: the harmed domain. peak: the index in `lineage`
-    of the target's last training. domains: the domains of the protocol, by name. output: an existing empty folder for
-    the recovered model. scratch: a folder that survives a killed process, for resuming. metrics: a JSON-lines file to
-    append training metrics to. seed: the seed of all random draws. progress: call it to report progress. train: trains
-    a checkpoint on the given domains with the resolved algorithm and writes to `output`; None unless the recovery's
-    spec sets `trains`. cache: a cache for measurements; None outside a run.
-    """
-
-    lineage: Sequence[LineageEntry]
-    target: str
-    peak: int
-    domains: Mapping[str, TrainingDomain]
-    output: Path
-    scratch: Path
-    metrics: Path
-    seed: int
-    progress: Progress
-    train: Callable[[Path, Sequence[str]], StepResult] | None = None
-    cache: ArtifactCache | None = None
-
-    @property
-    def checkpoint(self) -> Path:
-        """The damaged checkpoint to recover."""
-        return self.lineage[-1].folder
-
-    @property
-    def peak_checkpoint(self) -> Path:
-        """The checkpoint after the target's last training."""
-        return self.lineage[self.peak].folder
-
-
-class Recovery(ChecksStart, ABC):
-    """Recovers a harmed domain."""
-
-    @abstractmethod
-    def recover(self, context: RecoveryContext) -> StepResult:
-        """Writes the recovered model and its tokenizer to `context.output`. Raises StepFailed with the cause."""

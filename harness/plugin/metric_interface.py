@@ -11,16 +11,16 @@ from dataclasses import dataclass
 class ScoreMatrix:
     """The complete scores of one method and seed.
 
-    domains: the domains of the leaderboard, in order. scores: `scores[k][domain]` is the score after step k, where
-    k = 0 is the base model. trained: the domains trained by each step. recovered: the domain
-    recovered by each step, or None. lower_is_better: the columns where lower scores are better. evaluation_only: the
-    scores after each step in the columns that no method trains.
+    domains: the domains of the leaderboard, in order. scores: `scores[k][domain]` is the score after step k, where k =
+    0 is the base model. trained: the domains trained by each step. recovered: the domain recovered by each step, or a
+    tuple of several; None for other steps. lower_is_better: the columns where lower scores are better. evaluation_only:
+    the scores after each step in the columns that no method trains.
     """
 
     domains: tuple[str, ...]
     scores: tuple[Mapping[str, float], ...]
     trained: tuple[tuple[str, ...], ...]
-    recovered: tuple[str | None, ...]
+    recovered: tuple[str | tuple[str, ...] | None, ...]
     lower_is_better: frozenset[str] = frozenset()
     evaluation_only: tuple[Mapping[str, float], ...] = ()
 

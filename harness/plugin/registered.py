@@ -20,6 +20,7 @@ from harness.plugin import (
     metric_interface,
     observer_interface,
     probe_interface,
+    recovery_interface,
     specs,
     table_interface,
 )
@@ -49,7 +50,7 @@ INTERFACES: dict[str, type[Any]] = {
     "domain": interfaces.Domain,
     "reward": interfaces.Reward,
     "algorithm": interfaces.Algorithm,
-    "recovery": interfaces.Recovery,
+    "recovery": recovery_interface.Recovery,
     "merge": merge_interface.Merge,
     "probe": probe_interface.Probe,
     "metric": metric_interface.Metric,

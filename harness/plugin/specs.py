@@ -95,12 +95,14 @@ class RecoverySpec(Spec):
     """A recovery; loads into `Recovery`.
 
     With `trains`, the other keys of the step configure a training algorithm (named by the step's `algorithm` key, else
-    by the protocol's `train` section), which the recovery receives as `RecoveryContext.train`.
+    by the protocol's `train` section), which the recovery receives as `RecoveryContext.train`. With `several`, a step
+    may name several targets, or `all`.
     """
 
     kind: ClassVar[str] = "recovery"
 
     trains: bool = False
+    several: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

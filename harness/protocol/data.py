@@ -50,17 +50,17 @@ class TrainStep:
 
 @dataclass(frozen=True, kw_only=True)
 class RecoverStep:
-    """A recovery of `target`.
+    """A recovery of `targets`, in the order of the protocol's domains.
 
-    peak: the index in the method's lineage (0 is the base) of the last train step on the target. Recoveries do not
-    count, even those that train: the reference is the checkpoint after training.
+    peaks: the index in the method's lineage (0 is the base) of the last train step on each trained domain, in the order
+    of these steps. Recoveries do not count, even those that train: the reference is the checkpoint after training.
     training: the resolved algorithm of a recovery that trains, else None.
     """
 
     label: str
     recovery: PluginRef
-    target: str
-    peak: int
+    targets: tuple[str, ...]
+    peaks: Mapping[str, int]
     training: PluginRef | None = None
 
 

@@ -74,7 +74,10 @@ def _step(algorithm: dict[str, Any], recovery: dict[str, Any], merge: dict[str, 
                 "type": "object",
                 "required": ["recover", "with"],
                 "properties": {
-                    "recover": {"type": "string", "description": "A domain trained earlier."},
+                    "recover": {
+                        "anyOf": [{"type": "string"}, names],
+                        "description": "A domain trained earlier; several, or `all`, for recoveries that take them.",
+                    },
                     "with": recovery,
                     "train": False,
                     "merge": False,

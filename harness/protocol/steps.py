@@ -19,6 +19,8 @@ from harness.protocol.shape import DEFAULT_ALGORITHM
 from harness.protocol.source import KeyPath
 
 VERBS = {"train": "trains", "recover": "recovers", "merge": "merges"}
+ALL = "all"
+"""The target of a recovery of every domain."""
 
 
 class TrainDefaults:
@@ -203,30 +205,63 @@ class MethodReader:
             label=label if name == self._defaults.name else f"{label} ({name})", algorithm=algorithm, domains=weights
         )
 
-    def _check_place(self, model: type[PydanticModel], recovery: PluginRef, peak: int, at: KeyPath) -> None:
+    def _check_place(
+        self, model: type[PydanticModel], recovery: PluginRef, targets: Sequence[str], at: KeyPath
+    ) -> None:
         """Validates a recovery's config against its position in the method; records faults."""
         config = validate(model, recovery.config)
         labels = [label for label in self._labels if label is not None]
         if not isinstance(config, Config) or len(labels) < len(self._labels):
             return
-        fault = config.fault_in_method(labels, peak)
+        fault = config.fault_with_targets(labels, targets, self._last_trainings())
         if fault is not None:
             key, message, hint = fault
             self._faults.add((*at, key), message, hint)
 
-    def _recover(self, step: Mapping[str, Any], at: KeyPath, position: int) -> RecoverStep | None:
-        target, target_at = step["recover"], (*at, "recover")
-        declared = self._declared(target, target_at)
-        if declared and target not in self._peaks and not self._unclear:
-            message = f"{target!r} is not trained before this step, so there is nothing to recover"
+    def _last_trainings(self) -> dict[str, int]:
+        return dict(sorted(self._peaks.items(), key=lambda item: item[1]))
+
+    def _targets(self, value: Any, several: bool, name: object, at: KeyPath, position: int) -> tuple[str, ...] | None:
+        """Returns the domains that a recovery named `name` recovers, in the protocol's order; None if there is a fault.
+
+        `all` stands for every domain of the protocol, unless a domain has that name.
+        """
+        if isinstance(value, list) or (value == ALL and ALL not in self._domains):
+            if not several:
+                able = sorted({one.name for one in self._uses.registry.all("recovery") if _takes_several(one.spec)})
+                hint = f"recoveries that take several: {', '.join(able)}" if able else ""
+                self._faults.add(at, f"{name} recovers one domain: write its name", hint)
+                return None
+            named = [(one, at) for one in self._domains] if value == ALL else [(one, at) for one in value]
+        else:
+            named = [(value, at)]
+        if not named:
+            self._faults.add(at, "names no domain", f"write a domain's name, a list of names, or {ALL}")
+        declared = [self._declared(one, place) for one, place in named]  # a fault for each
+        if not named or not all(declared):
+            return None
+        names = [one for one, _ in named]
+        if len(set(names)) < len(names):
+            self._faults.add(at, "names a domain twice")
+            return None
+        untrained = [one for one in names if one not in self._peaks]
+        if untrained and not self._unclear:
+            listed = " and ".join(filter(None, [", ".join(map(repr, untrained[:-1])), repr(untrained[-1])]))
+            verb = "is" if len(untrained) == 1 else "are"
+            message = f"{listed} {verb} not trained before this step, so there is nothing to recover"
             before = f"trained before it: {', '.join(self._peaks)}" if self._peaks else "it is the method's first step"
-            self._faults.add(target_at, message if position > 1 else "a method cannot start with a recovery", before)
+            self._faults.add(at, message if position > 1 else "a method cannot start with a recovery", before)
+        return None if untrained else tuple(one for one in self._domains if one in names)
+
+    def _recover(self, step: Mapping[str, Any], at: KeyPath, position: int) -> RecoverStep | None:
+        name, name_at, target_at = step.get("with"), (*at, "with"), (*at, "recover")
+        found = self._uses.find("recovery", name, name_at) if "with" in step else None
+        several = found is None or _takes_several(found.spec)
+        targets = self._targets(step["recover"], several, name, target_at, position)
         if "with" not in step:
             names = ", ".join(sorted({found.name for found in self._uses.registry.all("recovery")})) or "none"
-            self._faults.add((*at, "with"), "is missing", f"name a recovery; available: {names}")
+            self._faults.add(name_at, "is missing", f"name a recovery; available: {names}")
             return None
-        name, name_at = step["with"], (*at, "with")
-        found = self._uses.find("recovery", name, name_at)
         model = self._uses.config_type(found, name_at) if found is not None else None
         if found is None or model is None:
             return None
@@ -243,13 +278,18 @@ class MethodReader:
         recovery = self._uses.use(
             "recovery", name, own, at=name_at, place=lambda key: (*at, key), beside=["recover", "with"]
         )
-        if recovery is None or (found.spec.trains and training is None) or not declared or target not in self._peaks:
+        if recovery is None or (found.spec.trains and training is None) or targets is None:
             return None
-        self._check_place(model, recovery, self._peaks[target], at)
+        self._check_place(model, recovery, targets, at)
+        recovered = ALL if len(targets) == len(self._domains) > 1 else "+".join(targets)
         return RecoverStep(
-            label=f"recover {target} ({name})",
+            label=f"recover {recovered} ({name})",
             recovery=recovery,
-            target=target,
-            peak=self._peaks[target],
+            targets=targets,
+            peaks=self._last_trainings(),
             training=training,
         )
+
+
+def _takes_several(spec: object) -> bool:
+    return isinstance(spec, RecoverySpec) and spec.several

@@ -11,6 +11,7 @@ from .leaderboard import Measurement as Measurement
 from .leaderboard import MetricColumn as MetricColumn
 from .leaderboard import RecoveryResult as RecoveryResult
 from .leaderboard import Row as Row
+from .leaderboard import TargetResult as TargetResult
 from .leaderboard import TrajectoryStep as TrajectoryStep
 from .metrics import Score as Score
 from .metrics import StepScores as StepScores

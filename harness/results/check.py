@@ -77,7 +77,7 @@ def _not_derived(leaderboard: Leaderboard) -> list[str]:
 def _seeds_agree(row: Row) -> bool:
     seeds = 1 if row.reference else len(row.seeds)
     scored = [(seeds if len(s.checkpoints) > 1 else 1, one) for s in row.trajectory for one in s.scores.values()]
-    scored += [(seeds, one.peak) for one in row.recoveries]
+    scored += [(seeds, peak) for one in row.recoveries for peak in one.peaks.values()]
     return all(len(one.per_seed) == len(one.stderr) == count for count, one in scored)
 
 

@@ -179,7 +179,10 @@ def _merge(old: Row, new: Row, fresh: Sequence[int], board: Leaderboard) -> Row:
         return left.model_copy(update={"cost": _mean_cost(left.cost, right.cost, weights)})
 
     recoveries = tuple(recovery(a, b) for a, b in zip(old.recoveries, new.recoveries, strict=True))
-    peaks = {a.step: both(a.peak, b.peak) for a, b in zip(old.recoveries, new.recoveries, strict=True)}
+    peaks = {
+        a.step: {name: both(a.peaks[name], b.peaks[name]) for name in a.peaks}
+        for a, b in zip(old.recoveries, new.recoveries, strict=True)
+    }
     costs = (*old.seed_costs, *(new.seed_costs[index] for index in fresh)) if old.seed_costs and new.seed_costs else ()
     merged = old.model_copy(
         update={

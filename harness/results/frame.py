@@ -49,6 +49,10 @@ def _cells(leaderboard: Leaderboard, row: Row) -> dict[str, Any]:
     cells["recovery_remark"] = (recovery.remark or None) if recovery else None
     for name in ("peak", "damaged", "recovered", "damage", "ratio", "collateral", "net"):
         cells |= _estimate(f"recovery_{name}", getattr(recovery, name) if recovery else None)
+    recovered = {name for other in leaderboard.rows if other.recovery for name in other.recovery.targets}
+    for name in (column for column in leaderboard.columns if column in recovered):
+        target = recovery.targets.get(name) if recovery else None
+        cells |= _estimate(f"recovery_ratio_{name}", target.ratio if target else None)
     for name in ("optimizer_steps", "completions", "generated_tokens", "train_seconds"):
         cells[name] = getattr(row.cost, name) if row.cost else None
     if leaderboard.evaluation_only:

@@ -72,20 +72,15 @@ class MeanCost(Record):
         return cls(**{field: sum(getattr(one, field) for one in costs) / len(costs) for field in cls.model_fields})
 
 
-class RecoveryResult(Record):
-    """A recovery of `target` at `step` by `plugin`.
+class TargetResult(Record):
+    """What a recovery did to a target.
 
     peak, damaged, recovered: the target's score after its own training, before the recovery, and after the recovery.
     damage: the target's loss since its peak. ratio: see `harness.results.estimates.estimate_recovery_ratio`. remark:
     set if the target was not damaged or its damage is not significant. retention_damaged, retention_recovered: the
-    score before and after the recovery as a share of the peak. collateral, net: the mean loss and the mean change of
-    the other domains. cost: the cost of this step.
+    score before and after the recovery as a share of the peak.
     """
 
-    step: int
-    plugin: str
-    config: dict[str, Any]
-    target: str
     peak: Estimate
     damaged: Estimate
     recovered: Estimate
@@ -94,21 +89,43 @@ class RecoveryResult(Record):
     remark: str = ""
     retention_damaged: Estimate
     retention_recovered: Estimate
+
+
+class RecoveryResult(TargetResult):
+    """A recovery of `target` at `step` by `plugin`.
+
+    Successive recoveries with a target in common are one chain: the scores before the recovery are those before the
+    first of them, and cost is that of the chain up to this step. collateral, net: the mean loss and the mean change of
+    the domains that are no targets. targets: the numbers of each target, by name, if there are several. `target` then
+    names all, and the numbers of the record are those of the means over the targets where higher is better.
+    """
+
+    step: int
+    plugin: str
+    config: dict[str, Any]
+    target: str
     collateral: Estimate
     net: Estimate
     cost: MeanCost | None
+    targets: dict[str, TargetResult] = Field(default_factory=dict)
+
+    @property
+    def peaks(self) -> dict[str, Estimate]:
+        """The score of each target after its own training."""
+        return {name: one.peak for name, one in self.targets.items()} or {self.target: self.peak}
 
 
 class TrajectoryStep(Record):
     """A checkpoint of a method: the label of its step, the domains trained or recovered, and the scores by column.
 
+    recovered: the domain, or several; None if the step is not a recovery.
     checkpoints: store keys in the order of the row's seeds, or a single key if all seeds share the checkpoint (base).
     """
 
     step: int
     label: str
     trained: tuple[str, ...]
-    recovered: str | None
+    recovered: str | tuple[str, ...] | None
     checkpoints: tuple[str, ...]
     scores: dict[str, Estimate]
     average: Estimate

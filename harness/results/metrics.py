@@ -16,6 +16,13 @@ from typing import Literal
 from harness.results.intervals import Z95, combined_interval
 
 Sampling = Literal["wilson", "sampling"]
+Recovered = str | tuple[str, ...] | None
+"""The domain that a step recovered, or several; None if it is not a recovery."""
+
+
+def targets_of(recovered: Recovered) -> tuple[str, ...]:
+    """Returns the domains that a step recovered, empty if it is not a recovery."""
+    return (recovered,) if isinstance(recovered, str) else recovered or ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +43,17 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepScores:
-    """A checkpoint: the domains that its step trained, the domain that it recovered, and the scores by domain."""
+    """A checkpoint: the domains that its step trained, the domain or domains that it recovered, and the scores by
+    domain."""
 
     scores: Mapping[str, Score]
     trained: tuple[str, ...] = ()
-    recovered: str | None = None
+    recovered: Recovered = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The domains that the step recovered, empty if it is not a recovery."""
+        return targets_of(self.recovered)
 
 
 def _norm(errors: Iterable[float | None]) -> float | None:
@@ -190,27 +203,43 @@ def retention(score: Score, peak: Score) -> Score | None:
     return Score(ratio, error, min(score.n, peak.n))
 
 
+def recovery_start(steps: Sequence[StepScores], step: int) -> int:
+    """Returns the first step of the chain of recoveries that ends at `step`.
+
+    Successive recoveries that have a target in common are one recovery: the damage is that before the first of them.
+    """
+    targets = set(steps[step].targets)
+    while targets.intersection(steps[step - 1].targets):
+        step -= 1
+    return step
+
+
 def _others(
-    before: Mapping[str, Score], after: Mapping[str, Score], target: str, columns: Sequence[str]
+    before: Mapping[str, Score], after: Mapping[str, Score], targets: Recovered, columns: Sequence[str]
 ) -> list[Score] | None:
-    others = [column for column in columns if column != target]
+    others = [column for column in columns if column not in targets_of(targets)]
     if any(column not in before or column not in after for column in others):
         return None
     return [difference(after[column], before[column]) for column in others]
 
 
 def net_change(
-    before: Mapping[str, Score], after: Mapping[str, Score], target: str, columns: Sequence[str]
+    before: Mapping[str, Score], after: Mapping[str, Score], target: Recovered, columns: Sequence[str]
 ) -> Score | None:
-    """Returns the mean over j ≠ target of after − before. Positive values mean that the other domains gained."""
+    """Returns the mean over j ≠ target of after − before. Positive values mean that the other domains gained.
+
+    target: or several, which are all left out.
+    """
     changes = _others(before, after, target, columns)
     return mean(changes) if changes else None
 
 
 def collateral(
-    before: Mapping[str, Score], after: Mapping[str, Score], target: str, columns: Sequence[str]
+    before: Mapping[str, Score], after: Mapping[str, Score], target: Recovered, columns: Sequence[str]
 ) -> Score | None:
     """Returns the mean over j ≠ target of max(0, before − after): the loss of the other domains in points, ≥ 0.
+
+    target: or several, which are all left out.
 
     Its standard error and interval are those of the losses, because max(0, x) never varies more than x.
     """

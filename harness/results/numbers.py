@@ -8,11 +8,14 @@ from typing import Any
 from harness.results import metrics
 from harness.results.columns import ColumnRoles
 from harness.results.estimates import Estimate, estimate, estimate_damage, estimate_recovery_ratio, recovery_remark
-from harness.results.leaderboard import RecoveryResult, Row, TrajectoryStep
+from harness.results.leaderboard import RecoveryResult, Row, TargetResult, TrajectoryStep
 from harness.results.metrics import Score, StepScores
 
 Lineages = Sequence[Sequence[StepScores]]
 """The scores after each step, for each seed."""
+
+Peaks = Mapping[str, Sequence[Score | None]]
+"""The score of each target of a recovery after its own training, for each seed."""
 
 
 def scores_of(steps: Sequence[StepScores], columns: Sequence[str]) -> dict[str, Estimate]:
@@ -56,23 +59,41 @@ def _may_be_forgotten(column: str, steps: Sequence[StepScores], roles: ColumnRol
     return metrics.last_training(steps, column) not in (None, end)
 
 
-def recovery_numbers(
-    lineages: Lineages, step: int, target: str, peak: Sequence[Score | None], roles: ColumnRoles
-) -> dict[str, Any]:
-    """Returns the fields of a recovery at `step` that follow from scores. peak: the target's score for each seed."""
-    higher = target not in roles.lower
-
-    def of_target(index: int) -> list[Score | None]:
-        return [steps[index].scores.get(target) for steps in lineages]
+def recovery_numbers(lineages: Lineages, step: int, peaks: Peaks, roles: ColumnRoles) -> dict[str, Any]:
+    """Returns the fields of a recovery at `step` that follow from scores. peaks: of its targets."""
+    before = metrics.recovery_start(lineages[0], step) - 1
+    targets = tuple(peaks)
 
     def of_others(metric: Callable[..., Score | None]) -> Estimate:
-        return estimate([metric(s[step - 1].scores, s[step].scores, target, roles.averaged) for s in lineages])
+        return estimate([metric(s[before].scores, s[step].scores, targets, roles.averaged) for s in lineages])
+
+    several = {name: _target_numbers(lineages, before, step, {name: peaks[name]}, roles) for name in targets}
+    return {
+        **_target_numbers(lineages, before, step, peaks, roles),
+        "collateral": of_others(metrics.collateral),
+        "net": of_others(metrics.net_change),
+        "targets": {name: TargetResult(**numbers) for name, numbers in several.items()} if len(targets) > 1 else {},
+    }
+
+
+def _target_numbers(lineages: Lineages, before: int, step: int, peaks: Peaks, roles: ColumnRoles) -> dict[str, Any]:
+    """Returns the fields of a `TargetResult`: of one target, or of the mean over those where higher is better."""
+    targets = [name for name in peaks if name not in roles.lower] or list(peaks)
+    higher = not roles.lower.intersection(targets)
+
+    def mean(scores: Sequence[Score | None]) -> Score | None:
+        known = [score for score in scores if score is not None]
+        return metrics.mean(known) if len(known) == len(scores) else None
+
+    def of_targets(index: int) -> list[Score | None]:
+        return [mean([steps[index].scores.get(name) for name in targets]) for steps in lineages]
 
     def retained(index: int) -> Estimate:
-        pairs = zip(of_target(index), peak, strict=True)
+        pairs = zip(of_targets(index), peak, strict=True)
         return estimate([metrics.retention(now, best) if higher and now and best else None for now, best in pairs])
 
-    best, damaged, recovered = estimate(peak), estimate(of_target(step - 1)), estimate(of_target(step))
+    peak = [mean(scores) for scores in zip(*(peaks[name] for name in targets), strict=True)]
+    best, damaged, recovered = estimate(peak), estimate(of_targets(before)), estimate(of_targets(step))
     damage = estimate_damage(best, damaged, higher_is_better=higher)
     ratio = estimate_recovery_ratio(best, damaged, recovered, higher_is_better=higher)
     return {
@@ -82,10 +103,8 @@ def recovery_numbers(
         "damage": damage,
         "ratio": ratio,
         "remark": recovery_remark(damage, ratio),
-        "retention_damaged": retained(step - 1),
+        "retention_damaged": retained(before),
         "retention_recovered": retained(step),
-        "collateral": of_others(metrics.collateral),
-        "net": of_others(metrics.net_change),
     }
 
 
@@ -107,7 +126,7 @@ def at_seed(one: Estimate, seed: int) -> Score | None:
     return scores[seed if len(scores) > 1 else 0] if scores else None
 
 
-def with_numbers(row: Row, roles: ColumnRoles, peaks: Mapping[int, Sequence[Score | None]]) -> Row:
+def with_numbers(row: Row, roles: ColumnRoles, peaks: Mapping[int, Peaks]) -> Row:
     """Returns the row with all numbers recomputed from its trajectory. peaks: by the step of each recovery."""
     lineages = lineages_of(row)
     if not lineages or not row.trajectory:
@@ -117,8 +136,7 @@ def with_numbers(row: Row, roles: ColumnRoles, peaks: Mapping[int, Sequence[Scor
         for step in row.trajectory
     )
     recoveries: tuple[RecoveryResult, ...] = tuple(
-        one.model_copy(update=recovery_numbers(lineages, one.step, one.target, peaks[one.step], roles))
-        for one in row.recoveries
+        one.model_copy(update=recovery_numbers(lineages, one.step, peaks[one.step], roles)) for one in row.recoveries
     )
     numbers = row_numbers(lineages, roles)
     if row.reference:  # one checkpoint and no training

@@ -32,7 +32,7 @@ def _row(leaderboard: Leaderboard, row: Row) -> Row:
         step.model_copy(update={"scores": {column: again(column, one) for column, one in step.scores.items()}})
         for step in row.trajectory
     )
-    peaks = {one.step: again(one.target, one.peak).scores() for one in row.recoveries}
+    peaks = {one.step: {name: again(name, peak).scores() for name, peak in one.peaks.items()} for one in row.recoveries}
     metrics = {name: estimate(one.scores()) for name, one in row.metrics.items()}
     row = row.model_copy(update={"trajectory": trajectory, "metrics": metrics})
     return with_numbers(row, _roles(leaderboard, row), peaks)

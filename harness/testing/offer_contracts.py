@@ -75,7 +75,7 @@ def check_offer(  # noqa: PLR0912  # one branch per kind
         check_algorithm(built, folder, replays=offer.spec.replays)
     elif offer.kind == "recovery":
         assert isinstance(offer.spec, RecoverySpec)
-        check_recovery(built, folder, trains=offer.spec.trains)
+        check_recovery(built, folder, trains=offer.spec.trains, several=offer.spec.several)
     elif offer.kind == "merge":
         check_merge(built, folder)
     elif offer.kind == "probe":

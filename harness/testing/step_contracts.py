@@ -9,14 +9,13 @@ from pathlib import Path
 
 from harness.plugin.interfaces import (
     Algorithm,
-    Recovery,
-    RecoveryContext,
     StepResult,
     TrainingContext,
     TrainingDomain,
 )
 from harness.plugin.merge_interface import Expert, Merge, MergeContext
 from harness.plugin.probe_interface import Probe, ProbeContext
+from harness.plugin.recovery_interface import Recovery, RecoveryContext
 from harness.testing.requirement import require
 from harness.testing.tiny_world import nudged_checkpoint, tiny_checkpoint, tiny_domains, tiny_lineage, tiny_training
 
@@ -53,12 +52,19 @@ def check_algorithm(
     require(result.cost.optimizer_steps > 0, "the cost of the training has no optimizer steps")
 
 
-def check_recovery(recovery: Recovery, folder: Path, *, trains: bool = False) -> None:
+def check_recovery(recovery: Recovery, folder: Path, *, trains: bool = False, several: bool = False) -> None:
     """Checks a recovery by recovering the first domain of a tiny lineage twice, in subfolders of the empty `folder`.
 
-    trains: as in the recovery's spec; if True, the context has a `train`. Performs the same checks as
-    `check_algorithm`. Raises PluginError for a violation.
+    trains: as in the recovery's spec; if True, the context has a `train`. several: as in the spec; if True, both
+    domains are recovered too, in the subfolder `several`. Performs the same checks as `check_algorithm`. Raises
+    PluginError for a violation.
     """
+    _check_targets(recovery, folder, ["one"], trains=trains)
+    if several:
+        _check_targets(recovery, folder / "several", ["one", "two"], trains=trains)
+
+
+def _check_targets(recovery: Recovery, folder: Path, targets: Sequence[str], *, trains: bool) -> None:
     lineage = tiny_lineage(folder / "lineage")
 
     def once(places: _Places) -> StepResult:
@@ -69,8 +75,10 @@ def check_recovery(recovery: Recovery, folder: Path, *, trains: bool = False) ->
         return recovery.recover(
             RecoveryContext(
                 lineage=lineage,
-                target="one",
+                target=targets[0],
                 peak=1,
+                targets=targets,
+                peaks={"one": 1, "two": 2},
                 domains=tiny_domains(),
                 output=places.output,
                 scratch=places.scratch,

@@ -11,8 +11,9 @@ from typing import Literal
 
 from safetensors.torch import save_file
 
-from harness.plugin.interfaces import Cost, LineageEntry, RecoveryContext, TrainingDomain
+from harness.plugin.interfaces import Cost, LineageEntry, TrainingDomain
 from harness.plugin.probe_interface import ProbeContext
+from harness.plugin.recovery_interface import RecoveryContext
 from harness.training.policy_gradients import mean_policy_gradient, mean_squared_gradient
 from harness.weights import WeightFolder
 

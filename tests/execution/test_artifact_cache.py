@@ -8,8 +8,9 @@ from runnable_world import Bench, write_model
 from harness._util.content_key import content_key
 from harness.execution.artifact_cache import StoredArtifactCache
 from harness.execution.probe_scores import ProbeScores
-from harness.plugin.interfaces import LineageEntry, RecoveryContext
+from harness.plugin.interfaces import LineageEntry
 from harness.plugin.probe_interface import ProbeContext
+from harness.plugin.recovery_interface import RecoveryContext
 
 
 @pytest.fixture

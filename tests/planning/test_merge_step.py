@@ -67,7 +67,7 @@ def test_experts_may_be_written_before_or_behind_and_weighed(bench_of):
 def test_a_merge_counts_as_the_training_of_its_experts_domains(bench_of):
     bench = bench_of()
     recover = bench.protocol.methods["further"][-1]
-    assert (recover.target, recover.peak) == ("b", 1)
+    assert (recover.targets, recover.peaks["b"]) == (("b",), 1)
     assert merge_of(bench, "further").trained_domains == ("a", "b")
 
 
@@ -136,7 +136,7 @@ def test_a_merge_hangs_on_the_base_and_the_experts_in_their_order(bench_of):
     assert bench.plan.lineage_of(last_of(bench, "further"))[:2] == (base, further.key)
     recover = bench.plan.nodes[last_of(bench, "further")]
     assert isinstance(recover, RecoverNode)
-    assert recover.parents[recover.peak] == further.key
+    assert recover.parents[recover.peaks[recover.targets[0]]] == further.key
 
 
 def test_the_key_covers_the_experts_their_order_and_weights_and_not_their_names(bench_of):

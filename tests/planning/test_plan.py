@@ -86,7 +86,7 @@ def test_a_recovery_has_its_whole_lineage_as_parents(plan_of):
     node = plan.nodes[lineage[-1]]
     assert isinstance(node, RecoverNode)
     assert node.parents == lineage[:-1]
-    assert plan.nodes[node.parents[node.peak]].trained_domains == ("go",)
+    assert plan.nodes[node.parents[node.peaks["go"]]].trained_domains == ("go",)
     assert plan.domains_before(node.key) == ("chess", "go", "shogi")
 
 

@@ -29,7 +29,11 @@ def test_the_plan_of_an_earlier_version_means_what_it_meant():
     assert {node.kind for node in plan.nodes.values()} == {"base", "train", "recover", "merge", "evaluate", "probe"}
     assert {key: content_key(**plan.definition_of(key)) for key in plan.nodes} == {key: key for key in plan.nodes}
     assert plan.domains["b"].plugin.unkeyed == (("server", "timeout"), ("servers", 0, "timeout"))
-    assert _without_new_keys(plan_to_json(plan), json.loads(EARLIER.read_text())) == json.loads(EARLIER.read_text())
+    earlier = json.loads(EARLIER.read_text())
+    for node in earlier["nodes"]:
+        if node["kind"] == "recover":  # formerly of one target
+            node["targets"], node["peaks"] = [node["target"]], {node.pop("target"): node.pop("peak")}
+    assert _without_new_keys(plan_to_json(plan), earlier) == earlier
 
 
 def _without_new_keys(written, earlier):

@@ -66,7 +66,7 @@ def test_another_algorithm_takes_only_the_defaults_that_it_knows(load):
 def test_a_recovery_has_its_target_and_the_targets_peak(load):
     recover = load().methods["undone"][-1]
     assert isinstance(recover, RecoverStep)
-    assert (recover.target, recover.peak, recover.training) == ("go", 2, None)
+    assert (recover.targets, recover.peaks["go"], recover.training) == (("go",), 2, None)
     assert recover.recovery.config == {"fraction": 0.1, "score": "fisher"}
     assert recover.label == "recover go (undo)"
 
@@ -88,7 +88,7 @@ def test_the_peak_is_the_last_training_and_no_recovery(load):
         "[go, chess, {recover: go, with: repeat}, go, shogi, {recover: go, with: repeat}, {recover: go, with: undo}]"
     )
     method = load(PROTOCOL.replace("sequential: [chess, go, shogi]", f"sequential: {steps}")).methods["sequential"]
-    assert [step.peak for step in method if isinstance(step, RecoverStep)] == [1, 4, 4]
+    assert [step.peaks["go"] for step in method if isinstance(step, RecoverStep)] == [1, 4, 4]
 
 
 def test_a_reward_may_be_named_or_configured(load):

@@ -71,8 +71,8 @@ def make_plan(*, seeds=(0,), settings=None, steps=60, protocol="fake", sequentia
             seed=seed,
             parents=tuple(lineage),
             recovery=use("recovery", "refresh", steps=3),
-            target="math",
-            peak=2,
+            targets=("math",),
+            peaks={domain: place for place, domain in enumerate(DOMAINS, 1)},
             training=use("algorithm", "grpo", steps=3),
         )
         methods.append(MethodPlan(name=sequential, seed=seed, lineage=tuple(lineage)))

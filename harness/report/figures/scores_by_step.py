@@ -12,6 +12,7 @@ from harness.report.tables.layout import decimals, header, shortest_first, traje
 from harness.report.theme import SERIES, colours, dashes
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import Leaderboard, TrajectoryStep
+from harness.results.metrics import targets_of
 
 AVERAGE = "average"
 TRAINED, RECOVERED, OTHER = "trains the domain", "recovers the domain", "another domain's step"
@@ -75,7 +76,7 @@ def _row(leaderboard: Leaderboard, method: str, step: TrajectoryStep, column: st
     if score is None or score.mean is None:
         return []
     low, high = score.ci95 or (score.mean, score.mean)
-    role = RECOVERED if step.recovered == column else TRAINED if column in step.trained else OTHER
+    role = RECOVERED if column in targets_of(step.recovered) else TRAINED if column in step.trained else OTHER
     digits = decimals(leaderboard, None if average else column)
     return [
         {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.results.estimates import DAMAGE_NOT_SHOWN, NOT_DAMAGED, Estimate
-from harness.results.leaderboard import Leaderboard, Row
+from harness.results.leaderboard import Leaderboard, RecoveryResult, Row, TargetResult
 from harness.results.published import GRADES, PublishedTable
 
 MISSING = "–"
@@ -114,27 +114,28 @@ def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
     )
 
 
+def by_target(one: RecoveryResult) -> list[tuple[str, str | None, TargetResult]]:
+    """Returns the recovery and each of several targets: its name, its column (None for a mean), and its numbers."""
+    whole = (one.target, None if one.targets else one.target, one)
+    return [whole, *((name, name, target) for name, target in one.targets.items())]
+
+
 def recovery_table(leaderboard: Leaderboard) -> TextTable:
-    """Returns one row per recovery: the target's scores, the recovery ratio, and the loss of the other domains."""
+    """Returns one row per recovery: the target's scores, the recovery ratio, and the loss of the other domains.
+
+    A recovery of several targets has a row for their means and one per target.
+    """
     rows = []
     for row in leaderboard.rows:
         for one in row.recoveries:
-            digits, average = decimals(leaderboard, one.target), decimals(leaderboard)
-            scores = [number(score.mean, digits) for score in (one.peak, one.damaged, one.recovered)]
-            losses = [interval(loss, average) for loss in (one.collateral, one.net)]
+            losses = [interval(loss, decimals(leaderboard)) for loss in (one.collateral, one.net)]
             steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
-            rows.append(
-                (
-                    name_of(row),
-                    one.plugin,
-                    one.target,
-                    *scores,
-                    interval(one.ratio, 2),
-                    *losses,
-                    steps,
-                    one.remark or MISSING,
-                )
-            )
+            for name, column, target in by_target(one):
+                digits = decimals(leaderboard, column)
+                scores = [number(score.mean, digits) for score in (target.peak, target.damaged, target.recovered)]
+                of_step = [*losses, steps] if target is one else [MISSING] * 3
+                ratio, remark = interval(target.ratio, 2), target.remark or MISSING
+                rows.append((name_of(row), one.plugin, name, *scores, ratio, *of_step, remark))
     remarks = any(one.remark for row in leaderboard.rows for one in row.recoveries)
     return TextTable(
         title="Recoveries",
