@@ -1,6 +1,8 @@
 from .api.archives import rebuild_leaderboard as rebuild_leaderboard
 from .api.diagnosis import diagnose as diagnose
 from .api.estimating import PlanEstimate as PlanEstimate
+from .api.leaderboard_site import LeaderboardSite as LeaderboardSite
+from .api.leaderboard_site import build_site as build_site
 from .api.leaderboards import check_leaderboard as check_leaderboard
 from .api.leaderboards import check_probe_record as check_probe_record
 from .api.leaderboards import combine_runs as combine_runs

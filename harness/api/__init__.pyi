@@ -2,6 +2,8 @@ from .archives import rebuild_leaderboard as rebuild_leaderboard
 from .diagnosis import diagnose as diagnose
 from .diagnosis import installed_sandboxes as installed_sandboxes
 from .estimating import PlanEstimate as PlanEstimate
+from .leaderboard_site import LeaderboardSite as LeaderboardSite
+from .leaderboard_site import build_site as build_site
 from .leaderboards import check_leaderboard as check_leaderboard
 from .leaderboards import check_probe_record as check_probe_record
 from .leaderboards import combine_runs as combine_runs

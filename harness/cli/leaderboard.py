@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli import leaderboard_site
 from harness.cli.session import session_of
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ commands = typer.Typer(no_args_is_help=True, help="Export, compare, check, rebui
 
 def register(app: typer.Typer) -> None:
     """Adds this command to the command line."""
+    leaderboard_site.register(commands)
     app.add_typer(commands, name="leaderboard")
 
 
