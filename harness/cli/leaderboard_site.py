@@ -36,7 +36,7 @@ def site(
     from harness.api import build_site
 
     built = build_site(folder, output, published=published, reports=reports, registry=session_of(context).registry)
-    typer.echo(
-        f"{built.records} records in {built.boards} tables, {len(built.files)} files, {format_bytes(built.size)}"
-    )
+    counts = ((built.records, "record"), (built.boards, "table"))
+    texts = [f"{count} {name}{'s' * (count != 1)}" for count, name in counts]
+    typer.echo(f"{' in '.join(texts)}, {len(built.files)} files, {format_bytes(built.size)}")
     typer.echo(str(built.start))

@@ -45,7 +45,7 @@ def inconsistencies(leaderboard: Leaderboard) -> list[str]:
                 found.append(f"{row.method}: {name} is not a metric of the leaderboard, or lacks a number for a seed")
         means = [row.scores[column].mean for column in leaderboard.averaged if column in row.scores]
         values = [mean for mean in means if mean is not None]
-        complete = len(values) == len(leaderboard.averaged) and is_complete(row, leaderboard.averaged)
+        complete = bool(values) and len(values) == len(leaderboard.averaged) and is_complete(row, leaderboard.averaged)
         if row.average.mean is not None and complete and abs(sum(values) / len(values) - row.average.mean) > 1e-6:
             found.append(f"{row.method}: the average {row.average.mean} is not the mean of its columns")
         if row.seed_costs and (len(row.seed_costs) != len(row.seeds) or not _is_mean(row.cost, row.seed_costs)):

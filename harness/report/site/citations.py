@@ -16,7 +16,8 @@ from harness.report.site.records import Board
 from harness.results.published import PublishedTable
 
 _WORK = re.compile(
-    r"(?:(?P<authors>[^\d;]+?) (?P<year>\d{4})(?:, |$))?(?P<title>.*?)(?:(?:, |^)arXiv[: ](?P<arxiv>\d{4}\.\d{4,5}))?",
+    r"(?:(?P<authors>[^\d;]+?) (?P<year>\d{4})(?:, |$))?(?P<title>.*?)"
+    r"(?:(?:, |^|(?<=, ))arXiv[: ](?P<arxiv>\d{4}\.\d{4,5}))?",
     re.IGNORECASE,
 )
 _TEX = {
@@ -70,11 +71,9 @@ def cited_tables(works: Iterable[Work], published: Sequence[PublishedTable]) -> 
 def used_plugins(board: Board) -> list[tuple[str, str]]:
     """Returns (kind, name) of the plugins that a board's protocols and recoveries name, sorted. A malformed section is
     skipped, because records may be of other versions."""
-    found = {("recovery", one.plugin) for row in board.leaderboard.rows for one in row.recoveries}
-    for record in board.records:
-        if record.settings:
-            found |= set(_named(record.settings))
-    return sorted({(kind, name) for kind, name in found if isinstance(name, str)})
+    found = [("recovery", one.plugin) for row in board.leaderboard.rows for one in row.recoveries]
+    named = (pair for record in board.records if record.settings for pair in _named(record.settings))
+    return sorted({*found, *((kind, name) for kind, name in named if isinstance(name, str))})
 
 
 def _named(data: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

@@ -52,7 +52,7 @@ def score_table(leaderboard: Leaderboard, row: Row) -> TextTable:
         (head, *_line(row, one, places), MISSING, interval(row.forgetting, digits) if head == "Average" else MISSING)
         for head, one, places in totals
     ]
-    seeds = () if row.reference or len(row.seeds) < 2 else tuple(f"Seed {seed}" for seed in row.seeds)
+    seeds = () if row.reference or len(row.seeds) < 2 else tuple(f"Seed\N{NO-BREAK SPACE}{seed}" for seed in row.seeds)
     return TextTable(
         title="Scores",
         subtitle="",
@@ -126,7 +126,7 @@ def cost_table(row: Row) -> TextTable:
     return TextTable(
         title="Cost",
         subtitle="Of all steps of the method, per seed",
-        columns=("Cost", "Mean", *(f"Seed {seed}" for seed in row.seeds if seeds)),
+        columns=("Cost", "Mean", *(f"Seed\N{NO-BREAK SPACE}{seed}" for seed in row.seeds if seeds)),
         rows=tuple(lines),
     )
 

@@ -29,7 +29,6 @@ from harness.results.leaderboard import SCHEMA_VERSION, Row
 from harness.results.published import PublishedTable
 
 _NUMBER = re.compile(r"[+−<]?\d[\d,.]*(?:e[+−-]?\d+)?(?: \[[^\]]*\])?$|–?$")
-_ASSETS = ("site.css", "site.js")
 _BEST_SHOWN = 3
 
 
@@ -87,7 +86,8 @@ def site_files(
     """
     pages = [_board_page(board, published, registry, reports.get(board.place, {})) for board in boards]
     environment = _environment()
-    found = {name: _resource(name).encode() for name in _ASSETS}
+    style = files("harness.report").joinpath("theme.css").read_text(encoding="utf-8") + _resource("site.css")
+    found = {"site.css": style.encode(), "site.js": _resource("site.js").encode()}
 
     def write(path: str, template: str, **values: Any) -> None:
         text = environment.get_template(template).render(root="../" * path.count("/"), path=path, **values)
