@@ -8,7 +8,7 @@ from report_world import IMAGE, SCRIPT, full_record
 
 from harness.results.rebuild import rebuilt
 
-FORMULA = '=HYPERLINK("http://x.test","y")'
+FORMULA = '=HYPERLINK("http://localhost","y")'
 PUBLISHED = {
     "title": f"Paper {SCRIPT}",
     "arxiv": "2402.03300",
