@@ -10,6 +10,7 @@ from harness.report.captions import with_interval
 from harness.report.tables.layout import MISSING, TextTable, decimals, header, interval, number
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import Leaderboard, Row, TrajectoryStep
+from harness.results.metrics import targets_of
 
 WIDTH, HEIGHT, MARGIN = 240.0, 90.0, 6.0
 """The size of a drawing in its own units, and the room around its marks."""
@@ -93,7 +94,7 @@ def _panel(
 def _kind(step: TrajectoryStep, column: str | None) -> Kind:
     if column is None:
         return "other"
-    return "trained" if column in step.trained else "recovered" if column == step.recovered else "other"
+    return "trained" if column in step.trained else "recovered" if column in targets_of(step.recovered) else "other"
 
 
 def trajectory_table(leaderboard: Leaderboard, row: Row) -> TextTable:
@@ -112,7 +113,7 @@ def lineage_table(row: Row) -> TextTable:
     """Returns one line per checkpoint of a method: what made it, and the keys of its results by seed."""
     rows = []
     for step in row.trajectory:
-        trained, recovered = ", ".join(step.trained) or MISSING, step.recovered or MISSING
+        trained, recovered = (", ".join(names) or MISSING for names in (step.trained, targets_of(step.recovered)))
         keys = [key[:12] for key in step.checkpoints]
         if len(keys) > 1:
             keys = [f"{seed}: {key}" for seed, key in zip(row.seeds, keys, strict=False)]
