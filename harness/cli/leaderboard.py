@@ -82,7 +82,7 @@ def compare(
 
     from harness._util.console import terminal
     from harness.api import load_run
-    from harness.cli.leaderboard_view import print_comparisons, print_differences
+    from harness.cli.differences_view import print_comparisons, print_differences
 
     found = load_run(run, output=runs, finished=True)
     differences = found.compare(method, _others(found, other))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.cli.narrow_table import GAP, add_row, column_groups, new_table
+from harness.cli.graphics import bar, draws, group_style, sparkline
+from harness.cli.narrow_table import GAP, NAME_WIDTH, add_row, by_column, column_groups, new_table, split_tables
 from harness.report.tables.layout import (
     MISSING,
     by_target,
@@ -13,7 +14,6 @@ from harness.report.tables.layout import (
     group_of,
     header,
     interval,
-    interval_notes,
     leaderboard_table,
     metric_headers,
     name_of,
@@ -21,17 +21,16 @@ from harness.report.tables.layout import (
     recovery_notes,
     shortest_first,
 )
-from harness.results.ranks import FAMILY_WISE_ERROR
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from harness.results.compare import PairedDifferences
     from harness.results.estimates import Estimate
     from harness.results.leaderboard import Leaderboard, TrajectoryStep
 
 WIDE = 100
+BAR_WIDTH = 16
 
 
 def print_tables(leaderboard: Leaderboard, console: Console) -> None:
@@ -39,19 +38,24 @@ def print_tables(leaderboard: Leaderboard, console: Console) -> None:
     from rich.text import Text
 
     console.print(Text(f"{leaderboard.protocol}, base model {leaderboard.model}", style="bold"))
-    for table in (*_ranking(leaderboard, console.width), _training(leaderboard)):
+    for table in (*_ranking(leaderboard, console), *_training(leaderboard, console.width)):
         console.print()
         console.print(table)
     console.print()
     for note in leaderboard_table(leaderboard).notes:
         console.print(Text(note, style="dim"))
     console.print(Text("\nAfter each step: score, and change by the step", style="bold"))
-    for table in _trajectories(leaderboard, console.width):
+    for table in _trajectories(leaderboard, console):
         console.print()
         console.print(table)
+    if draws(console):
+        note = "Beside a method: its scores from the base model on, each column from its lowest score to its highest."
+        console.print(Text(f"\n{note}", style="dim"))
     if any(row.recoveries for row in leaderboard.rows):
-        console.print(Text("\nRecoveries\n", style="bold"))
-        console.print(_recoveries(leaderboard, wide=console.width >= WIDE))
+        console.print(Text("\nRecoveries", style="bold"))
+        for table in _recoveries(leaderboard, console.width):
+            console.print()
+            console.print(table)
         console.print(
             Text(
                 "\nRatio: share of the damage undone. Collateral: points that the other domains lost on average; "
@@ -64,67 +68,7 @@ def print_tables(leaderboard: Leaderboard, console: Console) -> None:
             console.print(Text(note, style="dim"))
 
 
-def print_differences(leaderboard: Leaderboard, differences: PairedDifferences, console: Console) -> None:
-    """Prints one line per domain and one for the average: the difference with its interval, its p-value and the
-    difference per seed."""
-    from rich.text import Text
-
-    console.print(Text(f"{differences.method} − {differences.other}, {leaderboard.protocol}", style="bold"))
-    console.print()
-    table = new_table("", ["difference", "p", *(f"seed {seed}" for seed in differences.seeds)])
-    for column, head in _heads(leaderboard).items():
-        one = differences.scores.get(column) if column else differences.average
-        if one is not None:
-            digits = decimals(leaderboard, column or None) + 1
-            p_value = differences.p_values[column] if column else differences.average_p_value
-            by_seed = (number(value, digits) for value in one.per_seed)
-            add_row(table, [head, interval(one, digits), p_text(p_value), *by_seed])
-    console.print(table)
-    _print_notes(leaderboard, [differences], console)
-
-
-def print_comparisons(leaderboard: Leaderboard, found: Sequence[PairedDifferences], console: Console) -> None:
-    """Prints one line per compared method: the difference of the averages and its significance."""
-    from rich.text import Text
-
-    console.print(Text(f"{found[0].method} − each, {leaderboard.protocol}: average", style="bold"))
-    console.print()
-    table = new_table("compared with", ["difference", "p", "p (Holm)", "shown", "higher on"])
-    digits = decimals(leaderboard) + 1
-    for one in found:
-        known = [value for value in one.average.per_seed if value is not None]
-        corrected = one.average_holm_p_value
-        shown = MISSING if corrected is None else "yes" if corrected <= FAMILY_WISE_ERROR else "no"
-        ahead = f"{sum(value > 0 for value in known)} of {len(known)} seeds"
-        p_values = [p_text(one.average_p_value), p_text(corrected)]
-        add_row(table, [one.other, interval(one.average, digits), *p_values, shown, ahead])
-    console.print(table)
-    _print_notes(leaderboard, found, console)
-
-
-def _print_notes(leaderboard: Leaderboard, found: Sequence[PairedDifferences], console: Console) -> None:
-    from rich.text import Text
-
-    notes = interval_notes(estimate for one in found for estimate in (*one.scores.values(), one.average))
-    if any(one.average_p_value is not None for one in found):
-        notes.append("p: two-sided paired t test over seeds, not corrected for the number of domains.")
-    if len(found) > 1:
-        notes.append(f"p (Holm): corrected over the {len(found)} methods; shown: at most 0.05.")
-    if max(len(one.seeds) for one in found) < 2:
-        notes.append("One seed in common: no difference between the methods is shown.")
-    if leaderboard.roles.lower:
-        notes.append("↓: lower is better, so that a negative difference is the better one.")
-    console.print()
-    for note in notes:
-        console.print(Text(note, style="dim"))
-
-
-def p_text(p_value: float | None) -> str:
-    """Returns a p-value with three decimals, or a dash."""
-    return MISSING if p_value is None else "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
-
-
-def _heads(leaderboard: Leaderboard) -> dict[str, str]:
+def score_heads(leaderboard: Leaderboard) -> dict[str, str]:
     """Returns the headers of all columns and of the average."""
     return {column: header(leaderboard, column) for column in leaderboard.columns} | {"": "average"}
 
@@ -140,8 +84,8 @@ def _spread(one: Estimate | None, digits: int) -> str:
     return interval(one, digits) if uneven else f"{number(one.mean, digits)} ±{number(half, digits)}"
 
 
-def _ranking(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
-    heads = _heads(leaderboard)
+def _ranking(leaderboard: Leaderboard, console: Console) -> Iterator[Table]:
+    heads = score_heads(leaderboard)
     columns = {
         column: [
             _spread(row.scores.get(column) if column else row.average, decimals(leaderboard, column or None))
@@ -153,21 +97,36 @@ def _ranking(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
     names = [name_of(row) for row in leaderboard.rows]
     widest = max(map(len, ("#", *ranks)))
     with_heads = {column: [heads[column], *texts] for column, texts in columns.items()}
-    for group in column_groups(with_heads, names, width - GAP - widest):
+    groups = list(column_groups(with_heads, names, console.width - GAP - widest))
+    taken = min(NAME_WIDTH, max(map(len, names), default=0)) + GAP + widest
+    taken += sum(GAP + max(map(len, with_heads[column])) for column in groups[-1])
+    bars = _bars(leaderboard) if draws(console) and taken + GAP + BAR_WIDTH <= console.width else None
+    for group in groups:
+        drawn = bars if group is groups[-1] else None
         table = new_table("method", ["#", *(heads[column] for column in group)])
+        if drawn:
+            table.add_column("", min_width=BAR_WIDTH)
         for index, row in enumerate(leaderboard.rows):
             cells = [names[index], ranks[index], *(columns[column][index] for column in group)]
-            add_row(table, cells, "dim" if row.reference else "bold" if row.rank_group == 1 else "")
+            cells += [drawn[index]] if drawn else []
+            add_row(table, cells, "dim" if row.reference else group_style(row.rank_group))
         yield table
 
 
-def _training(leaderboard: Leaderboard) -> Table:
+def _bars(leaderboard: Leaderboard) -> list[str]:
+    """Returns bars of the averages: of 100 if they are percentages, otherwise of the largest."""
+    averages = [row.average.mean for row in leaderboard.rows]
+    percent = all(one.percent for column, one in leaderboard.measurement.items() if column in leaderboard.averaged)
+    most = 100.0 if percent else max((one for one in averages if one is not None), default=0.0)
+    return [bar(one, most, BAR_WIDTH) for one in averages]
+
+
+def _training(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
     heads = ["forgetting", "backward transfer", *metric_headers(leaderboard), "steps", "completions", "training"]
-    table = new_table("method", heads)
     digits = decimals(leaderboard)
-    for row in leaderboard.rows:
-        if row.reference:
-            continue
+    rows = [row for row in leaderboard.rows if not row.reference]
+    cells = []
+    for row in rows:
         cost = row.cost
         spent = (
             [number(cost.optimizer_steps, 0), f"{cost.completions:,.0f}", _duration(cost.train_seconds)]
@@ -176,8 +135,8 @@ def _training(leaderboard: Leaderboard) -> Table:
         )
         changes = [_spread(row.forgetting, digits), _spread(row.backward_transfer, digits)]
         further = [_spread(row.metrics.get(name), one.decimals) for name, one in leaderboard.metrics.items()]
-        add_row(table, [name_of(row), *changes, *further, *spent])
-    return table
+        cells.append([*changes, *further, *spent])
+    yield from split_tables("method", [name_of(row) for row in rows], by_column(heads, cells), width)
 
 
 def _duration(seconds: float) -> str:
@@ -187,20 +146,38 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
-def _trajectories(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
-    heads = _heads(leaderboard)
+def _trajectories(leaderboard: Leaderboard, console: Console) -> Iterator[Table]:
+    heads = score_heads(leaderboard)
     steps = list(_new_steps(leaderboard))
+    lines = _sparklines(leaderboard, list(heads)) if draws(console) else {}
     columns = {
-        column: ["" if step is None else _change(leaderboard, step, before, column) for _, step, before in steps]
+        column: [
+            lines.get((name, column), "") if step is None else _change(leaderboard, step, before, column)
+            for name, step, before in steps
+        ]
         for column in heads
     }
     names = [name for name, _, _ in steps]
     with_heads = {column: [heads[column], *texts] for column, texts in columns.items()}
-    for group in column_groups(with_heads, names, width):
+    styles = {row.method: group_style(row.rank_group) for row in leaderboard.rows}
+    for group in column_groups(with_heads, names, console.width):
         table = new_table("checkpoint", [heads[column] for column in group])
         for index, (name, step, _) in enumerate(steps):
-            add_row(table, [name, *(columns[column][index] for column in group)], "" if step else "bold")
+            cells = [name, *(columns[column][index] for column in group)]
+            add_row(table, cells, "" if step else styles[name] or "bold")
         yield table
+
+
+def _sparklines(leaderboard: Leaderboard, columns: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Returns the scores of each method and column from the base model on, on one scale for the column."""
+    found = {}
+    for column in columns:
+        values = {row.method: [_mean_at(step, column) for step in row.trajectory] for row in leaderboard.rows}
+        known = [value for own in values.values() for value in own if value is not None]
+        for method, own in values.items():
+            if known:
+                found[method, column] = sparkline(own, min(known), max(known))
+    return found
 
 
 def _new_steps(leaderboard: Leaderboard) -> Iterator[tuple[str, TrajectoryStep | None, TrajectoryStep | None]]:
@@ -232,9 +209,10 @@ def _mean_at(step: TrajectoryStep, column: str) -> float | None:
     return step.scores[column].mean if column in step.scores else None
 
 
-def _recoveries(leaderboard: Leaderboard, *, wide: bool) -> Table:
-    table = new_table("method", ["target", "peak", "before", "after", "ratio", "collateral", "net", "steps"])
+def _recoveries(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
+    heads = ["target", "peak", "before", "after", "ratio", "collateral", "net", "steps"]
     average = decimals(leaderboard)
+    names, rows, wide = [], [], width >= WIDE
     for row in leaderboard.rows:
         for one in row.recoveries:
             steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
@@ -245,5 +223,6 @@ def _recoveries(leaderboard: Leaderboard, *, wide: bool) -> Table:
                 cells = [_spread(value, places) if wide else number(value.mean, places) for value, places in shown]
                 cells[0] += " *" if target.remark else ""
                 of_step = [*cells[1:], steps] if target is one else [MISSING] * 3
-                add_row(table, [name_of(row), name, *scores, cells[0], *of_step])
-    return table
+                names.append(name_of(row))
+                rows.append([name, *scores, cells[0], *of_step])
+    yield from split_tables("method", names, by_column(heads, rows), width)

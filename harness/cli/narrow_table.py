@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from harness._util.printable import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,8 +15,9 @@ NAME_WIDTH = 20
 GAP = 2
 
 
-def new_table(first: str, others: Sequence[str]) -> Table:
-    """Returns an empty table. The first column is folded if it is too wide; the others contain numbers."""
+def new_table(first: str, others: Sequence[str], *, left: Collection[str] = ()) -> Table:
+    """Returns an empty table. The first column is folded if it is too wide; the others contain numbers, or texts if
+    they are in `left`."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -22,15 +25,15 @@ def new_table(first: str, others: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0), header_style="bold")
     table.add_column(Text(first), overflow="fold")
     for other in others:
-        table.add_column(Text(other), justify="right", no_wrap=True)
+        table.add_column(Text(printable(other)), justify="left" if other in left else "right", no_wrap=True)
     return table
 
 
 def add_row(table: Table, cells: Sequence[str], style: str = "") -> None:
-    """Adds a row of plain texts, without markup."""
+    """Adds a row of plain texts, without markup; control characters are escaped, so that widths are right."""
     from rich.text import Text
 
-    table.add_row(*(Text(cell) for cell in cells), style=style)
+    table.add_row(*(Text(printable(cell)) for cell in cells), style=style)
 
 
 def column_groups(
@@ -48,3 +51,29 @@ def column_groups(
         group.append(column)
         used += needed
     yield group
+
+
+def split_tables(
+    first: str,
+    names: Sequence[str],
+    columns: Mapping[str, Sequence[str]],
+    width: int,
+    *,
+    styles: Sequence[str] = (),
+    left: Collection[str] = (),
+) -> Iterator[Table]:
+    """Yields tables with a row per name, each with the columns that fit the width.
+
+    styles: of the rows. left: the columns that contain texts.
+    """
+    with_heads = {column: [column, *texts] for column, texts in columns.items()}
+    for group in column_groups(with_heads, [first, *names], width):
+        table = new_table(first, group, left=left)
+        for index, name in enumerate(names):
+            add_row(table, [name, *(columns[column][index] for column in group)], styles[index] if styles else "")
+        yield table
+
+
+def by_column(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """Returns the cells of rows by their column."""
+    return {head: [row[index] for row in rows] for index, head in enumerate(heads)}

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness._util.printable import printable
+from harness.cli.graphics import OnTerminal
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from harness import NodeStatus, RunStatus
+
+STATE_STYLES = {"running": "cyan", "done": "green", "failed": "red", "waiting": "dim"}
+SUMMARY_WIDTH = 40
+STEP_WIDTH = 12
 
 
 def summary_lines(status: RunStatus) -> Iterator[str]:
@@ -40,6 +47,7 @@ def overview(status: RunStatus, *, every_node: bool = False) -> RenderableType:
 
     shown = status.nodes if every_node else (*status.nodes_in("running"), *status.nodes_in("failed"))
     parts: list[RenderableType] = [Text(line) for line in summary_lines(status)]
+    parts.append(OnTerminal(_progress(status.counts["done"], len(status.nodes), width=SUMMARY_WIDTH)))
     if shown:
         parts += [Text(), _table(shown)]
     parts += [Text(f"{node.title}: {node.error}", style="red") for node in status.nodes_in("failed")]
@@ -57,9 +65,31 @@ def _table(nodes: tuple[NodeStatus, ...]) -> RenderableType:
     for name in columns:
         table.add_column(name, overflow="fold", no_wrap=name in ("state", "step", "time"))
     for node in nodes:
-        cells = [node.state, node.title, steps(node), _time(node), node.shown_metrics, node.worker]
-        table.add_row(*(Text(cell) for cell in cells[: len(columns)]))
+        cells: list[RenderableType] = [
+            Text(node.state, style=STATE_STYLES.get(node.state, "")),
+            Text(printable(node.title)),
+            _steps_drawn(node),
+            *(Text(printable(cell)) for cell in (_time(node), node.shown_metrics, node.worker)),
+        ]
+        table.add_row(*cells[: len(columns)])
     return table
+
+
+def _steps_drawn(node: NodeStatus) -> RenderableType:
+    """Returns the progress of a node as text, on a terminal with a bar below it."""
+    from rich.console import Group
+    from rich.text import Text
+
+    text = Text(steps(node))
+    if node.step is None or not node.steps:
+        return text
+    return Group(text, OnTerminal(_progress(node.step, node.steps, width=STEP_WIDTH)))
+
+
+def _progress(done: int, of: int, *, width: int) -> RenderableType:
+    from rich.progress_bar import ProgressBar
+
+    return ProgressBar(total=of, completed=done, width=width)
 
 
 def steps(node: NodeStatus) -> str:

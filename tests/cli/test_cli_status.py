@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 from runnable_world import Bench
 from typer.testing import CliRunner
 
@@ -143,3 +144,21 @@ def test_the_latest_run_is_the_one_with_the_latest_event(tmp_path):
     assert find_watched_folder("x-0123456789ad", tmp_path).name == "x-0123456789ad"
     with pytest.raises(UsageError, match="there is no run 'z'"):
         find_watched_folder("z", tmp_path)
+
+
+def test_a_terminal_shows_progress_as_bars_and_states_in_colour():
+    running = node("b", "running", seconds=75.2, step=120, steps=240)
+    now = status(node("a", "done"), running, node("c", "failed", error="no luck"))
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="truecolor", legacy_windows=False)
+    console.print(overview(now))
+    drawn = console.file.getvalue()
+    assert "━" in drawn and "\x1b[36mrunning" in drawn and "\x1b[31mfailed" in drawn
+    assert "━" not in printed(now)
+    assert max(len(line) for line in Text.from_ansi(drawn).plain.splitlines()) <= 80
+    [row] = [line for line in Text.from_ansi(drawn).plain.splitlines() if "train b" in line]
+    assert "120/240" in row
+
+
+def test_a_title_of_a_plugin_moves_no_cursor():
+    text = printed(status(node("a\x1b[2J", "running")))
+    assert "\x1b" not in text and "a\\x1b[2J" in text
