@@ -76,7 +76,7 @@ def test_rank_groups_have_colours_and_the_last_is_for_all_others():
 def test_the_leaderboard_has_bars_and_trajectories_on_a_terminal(board):
     text = shown(lambda console: print_tables(board, console), color_system="truecolor")
     assert re.search(r"72\.\d ±\S+ +█+", Text.from_ansi(text).plain)
-    assert re.search(r"sequential +▁█▇▅ ", Text.from_ansi(text).plain)
+    assert re.search(r"sequential +▁██▅ ", Text.from_ansi(text).plain)
     assert "\x1b[1;32m" in text  # the best rank group
 
 
