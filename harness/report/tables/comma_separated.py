@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,8 @@ from harness.plugin.table_interface import TableFormat
 from harness.results.frame import leaderboard_frame
 from harness.results.leaderboard import Leaderboard
 from harness.results.published import PublishedTable
+
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+@＝＋＠－-]")
 
 
 class CommaSeparatedTables(TableFormat):
@@ -32,7 +35,7 @@ def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 def _plain(cell: Any) -> Any:
     """Returns text with a leading apostrophe if a spreadsheet would read it as a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def _published(table: PublishedTable) -> pl.DataFrame:

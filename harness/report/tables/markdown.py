@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from harness._util.printable import printable
 from harness.plugin.config import NoConfig
 from harness.plugin.table_interface import TableFormat
 from harness.report.tables.layout import TextTable, text_tables
 from harness.results.leaderboard import Leaderboard
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#$&])")
+_BLOCK = re.compile(r"(?P<number>\d{0,9})(?P<mark>[-+.)](?=\s|$)|[-=]+$)")
+"""What begins a list item, a rule or an underlined heading at the start of a line."""
 
 
 def escape(text: str) -> str:
     """Returns text on one line, escaped so that Markdown shows it literally."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    escaped = _SPECIAL.sub(r"\\\1", printable(" ".join(text.split())))
+    block = _BLOCK.match(escaped)
+    return f"{escaped[: block.start('mark')]}\\{escaped[block.start('mark') :]}" if block else escaped
 
 
 def _line(cells: Sequence[str]) -> str:
