@@ -1,4 +1,5 @@
 from .api.archives import rebuild_leaderboard as rebuild_leaderboard
+from .api.comparing import compare as compare
 from .api.diagnosis import diagnose as diagnose
 from .api.estimating import PlanEstimate as PlanEstimate
 from .api.leaderboard_site import LeaderboardSite as LeaderboardSite
@@ -148,6 +149,10 @@ from .prediction.matrix import PairPrediction as PairPrediction
 from .prediction.matrix import Prediction as Prediction
 from .prediction.observed import ObservedPair as ObservedPair
 from .results.leaderboard import Leaderboard as Leaderboard
+from .results.run_comparison import ItemFlips as ItemFlips
+from .results.run_comparison import RunComparison as RunComparison
+from .results.run_comparison import StepDifference as StepDifference
+from .results.settings import SettingDifference as SettingDifference
 from .weights.storage_forms import Deltas as Deltas
 
 __version__: str

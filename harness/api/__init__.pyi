@@ -1,4 +1,5 @@
 from .archives import rebuild_leaderboard as rebuild_leaderboard
+from .comparing import compare as compare
 from .diagnosis import diagnose as diagnose
 from .diagnosis import installed_sandboxes as installed_sandboxes
 from .estimating import PlanEstimate as PlanEstimate

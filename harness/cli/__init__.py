@@ -18,6 +18,7 @@ from harness._util.printable import printable
 from harness._util.signals import catch_termination, interrupts_as_errors, raise_if_terminated
 from harness._util.version import VERSION
 from harness.cli import (
+    compare,
     doctor,
     exec_node,
     export,
@@ -76,6 +77,7 @@ for command in (
     watch,
     show,
     samples,
+    compare,
     report,
     export,
     leaderboard,

@@ -72,6 +72,8 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "results/published.py",
         "results/ranks.py",
         "results/rebuild.py",
+        "results/run_comparison.py",
+        "results/settings.py",
     ),
     "has results of its own, which are not in the store": ("domains/reward_rows.py", "prediction"),
     "serves tests and editors": ("protocol/schema.py", "testing"),

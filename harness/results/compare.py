@@ -32,13 +32,17 @@ class PairedDifferences(Record):
 
 def compared(leaderboard: Leaderboard, method: str, others: Sequence[str]) -> list[PairedDifferences]:
     """Returns the differences between `method` and each of `others`, with p-values corrected over all of them."""
-    found = [paired_differences(leaderboard, method, other) for other in others]
+    return with_holm([paired_differences(leaderboard, method, other) for other in others], leaderboard.columns)
+
+
+def with_holm(found: Sequence[PairedDifferences], columns: Sequence[str]) -> list[PairedDifferences]:
+    """Returns the differences with p-values that are corrected over all of them, for each column and the average."""
     averages = holm([one.average_p_value for one in found])
-    columns = {column: holm([one.p_values.get(column) for one in found]) for column in leaderboard.columns}
+    corrected = {column: holm([one.p_values.get(column) for one in found]) for column in columns}
     return [
         one.model_copy(
             update={
-                "holm_p_values": {column: columns[column][place] for column in one.p_values},
+                "holm_p_values": {column: corrected[column][place] for column in one.p_values},
                 "average_holm_p_value": averages[place],
             }
         )
@@ -66,23 +70,30 @@ def paired_differences(leaderboard: Leaderboard, method: str, other: str) -> Pai
     With one seed, the two intervals over test items are combined as if they were independent. Both rows use the same
     items, so this interval is conservative. Raises UsageError if a method does not exist or the rows share no seed.
     """
-    one, two = leaderboard.row(method), leaderboard.row(other)
+    return row_differences(leaderboard.row(method), leaderboard.row(other), leaderboard.columns)
+
+
+def row_differences(one: Row, two: Row, columns: Sequence[str]) -> PairedDifferences:
+    """Returns the differences between two rows, which may be of different leaderboards, as `paired_differences` does.
+
+    Raises UsageError if the rows share no seed.
+    """
     seeds = tuple(seed for seed in (two if one.reference else one).seeds if two.reference or seed in two.seeds)
     if not seeds:
         raise UsageError(
-            f"{method} and {other} have no seed in common",
+            f"{one.method} and {two.method} have no seed in common",
             hint=f"{_seeds(one)}, {_seeds(two)}; differences are computed per seed",
         )
     scores = {
         column: _paired(one, one.scores[column], two, two.scores[column], seeds)
-        for column in leaderboard.columns
+        for column in columns
         if column in one.scores and column in two.scores
     }
     average = _paired(one, one.average, two, two.average, seeds)
     p_values = {column: _p_value(score) for column, score in scores.items()}
     return PairedDifferences(
-        method=method,
-        other=other,
+        method=one.method,
+        other=two.method,
         seeds=seeds,
         scores=scores,
         average=average,

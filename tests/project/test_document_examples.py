@@ -282,7 +282,7 @@ def prepared(command: Command, folder: Path) -> list[str]:
         else:
             _, run = make_leaderboard(runs, seeds=(0, 1), shift=lambda seed: 0.01 * seed)
         filled = {"RUN": str(run), "RUNS": str(runs), "FOLDER": str(run), "A": "sequential", "B": "re-math"}
-        filled["METHOD"] = "sequential"
+        filled |= {"METHOD": "sequential", "RUN_A": str(run), "RUN_B": str(run)}
         if "harness show" in command.line:  # the name of a run that the reader has made before
             filled |= {"lab": str(run), "two-domains": str(run)}
     words = [filled.get(word, word) for word in shlex.split(command.line)[1:] if word != "RUN2"]

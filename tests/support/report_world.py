@@ -162,12 +162,12 @@ def full_record(root, *, seeds=(0, 1)):
     )
 
 
-def write_run(root, *, without=(), finished=True, stopped="", report=None, seeds=(0,)):
+def write_run(root, *, without=(), finished=True, stopped="", report=None, plan=None):
     """Writes a run folder as the runner does and returns it.
 
     without: methods of which only the steps that others share are done. report: that of the first step.
     """
-    plan = make_plan(seeds=seeds)
+    plan = plan or make_plan()
     store = Store(root / "store")
     if report is not None:
         put(store, plan.methods[0].lineage[1], {"result.json": {"cost": COST, "report": report}})

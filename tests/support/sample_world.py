@@ -40,15 +40,15 @@ def answered(domain, item, step, seed):
     return f"answer {item} of step {step}" + (f", seed {seed}" if seed else ""), float(right)
 
 
-def sampled_run(root, answers=answered, *, seeds=(0,), **changes):
+def sampled_run(root, answers=answered, *, seeds=(0,), steps=60, **changes):
     """Writes a finished run whose evaluations have samples, and returns its folder.
 
-    answers: gives the completion and the score of a domain, item, step and seed.
+    answers: gives the completion and the score of a domain, item, step and seed. steps: of the plan's trainings.
     """
-    plan, store = make_plan(seeds=seeds), Store(root / "store")
+    plan, store = make_plan(seeds=seeds, steps=steps), Store(root / "store")
     for method in plan.methods:
         for step, key in enumerate(method.lineage):
             for domain in DOMAINS:
                 items = [sample(item, *answers(domain, item, step, method.seed)) for item in range(ITEMS)]
                 put_samples(store, plan.evaluations[key][domain], f"fake_{domain}", items, **changes)
-    return write_run(root, seeds=seeds)
+    return write_run(root, plan=plan)
