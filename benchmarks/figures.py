@@ -43,14 +43,15 @@ def chart() -> str:
     """Returns the report's chart of the scores after each step as an SVG that follows the reader's scheme."""
     from harness.report.drawing import draw
     from harness.report.figure import Absent
-    from harness.report.figures.scores_by_step import scores_by_step
+    from harness.report.figures.trajectories import trajectories
+    from harness.report.plots.chart import chart_of
     from harness.report.reading import read_run
     from harness.report.theme import FONT
 
-    figure = scores_by_step(read_run(RECORD, None))
+    figure = trajectories(read_run(RECORD, None))
     if isinstance(figure, Absent):
         raise SystemExit(f"no chart: {figure.reason}")
-    root = ElementTree.fromstring(draw(figure.chart("wide"), "wide"))
+    root = ElementTree.fromstring(draw(chart_of(figure.views[0])))
     strip(root)
     for element in root.iter():
         for name in ("fill", "stroke"):

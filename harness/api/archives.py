@@ -29,6 +29,8 @@ def archive_run(folder: Path, leaderboard: Leaderboard, registry: Registry, dire
     from harness.report.kept_steps import FILE as STEPS
     from harness.report.kept_steps import steps_to_json
     from harness.report.reading import read_run
+    from harness.report.training_curves import FILE as CURVES
+    from harness.report.training_curves import curves_to_json
 
     _check_names(leaderboard, folder / LEADERBOARD)
     refuse_special_files(folder)
@@ -36,8 +38,9 @@ def archive_run(folder: Path, leaderboard: Leaderboard, registry: Registry, dire
     texts = _tables(leaderboard, registry)
     if (probes := read_probes(folder, registry)) is not None:
         texts |= _probe_texts(probes)
-    if steps := steps_to_json(read_run(folder).steps):
-        texts[STEPS] = steps
+    record = read_run(folder)
+    kept = {STEPS: steps_to_json(record.steps), CURVES: curves_to_json(record.curves)}
+    texts |= {name: text for name, text in kept.items() if text}
     files = {target / name: read_untrusted(folder / name) for name in _COPIED if (folder / name).is_file()}
     files |= {target / name: text.encode() for name, text in texts.items()}
     write_together(files)

@@ -27,8 +27,8 @@ class ReportFiles:
 
 def write_report(run: Run, page: Path | None, *, figures: Path | None, prediction: Path | None) -> ReportFiles:
     """Writes the report of a run, as documented at `Run.write_report`."""
-    require_extra("report", "altair", "vl_convert", wanted_by="harness report")
-    from harness.report.drawing import UndrawnError, rasterize
+    if figures is not None:
+        require_extra("report", "altair", "vl_convert", wanted_by="harness report --figures")
     from harness.report.page import make_report
     from harness.report.reading import read_run
     from harness.report.samples.section import samples_section
@@ -39,12 +39,11 @@ def write_report(run: Run, page: Path | None, *, figures: Path | None, predictio
     files = {page or run.folder / REPORT: built.html.encode()}
     undrawn = dict(built.undrawn)
     if figures is not None:
-        for name, svg in built.drawings.items():
-            files[figures / f"{name}.svg"] = svg.encode()
-            try:
-                files[figures / f"{name}.png"] = rasterize(svg)
-            except UndrawnError as error:
-                undrawn[f"{name}.png"] = str(error)
+        from harness.report.figure_files import figure_files
+
+        drawn, further = figure_files(built.figures)
+        files |= {figures / name: content for name, content in drawn.items()}
+        undrawn |= further
     write_together(files)
     return ReportFiles(files=tuple(files), undrawn=undrawn)
 

@@ -252,7 +252,8 @@ class Run:
 
         page: the file; default: `report.html` in the run folder. figures: also write the figures to this folder, as SVG
         and PNG. prediction: a file with the output of `harness predict --json`; default: the one in the run folder.
-        Needs the extra `report`. Raises UsageError if it is not installed or the run or the prediction cannot be read.
+        `figures` needs the extra `report`. Raises UsageError if it is not installed or the run or the prediction cannot
+        be read.
         """
         from harness.api.report_files import write_report
 

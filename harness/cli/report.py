@@ -43,7 +43,8 @@ def report(
     from harness._util.extras import require_extra
     from harness.api import load_run
 
-    require_extra("report", "altair", "vl_convert", wanted_by="harness report")  # before the run is looked for
+    if figures is not None:  # before the run is looked for
+        require_extra("report", "altair", "vl_convert", wanted_by="harness report --figures")
     found = load_run(run, output=runs, registry=session_of(context).registry)
     written = found.write_report(output, figures=figures, prediction=prediction)
     for title, reason in written.undrawn.items():

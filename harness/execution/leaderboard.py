@@ -114,6 +114,7 @@ class _Builder:
         self.store = store
         self.scores = scores
         self.roles = roles
+        self._step_costs: dict[str, dict[str, float] | None] = {}
 
     def row(self, name: str) -> Row:
         """Returns the method's row, without a rank."""
@@ -180,6 +181,7 @@ class _Builder:
             trained=steps[0].trained,
             recovered=steps[0].recovered,
             checkpoints=tuple(keys[:1] if shared else keys),
+            cost=MeanCost.of(self._costs([self.plan.steps_behind(key) for key in keys])),
             **step_numbers(steps, self.roles),
         )
 
@@ -211,6 +213,11 @@ class _Builder:
         return tuple(totals)
 
     def _cost_of(self, key: str) -> dict[str, float] | None:
+        if key not in self._step_costs:
+            self._step_costs[key] = self._read_cost(key)
+        return self._step_costs[key]
+
+    def _read_cost(self, key: str) -> dict[str, float] | None:
         if not self.store.holds(key):
             return None
         content = self.store.read(key, "result.json")

@@ -1,4 +1,4 @@
-"""The report as one self-contained HTML page, and its figures as files."""
+"""The report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -10,62 +10,79 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-import jinja2
 import markupsafe
 
 from harness._util.version import VERSION
-from harness.report.drawing import UndrawnError, draw, inline, printable
-from harness.report.figure import Absent, Figure, Layout
+from harness.report.best import column_standings
+from harness.report.figure import Absent, Figure
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
 from harness.report.figures.cost import cost
 from harness.report.figures.forgetting import change_by_step, forgetting
+from harness.report.figures.paired_differences import paired_differences
+from harness.report.figures.plasticity import plasticity_against_forgetting
 from harness.report.figures.predicted_damage import predicted_damage
 from harness.report.figures.prediction import prediction
 from harness.report.figures.recoveries import recoveries
 from harness.report.figures.rollback_curve import rollback_curve
-from harness.report.figures.scores_by_step import scores_by_step
+from harness.report.figures.training_curves import training_curves
+from harness.report.figures.trajectories import trajectories
+from harness.report.figures.transfer import transfer
+from harness.report.headline import headline
+from harness.report.looks import method_looks, method_numbers
+from harness.report.notices import notices
+from harness.report.plots.markup import look_class, plot_environment, resource, view_markup
+from harness.report.plots.model import Matrix, size_of
+from harness.report.plots.printable import printable
 from harness.report.provenance_tables import measurement_table, provenance_tables
 from harness.report.record import RunRecord
+from harness.report.summary import method_stages, protocol_summary
 from harness.report.tables.layout import TextTable, leaderboard_table, published_table
 from harness.report.tables.probes import over_seeds, probe_tables
 from harness.results.probe_tables import ProbeRecord
 
-FIGURES: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
-    scores_by_step,
+FIRST: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
+    trajectories,
+    plasticity_against_forgetting,
+    recoveries,
+    paired_differences,
+)
+"""The figures above the leaderboard, which answer a researcher's first questions."""
+FURTHER: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
+    transfer,
     forgetting,
     change_by_step,
-    recoveries,
-    predicted_damage,
-    prediction,
+    training_curves,
+    cost,
     conflict_cosine,
     conflict_share,
     rollback_curve,
-    cost,
+    predicted_damage,
+    prediction,
 )
 MOST_OPEN_ROWS = 12
-"""Longer tables of numbers are collapsed below their figure."""
-MOST_DRAWN_NUMBERS = 5000
-"""A larger figure takes minutes to draw and is too large for a browser."""
+"""Longer tables are collapsed."""
+MOST_DRAWN_MARKS = 5000
+"""A larger view of a figure slows a browser down."""
+MOST_HALF_COLUMNS = 8
 MOST_UPRIGHT_COLUMNS = 9
 """A page whose leaderboard has more columns is printed in landscape."""
 _NUMBER = re.compile(r"[+−]?\d[\d,.]*(?:e[+−-]?\d+)?(?: \[[^\]]*\])?$|–?$")
 _CODE = re.compile(r"`([^`]+)`")
-LAYOUTS: tuple[Layout, ...] = ("wide", "narrow")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnFigure:
-    """A figure as the page shows it. drawings: SVG by layout, empty if it could not be drawn. undrawn: the reason.
-    open: whether its numbers are expanded."""
+class ShownFigure:
+    """A figure with its views as HTML, none if it is too large, which `undrawn` says."""
 
-    name: str
-    title: str
-    caption: str
-    description: str
-    drawings: dict[Layout, str]
-    numbers: TextTable
-    open: bool
+    figure: Figure
+    views: tuple[tuple[str, markupsafe.Markup], ...]
     undrawn: str = ""
+
+    @property
+    def half(self) -> bool:
+        """Whether half of a wide page is enough: for a matrix of a few columns."""
+        panels = [panel for view in self.figure.views for panel in view.panels]
+        return len(panels) == 1 and isinstance(panels[0], Matrix) and len(panels[0].columns) <= MOST_HALF_COLUMNS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +99,11 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """html: the page. drawings: SVG of the figures in the wide layout, by name. absent: figures without data. undrawn:
-    the reason why a figure with data was not drawn, by title."""
+    """html: the page. figures: the figures that it shows. absent: figures without data. undrawn: the reason why a
+    figure with data was not drawn, by title."""
 
     html: str
-    drawings: dict[str, str]
+    figures: tuple[Figure, ...]
     absent: tuple[Absent, ...]
     undrawn: dict[str, str]
 
@@ -94,31 +111,19 @@ class Report:
 def make_report(record: RunRecord, probes: ProbeRecord | None = None, *, sections: Sequence[Section] = ()) -> Report:
     """Returns the report of a run. probes: the probe record for tables. sections: further ones, such as a browser of
     samples. The same record gives the same bytes."""
-    figures = [_made(make, record) for make in FIGURES]
-    drawings: dict[str, str] = {}
-    shown: list[DrawnFigure] = []
-    for one in figures:
-        if isinstance(one, Absent):
-            continue
-        drawn, undrawn = _drawings(one)
-        if drawn:
-            drawings[one.name] = drawn["wide"]
-        shown.append(
-            DrawnFigure(
-                name=one.name,
-                title=one.title,
-                caption=one.caption,
-                description=one.description,
-                drawings={layout: inline(svg, f"{one.name}-{layout}-") for layout, svg in drawn.items()},
-                numbers=one.numbers,
-                open=len(one.numbers.rows) <= MOST_OPEN_ROWS,
-                undrawn=undrawn,
-            )
-        )
-    absent = tuple(one for one in figures if isinstance(one, Absent))
-    left_out = {one.title: one.undrawn for one in shown if one.undrawn}
+    numbers = method_numbers(record.leaderboard)
+    absent: list[Absent] = []
+    groups: list[list[ShownFigure]] = []
+    for makers in (FIRST, FURTHER):
+        made = [_made(make, record) for make in makers]
+        absent += [one for one in made if isinstance(one, Absent)]
+        groups.append([_shown(one, numbers) for one in made if isinstance(one, Figure)])
+    html = _page(record, groups, absent, probes, sections)
     return Report(
-        html=_page(record, shown, absent, probes, sections), drawings=drawings, absent=absent, undrawn=left_out
+        html=html,
+        figures=tuple(one.figure for group in groups for one in group if not one.undrawn),
+        absent=tuple(absent),
+        undrawn={one.figure.title: one.undrawn for group in groups for one in group if one.undrawn},
     )
 
 
@@ -131,39 +136,43 @@ def _made(make: Callable[[RunRecord], Figure | Absent], record: RunRecord) -> Fi
         return Absent(name=make.__name__, title=title, reason=f"An error occurred: {type(error).__name__}: {error}")
 
 
-def _drawings(figure: Figure) -> tuple[dict[Layout, str], str]:
-    """Returns a figure's drawings, or none and the reason why it cannot be drawn."""
-    size = len(figure.numbers.rows) * len(figure.numbers.columns)
-    if size > MOST_DRAWN_NUMBERS:
-        return {}, f"the figure has {size:,} numbers, and the limit is {MOST_DRAWN_NUMBERS:,}"
-    try:
-        return {layout: draw(figure.chart(layout), layout) for layout in LAYOUTS}, ""
-    except UndrawnError as error:
-        return {}, str(error)
-    except Exception as error:
-        return {}, f"{type(error).__name__}: {error}"
+def _shown(figure: Figure, numbers: dict[str, int]) -> ShownFigure:
+    size = max(size_of(view.panels) for view in figure.views)
+    if size > MOST_DRAWN_MARKS:
+        reason = f"the figure has {size:,} marks, and the limit is {MOST_DRAWN_MARKS:,}"
+        return ShownFigure(figure=figure, views=(), undrawn=reason)
+    views = tuple((view.name, view_markup(view, numbers)) for view in figure.views)
+    return ShownFigure(figure=figure, views=views)
 
 
 def _page(
     record: RunRecord,
-    figures: Sequence[DrawnFigure],
+    groups: Sequence[Sequence[ShownFigure]],
     absent: Sequence[Absent],
     probes: ProbeRecord | None,
     sections: Sequence[Section],
 ) -> str:
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown)
-    environment.filters |= {"texts": text_columns, "code": with_code, "range": unbroken_range}
+    environment = plot_environment()
+    environment.filters |= {"texts": text_columns, "code": with_code, "range": unbroken_range, "look": look_class}
     leaderboard = record.leaderboard
-    script = "\n".join([_resource("page.js"), *(one.script for one in sections if one.script)])
+    script = "\n".join([resource("plots.js"), _resource("page.js"), *(one.script for one in sections if one.script)])
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     ranking = leaderboard_table(leaderboard)
+    stages, more_methods = method_stages(leaderboard)
     values: dict[str, Any] = {
         "leaderboard": leaderboard,
-        "seeds": f"{'seed' if len(leaderboard.seeds) == 1 else 'seeds'} {', '.join(map(str, leaderboard.seeds))}",
+        "headline": headline(leaderboard),
+        "summary": protocol_summary(record),
+        "stages": stages,
+        "more_methods": more_methods,
+        "methods": method_numbers(leaderboard),
+        "looks": method_looks(leaderboard),
         "notices": notices(record),
         "ranking": ranking,
+        "standings": column_standings(leaderboard),
         "across": len(ranking.columns) > MOST_UPRIGHT_COLUMNS,
-        "figures": figures,
+        "first": groups[0],
+        "further": groups[1],
         "absent": _by_reason(absent),
         "probes": probe_tables(probes) if probes is not None else [],
         "probe_seeds": over_seeds(probes) if probes is not None else "",
@@ -173,7 +182,9 @@ def _page(
         "provenance": provenance_tables(record.provenance),
         "protocol": record.protocol,
         "sections": sections,
-        "style": "".join([_resource("theme.css"), _resource("page.css"), *(one.style for one in sections)]),
+        "style": "".join(
+            [_resource("theme.css"), resource("plots.css"), _resource("page.css"), *(one.style for one in sections)]
+        ),
         "script": script,
         "script_hash": f"sha256-{digest}",
         "version": VERSION,
@@ -208,32 +219,5 @@ def unbroken_range(text: str) -> markupsafe.Markup:
     return markupsafe.Markup('{}<span class="range">[{}</span>').format(mean, rest)
 
 
-def _shown(value: Any) -> Any:
-    return value if isinstance(value, markupsafe.Markup) else printable(value)
-
-
 def _resource(name: str) -> str:
     return files("harness.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def notices(record: RunRecord) -> list[str]:
-    """Returns warnings for the top of the page: the run is incomplete, or files could not be read."""
-    state = record.state
-    found = []
-    if state is not None and state.store_missing:
-        found.append(
-            "The store of this run was not found. The leaderboard is shown as it was written, without the reports of "
-            "probes and steps."
-        )
-    elif state is not None and state.done < state.nodes:
-        so_far = f"{state.done} of {state.nodes} results are available"
-        if state.stopped or state.failed:
-            why = f"stopped: {state.stopped}" if state.stopped else f"ended with {state.failed} failed"
-            found.append(f"This run is not complete ({why}): {so_far}. Run it again to compute the missing results.")
-        elif state.running:
-            found.append(f"This run is still running or was killed: {so_far}.")
-        else:
-            found.append(f"This run is not complete: {so_far}. Run it again to compute the missing results.")
-    if record.problems:
-        found.append(f"Left out because it cannot be read: {'; '.join(record.problems)}.")
-    return found

@@ -17,6 +17,8 @@ from harness.prediction.kept import PredictionRecord, read_prediction
 from harness.report.kept_steps import FILE as STEPS
 from harness.report.kept_steps import read_steps
 from harness.report.record import RunRecord, RunState, StepReport
+from harness.report.training_curves import FILE as CURVES
+from harness.report.training_curves import parse_curves, read_curves
 from harness.results.leaderboard import Leaderboard
 from harness.results.probe_tables import FILE as PROBES
 from harness.results.probe_tables import ProbeRecord
@@ -41,6 +43,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
             probes=ProbeRecord.read(folder / PROBES).rows() if (folder / PROBES).is_file() else (),
             steps=read_steps(folder / STEPS) if (folder / STEPS).is_file() else (),
             prediction=foretold,
+            curves=parse_curves(folder / CURVES) if (folder / CURVES).is_file() else (),
             problems=tuple(problems),
         )
     plan = read_plan(folder / PLAN)
@@ -54,6 +57,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
         leaderboard = _built(plan, store, run)
     steps, unread = _steps(plan, store)
     probes, further = stored_probe_rows(plan, store)
+    curves, unreadable = read_curves(plan, store)
     return RunRecord(
         leaderboard=leaderboard,
         protocol=protocol,
@@ -62,7 +66,8 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
         probes=probes,
         state=_state(run.events(), done=len(done), nodes=len(keys), kept=kept),
         prediction=foretold,
-        problems=(*problems, *unread, *further),
+        curves=curves,
+        problems=(*problems, *unread, *further, *unreadable),
     )
 
 

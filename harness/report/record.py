@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.prediction.kept import PredictionRecord
+from harness.report.training_curves import StageCurve
 from harness.results.leaderboard import Leaderboard
 from harness.results.probe_rows import ProbeRows
 
@@ -41,7 +42,7 @@ class RunState:
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """A run as its report shows it. state: None for a kept record, which has no store. prediction: of its trainings,
-    None if there is none. problems: files that could not be read and are left out."""
+    None if there is none. curves: of its trainings. problems: files that could not be read and are left out."""
 
     leaderboard: Leaderboard
     protocol: str
@@ -50,4 +51,5 @@ class RunRecord:
     probes: tuple[ProbeRows, ...] = ()
     state: RunState | None = None
     prediction: PredictionRecord | None = None
+    curves: tuple[StageCurve, ...] = ()
     problems: tuple[str, ...] = field(default=())

@@ -6,16 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import altair as alt
-
 from harness.prediction.agreement import agreements
 from harness.report.captions import listed
-from harness.report.drawing import data
-from harness.report.figure import Figure, Layout, Row
+from harness.report.figure import Figure
+from harness.report.plots.model import SHAPES, Mark, Points, Rule, Series, View
+from harness.report.plots.scales import linear_axis
 from harness.report.tables.layout import TextTable, number
-from harness.report.theme import SERIES, colours
+from harness.report.theme import SERIES
 
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-left")
 INTERVALS = "In brackets: 95 % bootstrap intervals over seeds and over pairs of step and domain."
 
 
@@ -74,7 +72,7 @@ def scatter_figure(points: Sequence[Point], *, name: str, title: str, about: str
             f"one point each; sampling errors are not drawn. Spearman's rank correlation: {ranks}. {INTERVALS}"
         ),
         description=f"Scatter plot of measured against predicted damage. Rank correlation of {ranks}.",
-        chart=lambda layout: scatter(points, layout),
+        views=(View(name="", panels=scatter(points)),),
         numbers=TextTable(
             title=title, subtitle="Measured: points lost in the step", columns=columns, rows=tuple(map(_cells, points))
         ),
@@ -86,46 +84,31 @@ def _cells(point: Point) -> tuple[str, ...]:
     return point.kind, point.place, seed, point.domain, short(point.predicted), measured
 
 
-def scatter(points: Sequence[Point], layout: Layout) -> alt.TopLevelMixin:
-    """Returns one panel per kind, with the prediction on the x axis and the points lost on the y axis."""
-    rows = [_row(point) for point in points]
-    kinds, domains = (list(dict.fromkeys(row[field] for row in rows)) for field in ("kind", "domain"))
-    base = alt.Chart()
-    zero = base.transform_aggregate(points="count()").mark_rule(strokeDash=[4, 3]).encode(y=alt.Y(datum=0))
-    marks = base.mark_point(filled=True, size=80, opacity=0.9).encode(
-        x=alt.X("predicted:Q", title="predicted", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
-        y=alt.Y("measured:Q", title="points lost"),
-        color=alt.Color("domain:N", scale=alt.Scale(domain=domains, range=colours(len(domains)))),
-        shape=alt.Shape(
-            "domain:N",
-            scale=alt.Scale(domain=domains, range=_shapes(len(domains))),
-            legend=alt.Legend(
-                columns=4 if layout == "wide" else 2 if max(map(len, domains)) < 16 else 1, title="domain"
-            ),
-        ),
-        description="tip:N",
+def scatter(points: Sequence[Point]) -> tuple[Points, ...]:
+    """Returns one panel per kind, with the prediction on the x axis and the points lost on the y axis. Domains past the
+    seventh repeat the colours with other shapes."""
+    domains = {domain: place for place, domain in enumerate(dict.fromkeys(point.domain for point in points))}
+    lost = linear_axis("points lost", [point.measured for point in points], include=(0.0,))
+    panels = []
+    for kind in dict.fromkeys(point.kind for point in points):
+        own = [point for point in points if point.kind == kind]
+        series = []
+        for domain, place in domains.items():
+            shape = SHAPES[(place + 2 * (place // len(SERIES))) % len(SHAPES)]
+            marks = tuple(
+                Mark(x=point.predicted, y=point.measured, tip=_tip(point), shape=shape)
+                for point in own
+                if point.domain == domain
+            )
+            if marks:
+                series.append(Series(name=domain, look=place, marks=marks, line=False))
+        across = linear_axis("predicted", [point.predicted for point in own])
+        panels.append(Points(title=kind, x=across, y=lost, series=tuple(series), rules=(Rule(at=0.0, along="y"),)))
+    return tuple(panels)
+
+
+def _tip(point: Point) -> str:
+    return (
+        f"{point.kind}; {point.place}, seed {point.seed}, {point.domain}: predicted {short(point.predicted)}, "
+        f"lost {number(point.measured, 2)} points"
     )
-    layered = alt.layer(zero, marks).properties(width=390 if layout == "wide" else 275, height=220)
-    chart = layered.facet(
-        facet=alt.Facet("kind:N", sort=kinds, title=None), columns=2 if layout == "wide" else 1, data=data(rows)
-    )
-    faceted: alt.FacetChart = chart.resolve_scale(x="independent")
-    return faceted
-
-
-def _shapes(count: int) -> list[str]:
-    """Returns a shape for each of `count` domains. A repeated colour has a different shape."""
-    return [SHAPES[(index + index // len(SERIES)) % len(SHAPES)] for index in range(count)]
-
-
-def _row(point: Point) -> Row:
-    return {
-        "kind": point.kind,
-        "domain": point.domain,
-        "predicted": point.predicted,
-        "measured": point.measured,
-        "tip": (
-            f"{point.kind}; {point.place}, seed {point.seed}, {point.domain}: predicted {short(point.predicted)}, "
-            f"lost {number(point.measured, 2)} points"
-        ),
-    }

@@ -1,4 +1,4 @@
-"""Colours, dashes and fonts of the figures.
+"""Colours, dashes and fonts of the figures: those of files, and how many the page has of each.
 
 Series are distinguished by the colours of Okabe and Ito 2008, "Color Universal Design"
 (jfly.uni-koeln.de/color), and also by dash or shape. Yellow is left out: it has no contrast on white.
@@ -6,10 +6,7 @@ Series are distinguished by the colours of Okabe and Ito 2008, "Color Universal 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-
-from harness.report.figure import Layout
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#57606a", "#d8dee4", "#ffffff"
 ON_CELL = "#111111"
@@ -20,8 +17,6 @@ CONTROL = "#8a939d"
 LOW, MIDDLE, HIGH = "#56b4e9", "#f2f2f2", "#d55e00"
 """The ends and the middle of diverging heat maps. `ON_CELL` has a contrast of at least 4.5 on every colour between."""
 DASHES = ((1, 0), (6, 3), (2, 2), (9, 3, 2, 3), (4, 4), (1, 3), (9, 2))
-VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)", PAPER: "var(--paper)"}
-"""The colours that depend on the page's colour scheme: all but those of the series."""
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 _AXIS = {
@@ -35,9 +30,6 @@ _AXIS = {
     "titleFontWeight": "normal",
     "labelLimit": 170,
 }
-_LEGEND = {"wide": 180, "narrow": 280}
-_HEADER = {"wide": 380, "narrow": 275}
-"""The maximum width of a name in pixels. Tooltips and tables show the full name."""
 _CONFIG: dict[str, Any] = {
     "background": PAPER,
     "font": FONT,
@@ -53,8 +45,9 @@ _CONFIG: dict[str, Any] = {
         "direction": "horizontal",
         "symbolStrokeWidth": 2,
         "symbolSize": 110,
+        "labelLimit": 180,
     },
-    "header": {"labelColor": INK, "titleColor": INK, "labelFontSize": 13, "labelFontWeight": "bold"},
+    "header": {"labelColor": INK, "titleColor": INK, "labelFontSize": 13, "labelFontWeight": "bold", "labelLimit": 380},
     "title": {"color": INK, "fontSize": 13, "anchor": "start"},
     "text": {"color": INK, "fontSize": 12},
     "bar": {"color": SERIES[0]},
@@ -63,23 +56,6 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-def config(layout: Layout) -> dict[str, Any]:
-    """Returns the configuration of all charts of a layout."""
-    return _CONFIG | {
-        "legend": _CONFIG["legend"] | {"labelLimit": _LEGEND[layout]},
-        "header": _CONFIG["header"] | {"labelLimit": _HEADER[layout]},
-    }
-
-
-def colours(count: int) -> list[str]:
-    """Returns a colour for each of `count` series. After the seventh, colours repeat with other dashes and shapes."""
-    return _cycled(SERIES, count)
-
-
-def dashes(count: int) -> list[list[int]]:
-    """Returns a dash for each of `count` series. A repeated colour has a different dash."""
-    return [list(DASHES[(index + index // len(SERIES)) % len(DASHES)]) for index in range(count)]
-
-
-def _cycled(choices: Sequence[str], count: int) -> list[str]:
-    return [choices[index % len(choices)] for index in range(count)]
+def config() -> dict[str, Any]:
+    """Returns the configuration of all charts."""
+    return _CONFIG

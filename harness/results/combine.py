@@ -173,7 +173,8 @@ def _merge(old: Row, new: Row, fresh: Sequence[int], board: Leaderboard) -> Row:
         chosen = tuple(keys[index if len(keys) > 1 else 0] for index in fresh)
         names = dict.fromkeys((*left.scores, *right.scores))
         scores = {name: estimate(both(left.scores.get(name), right.scores.get(name))) for name in names}
-        return left.model_copy(update={"checkpoints": left.checkpoints + chosen, "scores": scores})
+        cost = _mean_cost(left.cost, right.cost, weights)
+        return left.model_copy(update={"checkpoints": left.checkpoints + chosen, "scores": scores, "cost": cost})
 
     def recovery(left: RecoveryResult, right: RecoveryResult) -> RecoveryResult:
         return left.model_copy(update={"cost": _mean_cost(left.cost, right.cost, weights)})

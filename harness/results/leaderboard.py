@@ -120,6 +120,7 @@ class TrajectoryStep(Record):
 
     recovered: the domain, or several; None if the step is not a recovery.
     checkpoints: store keys in the order of the row's seeds, or a single key if all seeds share the checkpoint (base).
+    cost: of all steps up to the checkpoint, None if one is unknown or the record is older than this field.
     """
 
     step: int
@@ -129,6 +130,7 @@ class TrajectoryStep(Record):
     checkpoints: tuple[str, ...]
     scores: dict[str, Estimate]
     average: Estimate
+    cost: MeanCost | None = None
 
 
 class Row(Record):

@@ -168,7 +168,10 @@ def test_only_reports_need_the_extra_report() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["report"], "harness report needs altair and vl_convert, which are not installed"),
+        (
+            ["report", "--figures", "figures"],
+            "harness report --figures needs altair and vl_convert, which are not installed",
+        ),
         (["leaderboard", "export", "-f", "html", "leaderboards/lab"], "needs great_tables, which is not installed"),
     ],
 )

@@ -7,9 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
-from xml.etree import ElementTree
 
-import altair
 import pytest
 from fake_run import fill, make_leaderboard, make_plan
 from report_world import IMAGE, SCRIPT, conflicts, full_record, kept_prediction, record_of, write_run
@@ -22,16 +20,19 @@ from harness.execution.score_table import collect_scores
 from harness.execution.store import Store
 from harness.planning.serialization import plan_from_json, plan_to_json
 from harness.report.captions import over_seeds
-from harness.report.drawing import draw, inline, printable
 from harness.report.figure import Absent, Figure
 from harness.report.figures.predicted_damage import predicted_damage
-from harness.report.figures.scores_by_step import scores_by_step
-from harness.report.page import FIGURES, make_report, notices, text_columns, unbroken_range
+from harness.report.figures.trajectories import trajectories
+from harness.report.notices import notices
+from harness.report.page import FIRST, FURTHER, make_report, text_columns, unbroken_range
+from harness.report.plots.printable import printable
 from harness.report.reading import read_run
 from harness.report.record import RunState
 from harness.report.tables.layout import TextTable
 from harness.results.probe_rows import ProbeRows
 from harness.results.probe_tables import build_probe_record
+
+MAKERS = (*FIRST, *FURTHER)
 
 
 class Page(HTMLParser):
@@ -124,18 +125,22 @@ def test_the_same_run_gives_the_same_bytes_in_another_process(tmp_path):
 
 
 def test_every_figure_has_a_name_a_caption_and_its_numbers(record, page):
-    drawn = [make(record) for make in FIGURES]
-    assert all(isinstance(one, Figure) for one in drawn)
-    pictures = [attributes for attributes in page.all("div") if attributes.get("role") == "img"]
-    assert [one["aria-label"] for one in pictures] == [one.description for one in drawn]
+    drawn = [make(record) for make in MAKERS]
+    assert [one for one in drawn if not isinstance(one, Figure)] == []
+    pictures = [attributes for attributes in page.all("div") if attributes.get("class") == "drawing"]
+    assert [one["aria-label"] for one in pictures] == [printable(one.description) for one in drawn]
     assert len(page.all("figcaption")) == len(drawn)
-    assert len(page.all("svg")) == 2 * len(drawn)
+    views = [attributes for attributes in page.all("div") if attributes.get("class") == "view"]
+    assert len(views) == sum(len(one.views) for one in drawn) > len(drawn)
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
 
 
 def test_tables_have_captions_and_scopes(page):
-    assert len(page.all("table")) == len(page.all("caption")) > len(FIGURES)
+    tables = page.all("table")
+    matrices = [one for one in tables if one.get("class") == "matrix"]
+    assert len(tables) - len(matrices) == len(page.all("caption")) > len(MAKERS)
+    assert matrices and all(one["aria-label"] for one in matrices)
     assert {attributes.get("scope") for attributes in page.all("th")} == {"col", "row"}
 
 
@@ -151,16 +156,7 @@ def test_figures_without_data_are_told_with_what_would_produce_them(tmp_path):
 def test_a_leaderboard_with_nothing_in_it_is_a_page_too(tmp_path):
     leaderboard, _ = make_leaderboard(tmp_path)
     empty = leaderboard.model_copy(update={"rows": (), "measurement": {}})
-    assert len(make_report(record_of(empty)).absent) == len(FIGURES)
-
-
-def test_the_figures_take_their_paper_and_ink_from_the_page(record):
-    svg = draw(scores_by_step(record).chart("narrow"), "narrow")
-    shown = inline(svg, "some-")
-    assert "#1b1f24" in svg
-    assert "var(--ink)" in shown and "#1b1f24" not in shown and "#ffffff" not in shown
-    titles = [one.text for one in ElementTree.fromstring(shown).iter("{http://www.w3.org/2000/svg}title")]
-    assert any("step 3" in title and "95 % interval" in title for title in titles)
+    assert len(make_report(record_of(empty)).absent) == len(MAKERS)
 
 
 # ------------------------------------------------------------------------------------------------- the figures
@@ -178,11 +174,11 @@ def test_seeds_without_scores_yet_are_not_among_those_of_a_mean(tmp_path):
     plan, store = make_plan(seeds=(0, 1, 2)), Store(tmp_path / "store")
     fill(store, replace(plan, methods=tuple(method for method in plan.methods if method.seed == 1)))
     board = build_leaderboard(collect_scores(plan, store), plan, store, {})
-    caption = scores_by_step(record_of(board)).caption
+    caption = trajectories(record_of(board)).caption
     assert "One seed (1): 95 % intervals over the test items" in caption
     assert "Not scored yet: seeds 0, 2." in caption
     whole, _ = make_leaderboard(tmp_path / "whole", seeds=(0, 1, 2))
-    assert "Mean over 3 seeds (0, 1, 2)" in scores_by_step(record_of(whole)).caption
+    assert "Mean over 3 seeds (0, 1, 2)" in trajectories(record_of(whole)).caption
 
 
 def test_a_plan_is_read_back_as_it_was():
@@ -306,19 +302,6 @@ def test_an_interval_is_held_together_and_what_looks_like_one_stays_text():
     assert unbroken_range("\x00") == "\N{REPLACEMENT CHARACTER}"
 
 
-def test_figures_are_written_as_files(tmp_path):
-    folder = write_run(tmp_path)
-    invoke(folder, "--figures", tmp_path / "figures")
-    names = {path.stem for path in (tmp_path / "figures").iterdir()}
-    assert names == {"scores-by-step", "forgetting", "change-by-step", "recoveries", "cost"}
-    for name in names:
-        root = ElementTree.fromstring((tmp_path / "figures" / f"{name}.svg").read_text())
-        image = (tmp_path / "figures" / f"{name}.png").read_bytes()
-        assert image.startswith(b"\x89PNG")
-        width = int.from_bytes(image[16:20])
-        assert width == pytest.approx(2 * float(root.get("width")), abs=2)
-
-
 def test_what_is_no_run_is_told_and_nothing_is_written(tmp_path):
     with pytest.raises(UsageError, match=r"no leaderboard\.json") as caught:
         invoke(tmp_path)
@@ -348,50 +331,21 @@ def test_a_figure_that_cannot_be_made_is_left_out_with_its_reason(tmp_path, monk
     def forgetting(record):
         raise RuntimeError("no such layer")
 
-    monkeypatch.setattr("harness.report.page.FIGURES", (forgetting, *FIGURES[:1]))
+    monkeypatch.setattr("harness.report.page.FIRST", (forgetting, *FIRST[:1]))
+    monkeypatch.setattr("harness.report.page.FURTHER", ())
     report = make_report(full_record(tmp_path))
     assert [(one.title, one.reason) for one in report.absent] == [
         ("Forgetting", "An error occurred: RuntimeError: no such layer")
     ]
     assert "no such layer" in report.html
-    assert list(report.drawings) == ["scores-by-step"]
-
-
-def test_a_figure_that_the_drawing_library_cannot_draw_keeps_its_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.report.page.FIGURES", FIGURES[:1])
-    record = full_record(tmp_path)
-    title = FIGURES[0](record).title
-    for reply, reason in (
-        ({"error": "RangeError: Maximum call stack size exceeded"}, "Maximum call stack size exceeded"),
-        (ConnectionError(), "the drawing library crashed"),
-        (TimeoutError(), "took more than"),
-    ):
-
-        class Broken:
-            def ask(self, request, seconds, reply=reply):
-                if isinstance(reply, Exception):
-                    raise reply
-                return reply
-
-        monkeypatch.setattr("harness.report.drawing._PROCESS", Broken())
-        report = make_report(record)
-        assert reason in report.undrawn[title]
-        assert reason in report.html
-        assert report.drawings == {}
-        assert FIGURES[0](record).numbers.rows[0][0] in printable(report.html)
+    assert [one.name for one in report.figures] == ["trajectories"]
 
 
 def test_a_figure_of_too_many_numbers_is_not_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.report.page.FIGURES", FIGURES[:1])
-    monkeypatch.setattr("harness.report.page.MOST_DRAWN_NUMBERS", 20)
+    monkeypatch.setattr("harness.report.page.FIRST", FIRST[:1])
+    monkeypatch.setattr("harness.report.page.FURTHER", ())
+    monkeypatch.setattr("harness.report.page.MOST_DRAWN_MARKS", 20)
     report = make_report(full_record(tmp_path))
     [reason] = report.undrawn.values()
     assert "the limit is 20" in reason
     assert reason in report.html
-
-
-def test_control_characters_reach_no_drawing():
-    chart = altair.Chart(altair.InlineData(values=[{"x": "a\x00\x1b"}]), title="t\x00\x08").mark_point().encode(x="x:N")
-    svg = draw(chart, "wide")
-    assert "\N{REPLACEMENT CHARACTER}" in svg
-    assert not any(character in svg for character in "\x00\x08\x1b")

@@ -1,27 +1,13 @@
 """The report in headless Chromium: figures, two widths, two colour schemes, sorting by mouse and keyboard."""
 
-import shutil
-
 import pytest
+from chromium import CHROMIUM, DRIVER, open_chromium, show_page
 from report_world import full_record
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from harness.report.page import FIGURES, make_report
+from harness.report.page import FIRST, FURTHER, make_report
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 A4 = 703
 """The width of the paper within its margins, in CSS pixels: 186 mm."""
 LEAST_CONTRAST = 4.5
@@ -32,7 +18,7 @@ const shade = (colour) => {
     .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
   return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
 };
-const parts = (text) => text.match(/[\\d.]+/g).map(Number);
+const parts = (text) => text.match(/[\\d.]+/g).map((part) => part * (text.startsWith("color(srgb") ? 255 : 1));
 const paper = (element) => {
   for (let one = element; one; one = one.parentElement) {
     const colour = parts(getComputedStyle(one).backgroundColor);
@@ -66,12 +52,7 @@ def report_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver = open_chromium(tmp_path_factory.mktemp("chromium"))
     yield driver
     driver.quit()
 
@@ -81,29 +62,25 @@ def show(browser, report_file):
     """Returns a function that opens the report at a width and in a colour scheme."""
 
     def opened(width=1280, scheme="light"):
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        browser.get(report_file.as_uri())
-        return browser
+        return show_page(browser, report_file.as_uri(), width=width, scheme=scheme)
 
     return opened
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-def test_every_figure_is_drawn_within_the_page(show, width):
+@pytest.mark.parametrize("width", [400, 1280, 1600])
+def test_every_figure_is_drawn_within_the_page_and_across_it(show, width):
     page = show(width)
-    boxes = page.execute_script(
-        "return [...document.querySelectorAll('figure')].map((figure) => [...figure.querySelectorAll('svg')]"
-        ".map((svg) => svg.getBoundingClientRect()).filter((box) => box.width > 0)"
+    figures = page.execute_script(
+        "return [...document.querySelectorAll('figure')].map((figure) => [...figure.querySelectorAll('.panel')]"
+        ".filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect())"
         ".map((box) => [box.left, box.right, box.height]))"
     )
-    assert len(boxes) == len(FIGURES)
-    for drawn in boxes:
-        assert len(drawn) == 1
-        left, right, height = drawn[0]
-        assert left >= 0 and right <= width and height > 80
+    assert len(figures) == len(FIRST) + len(FURTHER)
+    for panels in figures:
+        assert panels
+        assert all(left >= 0 and right <= width and height > 50 for left, right, height in panels)
+    first = figures[0]
+    assert max(right for _, right, _ in first) > 0.9 * width - 32
     assert page.execute_script("return innerWidth") == width
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
 
@@ -111,12 +88,11 @@ def test_every_figure_is_drawn_within_the_page(show, width):
 @pytest.mark.parametrize("width", [1280, 400])
 def test_the_text_of_figures_is_large_enough_to_read(show, width):
     sizes = show(width).execute_script(
-        "return [...document.querySelectorAll('figure svg text')].filter((text) => text.checkVisibility()"
-        " && text.textContent.trim()).map((text) => parseFloat(getComputedStyle(text).fontSize)"
-        " * text.ownerSVGElement.getBoundingClientRect().width / text.ownerSVGElement.viewBox.baseVal.width)"
+        "return [...document.querySelectorAll('figure span, figure p, figure td, figure li')].filter((text) =>"
+        " text.checkVisibility() && text.textContent.trim()).map((text) => parseFloat(getComputedStyle(text).fontSize))"
     )
     assert len(sizes) > 50
-    assert min(sizes) >= 9.5
+    assert min(sizes) >= 11.5
 
 
 def test_nothing_is_reported_to_the_console_and_nothing_is_asked_for(show):
@@ -136,7 +112,9 @@ def test_nothing_is_reported_to_the_console_and_nothing_is_asked_for(show):
 def test_text_stands_out_from_its_background(show, scheme):
     page = show(scheme=scheme)
     places = (
-        "h1, h2, p, figcaption, li, a, th, td, th button, caption, caption span, summary, code, .role-axis-label text"
+        "h1, h2, h3, p, figcaption, li, a, th, td, th button, caption, caption span, summary, code, legend, label, dt,"
+        " dd,"
+        " .ticks span, .levels span, .names span, .row span, .methods button, .stage"
     )
     found = page.execute_script(CONTRASTS, places)
     assert len(found) > 10
@@ -150,12 +128,13 @@ def test_on_paper_nothing_is_cut_off_and_what_is_folded_away_is_left_out(show):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
         boxes = page.execute_script(
-            "return [...document.querySelectorAll('table, figure svg, pre')].map((one) => one.getBoundingClientRect())"
+            "return [...document.querySelectorAll('table, figure svg.area, figure svg.strip, pre')]"
+            ".map((one) => one.getBoundingClientRect())"
             ".filter((box) => box.width > 0).map((box) => box.right - document.documentElement.clientWidth)"
         )
-        assert len(boxes) > len(FIGURES) and max(boxes) <= 0
+        assert len(boxes) > len(FIRST) + len(FURTHER) and max(boxes) <= 0
         assert page.find_elements(By.CSS_SELECTOR, "details") and page.find_elements(By.TAG_NAME, "nav")
-        for hidden in ("nav", "details", "summary", ".skip", ".drawing .narrow"):
+        for hidden in ("nav", "details", "summary", ".skip", ".methods", ".choice"):
             assert not any(one.is_displayed() for one in page.find_elements(By.CSS_SELECTOR, hidden))
         stuck = "return [...document.querySelectorAll('th')].filter((th) => getComputedStyle(th).position !== 'static')"
         assert page.execute_script(stuck) == []

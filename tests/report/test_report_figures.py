@@ -4,28 +4,32 @@ import json
 import math
 import re
 from dataclasses import replace
-from xml.etree import ElementTree
+from itertools import pairwise
 
 import pytest
 from fake_run import make_leaderboard
 from report_world import cells, conflicts, curve, predicted, random_control, record_of, write_run
 
 from harness.prediction.agreement import agreements
-from harness.report.drawing import draw
 from harness.report.figure import Absent
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
 from harness.report.figures.cost import cost
 from harness.report.figures.forgetting import change_by_step, forgetting
+from harness.report.figures.paired_differences import paired_differences
+from harness.report.figures.plasticity import plasticity_against_forgetting
 from harness.report.figures.predicted_damage import predicted_damage, predictions
-from harness.report.figures.recoveries import paired, recoveries
+from harness.report.figures.recoveries import recoveries
 from harness.report.figures.rollback_curve import rollback_curve
-from harness.report.figures.scores_by_step import scores_by_step
+from harness.report.figures.trajectories import trajectories
+from harness.report.figures.transfer import transfer
+from harness.report.looks import paired
 from harness.report.reading import read_run
 from harness.report.record import StepReport
 from harness.report.scatter import Point, correlations, scatter
+from harness.report.stages import stage_names
+from harness.report.tables.layout import number
+from harness.report.theme import SERIES
 from harness.results.probe_rows import ProbeRows
-
-TEXT = "{http://www.w3.org/2000/svg}text"
 
 # ------------------------------------------------------------------------------------------------- the page
 
@@ -56,49 +60,96 @@ def test_a_fall_where_lower_is_better_is_a_gain(tmp_path):
     assert numbers["sequential 3: qa"][0].startswith("18.0 [")
 
 
+def panel_of(figure, title, view=0):
+    return next(panel for panel in figure.views[view].panels if panel.title == title)
+
+
 def test_lines_of_methods_begin_where_they_leave_one_another(tmp_path):
     leaderboard, _ = make_leaderboard(tmp_path)
-    chart = scores_by_step(record_of(leaderboard)).chart("wide").to_dict()
-    values = chart["data"]["values"] if "values" in chart["data"] else chart["datasets"][chart["data"]["name"]]
-    steps = {
-        method: sorted({row["step"] for row in values if row["method"] == method and row["domain"] == "code"})
-        for method in ("sequential", "re-math")
+    figure = trajectories(record_of(leaderboard))
+    lines = {series.method: series.marks for series in panel_of(figure, "math").series}
+    assert {method: [mark.x for mark in marks] for method, marks in lines.items()} == {
+        "sequential": [0, 1, 2, 3],
+        "re-math": [3, 4],
     }
-    assert steps == {"sequential": [0, 1, 2, 3], "re-math": [3, 4]}
-    roles = {row["step"]: row["role"] for row in values if row["domain"] == "math" and row["own"]}
-    assert (roles[2], roles[3], roles[4]) == ("trains the domain", "another domain's step", "recovers the domain")
+    assert [mark.drawn for mark in lines["re-math"]] == [False, True]  # the shared step is drawn once
+    assert [mark.shape for mark in lines["sequential"]] == ["circle", "circle", "triangle", "circle"]
+    assert lines["re-math"][-1].shape == "diamond"
 
 
-def test_many_methods_are_panels_of_their_own(tmp_path):
+def test_the_horizontal_axis_is_stages_or_optimizer_steps(tmp_path):
     leaderboard, _ = make_leaderboard(tmp_path)
-    first = leaderboard.row("sequential")
-    many = [
-        first.model_copy(
-            update={
-                "method": f"order {index}",
-                "trajectory": tuple(
-                    step.model_copy(update={"checkpoints": (f"{index}-{step.step}",)}) for step in first.trajectory
-                ),
-            }
-        )
-        for index in range(9)
+    figure = trajectories(record_of(leaderboard))
+    assert [view.name for view in figure.views] == ["stages", "optimizer steps"]
+    assert panel_of(figure, "math").x.names == ("base", "code", "math", "qa", "recover math")
+    [ahead] = [one for one in panel_of(figure, "math", view=1).series if one.method == "sequential"]
+    assert [mark.x for mark in ahead.marks] == [0, 60, 120, 180]
+    older = [
+        row.model_copy(update={"trajectory": tuple(step.model_copy(update={"cost": None}) for step in row.trajectory)})
+        for row in leaderboard.rows
     ]
-    figure = scores_by_step(record_of(leaderboard.model_copy(update={"rows": tuple(many)})))
-    chart = figure.chart("wide").to_dict()
-    assert chart["facet"]["field"] == "method"
+    without = trajectories(record_of(leaderboard.model_copy(update={"rows": tuple(older)})))
+    assert [view.name for view in without.views] == ["stages"] and "does not have" in without.caption
 
 
-def test_a_method_in_a_panel_of_its_own_is_drawn_from_the_base_on(tmp_path):
+def test_stages_that_differ_have_both_names_or_a_number(tmp_path):
     leaderboard, _ = make_leaderboard(tmp_path)
-    rows = [*leaderboard.rows, *(leaderboard.rows[0].model_copy(update={"method": f"m{i}"}) for i in range(7))]
-    figure = scores_by_step(record_of(leaderboard.model_copy(update={"rows": tuple(rows)})))
-    chart = figure.chart("wide").to_dict()
-    values = chart["data"]["values"] if "values" in chart["data"] else chart["datasets"][chart["data"]["name"]]
-    first = {row["method"]: 99 for row in values}
-    for row in values:
-        first[row["method"]] = min(first[row["method"]], row["step"])
-    assert set(first.values()) == {0}
-    assert "that methods share" not in figure.caption
+
+    def other(trained):
+        row = leaderboard.row("sequential")
+        steps = [row.trajectory[0], row.trajectory[1].model_copy(update={"trained": trained}), *row.trajectory[2:]]
+        return row.model_copy(update={"method": "+".join(trained), "trajectory": tuple(steps)})
+
+    one, two = other(("math",)), other(("qa", "math"))
+    both = leaderboard.model_copy(update={"rows": (*leaderboard.rows, one)})
+    assert stage_names(both)[:2] == ["base", "code / math"]
+    assert stage_names(both.model_copy(update={"rows": (*both.rows, two)}))[1] == "stage 1"
+
+
+def test_of_very_many_methods_only_the_average_is_drawn(tmp_path, monkeypatch):
+    leaderboard, _ = make_leaderboard(tmp_path)
+    monkeypatch.setattr("harness.report.figures.trajectories.MOST_MARKS", 10)
+    figure = trajectories(record_of(leaderboard))
+    assert [panel.title for view in figure.views for panel in view.panels] == ["average", "average"]
+    assert "only the average is drawn" in figure.caption
+
+
+def test_plasticity_is_the_gain_of_the_trained_domain(tmp_path):
+    leaderboard, _ = make_leaderboard(tmp_path)
+    numbers = cells(plasticity_against_forgetting(record_of(leaderboard)))
+    steps = leaderboard.row("sequential").trajectory
+    gains = [
+        after.scores[domain].mean - before.scores[domain].mean
+        for before, after in pairwise(steps)
+        for domain in after.trained
+    ]
+    assert len(gains) == 3
+    assert numbers["sequential"][0].startswith(f"{sum(gains) / 3:.1f} [")
+    # A recovery is no training: it adds nothing.
+    assert numbers["re-math"][0] == numbers["sequential"][0]
+
+
+def test_transfer_is_the_mean_over_the_trainings_of_a_domain(tmp_path):
+    leaderboard, _ = make_leaderboard(tmp_path)
+    [matrix] = transfer(record_of(leaderboard)).views[0].panels
+    assert [line.label for line in matrix.lines] == ["code", "math", "qa"]  # without the recovery
+    by_step = cells(change_by_step(record_of(leaderboard)))
+    qa = {line.label: line.cells for line in matrix.lines}["qa"]
+    assert number(qa[0].value, 1) == by_step["sequential 3: qa"][0].split(" ")[0]
+    assert matrix.is_harm(qa[0]) and not matrix.is_harm(qa[2])
+
+
+def test_differences_are_those_of_the_other_methods_to_the_best(tmp_path):
+    leaderboard, _ = make_leaderboard(tmp_path, seeds=(0, 1, 2), shift=lambda seed: 0.01 * seed)
+    figure = paired_differences(record_of(leaderboard))
+    assert [view.name for view in figure.views] == ["average", "code", "math", "qa"]
+    best, other = leaderboard.rows[0], leaderboard.rows[1]
+    [line] = figure.views[0].panels[0].lines
+    assert line.method == other.method
+    assert line.value == pytest.approx(other.average.mean - best.average.mean)
+    assert line.text.startswith(number(line.value, 1)) and line.tip.startswith(other.method)
+    one_seed, _ = make_leaderboard(tmp_path / "one")
+    assert "no difference can be tested" in paired_differences(record_of(one_seed)).caption
 
 
 def test_a_control_stands_beside_the_recovery_that_it_is_drawn_for(tmp_path):
@@ -119,13 +170,13 @@ def test_a_control_of_another_size_is_no_control(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("ratio", "remark", "word"),
+    ("ratio", "remark"),
     [
-        ({"mean": None, "ci95": None, "interval": None}, "target not damaged", "undefined"),
-        ({"mean": 31.0, "ci95": None, "interval": "unbounded"}, "damage not shown", "not bounded"),
+        ({"mean": None, "ci95": None, "interval": None}, "target not damaged"),
+        ({"mean": 31.0, "ci95": None, "interval": "unbounded"}, "damage not shown"),
     ],
 )
-def test_a_target_without_a_shown_damage_has_no_bar_and_is_remarked(tmp_path, ratio, remark, word):
+def test_a_target_without_a_shown_damage_has_no_point_and_is_remarked(tmp_path, ratio, remark):
     leaderboard, _ = make_leaderboard(tmp_path)
     data = json.loads(leaderboard.to_json())
     row = next(row for row in data["rows"] if row["recovery"])
@@ -133,9 +184,18 @@ def test_a_target_without_a_shown_damage_has_no_bar_and_is_remarked(tmp_path, ra
     row["recovery"]["remark"] = remark
     figure = recoveries(record_of(type(leaderboard).parse(json.dumps(data), "test")))
     assert f"re-math: {remark}" in figure.caption
-    words = [text.text for text in ElementTree.fromstring(draw(figure.chart("wide"), "wide")).iter(TEXT)]
-    assert words.count(word) == 1
-    assert not any(text and text.startswith("31") for text in words)
+    assert [panel.title for panel in figure.views[0].panels] == ["collateral (points)"]
+
+
+def test_the_front_has_the_recoveries_that_no_cheaper_one_surpasses(tmp_path):
+    leaderboard, _ = make_leaderboard(tmp_path)
+    panel = recoveries(record_of(random_control(leaderboard))).views[0].panels[0]
+    front, *points = panel.series
+    assert (front.name, front.line) == ("", True)
+    known = {one.method: one for one in points}
+    assert known["random-rollback"].look is None  # grey, and never on the front
+    best = max((one.marks[0] for one in points if one.look is not None), key=lambda mark: mark.y)
+    assert (front.marks[-1].x, front.marks[-1].y) == (best.x, best.y)
 
 
 def test_a_prediction_meets_the_points_that_its_step_took(tmp_path):
@@ -200,9 +260,9 @@ def test_the_interval_of_a_correlation_is_that_of_the_check_of_a_prediction():
 
 def test_domains_past_the_seventh_differ_by_shape_where_colours_come_again():
     many = [replace(one, domain=f"d{i}") for i, one in enumerate(points([(i, i) for i in range(9)]))]
-    marks = scatter(many, "wide").to_dict()["spec"]["layer"][1]["encoding"]
-    looks = list(zip(marks["color"]["scale"]["range"], marks["shape"]["scale"]["range"], strict=True))
-    assert len(set(looks)) == 9
+    [panel] = scatter(many)
+    looks = {(one.look % len(SERIES), one.marks[0].shape) for one in panel.series}
+    assert len(looks) == 9
 
 
 def test_conflicts_are_laid_out_by_layer_and_module(tmp_path):
@@ -214,14 +274,11 @@ def test_conflicts_are_laid_out_by_layer_and_module(tmp_path):
     record = record_of(leaderboard, steps=steps)
     figure = conflict_cosine(record)
     assert "Negative" in figure.caption and "n = 60 optimizer steps per seed" in figure.caption
-    chart = figure.chart("wide").to_dict()
-    values = chart["data"]["values"] if "values" in chart["data"] else chart["datasets"][chart["data"]["name"]]
-    assert {(row["row"], row["column"]) for row in values} >= {
-        ("0", "self_attn"),
-        ("2", "mlp"),
-        ("outside the layers", "norm"),
-    }
-    assert list(dict.fromkeys(row["row"] for row in values)) == ["0", "1", "2", "outside the layers"]
+    [matrix] = figure.views[0].panels
+    assert [line.label for line in matrix.lines] == ["0", "1", "2", "outside the layers"]
+    assert set(matrix.columns) == {"self_attn", "mlp", "embeddings", "norm"}
+    first = dict(zip(matrix.columns, matrix.lines[0].cells, strict=True))
+    assert first["self_attn"].text == "−0.30" and first["norm"] is None
     assert "layers.0.self_attn: −0.300" in figure.description
     shares = {row[1]: row[2] for row in conflict_share(record).numbers.rows}
     assert shares["norm"].startswith("0.875")
@@ -243,10 +300,11 @@ def test_the_curve_holds_random_draws_as_a_band_and_counts_a_shared_measurement_
     assert rows["sequential: math", "random", "0.05", "target"][1] == "3"
     assert rows["sequential: math", "fisher", "0.2", "target"] == ("95.00", "1")
     assert not [place for place in rows if place[0].startswith("re-math")]
-    chart = figure.chart("wide").to_dict()
-    values = chart["data"]["values"] if "values" in chart["data"] else chart["datasets"][chart["data"]["name"]]
-    band = next(row for row in values if (row["kind"], row["fraction"], row["measure"]) == ("random", 0.05, "target"))
-    assert (band["low"], band["score"], band["high"]) == (75, 76, 77)
+    panel = panel_of(figure, "sequential: math, target")
+    [random] = [one for one in panel.series if one.name == "random"]
+    [band] = [mark for mark in random.marks if mark.x == 0.05]
+    assert (band.low, band.y, band.high) == (75, 76, 77) and random.look is None
+    assert {rule.at for rule in panel.rules} == {95, 75}
 
 
 def test_the_curves_intervals_are_over_seeds_however_many_draws_a_seed_has(tmp_path):

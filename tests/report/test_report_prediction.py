@@ -11,7 +11,8 @@ from harness.prediction.check import PREDICTORS
 from harness.prediction.kept import read_prediction
 from harness.report.figure import Absent
 from harness.report.figures.prediction import points_of, prediction
-from harness.report.page import make_report, notices
+from harness.report.notices import notices
+from harness.report.page import make_report
 from harness.report.reading import read_run
 
 

@@ -17,6 +17,7 @@ from harness.prediction.observed import ObservedPair
 from harness.report.figure import Figure
 from harness.report.record import RunRecord, RunState, StepReport
 from harness.report.tables.layout import shortest_first
+from harness.report.training_curves import StageCurve
 from harness.results.leaderboard import Leaderboard
 from harness.results.probe_rows import ProbeRows
 
@@ -81,6 +82,26 @@ def curve():
         for fraction in (0.01, 0.05, 0.2)
         for draw in range(draws)
     ]
+
+
+def curves(seeds):
+    """Returns the curves of two stages of the hostile method, with every metric but entropy."""
+    metrics = {"reward": 0.5, "KL": 0.01, "completion length (tokens)": 12.0, "gradient norm": 0.2, SCRIPT: 3.0}
+    return tuple(
+        StageCurve(
+            methods=(SCRIPT, "re-math"),
+            step=step,
+            label=IMAGE,
+            seeds=tuple(seeds),
+            last=60.0,
+            at=(15.0, 30.0, 60.0),
+            values={
+                name: tuple((value * k, value * k * 0.9, value * k * 1.2) for k in (1, 2, 3))
+                for name, value in metrics.items()
+            },
+        )
+        for step in (1, 2)
+    )
 
 
 def predicted():
@@ -157,6 +178,7 @@ def full_record(root, *, seeds=(0, 1)):
             ProbeRows(probe="curve", method="re-math", seed=seed, rows=[*curve(), *predicted()]) for seed in seeds
         ),
         prediction=kept_prediction(board),
+        curves=curves(seeds),
         state=RunState(done=3, nodes=4, stopped=f"stopped by {SCRIPT}", failed=1),
         problems=(IMAGE,),
     )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
-
 from harness.report.captions import listed, over_seeds, with_interval
-from harness.report.figure import Absent, Figure, Layout, Row
-from harness.report.heat_map import heat_map
+from harness.report.figure import Absent, Figure
+from harness.report.plots.model import Cell, Matrix, MatrixLine, View
 from harness.report.record import RunRecord
 from harness.report.tables.layout import TextTable, interval, number
 from harness.results.estimates import Estimate, estimate
@@ -40,7 +38,7 @@ def conflict_cosine(record: RunRecord) -> Figure | Absent:
         name="conflict-cosine",
         title="Gradient cosines",
         field="cosine_mean",
-        colours="mean cosine",
+        column="mean cosine",
         text="Mean cosine between the gradients of two domains over a step's optimizer steps. Negative values (orange)"
         " are conflicts.",
     )
@@ -53,12 +51,12 @@ def conflict_share(record: RunRecord) -> Figure | Absent:
         name="conflict-share",
         title="Gradient conflicts",
         field="conflict_share",
-        colours="share of optimizer steps",
+        column="share of optimizer steps",
         text="Share of a step's optimizer steps in which the gradients of two domains have a negative cosine (0 to 1).",
     )
 
 
-def _figure(record: RunRecord, *, name: str, title: str, field: str, colours: str, text: str) -> Figure | Absent:
+def _figure(record: RunRecord, *, name: str, title: str, field: str, column: str, text: str) -> Figure | Absent:
     seen: dict[_Place, dict[int, Score]] = defaultdict(dict)
     counts: set[int] = set()
     for place, seed, entry in _entries(record):
@@ -75,24 +73,13 @@ def _figure(record: RunRecord, *, name: str, title: str, field: str, colours: st
     cells = {place: estimate([scores[seed] for seed in sorted(scores)]) for place, scores in seen.items()}
     seeds = sorted({seed for scores in seen.values() for seed in scores})
     panels = list(dict.fromkeys(place.panel for place in cells))
-    rows = _rows({place: one for place, one in cells.items() if place.panel in panels[:MOST_PANELS]})
+    known = [(place, one, one.mean) for place, one in cells.items() if one.mean is not None]
+    drawn = [(place, one, mean) for place, one, mean in known if place.panel in panels[:MOST_PANELS]]
     cosines = field == "cosine_mean"
-    reach = max([0.1, *(abs(row["value"]) for row in rows)])
-    worst = (min if cosines else max)(rows, key=lambda row: row["value"])
+    reach = max([0.1, *(abs(mean) for _, _, mean in drawn)])
+    worst = (min if cosines else max)(drawn, key=lambda entry: entry[2])
     left = f" Only {MOST_PANELS} of {len(panels)} pairs are drawn; the table has all." if panels[MOST_PANELS:] else ""
     steps = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-
-    def chart(layout: Layout) -> alt.TopLevelMixin:
-        return heat_map(
-            rows,
-            layout,
-            across="module",
-            down="layer",
-            title=colours,
-            domain=(-reach, reach) if cosines else (0.0, 1.0),
-            low_is_bad=cosines,
-            panels=panels[:MOST_PANELS],
-        )
 
     return Figure(
         name=name,
@@ -100,13 +87,25 @@ def _figure(record: RunRecord, *, name: str, title: str, field: str, colours: st
         caption=f"{text} {over_seeds(seeds, sampling=False)} n = {steps} optimizer steps per seed.{left}",
         description=(
             f"Heat maps of layers by modules for {listed(panels, 4)}. "
-            f"The {'lowest' if cosines else 'highest'}: {worst['tip']}."
+            f"The {'lowest' if cosines else 'highest'}: {_tip(*worst[:2])}."
         ),
-        chart=chart,
+        views=(
+            View(
+                name="",
+                panels=tuple(
+                    _matrix(
+                        [entry for entry in drawn if entry[0].panel == panel],
+                        reach if cosines else 1.0,
+                        cosines=cosines,
+                    )
+                    for panel in panels[:MOST_PANELS]
+                ),
+            ),
+        ),
         numbers=TextTable(
             title=title,
             subtitle="95 % intervals over seeds in brackets, if there are several seeds",
-            columns=("Step and domains", "Module", colours, "Seeds"),
+            columns=("Step and domains", "Module", column, "Seeds"),
             rows=tuple(
                 (place.panel, place.module, interval(one, 3), str(len(one.per_seed))) for place, one in cells.items()
             ),
@@ -124,25 +123,32 @@ def _entries(record: RunRecord) -> Iterator[tuple[_Place, int, Mapping[str, Any]
                 yield _Place(panel=panel, module=str(entry.get("module"))), step.seed, entry
 
 
-def _rows(cells: Mapping[_Place, Estimate]) -> list[Row]:
-    rows: list[Row] = []
-    for place, one in cells.items():
-        if one.mean is None:
-            continue
+def _tip(place: _Place, one: Estimate) -> str:
+    return f"{place.panel}, {place.module}: {with_interval(one, 3)}"
+
+
+def _matrix(entries: Sequence[tuple[_Place, Estimate, float]], reach: float, *, cosines: bool) -> Matrix:
+    """Returns the layers by the modules of one panel, in the order of the layers, with the other modules at the end."""
+    found: dict[tuple[bool, str, int, str], dict[str, Cell]] = defaultdict(dict)
+    for place, one, mean in entries:
         layer = LAYER.match(place.module)
-        line = OUTSIDE
-        if layer is not None:
-            line = f"{layer['stack']} {layer['index']}" if layer["stack"] else layer["index"]
-        rows.append(
-            {
-                "panel": place.panel,
-                "row": line,
-                "column": (layer["part"] or "all") if layer else place.module,
-                "value": one.mean,
-                "text": number(one.mean, 2),
-                "tip": f"{place.panel}, {place.module}: {with_interval(one, 3)}",
-                "order": (layer is None, layer["stack"] or "" if layer else "", int(layer["index"]) if layer else 0),
-            }
+        stack = (layer["stack"] or "") if layer else ""
+        label = f"{stack} {layer['index']}".strip() if layer else OUTSIDE
+        row = (layer is None, stack, int(layer["index"]) if layer else 0, label)
+        found[row][(layer["part"] or "all") if layer else place.module] = Cell(
+            value=mean, text=number(mean, 2), tip=_tip(place, one)
         )
-    rows.sort(key=lambda row: row.pop("order"))
-    return rows
+    columns = tuple(dict.fromkeys(column for row in sorted(found) for column in found[row]))
+    lines = tuple(
+        MatrixLine(label=row[3], cells=tuple(found[row].get(column) for column in columns)) for row in sorted(found)
+    )
+    return Matrix(
+        title=entries[0][0].panel,
+        down="layer",
+        across="module",
+        columns=columns,
+        lines=lines,
+        low=-reach,
+        high=reach,
+        low_is_bad=cosines,
+    )

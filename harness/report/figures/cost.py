@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
-
 from harness.report.captions import listed
-from harness.report.drawing import data
-from harness.report.figure import Absent, Figure, Layout, Row
+from harness.report.figure import Absent, Figure
+from harness.report.looks import method_looks
+from harness.report.plots.model import Line, Rows, View
+from harness.report.plots.scales import linear_axis
 from harness.report.record import RunRecord
 from harness.report.tables.layout import MISSING, TextTable
-from harness.report.theme import INK
 from harness.results.estimates import estimate
 from harness.results.leaderboard import MeanCost
 from harness.results.metrics import Score
@@ -22,6 +21,9 @@ MEASURES = {
     "generated_tokens": "generated tokens",
     "train_seconds": "training seconds",
 }
+
+MOST_LINES = 40
+"""The dearest methods are not the first ones; the table has all."""
 
 
 def cost(record: RunRecord) -> Figure | Absent:
@@ -34,11 +36,15 @@ def cost(record: RunRecord) -> Figure | Absent:
     if not known:
         reason = "The cost of a method is known once all of its steps are done."
         return Absent(name=name, title=title, reason=reason)
-    rows = [row for method, one in known.items() for row in _rows(method, one, seed_costs[method])]
+    looks = method_looks(leaderboard)
+    lines = {
+        field: {method: _line(method, one, seed_costs[method], field, looks[method]) for method, one in known.items()}
+        for field in MEASURES
+    }
     missing = [method for method, one in costs.items() if one is None]
     several = len(leaderboard.seeds) > 1
     over = f"mean over {len(leaderboard.seeds)} seeds" if several else "one seed"
-    spread = any(row["low"] is not None for row in rows)
+    spread = any(line.low is not None for by_method in lines.values() for line in by_method.values())
     dearest = max(known.items(), key=lambda item: item[1].train_seconds)
     return Figure(
         name=name,
@@ -53,7 +59,9 @@ def cost(record: RunRecord) -> Figure | Absent:
             f"Bars of optimizer steps, completions, generated tokens and training seconds for {listed(list(known))}. "
             f"The longest training: {dearest[0]}, {dearest[1].train_seconds:,.0f} seconds."
         ),
-        chart=lambda layout: _chart(rows, layout),
+        views=(
+            View(name="", panels=tuple(_panel(text, tuple(lines[field].values())) for field, text in MEASURES.items())),
+        ),
         numbers=TextTable(
             title=title,
             subtitle=("Mean over seeds" + (", 95 % intervals in brackets if they differ" if spread else ""))
@@ -61,62 +69,38 @@ def cost(record: RunRecord) -> Figure | Absent:
             else over.capitalize(),
             columns=("Method", *(text[0].upper() + text[1:] for text in MEASURES.values())),
             rows=tuple(
-                (method, *(_numbers(rows, method, measure) for measure in MEASURES.values())) for method in costs
+                (method, *(lines[field][method].text if method in known else MISSING for field in MEASURES))
+                for method in costs
             ),
         ),
     )
-
-
-def _numbers(rows: list[Row], method: str, measure: str) -> str:
-    return next((row["numbers"] for row in rows if (row["method"], row["measure"]) == (method, measure)), MISSING)
 
 
 def _text(value: float, field: str) -> str:
     return f"{value:,.1f}" if field == "train_seconds" and value < 100 else f"{value:,.0f}"
 
 
-def _rows(method: str, one: MeanCost, seeds: Sequence[MeanCost]) -> list[Row]:
-    rows = []
-    for field, measure in MEASURES.items():
-        values = [float(getattr(seed, field)) for seed in seeds]
-        ci95 = estimate([Score(value, None, 0) for value in values]).ci95
-        text = _text(getattr(one, field), field)
-        tip, numbers = text, text
-        if ci95 is not None:
-            low, high = (_text(max(end, 0.0), field) for end in ci95)
-            tip, numbers = f"{text}, 95 % interval {low} to {high}", f"{text} [{low}, {high}]"
-        rows.append(
-            {
-                "method": method,
-                "measure": measure,
-                "value": getattr(one, field),
-                "low": None if ci95 is None else max(ci95[0], 0.0),
-                "high": None if ci95 is None else ci95[1],
-                "end": getattr(one, field) if ci95 is None else max(getattr(one, field), ci95[1]),
-                "text": text,
-                "numbers": numbers,
-                "tip": f"{method}: {tip} {measure}",
-            }
-        )
-    return rows
+def _line(method: str, one: MeanCost, seeds: Sequence[MeanCost], field: str, look: int | None) -> Line:
+    ci95 = estimate([Score(float(getattr(seed, field)), None, 0) for seed in seeds]).ci95
+    text = _text(getattr(one, field), field)
+    tip, low, high = text, None, None
+    if ci95 is not None:
+        low, high = max(ci95[0], 0.0), ci95[1]
+        tip = f"{text}, 95 % interval {_text(low, field)} to {_text(high, field)}"
+        text = f"{text} [{_text(low, field)}, {_text(high, field)}]"
+    return Line(
+        label=method,
+        method=method,
+        value=float(getattr(one, field)),
+        low=low,
+        high=high,
+        look=look,
+        text=text,
+        tip=f"{method}: {tip} {MEASURES[field]}",
+    )
 
 
-def _chart(rows: list[Row], layout: Layout) -> alt.TopLevelMixin:
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    wide = layout == "wide"
-    panels = []
-    for index, measure in enumerate(MEASURES.values()):
-        own = [row for row in rows if row["measure"] == measure]
-        most = max(row["end"] for row in own) or 1.0
-        first = not wide or index == 0
-        axis = alt.Axis(labelLimit=160 if wide else 110) if first else alt.Axis(labels=False, ticks=False)
-        base = alt.Chart(data(own)).encode(
-            y=alt.Y("method:N", sort=methods, title=None, axis=axis),
-            # Leaves room for the number of the longest bar.
-            x=alt.X("value:Q", title=measure, scale=alt.Scale(domain=[0, 1.35 * most]), axis=alt.Axis(tickCount=3)),
-        )
-        bars = base.mark_bar().encode(description="tip:N")
-        whiskers = base.mark_rule(strokeWidth=1.5, color=INK).encode(x="low:Q", x2="high:Q")
-        texts = base.mark_text(align="left", dx=3, color=INK).encode(x="end:Q", text="text:N")
-        panels.append(alt.layer(bars, whiskers, texts).properties(width=215, height=24 * len(methods)))
-    return alt.hconcat(*panels, spacing=12) if wide else alt.vconcat(*panels)
+def _panel(title: str, lines: tuple[Line, ...]) -> Rows:
+    ends = [value for line in lines for value in (line.value, line.high)]
+    axis = linear_axis("", ends, include=(0.0,), flush=True)
+    return Rows(title=title, axis=axis, lines=lines[:MOST_LINES], bars=True)

@@ -1,69 +1,39 @@
-"""The share of the damage that each recovery undid and its cost to other domains, next to its random control."""
+"""What each recovery undid and what it cost other domains, against its cost, with random controls."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import altair as alt
+from collections.abc import Sequence
 
 from harness.report.captions import listed, over_scored_seeds, with_interval
-from harness.report.drawing import data
-from harness.report.figure import Absent, Figure, Layout, Row
+from harness.report.figure import Absent, Figure
+from harness.report.looks import Pair, method_looks, paired
+from harness.report.plots.model import Axis, Mark, Points, Rule, Series, View
+from harness.report.plots.scales import linear_axis
 from harness.report.record import RunRecord
-from harness.report.tables.layout import decimals, number, recovery_table
-from harness.report.theme import CONTROL, INK, MUTED, SERIES
+from harness.report.tables.layout import decimals, recovery_table
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import Leaderboard, RecoveryResult
 
-RANDOM = "random"
-"""The setting value of a control. It controls a recovery that differs only in this setting."""
 RATIO, COLLATERAL = "share of the damage undone", "collateral (points)"
-RECOVERY, RANDOM_CONTROL = "recovery", "random control"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """A recovery and its control, each with the name of its method."""
-
-    method: str
-    result: RecoveryResult
-    control: tuple[str, RecoveryResult] | None
-
-
-def paired(leaderboard: Leaderboard) -> list[Pair]:
-    """Returns every recovery with its random control. A control of no recovery is listed on its own."""
-    found = [(row.method, one) for row in leaderboard.rows for one in row.recoveries]
-    pairs = [
-        Pair(
-            method=method,
-            result=one,
-            control=next(((name, other) for name, other in found if _is_control(other, one)), None),
-        )
-        for method, one in found
-    ]
-    taken = [pair.control[1] for pair in pairs if pair.control is not None]
-    return [pair for pair in pairs if not any(pair.result is one for one in taken)]
-
-
-def _is_control(other: RecoveryResult, one: RecoveryResult) -> bool:
-    same = (other.plugin, other.target, other.step) == (one.plugin, one.target, one.step)
-    return same and _only_drawn(other.config, one.config)
-
-
-def _only_drawn(control: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
-    differing = [key for key in {*control, *config} if control.get(key) != config.get(key)]
-    return len(differing) == 1 and control.get(differing[0]) == RANDOM
+MEASURES = {
+    "optimizer_steps": "optimizer steps",
+    "completions": "completions",
+    "generated_tokens": "generated tokens",
+    "train_seconds": "seconds",
+}
+FRONT = "no recovery undid more at a lower cost"
 
 
 def recoveries(record: RunRecord) -> Figure | Absent:
     """Returns the figure; absent if no method recovers a domain, or no recovery has scores before and after it."""
     leaderboard = record.leaderboard
-    name, title = "recoveries", "Recoveries"
+    name, title = "recoveries", "Recoveries against cost"
     pairs = paired(leaderboard)
-    rows = _rows(leaderboard, pairs)
-    if not rows:
+    shown = [(pair.method, pair.result) for pair in pairs]
+    shown += [pair.control for pair in pairs if pair.control is not None]
+    shown = [(method, one) for method, one in shown if None not in (one.recovered.mean, one.damaged.mean)]
+    costed = [(method, one) for method, one in shown if one.cost is not None]
+    if not costed:
         reason = (
             "No recovery has scores before and after it yet."
             if pairs
@@ -72,91 +42,99 @@ def recoveries(record: RunRecord) -> Figure | Absent:
         return Absent(name=name, title=title, reason=reason)
     alone = [pair.method for pair in pairs if pair.control is None]
     remarks = dict.fromkeys(f"{pair.method}: {pair.result.remark}" for pair in pairs if pair.result.remark)
+    bounded = [one for _, one in shown if one.ratio.ci95 is not None]
+    views = [
+        View(name=text, panels=_panels(leaderboard, pairs, costed, field, text)) for field, text in MEASURES.items()
+    ]
     return Figure(
         name=name,
         title=title,
         caption=(
-            "Left (or top): (recovered − damaged) / (peak − damaged), where 0 is no recovery and 1 a full recovery. "
-            "Right (or bottom): mean loss of the other domains in points, lower is better. Grey: the same recovery "
-            f"with a random selection. {over_scored_seeds(leaderboard)}"
+            "First panel: (recovered − damaged) / (peak − damaged), where 0 is no recovery and 1 a full recovery. "
+            "Second panel: mean loss of the other domains in points, lower is better. Grey: the same recovery with a "
+            "random selection. The cost is that of the recovery, or of a chain of recoveries up to it. The line in the "
+            f"first panel: {FRONT}. {over_scored_seeds(leaderboard)}"
             + (f" Without a random control: {listed(alone)}." if alone else "")
-            + (" The share's interval is Fieller's." if any(row["low"] is not None for row in rows) else "")
-            + (f" No bar: the share is not bounded or undefined. {listed(list(remarks))}." if remarks else "")
+            + (" The share's interval is Fieller's." if bounded else "")
+            + (f" No point: the share is not bounded or undefined. {listed(list(remarks))}." if remarks else "")
         ),
-        description="Bars. " + " ".join(f"{row['tip']}." for row in rows if row["measure"] == RATIO),
-        chart=lambda layout: _chart(rows, layout),
+        description="Points. "
+        + " ".join(f"{_tip(_role(method, pairs), one, RATIO, one.ratio, 2)}." for method, one in shown),
+        views=tuple(views),
+        choice="horizontal axis",
         numbers=recovery_table(leaderboard),
     )
 
 
-def _rows(leaderboard: Leaderboard, pairs: Sequence[Pair]) -> list[Row]:
-    rows: list[Row] = []
-    for pair in pairs:
-        line = f"{pair.method}: {pair.result.target}"
-        shown = [(RECOVERY, pair.method, pair.result)]
-        if pair.control is not None:
-            shown.append((RANDOM_CONTROL, *pair.control))
-        for role, method, one in shown:
-            if one.recovered.mean is None or one.damaged.mean is None:
-                continue
-            for measure, estimate, digits in (
-                (RATIO, one.ratio, 2),
-                (COLLATERAL, one.collateral, decimals(leaderboard)),
-            ):
-                rows.append(_bar(line, role, method, measure=measure, estimate=estimate, digits=digits))
-    return rows
+def _role(method: str, pairs: Sequence[Pair]) -> str:
+    """Returns the method's name, marked if it is a random control."""
+    controls = {pair.control[0] for pair in pairs if pair.control is not None}
+    return f"{method} (random control)" if method in controls else method
 
 
-def _bar(line: str, role: str, method: str, *, measure: str, estimate: Estimate, digits: int) -> Row:
-    low, high = estimate.ci95 or (None, None)
-    unbounded = estimate.interval == "unbounded"
-    return {
-        "line": line,
-        "role": role,
-        "measure": measure,
-        # The share of a damage that is not significant can have any size, so its bar could dwarf the others.
-        "value": None if unbounded else estimate.mean,
-        "low": low,
-        "high": high,
-        "text": "not bounded" if unbounded else "undefined" if estimate.mean is None else number(estimate.mean, digits),
-        "tip": f"{method} ({role}), {measure}: {with_interval(estimate, digits)}",
-    }
+def _tip(method: str, one: RecoveryResult, measure: str, estimate: Estimate, digits: int) -> str:
+    return f"{method} ({one.plugin} for {one.target}), {measure}: {with_interval(estimate, digits)}"
 
 
-def _chart(rows: list[Row], layout: Layout) -> alt.TopLevelMixin:
-    lines = list(dict.fromkeys(row["line"] for row in rows))
-    panels = [
-        _panel([row for row in rows if row["measure"] == measure], measure, lines, layout, first=first)
-        for measure, first in ((RATIO, True), (COLLATERAL, layout == "narrow"))
-    ]
-    return alt.hconcat(*panels) if layout == "wide" else alt.vconcat(*panels)
+def _panels(
+    leaderboard: Leaderboard,
+    pairs: Sequence[Pair],
+    shown: Sequence[tuple[str, RecoveryResult]],
+    field: str,
+    text: str,
+) -> tuple[Points, ...]:
+    across = linear_axis(f"{text} of the recovery", [getattr(one.cost, field) for _, one in shown], include=(0.0,))
+    panels = []
+    for measure, digits in ((RATIO, 2), (COLLATERAL, decimals(leaderboard))):
+        # The share of a damage that is not significant can have any size, so its point could dwarf the others.
+        known = [
+            (method, one, estimate)
+            for method, one in shown
+            for estimate in [one.ratio if measure == RATIO else one.collateral]
+            if estimate.mean is not None and estimate.interval != "unbounded"
+        ]
+        if known:
+            panels.append(_panel(leaderboard, pairs, known, across, (field, measure, digits)))
+    return tuple(panels)
 
 
 def _panel(
-    rows: list[Row], measure: str, lines: list[str], layout: Layout, *, first: bool
-) -> alt.LayerChart | alt.FacetChart:
-    roles = [role for role in (RECOVERY, RANDOM_CONTROL) if any(row["role"] == role for row in rows)]
-    labels = alt.Axis(labelLimit=220 if layout == "wide" else 110) if first else alt.Axis(labels=False, ticks=False)
-    base = alt.Chart(data(rows)).encode(
-        y=alt.Y("line:N", sort=lines, title=None, axis=labels),
-        yOffset=alt.YOffset("role:N", sort=roles, scale=alt.Scale(domain=roles, paddingInner=0.15)),
-    )
-    bars = base.mark_bar().encode(
-        x=alt.X("value:Q", title=measure, axis=alt.Axis(tickCount=6)),
-        color=alt.Color(
-            "role:N", title=None, scale=alt.Scale(domain=[RECOVERY, RANDOM_CONTROL], range=[SERIES[0], CONTROL])
-        ),
-        description="tip:N",
-    )
-    whiskers = base.mark_rule(strokeWidth=1.5, color=SERIES[-1]).encode(x="low:Q", x2="high:Q")
-    layers: list[alt.Chart | alt.LayerChart] = [bars, whiskers]
+    leaderboard: Leaderboard,
+    pairs: Sequence[Pair],
+    known: Sequence[tuple[str, RecoveryResult, Estimate]],
+    across: Axis,
+    measured: tuple[str, str, int],
+) -> Points:
+    field, measure, digits = measured
+    looks = method_looks(leaderboard)
+    controls = [pair.control[1] for pair in pairs if pair.control is not None]
+    series = []
+    for method, one, estimate in known:
+        assert estimate.mean is not None
+        low, high = estimate.ci95 or (None, None)
+        cost = float(getattr(one.cost, field))
+        tip = f"{_tip(_role(method, pairs), one, measure, estimate, digits)}; {cost:,.0f} {MEASURES[field]}"
+        mark = Mark(x=cost, y=estimate.mean, low=low, high=high, tip=tip, shape="diamond")
+        grey = any(one is control for control in controls)
+        look = None if grey else looks[method]
+        series.append(Series(name=method, method=method, look=look, marks=(mark,), line=False))
     if measure == RATIO:
-        full = alt.Chart(data([{"one": 1.0}])).mark_rule(color=MUTED, strokeDash=[4, 3]).encode(x="one:Q")
-        layers.insert(0, full)
-        layers.append(
-            base.transform_filter("datum.value === null")
-            .mark_text(align="left", dx=4, color=INK)
-            .encode(x=alt.datum(0.0), text="text:N")
-        )
-    width = 350 if layout == "wide" else 210
-    return alt.layer(*layers).properties(width=width, height=max(70, 24 * len(lines) * len(roles)))
+        candidates = [one.marks[0] for one in series if one.look is not None]
+        series.insert(0, Series(name="", look=None, marks=_front(candidates)))
+    ends = [value for one in series for mark in one.marks for value in (mark.low, mark.y, mark.high)]
+    return Points(
+        title=measure,
+        x=across,
+        y=linear_axis(measure, ends, include=(0.0, 1.0) if measure == RATIO else (0.0,)),
+        series=tuple(series),
+        rules=tuple(Rule(at=at, along="y") for at in ((0.0, 1.0) if measure == RATIO else (0.0,))),
+    )
+
+
+def _front(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """Returns the points that no other one surpasses at the same or a lower cost, cheapest first, without symbols."""
+    front: list[Mark] = []
+    for mark in sorted(marks, key=lambda mark: (mark.x, -mark.y)):
+        if not front or mark.y > front[-1].y:
+            front.append(mark)
+    return tuple(Mark(x=mark.x, y=mark.y, drawn=False) for mark in front)

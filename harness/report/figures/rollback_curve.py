@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import Literal
-
-import altair as alt
 
 from harness.report.captions import listed, with_interval
-from harness.report.drawing import data
-from harness.report.figure import Absent, Figure, Layout, Row
+from harness.report.figure import Absent, Figure, Row
+from harness.report.plots.model import Mark, Points, Rule, Series, View
+from harness.report.plots.scales import linear_axis, log_axis
 from harness.report.record import RunRecord
 from harness.report.rollback_rows import NEEDED, REFERENCES, CurvePoint, curve_points
 from harness.report.tables.layout import MISSING, TextTable, interval, number
-from harness.report.theme import CONTROL, colours, dashes
 from harness.results.estimates import Estimate, estimate
 from harness.results.metrics import Score
 
 RANDOM = "random"
-_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
-"""The positions of the names of the reference lines. They differ, because both lines may have the same score."""
 TARGET, AVERAGE = "target", "average of all domains"
 
 
@@ -61,7 +56,7 @@ def rollback_curve(record: RunRecord) -> Figure | Absent:
             f"Lines of the score by the fraction of weights rolled back, selected by {listed(kinds)}. "
             f"The highest target score: {best['tip']}."
         ),
-        chart=lambda layout: _chart(rows, kinds, layout),
+        views=(View(name="", panels=_panels(rows, kinds)),),
         numbers=TextTable(
             title=title,
             subtitle="Mean, with 95 % intervals over seeds in brackets, if there are several seeds",
@@ -108,46 +103,32 @@ def _rows(points: list[CurvePoint]) -> list[Row]:
     return rows
 
 
-def _chart(rows: list[Row], kinds: list[str], layout: Layout) -> alt.TopLevelMixin:
+def _panels(rows: list[Row], kinds: list[str]) -> tuple[Points, ...]:
     names = [kind for kind in kinds if kind != RANDOM] + [RANDOM] * (RANDOM in kinds)
-    palette = dict(zip(names, colours(len(names)), strict=True)) | ({RANDOM: CONTROL} if RANDOM in names else {})
-    panels = [
-        f"{panel}, {measure}"
-        for panel in dict.fromkeys(row["panel"] for row in rows)
-        for measure in (TARGET, AVERAGE)
-        if any(row["panel"] == panel and row["measure"] == measure for row in rows)
-    ]
-    across = alt.X(
-        "fraction:Q",
-        title="fraction of weights rolled back",
-        scale=alt.Scale(type="log", nice=False, padding=6),
-        axis=alt.Axis(grid=False),
+    looks = {name: None if name == RANDOM else place for place, name in enumerate(names)}
+    panels = []
+    for panel in dict.fromkeys(row["panel"] for row in rows):
+        for measure in (TARGET, AVERAGE):
+            own = [row for row in rows if (row["panel"], row["measure"]) == (panel, measure)]
+            if own:
+                panels.append(_panel(f"{panel}, {measure}", own, looks))
+    return tuple(panels)
+
+
+def _panel(title: str, rows: list[Row], looks: dict[str, int | None]) -> Points:
+    drawn = [row for row in rows if row["fraction"]]
+    series = []
+    for name, look in looks.items():
+        own = sorted((row for row in drawn if row["kind"] == name), key=lambda row: row["fraction"])
+        marks = [
+            Mark(x=row["fraction"], y=row["score"], low=row["low"], high=row["high"], tip=row["tip"]) for row in own
+        ]
+        series.append(Series(name=name, look=look, marks=tuple(marks), band=True))
+    references = [row for row in rows if row["fraction"] is None]
+    return Points(
+        title=title,
+        x=log_axis("fraction of weights rolled back", [row["fraction"] for row in drawn]),
+        y=linear_axis("score", [row[end] for row in rows for end in ("low", "score", "high")]),
+        series=tuple(one for one in series if one.marks),
+        rules=tuple(Rule(at=row["score"], along="y", tip=row["tip"]) for row in references),
     )
-    colour = alt.Color(
-        "kind:N",
-        title="selected by",
-        scale=alt.Scale(domain=names, range=[palette[name] for name in names]),
-        legend=alt.Legend(columns=4 if layout == "wide" else 1, symbolType="stroke", symbolOpacity=1, symbolSize=400),
-    )
-    dash = alt.StrokeDash("kind:N", title="selected by", scale=alt.Scale(domain=names, range=dashes(len(names))))
-    score = alt.Y("score:Q", title="score", scale=alt.Scale(zero=False))
-    width = 390 if layout == "wide" else 275
-    base = alt.Chart().transform_filter("datum.fraction > 0")
-    beside = alt.Chart().transform_filter("datum.fraction === null")
-    layered = alt.layer(
-        beside.mark_rule(strokeDash=[4, 3]).encode(y=score, description="tip:N"),
-        *(
-            beside.mark_text(align=side, baseline="bottom")
-            .transform_filter(alt.FieldEqualPredicate(field="kind", equal=kind))
-            .encode(x=alt.value(place), y=score, text="kind:N")
-            for kind, side, place in zip(REFERENCES, _SIDES, (4, width - 4), strict=True)
-        ),
-        base.mark_area(opacity=0.2).encode(x=across, y="low:Q", y2="high:Q", color=colour),
-        base.mark_line(strokeWidth=2).encode(x=across, y=score, color=colour, strokeDash=dash),
-        base.mark_point(filled=True, size=60, opacity=1).encode(x=across, y=score, color=colour, description="tip:N"),
-    ).properties(width=width, height=200)
-    drawn = [row | {"panel": f"{row['panel']}, {row['measure']}"} for row in rows]
-    facet = alt.Facet("panel:N", sort=panels, title=None)
-    chart = layered.facet(facet=facet, columns=2 if layout == "wide" else 1, data=data(drawn))
-    faceted: alt.FacetChart = chart.resolve_scale(y="independent")
-    return faceted

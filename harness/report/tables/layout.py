@@ -87,6 +87,10 @@ def group_of(row: Row) -> str:
     return "abcdefghijklmnopqrstuvwxyz"[row.rank_group - 1] if row.rank_group <= 26 else f".{row.rank_group}"
 
 
+LEADERBOARD_LEADING = 3
+"""The columns of the leaderboard before its numbers: method, rank and group."""
+
+
 def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
     """Returns one row per method: rank, group, scores, average, forgetting, backward transfer and training cost."""
     average = decimals(leaderboard)
