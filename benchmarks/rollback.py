@@ -268,7 +268,7 @@ def rollback(folder: Path, *, keep: bool = False) -> float:
         metrics=folder / "metrics.jsonl",
         seed=0,
         progress=lambda done, total, metrics: None,
-        shared=lambda name, make, **settings: folder / "fisher",
+        cache=Cache(folder),
     )
     started = time.perf_counter()
     Rollback(RollbackConfig(score="fisher", fraction=FRACTION)).recover(context)
@@ -276,6 +276,18 @@ def rollback(folder: Path, *, keep: bool = False) -> float:
     if not keep:
         shutil.rmtree(output)
     return seconds
+
+
+class Cache:
+    """The store's cache, which has the Fisher diagonal."""
+
+    seed = 0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str, make: Any, *, checkpoint: Any, domain: str, settings: Any) -> Path:
+        return self.folder / "fisher"
 
 
 class Named:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness._util.content_key import content_key
+from harness.execution.seeds import named_seed
 from harness.planning.node import Node
 from harness.planning.plan import Plan
 
@@ -27,6 +28,10 @@ class StoredArtifactCache:
         self._node = node
         self._store = store
         self._plugin = plugin
+
+    @property
+    def seed(self) -> int:
+        return named_seed(self._node.seed, "measure")
 
     def __call__(
         self,

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 
 class ArtifactCache(Protocol):
-    """Caches measurements of a checkpoint across steps, probes and runs."""
+    """Caches measurements of a checkpoint across steps, probes and runs.
+
+    seed: for the random draws of measurements; the same in all steps and probes of a seed, so that they share results.
+    """
+
+    @property
+    def seed(self) -> int: ...
 
     def __call__(
         self,

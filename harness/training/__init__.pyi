@@ -3,12 +3,14 @@ from .config import OnPolicyConfig as OnPolicyConfig
 from .config import PolicyGradientConfig as PolicyGradientConfig
 from .gradient_cache import Kind as Kind
 from .gradient_cache import cached_gradients as cached_gradients
+from .gradient_cache import tensor_sums as tensor_sums
 from .lora import LoRASettings as LoRASettings
 from .policy_gradients import Gradients as Gradients
 from .policy_gradients import each_gradient as each_gradient
 from .policy_gradients import log_probability as log_probability
 from .policy_gradients import mean_policy_gradient as mean_policy_gradient
 from .policy_gradients import mean_squared_gradient as mean_squared_gradient
+from .policy_gradients import mean_squared_reward_gradient as mean_squared_reward_gradient
 from .policy_gradients import sample_policy as sample_policy
 from .resume import keep_metrics_until as keep_metrics_until
 from .rewards import DOMAIN_COLUMN as DOMAIN_COLUMN

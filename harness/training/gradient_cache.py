@@ -9,29 +9,41 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
+import torch
 from safetensors.torch import save_file
 
 from harness.plugin.interfaces import Cost, LineageEntry, TrainingDomain
 from harness.plugin.probe_interface import ProbeContext
 from harness.plugin.recovery_interface import RecoveryContext
-from harness.training.policy_gradients import mean_policy_gradient, mean_squared_gradient
+from harness.training.policy_gradients import (
+    mean_policy_gradient,
+    mean_squared_gradient,
+    mean_squared_reward_gradient,
+)
 from harness.weights import WeightFolder
 
-Kind = Literal["fisher", "gradient"]
-_MEASURES = {"fisher": mean_squared_gradient, "gradient": mean_policy_gradient}
+Kind = Literal["fisher", "reward-fisher", "gradient"]
+_MEASURES = {
+    "fisher": mean_squared_gradient,
+    "reward-fisher": mean_squared_reward_gradient,
+    "gradient": mean_policy_gradient,
+}
 _FILE = "gradients.safetensors"
 _SAMPLED = "sampled.json"
+_SUMS = "sums.json"
 
 
 def cached_gradients(
     kind: Kind, context: RecoveryContext | ProbeContext, *, checkpoint: LineageEntry, domain: TrainingDomain, count: int
 ) -> tuple[WeightFolder, Cost]:
-    """Returns the diagonal Fisher or the policy gradient of a checkpoint on a domain, fp32, by parameter name, and the
-    number of samples behind it. Computes it on the first call and reads it from the store afterwards.
+    """Returns a diagonal Fisher or the policy gradient of a checkpoint on a domain, fp32, by parameter name, and the
+    cost of its samples. Computes it on the first call and reads it from the store afterwards.
 
-    Uses the seed of the context. Definitions and errors: see `harness.training.policy_gradients`.
+    Uses the cache's seed, so that all steps and probes share it; outside a run, the context's. Definitions and errors:
+    see `harness.training.policy_gradients`.
     """
-    make = _maker(kind, checkpoint.folder, domain, count, context.seed)
+    seed = context.seed if context.cache is None else context.cache.seed
+    make = _maker(kind, checkpoint.folder, domain, count, seed)
     if context.cache is None:
         folder = context.scratch / f"{kind}-{checkpoint.step}-{domain.name}"
         shutil.rmtree(folder, ignore_errors=True)
@@ -43,11 +55,17 @@ def cached_gradients(
             make,
             checkpoint=checkpoint,
             domain=domain.name,
-            settings={"completions": count, "seed": context.seed, "sampling": asdict(domain.sampled_as())},
+            settings={"completions": count, "seed": seed, "sampling": asdict(domain.sampled_as())},
         )
     sampled = json.loads((folder / _SAMPLED).read_text(encoding="utf-8"))
     cost = Cost(completions=sampled["completions"], generated_tokens=sampled["tokens"])
     return WeightFolder(folder, model=False), cost
+
+
+def tensor_sums(gradients: WeightFolder) -> dict[str, float]:
+    """Returns the sum over each tensor of what `cached_gradients` returned, by name, summed in fp64."""
+    sums: dict[str, float] = json.loads((gradients.folder / _SUMS).read_text(encoding="utf-8"))
+    return sums
 
 
 def _maker(kind: Kind, checkpoint: Path, domain: TrainingDomain, count: int, seed: int) -> Callable[[Path], None]:
@@ -56,5 +74,7 @@ def _maker(kind: Kind, checkpoint: Path, domain: TrainingDomain, count: int, see
         save_file({name: value.contiguous() for name, value in measured.values.items()}, output / _FILE)
         sampled = {"completions": measured.completions, "tokens": measured.tokens}
         (output / _SAMPLED).write_text(json.dumps(sampled) + "\n", encoding="utf-8")
+        sums = {name: float(value.sum(dtype=torch.float64)) for name, value in sorted(measured.values.items())}
+        (output / _SUMS).write_text(json.dumps(sums) + "\n", encoding="utf-8")
 
     return make

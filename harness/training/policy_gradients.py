@@ -35,14 +35,30 @@ def mean_squared_gradient(folder: Path, domain: TrainingDomain, *, count: int, s
     result, and one parameter's gradient at a time. Does not change torch's global generator.
     """
     model, samples, _ = sample_policy(folder, domain, count=count, seed=seed)
+    return _mean_square(model, samples, [1.0] * len(samples))
+
+
+def mean_squared_reward_gradient(folder: Path, domain: TrainingDomain, *, count: int, seed: int) -> Gradients:
+    """Returns the diagonal of the covariance of the policy gradient's terms: where the reward depends on a weight.
+
+    F = mean over sampled completions y of (a·∇ log π(y|x))², a = r(y) − mean r of y's prompt. It is 0 for prompts whose
+    completions have equal rewards. Samples, memory and errors: as `mean_policy_gradient`.
+    """
+    model, samples, rows = sample_policy(folder, domain, count=count, seed=seed)
+    return _mean_square(model, samples, _advantages(samples, rows, domain))
+
+
+def _mean_square(model: PreTrainedModel, samples: Sequence[Sample], factors: Sequence[float]) -> Gradients:
+    """Returns the mean over the samples of (factor · ∇ log π)². A sample with the factor 0 costs no backward pass."""
     total = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
+    for sample, factor in zip(samples, factors, strict=True):
 
-    def add(name: str, gradient: torch.Tensor) -> None:
-        total[name].addcmul_(gradient, gradient, value=1 / len(samples))
+        def add(name: str, gradient: torch.Tensor, value: float = factor**2 / len(samples)) -> None:
+            total[name].addcmul_(gradient, gradient, value=value)
 
-    with handed_over(model, add):
-        for sample in samples:
-            log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
+        if factor:
+            with handed_over(model, add):
+                log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
     return _measured(total, samples)
 
 

@@ -1,3 +1,7 @@
+from .curvature import Curvature as Curvature
+from .curvature import Importance as Importance
+from .curvature import Level as Level
+from .curvature import importance as importance
 from .differences import DeltaSummary as DeltaSummary
 from .differences import delta_summary as delta_summary
 from .folder import TensorPlace as TensorPlace
@@ -40,3 +44,7 @@ from .sparsity import TensorSparsity as TensorSparsity
 from .stream import Chunk as Chunk
 from .stream import Stream as Stream
 from .threads import over_chunks as over_chunks
+from .weighted_merge import WeightedMerge as WeightedMerge
+from .weighted_merge import WeightedModel as WeightedModel
+from .weighted_merge import floating_names as floating_names
+from .weighted_merge import merge_weighted as merge_weighted

@@ -59,6 +59,11 @@ def harness_protocols() -> Iterator[ProtocolSpec]:
         path=here / "lab-algorithms.yaml",
     )
     yield ProtocolSpec(
+        name="lab-recoveries",
+        summary="Recoveries of the lab's sequence and their controls, with what each costs",
+        path=here / "lab-recoveries.yaml",
+    )
+    yield ProtocolSpec(
         name="lab-pairs",
         summary="Each lab domain trained by itself from the base, for `harness predict --check`",
         path=here / "lab-pairs.yaml",

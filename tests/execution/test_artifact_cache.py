@@ -76,6 +76,22 @@ def test_only_what_the_harness_itself_makes_is_the_same_for_every_plugin(bench):
     assert len(set(folders())) == 1
 
 
+def test_steps_and_probes_of_a_seed_share_what_the_harness_measures(bench):
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        (folder / "measured").write_text("1")
+
+    make.__module__ = "harness.training.somewhere"
+    folders = {}
+    for label, kind, name in (("recover a (undo)", "recovery", "undo"), ("count of sequential", "probe", "count")):
+        node = bench.plan.nodes[bench.key(label)]
+        cache = StoredArtifactCache(bench.plan, node, bench.store, bench.registry.find(kind, name))
+        folders[label] = cache("thing", make, checkpoint=entry(1), domain="a", settings={"seed": cache.seed})
+    assert len(made) == len(set(folders.values())) == 1
+
+
 def test_a_probes_models_are_scored_as_checkpoints_are(bench, tmp_path):
     model = tmp_path / "made"
     model.mkdir()

@@ -1,16 +1,19 @@
 """Gradients of a policy, streamed by parameter, equal those of full backward passes bit for bit."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from harness.plugin.interfaces import TrainingDomain
+from harness.plugin.interfaces import Reward, RewardResult, TrainingDomain
 from harness.testing.tiny_world import tiny_checkpoint, tiny_domains
 from harness.training.policy_gradients import (
     each_gradient,
     handed_over,
     mean_policy_gradient,
     mean_squared_gradient,
+    mean_squared_reward_gradient,
     rewards_of,
     sample_policy,
 )
@@ -48,6 +51,30 @@ def test_the_fisher_diagonal_is_that_of_whole_gradients(base, domain):
     assert same(measured.values, naive)
     assert measured.completions == 24
     assert all(float(value.sum()) > 0 for value in naive.values())
+
+
+def test_the_reward_fisher_is_that_of_whole_gradients_times_their_advantages(base, domain):
+    model, samples, rows = sample_policy(base, domain, count=16, seed=3)
+    rewards = torch.tensor(rewards_of(samples, rows, domain), dtype=torch.float64).view(-1, GROUP)
+    advantages = (rewards - rewards.mean(1, keepdim=True)).flatten().tolist()
+    naive = {name: torch.zeros_like(parameter) for name, parameter in model.named_parameters()}
+    for index in each_gradient(model, samples):
+        for name, parameter in model.named_parameters():
+            naive[name].add_((advantages[index] * parameter.grad).square(), alpha=1 / len(samples))
+    measured = mean_squared_reward_gradient(base, domain, count=16, seed=3)
+    assert measured.completions == 16
+    for name, value in naive.items():
+        torch.testing.assert_close(measured.values[name], value, rtol=1e-4, atol=1e-12)
+    assert all(float(value.sum()) > 0 for value in naive.values())
+
+
+def test_where_all_rewards_are_equal_the_reward_fisher_is_0(base, domain):
+    class Same(Reward):
+        def score(self, batch):
+            return [RewardResult.ok(0.5) for _ in batch.completions]
+
+    measured = mean_squared_reward_gradient(base, replace(domain, reward=Same()), count=16, seed=3)
+    assert not any(value.any() for value in measured.values.values())
 
 
 def test_the_policy_gradient_is_that_of_whole_gradients(base, domain):

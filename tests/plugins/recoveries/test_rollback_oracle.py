@@ -96,6 +96,8 @@ def test_the_same_bits_as_the_plain_rollback(tmp_path_factory, case):
         (folder / "sampled.json").write_text('{"completions": 8, "tokens": 16}')
         return folder
 
+    cache.seed = 1
+
     def entry(step, name, *domains):
         return LineageEntry(step=step, label=name, domains=domains, folder=folders[name])
 
