@@ -13,7 +13,9 @@ from .gguf_file import gguf_fingerprint as gguf_fingerprint
 from .linear import linear_combination as linear_combination
 from .loading import check_gradient_names as check_gradient_names
 from .loading import loaded_model as loaded_model
+from .merging import DeltaFormula as DeltaFormula
 from .merging import DeltaMerge as DeltaMerge
+from .merging import DeltaMethod as DeltaMethod
 from .merging import merge_deltas as merge_deltas
 from .merging import merge_linear as merge_linear
 from .model_folder import CONFIG as CONFIG
@@ -31,12 +33,14 @@ from .patch import write_patched as write_patched
 from .same_model import check_same_tensors as check_same_tensors
 from .same_model import check_same_tokenizer as check_same_tokenizer
 from .same_model import check_stored_once as check_stored_once
+from .sce import SelectCalculateErase as SelectCalculateErase
 from .scores import Formula as Formula
 from .scores import Scores as Scores
 from .selection import ChunkSelection as ChunkSelection
 from .selection import Selection as Selection
 from .selection import select_highest as select_highest
 from .selection import select_share as select_share
+from .singular_vectors import SingularVectors as SingularVectors
 from .sparsity import LargestMagnitudes as LargestMagnitudes
 from .sparsity import RandomDrop as RandomDrop
 from .sparsity import Sparsity as Sparsity

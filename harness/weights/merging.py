@@ -5,6 +5,7 @@ The results are those of mergekit 0.1.5; benchmarks/mergekit_agreement.py compar
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -27,8 +28,22 @@ Progress = Callable[[int, int], None]
 """Called with the number of weights that are done and the number of all."""
 
 
+DeltaFormula = Callable[[torch.Tensor], torch.Tensor]
+"""Returns what is added to θ₀, [n], from the deltas of a chunk, [experts, n], which it may overwrite. Called with a
+tensor's chunks in order."""
+
+
+class DeltaMethod(ABC):
+    """A formula over deltas, applied tensor by tensor."""
+
+    @abstractmethod
+    def start(self, stream: Stream, chunks: Sequence[Chunk], weights: torch.Tensor) -> DeltaFormula:
+        """Returns the formula for one tensor. stream: of the base and the experts, which may be read first. chunks: all
+        of the tensor. weights: wᵢ, [experts, 1]."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class DeltaMerge:
+class DeltaMerge(DeltaMethod):
     """θ₀ + scale · Σᵢ wᵢ·sparse(τᵢ), the sum with its options.
 
     sparsity: the share of each delta that is kept; None keeps all. elect: for each weight, adds only the deltas that
@@ -41,6 +56,20 @@ class DeltaMerge:
     elect: bool = False
     normalize: bool = False
     scale: float = 1.0
+
+    def start(self, stream: Stream, chunks: Sequence[Chunk], weights: torch.Tensor) -> DeltaFormula:
+        parts = (
+            [self.sparsity.start(stream, index, chunks) for index in range(1, len(stream.folders))]
+            if self.sparsity is not None
+            else []
+        )
+
+        def combine(deltas: torch.Tensor) -> torch.Tensor:
+            for delta, part in zip(deltas, parts, strict=bool(parts)):
+                part.apply(delta)
+            return self.combine(deltas, weights)
+
+        return combine
 
     def combine(self, deltas: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Returns what is added to θ₀, [n].
@@ -67,7 +96,7 @@ class DeltaMerge:
 def merge_deltas(
     base: WeightFolder,
     experts: Sequence[tuple[float, WeightFolder]],
-    method: DeltaMerge,
+    method: DeltaMethod,
     output: Path,
     *,
     progress: Progress | None = None,
@@ -87,17 +116,10 @@ def merge_deltas(
     done = 0
     with patched_copy(first, output, rewritten=stream.names) as copy:
         for chunks in _by_tensor(stream):
-            parts = (
-                [method.sparsity.start(stream, index, chunks) for index in range(1, len(folders))]
-                if method.sparsity is not None
-                else []
-            )
+            combine = method.start(stream, chunks, weights)
             for piece in chunks:
                 before, *after = _finite(stream, piece)
-                deltas = torch.stack(after).sub_(before)
-                for delta, part in zip(deltas, parts, strict=bool(parts)):
-                    part.apply(delta)
-                merged = method.combine(deltas, weights).add_(before)
+                merged = combine(torch.stack(after).sub_(before)).add_(before)
                 _write(copy.write, first, merged, piece)
                 done += piece.count
             if progress is not None:

@@ -41,3 +41,17 @@ def harness_merges() -> Iterator[MergeSpec]:
         config="harness_merges.config:DareTiesConfig",
         cite="Yu et al. 2024, Language Models are Super Mario, arXiv 2311.03099",
     )
+    yield MergeSpec(
+        name="sce",
+        summary="The weights in which the deltas differ most, merged by the size of each delta and the majority's sign",
+        load="harness_merges.merges:SCE",
+        config="harness_merges.config:SCEConfig",
+        cite="Wan et al. 2024, FuseChat, arXiv 2408.07990",
+    )
+    yield MergeSpec(
+        name="tsv",
+        summary="The main singular vectors of every delta, made orthogonal to each other",
+        load="harness_merges.merges:TSV",
+        config="harness_merges.config:TSVConfig",
+        cite="Gargiulo et al. 2025, Task Singular Vectors, arXiv 2412.00081",
+    )

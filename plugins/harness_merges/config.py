@@ -33,5 +33,19 @@ class DareConfig(TaskArithmeticConfig):
     )
 
 
+class SCEConfig(Config):
+    """SCE, on the weights in which the experts differ most."""
+
+    density: float = Field(
+        default=0.1, gt=0, le=1, description="share of each tensor's weights with differing deltas that is merged"
+    )
+
+
+class TSVConfig(Config):
+    """TSV-Merge."""
+
+    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="λ, the factor of the merged delta")
+
+
 class DareTiesConfig(DareConfig):
     """DARE with TIES' sign election."""

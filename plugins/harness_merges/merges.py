@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness import Merge, MergeContext, NoConfig, StepResult
-from harness.weights import DeltaMerge, LargestMagnitudes, RandomDrop, merge_deltas, merge_linear
-from harness_merges.config import DareConfig, TaskArithmeticConfig, TiesConfig
+from harness.weights import (
+    DeltaMerge,
+    DeltaMethod,
+    LargestMagnitudes,
+    RandomDrop,
+    SelectCalculateErase,
+    SingularVectors,
+    merge_deltas,
+    merge_linear,
+)
+from harness_merges.config import DareConfig, SCEConfig, TaskArithmeticConfig, TiesConfig, TSVConfig
 from harness_merges.experts import opened
 
 
@@ -72,7 +81,28 @@ class DareTies(Dare):
     elect = True
 
 
-def _merged(context: MergeContext, method: DeltaMerge) -> StepResult:
+class SCE(Merge):
+    """θ₀ + the mean of the deltas with the majority's sign, weighted by their size, where they differ most (FuseChat,
+    arXiv 2408.07990)."""
+
+    def __init__(self, config: SCEConfig) -> None:
+        self.config = config
+
+    def merge(self, context: MergeContext) -> StepResult:
+        return _merged(context, SelectCalculateErase(density=self.config.density))
+
+
+class TSV(Merge):
+    """θ₀ + λ·U⊥ΣV⊥ᵀ: the main singular vectors of every delta, made orthogonal (arXiv 2412.00081)."""
+
+    def __init__(self, config: TSVConfig) -> None:
+        self.config = config
+
+    def merge(self, context: MergeContext) -> StepResult:
+        return _merged(context, SingularVectors(scale=self.config.scale))
+
+
+def _merged(context: MergeContext, method: DeltaMethod) -> StepResult:
     base, experts = opened(context)
     merge_deltas(base, experts, method, context.output, progress=_progress(context))
     return StepResult()
