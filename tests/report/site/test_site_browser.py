@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from axe import axe_findings
 from chromium import CHROMIUM, CLIPPED, DRIVER, open_chromium, show_page
 from fake_run import make_leaderboard
 from report_world import random_control
@@ -138,6 +139,14 @@ def test_no_text_is_clipped_and_the_page_does_not_scroll_sideways(browser, site,
         browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true;")
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
         assert browser.execute_script(CLIPPED) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, site, scheme):
+    for page in (site / name for name in PAGES):
+        show_page(browser, page.as_uri(), width=400, scheme=scheme)
+        browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true;")
+        assert axe_findings(browser) == []
 
 
 def test_long_names_and_markup_stay_within_the_page_and_do_nothing(browser, site):
