@@ -64,12 +64,12 @@ def _best(leaderboard: Leaderboard, ranked: Sequence[Row]) -> Iterator[str]:
 
 
 def _gains(leaderboard: Leaderboard, rows: Sequence[Row]) -> Iterator[str]:
-    """Yields the gain of training, for the method in which it was largest."""
+    """Yields the gain of training, for the method in which it was largest, the shortest of several."""
     known = [
         (one.mean, row, one) for row in rows for one in [plasticity(row, leaderboard.roles)] if one.mean is not None
     ]
     if known:
-        _, row, one = max(known, key=lambda entry: entry[0])
+        _, row, one = max(known, key=lambda entry: (round(entry[0], 9), -len(entry[1].trajectory)))
         text = f"{interval(one, decimals(leaderboard))} {_points(leaderboard, leaderboard.averaged)}"
         if shows_a_difference(one):
             verb = "raised" if one.mean is not None and one.mean > 0 else "changed"

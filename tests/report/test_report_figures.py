@@ -89,7 +89,7 @@ def test_the_horizontal_axis_is_stages_or_optimizer_steps(tmp_path):
         for row in leaderboard.rows
     ]
     without = trajectories(record_of(leaderboard.model_copy(update={"rows": tuple(older)})))
-    assert [view.name for view in without.views] == ["stages"] and "does not have" in without.caption
+    assert [view.name for view in without.views] == ["stages"] and "are not known" in without.caption
 
 
 def test_stages_that_differ_have_both_names_or_a_number(tmp_path):

@@ -47,7 +47,7 @@ def trajectories(record: RunRecord) -> Figure | Absent:
             f"Scores in {scale} after each stage; the first is the base model. Triangles mark stages that train the "
             f"domain, diamonds stages that recover it. Each panel has its own vertical scale. {_SHARED}"
             f"{over_scored_seeds(leaderboard)} {items(leaderboard)}"
-            + ("" if all(known) else " The record does not have the optimizer steps of each stage.")
+            + ("" if all(known) else " The optimizer steps of some stages are not known.")
             + (" With so many methods, only the average is drawn; the table has every domain." if reduced else "")
         ),
         description=(
