@@ -123,6 +123,7 @@ from .plugin.probe_interface import Probe as Probe
 from .plugin.probe_interface import ProbeContext as ProbeContext
 from .plugin.recovery_interface import Recovery as Recovery
 from .plugin.recovery_interface import RecoveryContext as RecoveryContext
+from .plugin.recovery_interface import TrainingCall as TrainingCall
 from .plugin.registered import FailedPlugin as FailedPlugin
 from .plugin.registered import RegisteredPlugin as RegisteredPlugin
 from .plugin.registry import Registry as Registry

@@ -73,11 +73,11 @@ class NodeComputation:
     def _train(self, node: TrainNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.algorithm)
         work, metrics = self.workplace(node, folder)
-        domains = LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.parents[0]))
+        domains = LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.start))
         trained = [replace(domains[name], weight=weight) for name, weight in node.domains.items()]
         algorithm = self.plugins.algorithm(node.algorithm)
         context = TrainingContext(
-            checkpoint=self.checkpoints.folder(node.parents[0]),
+            checkpoint=self.checkpoints.folder(node.start),
             output=folder / "model",
             scratch=work,
             metrics=metrics,
@@ -85,6 +85,8 @@ class NodeComputation:
             seed=named_seed(node.seed, "train", self._depth(node.key)),
             progress=progress,
             earlier=[domains[name] for name in node.earlier],
+            lineage=self._lineage(node.parents) if node.whole_lineage else (),
+            cache=StoredArtifactCache(self.plan, node, self.store, registered) if node.whole_lineage else None,
         )
         with plugin_faults(registered, node.label, self.store.root):
             result = algorithm.train(context)
@@ -101,8 +103,10 @@ class NodeComputation:
             trained=self.plan.last_trainings(node.parents[-1]),
         )
         depth = self._depth(node.key)
+        lineage = self._lineage(node.parents)
+        cache = StoredArtifactCache(self.plan, node, self.store, registered)
 
-        def train(use: PluginRef, checkpoint: Path, names: Sequence[str]) -> StepResult:
+        def train(use: PluginRef, checkpoint: Path, names: Sequence[str], mask: Path | None) -> StepResult:
             """Runs the recovery's training with the recovery's output folder."""
             context = TrainingContext(
                 checkpoint=checkpoint,
@@ -114,6 +118,9 @@ class NodeComputation:
                 progress=progress,
                 earlier=[domains[name] for name in node.earlier if name not in names],
                 whole=True,
+                lineage=lineage,
+                cache=cache,
+                mask=mask,
             )
             with plugin_faults(self.plugins.registered(use), node.label, self.store.root):
                 return self.plugins.algorithm(use).train(context)
@@ -121,7 +128,7 @@ class NodeComputation:
         training = node.training
         recovery = self.plugins.recovery(node.recovery)
         context = RecoveryContext(
-            lineage=self._lineage(node.parents),
+            lineage=lineage,
             target=node.targets[0],
             peak=node.peaks[node.targets[0]],
             targets=node.targets,
@@ -132,8 +139,10 @@ class NodeComputation:
             metrics=metrics,
             seed=named_seed(node.seed, "recover", depth),
             progress=progress,
-            train=None if training is None else lambda checkpoint, names: train(training, checkpoint, names),
-            cache=StoredArtifactCache(self.plan, node, self.store, registered),
+            train=None
+            if training is None
+            else lambda checkpoint, domains, *, mask=None: train(training, checkpoint, domains, mask),
+            cache=cache,
         )
         with plugin_faults(registered, node.label, self.store.root):
             result = recovery.recover(context)

@@ -152,7 +152,7 @@ class StepNode(Node):
 class TrainingNode(StepNode):
     """A step that may train.
 
-    earlier: the domains trained before, by name, if the algorithm replays them. They are part of the parents' keys.
+    earlier: the domains trained before, by name, if the algorithm reads them. They are part of the parents' keys.
     launch: accelerate's config if the step runs in several processes.
     """
 

@@ -40,11 +40,16 @@ class BaseNode(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainNode(TrainingNode):
-    """A training of `parents[0]` on `domains` (weights by name, ordered by name) with `algorithm`."""
+    """A training of `parents[-1]` on `domains` (weights by name, ordered by name) with `algorithm`.
+
+    whole_lineage: whether `parents` is the whole lineage from the base, for an algorithm that reads it; otherwise it is
+    the checkpoint to start from. The key covers the lineage in both cases.
+    """
 
     kind: Literal["train"] = "train"
     algorithm: PluginRef
     domains: Mapping[str, float]
+    whole_lineage: bool = False
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
         """The harness, the seed, the parent, the algorithm, and each domain with its reward and weight, sorted by name
@@ -54,7 +59,7 @@ class TrainNode(TrainingNode):
             "kind": self.kind,
             "harness": harness,
             "seed": self.seed,
-            "parent": self.parents[0],
+            "parent": self.parents[-1],
             "train": self.algorithm.definition(),
             "domains": [domains[name].definition() | {"weight": weight} for name, weight in self.domains.items()],
             **self._launch_definition(),
@@ -136,9 +141,9 @@ class RecoverNode(TrainingNode):
         return [(self.recovery, self.targets), *training]
 
     def workload(self, source: WorkloadSource) -> Workload | None:
-        if self.training is not None:
-            return source.of_config(self.training)
-        return source.of_recovery(self.recovery, len(self.peaks))
+        own = source.of_recovery(self.recovery, len(self.peaks))
+        training = None if self.training is None else source.of_config(self.training)
+        return own if self.training is None or training is None else training.after(own)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from harness.planning.nodes import (
     TrainNode,
 )
 from harness.planning.plan import MethodPlan, Plan
+from harness.plugin.config import Config
 from harness.plugin.nested_reward import reward_uses
 from harness.plugin.registry import Registry
 from harness.plugin.specs import AlgorithmSpec, ProbeSpec
@@ -176,11 +177,13 @@ class _Planner:
         return node
 
     def _train(self, step: TrainStep, seed: int, lineage: Sequence[CheckpointNode]) -> TrainNode:
+        reads = self._reads_lineage(step.algorithm)
         node = TrainNode(
             key="",
             label=step.label,
             seed=seed,
-            parents=(lineage[-1].key,),
+            parents=tuple(node.key for node in (lineage if reads else lineage[-1:])),
+            whole_lineage=reads,
             algorithm=self._use(step.algorithm),
             domains=step.domains,
             earlier=self._earlier(step.algorithm, lineage, step.domains),
@@ -191,11 +194,15 @@ class _Planner:
     def _earlier(
         self, algorithm: PluginRef, lineage: Sequence[CheckpointNode], trained: Collection[str]
     ) -> tuple[str, ...]:
-        """Returns the domains that the lineage trained, except those of the step, if the algorithm replays them."""
+        """Returns the domains that the lineage trained, except those of the step, if the algorithm reads them."""
         spec = self._registry.find("algorithm", algorithm.name).spec
-        if not (isinstance(spec, AlgorithmSpec) and spec.replays):
+        if not (isinstance(spec, AlgorithmSpec) and spec.replays) and not self._reads_lineage(algorithm):
             return ()
         return tuple(sorted({name for node in lineage for name in node.trained_domains} - set(trained)))
+
+    def _reads_lineage(self, algorithm: PluginRef) -> bool:
+        config = config_of(algorithm, self._registry)
+        return isinstance(config, Config) and config.reads_lineage()
 
     def _recover(self, step: RecoverStep, seed: int, lineage: Sequence[CheckpointNode]) -> RecoverNode:
         node = RecoverNode(

@@ -48,6 +48,16 @@ class Config(PydanticModel):
         """
         return ()
 
+    def reads_lineage(self) -> bool:
+        """Whether an algorithm with this config reads earlier checkpoints and domains: `TrainingContext.lineage`,
+        `earlier` and `cache`."""
+        return False
+
+    def fault_with_training(self, training: Config) -> tuple[str, str, str] | None:
+        """Validates the config of a recovery that trains with the config of its algorithm. Returns (key, message, hint)
+        of the first problem, or None. Called when the protocol is loaded."""
+        return None
+
     def fault_in_method(self, labels: Sequence[str], peak: int) -> tuple[str, str, str] | None:
         """Validates the config of a recovery against its position in a method. Returns (key, message, hint) of the
         first problem, or None. Called when the protocol is loaded.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from harness.plugin.artifacts import ArtifactCache
 from harness.plugin.hub_source import TakesFromHub
 from harness.plugin.sampling import Sampling
 from harness.plugin.start_check import ChecksStart
@@ -305,8 +306,10 @@ class TrainingContext:
     folder that survives a killed process, for resuming. metrics: a JSON-lines file to append training metrics to.
     domains: the domains to train on. seed: the seed of all random draws. progress: call it to report progress.
     earlier: the domains that the method trained before this step, except the step's own, sorted by name; empty unless
-    the algorithm's spec sets `replays`. whole: the output must be a full model, not an adapter, because a recovery
-    continues from it.
+    the algorithm's spec sets `replays` or its config reads the lineage. whole: the output must be a full model, not an
+    adapter, because a recovery continues from it. lineage: the checkpoints from the base to `checkpoint`, if the config
+    reads the lineage. cache: a cache for measurements of them, if the config reads the lineage. mask: the file of an update mask; weights
+    outside it must keep their bits. `harness.training.train_with_trl` does so.
     """
 
     checkpoint: Path
@@ -318,6 +321,9 @@ class TrainingContext:
     progress: Progress
     earlier: Sequence[TrainingDomain] = ()
     whole: bool = False
+    lineage: Sequence[LineageEntry] = ()
+    cache: ArtifactCache | None = None
+    mask: Path | None = None
 
 
 class Algorithm(ChecksStart, ABC):

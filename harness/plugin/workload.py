@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,3 +27,14 @@ class Workload:
     dtype: str | None = None
     cached_gradients: int = 0
     scratch_gradients: int = 0
+
+    def after(self, measured: Workload | None) -> Workload:
+        """Returns this work with that of measurements before it, if known: completions and cached gradients."""
+        if measured is None:
+            return self
+        return replace(
+            self,
+            completions=self.completions + measured.completions,
+            trained_completions=self.trained_completions + measured.trained_completions,
+            cached_gradients=self.cached_gradients + measured.cached_gradients,
+        )

@@ -14,7 +14,7 @@ from harness.protocol.data import MergeStep, RecoverStep, Step, TrainStep
 from harness.protocol.faults import Faults, describe, fields_of, near_match, validate
 from harness.protocol.merging import MergeReader
 from harness.protocol.plugin_ref import PluginRef
-from harness.protocol.plugin_uses import PluginUses
+from harness.protocol.plugin_uses import PluginUses, config_of
 from harness.protocol.shape import DEFAULT_ALGORITHM
 from harness.protocol.source import KeyPath
 
@@ -218,6 +218,17 @@ class MethodReader:
             key, message, hint = fault
             self._faults.add((*at, key), message, hint)
 
+    def _check_training(
+        self, model: type[PydanticModel], recovery: PluginRef, training: PluginRef, at: KeyPath
+    ) -> None:
+        """Validates a recovery's config against that of the algorithm that it trains with; records faults."""
+        config, trained_with = validate(model, recovery.config), config_of(training, self._uses.registry)
+        if isinstance(config, Config) and isinstance(trained_with, Config):
+            fault = config.fault_with_training(trained_with)
+            if fault is not None:
+                key, message, hint = fault
+                self._faults.add((*at, key), message, hint)
+
     def _last_trainings(self) -> dict[str, int]:
         return dict(sorted(self._peaks.items(), key=lambda item: item[1]))
 
@@ -281,6 +292,8 @@ class MethodReader:
         if recovery is None or (found.spec.trains and training is None) or targets is None:
             return None
         self._check_place(model, recovery, targets, at)
+        if training is not None:
+            self._check_training(model, recovery, training, at)
         recovered = ALL if len(targets) == len(self._domains) > 1 else "+".join(targets)
         return RecoverStep(
             label=f"recover {recovered} ({name})",

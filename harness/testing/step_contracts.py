@@ -68,9 +68,9 @@ def _check_targets(recovery: Recovery, folder: Path, targets: Sequence[str], *, 
     lineage = tiny_lineage(folder / "lineage")
 
     def once(places: _Places) -> StepResult:
-        def train(checkpoint: Path, names: Sequence[str]) -> StepResult:
-            require(set(names) <= set(tiny_domains()), f"train was called with domains {names!r}")
-            return tiny_training(places.output, checkpoint, seed=7)
+        def train(checkpoint: Path, domains: Sequence[str], *, mask: Path | None = None) -> StepResult:
+            require(set(domains) <= set(tiny_domains()), f"train was called with domains {domains!r}")
+            return tiny_training(places.output, checkpoint, seed=7, mask=mask)
 
         return recovery.recover(
             RecoveryContext(

@@ -98,16 +98,19 @@ def tiny_checkpoint(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
-def nudged_checkpoint(source: Path, output: Path, *, seed: int, size: float = 0.01) -> Path:
-    """Writes the model in `source` to `output`, with normal noise of standard deviation `size` added to all weights."""
+def nudged_checkpoint(source: Path, output: Path, *, seed: int, size: float = 0.01, mask: Path | None = None) -> Path:
+    """Writes the model in `source` to `output`, with normal noise of standard deviation `size` added to all weights, or
+    to those of an update mask."""
     import torch
 
+    from harness.training import Mask
     from harness.weights import WeightFolder, write_patched
 
     generator = torch.Generator().manual_seed(seed)
 
     def nudge(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor + size * torch.randn(tensor.shape, generator=generator)
+        moved = tensor + size * torch.randn(tensor.shape, generator=generator)
+        return moved if mask is None else torch.where(Mask(mask).changeable(name, tensor.shape), moved, tensor)
 
     output.mkdir(parents=True, exist_ok=True)
     write_patched(WeightFolder(source), output, nudge)
@@ -126,7 +129,7 @@ def tiny_lineage(folder: Path, *, seed: int = 0) -> list[LineageEntry]:
     ]
 
 
-def tiny_training(output: Path, source: Path, *, seed: int) -> StepResult:
-    """Simulates a training of one optimizer step: adds small seeded noise to all weights."""
-    nudged_checkpoint(source, output, seed=seed, size=0.001)
+def tiny_training(output: Path, source: Path, *, seed: int, mask: Path | None = None) -> StepResult:
+    """Simulates a training of one optimizer step: adds small seeded noise to all weights, or to those of a mask."""
+    nudged_checkpoint(source, output, seed=seed, size=0.001, mask=mask)
     return StepResult(cost=Cost(optimizer_steps=1, completions=4, generated_tokens=16, train_seconds=0.1))

@@ -16,9 +16,13 @@ class TRLAlgorithm(Algorithm):
     config: OnPolicyConfig
 
     def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields nothing if TRL accepts the settings. Raises StepFailed otherwise."""
+        """Yields nothing if TRL accepts the settings. Raises StepFailed otherwise, and CheckpointError if the base
+        model does not give the gradients that `freeze` needs."""
         from harness.training.trl_run import check_settings
+        from harness.weights import check_gradient_names
 
+        if self.config.freeze is not None:
+            check_gradient_names(start.model)
         check_settings(self.trl_settings(), list(start.domains.values()), processes=start.processes)
         return ()
 

@@ -16,6 +16,7 @@ from harness.training.lora import LoRASettings
 from harness.training.packages import missing_packages
 from harness.training.trl_fields import config_fields
 from harness.training.trl_unkeyed import LOGGING, MACHINE, SAVING
+from harness.training.updates.settings import AverageSettings, FreezeSettings, SubspaceSettings
 from harness.training.workload import policy_gradient_workload
 
 # Fields of TRL that the harness sets itself, and what to use instead.
@@ -47,6 +48,15 @@ _STOPS = ("stop", "stop_strings")
 # Fields that are incompatible with `stop`: TRL treats a completion that ends at a stop text as truncated, and its
 # continuous batching does not support stop texts.
 _NOT_WITH_STOP = ("mask_truncated_completions", "use_transformers_continuous_batching")
+
+
+_SHARDED = ("fsdp", "fsdp_config", "deepspeed", "parallelism_config")
+_RULES = ("freeze", "subspace", "ema")
+
+
+def _is_off(setting: object) -> bool:
+    """Whether a rule is not used. Its key is then left out, so that the keys of results are those without the rule."""
+    return setting is None
 
 
 class OnPolicyConfig(Config):
@@ -83,6 +93,21 @@ class OnPolicyConfig(Config):
     )
     lora: LoRASettings | None = Field(
         default=None, description="trains a low-rank adapter: `{rank, alpha, dropout, target_modules, output}`"
+    )
+    freeze: FreezeSettings | None = Field(
+        default=None,
+        exclude_if=_is_off,
+        description="keeps the weights that matter most to earlier domains: `{fraction, of, completions}`",
+    )
+    subspace: SubspaceSettings | None = Field(
+        default=None,
+        exclude_if=_is_off,
+        description="scales steps along the changes of earlier trainings: `{rank, amplify, shrink}`",
+    )
+    ema: AverageSettings | None = Field(
+        default=None,
+        exclude_if=_is_off,
+        description="a moving average of the weights as the KL's anchor or as the result: `{decay, use}`",
     )
     completions_per_device: int | None = Field(
         default=None, ge=1, description="completions per forward pass; by default all completions of a step"
@@ -132,7 +157,31 @@ class OnPolicyConfig(Config):
             yield from missing_package("peft", key="lora", wanted_by="lora")
 
     def workload(self) -> Workload:
+        """Returns the training's work, without what `freeze` samples of earlier domains, whose number is not known."""
         return policy_gradient_workload(self)
+
+    def reads_lineage(self) -> bool:
+        return self.freeze is not None or self.subspace is not None
+
+    @property
+    def kl_weight(self) -> float:
+        """The weight of the KL that the trainer gets."""
+        return self.beta
+
+    @model_validator(mode="after")
+    def _rules_apply(self) -> Self:
+        used = [name for name in _RULES if getattr(self, name) is not None]
+        if used and self.lora is not None:
+            raise ValueError(f"{used[0]} applies to the model's own weights, and lora trains others; leave out one")
+        sharded = [name for name in _SHARDED if self.trl.get(name)]
+        if used and sharded:
+            raise ValueError(f"{used[0]} needs all weights in every process; leave out {used[0]} or trl.{sharded[0]}")
+        if self.ema is not None and self.ema.is_anchor:
+            if not self.kl_weight:
+                raise ValueError("ema: the anchor is that of the KL, whose weight is 0; set beta, or ema.use: final")
+            if self.trl.get("sync_ref_model"):
+                raise ValueError("ema and trl.sync_ref_model both move the KL's anchor; leave out one")
+        return self
 
     @field_validator("stop")
     @classmethod

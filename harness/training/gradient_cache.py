@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from safetensors.torch import save_file
 
-from harness.plugin.interfaces import Cost, LineageEntry, TrainingDomain
+from harness.plugin.interfaces import Cost, LineageEntry, TrainingContext, TrainingDomain
 from harness.plugin.probe_interface import ProbeContext
 from harness.plugin.recovery_interface import RecoveryContext
 from harness.training.policy_gradients import (
@@ -34,7 +34,12 @@ _SUMS = "sums.json"
 
 
 def cached_gradients(
-    kind: Kind, context: RecoveryContext | ProbeContext, *, checkpoint: LineageEntry, domain: TrainingDomain, count: int
+    kind: Kind,
+    context: RecoveryContext | ProbeContext | TrainingContext,
+    *,
+    checkpoint: LineageEntry,
+    domain: TrainingDomain,
+    count: int,
 ) -> tuple[WeightFolder, Cost]:
     """Returns a diagonal Fisher or the policy gradient of a checkpoint on a domain, fp32, by parameter name, and the
     cost of its samples. Computes it on the first call and reads it from the store afterwards.

@@ -26,6 +26,8 @@ from harness.training.resume import CompleteCheckpoints, keep_metrics_until, new
 from harness.training.reward_record import RewardRecord
 from harness.training.rewards import TRUNCATED, RewardRouter
 from harness.training.sampling import chat_opens_thinking
+from harness.training.updates.of_config import update_rules
+from harness.training.updates.rule import attach
 from harness.weights.adapter import restore, write_adapter
 
 
@@ -51,6 +53,7 @@ def train_with_trl(
     router = RewardRouter(domains, config.max_error_rate, CallLimits(seconds=config.reward_timeout, slow=slow))
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint, padding_side="left")
     prompts = _prompts(context, config, arguments, replayed, replay_share)
+    updates = update_rules(context, config)
     trainer = trainer_class(
         model=str(context.checkpoint),
         args=arguments,
@@ -66,22 +69,28 @@ def train_with_trl(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Metrics(context.metrics, context.progress, without=_UNTRUE_OF_STOPPED if config.stop else ()))
     trainer.add_callback(slow)
+    weights = attach(trainer, updates.rules)
     trainer.add_callback(CompleteCheckpoints(router))
     with trainer.accelerator.main_process_first():  # the main process deletes incomplete states
         resume = newest_complete(context.scratch)
     if resume is not None:
         router.go_on_from(resume.rewards)
+        for rule in updates.rules:
+            rule.load(resume.folder)
     if trainer.accelerator.is_main_process:
         keep_metrics_until(context.metrics, resume.step if resume else 0)
     trainer.train(resume_from_checkpoint=str(resume.folder) if resume else None)
     router.record = RewardRecord.of_ranks(list(router.domains), gathered(router.record.as_json()))
     router.check_any_scored()
+    for rule in updates.rules:
+        rule.finish(weights)
     _save(trainer, tokenizer, context, config)
     rows = [json.loads(line) for line in context.metrics.read_text(encoding="utf-8").splitlines()]
     return StepResult(
-        cost=_cost(rows, router.counts),
+        cost=_cost(rows, router.counts) + updates.cost,
         report={
             **router.record.report(),
+            **updates.report,
             "unjudgeable": prompts.unjudgeable,
             # The share of completions that reached max_completion_length. If it is large, the length limits the reward.
             "truncated_share": _mean(rows, TRUNCATED),

@@ -22,6 +22,7 @@ from .model_folder import CONFIG as CONFIG
 from .model_folder import check_checkpoint as check_checkpoint
 from .model_folder import fingerprint_folder as fingerprint_folder
 from .parameter_groups import ChannelAxis as ChannelAxis
+from .parameter_groups import Granularity as Granularity
 from .parameter_groups import ParameterGroup as ParameterGroup
 from .parameter_groups import group_parameters as group_parameters
 from .parameter_groups import is_norm as is_norm
@@ -52,3 +53,9 @@ from .weighted_merge import WeightedMerge as WeightedMerge
 from .weighted_merge import WeightedModel as WeightedModel
 from .weighted_merge import floating_names as floating_names
 from .weighted_merge import merge_weighted as merge_weighted
+from .unit_selection import SelectionSize as SelectionSize
+from .unit_selection import select_units as select_units
+from .weight_delta import WeightDelta as WeightDelta
+from .weight_delta import delta_between as delta_between
+from .weight_delta import delta_since_peak as delta_since_peak
+from .weight_delta import eligible_names as eligible_names

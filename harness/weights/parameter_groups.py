@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.errors import CheckpointError
+
+Granularity = Literal["coordinate", "neuron", "module"]
+"""What is selected as a unit: a weight, an MLP neuron, or a module of a layer."""
 
 LAYER = re.compile(r"^(?:(?P<stack>.+?)\.)?(?:layers|layer|blocks|block|h)\.(?P<index>\d+)(?:\.(?P<part>.+))?$")
 """Matches the name of a parameter or group in a numbered layer."""

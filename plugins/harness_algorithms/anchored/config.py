@@ -37,6 +37,10 @@ class AnchoredConfig(PolicyGradientConfig):
             )
         return self
 
+    @property
+    def kl_weight(self) -> float:
+        return self.strength if self.anchor == "kl" else 0.0
+
     def workload(self) -> Workload:
         """Returns GRPO's work. Excludes what ewc samples, since the config does not know the earlier domains."""
         work = PolicyGradientConfig(**self.grpo_settings()).workload()
@@ -45,4 +49,4 @@ class AnchoredConfig(PolicyGradientConfig):
     def grpo_settings(self) -> dict[str, object]:
         """Returns the values of GRPO's own settings, including the weight of the KL."""
         values = {name: getattr(self, name) for name in PolicyGradientConfig.model_fields}
-        return values | {"beta": self.strength if self.anchor == "kl" else 0.0}
+        return values | {"beta": self.kl_weight}

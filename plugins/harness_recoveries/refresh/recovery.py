@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
-from harness import NoConfig, PluginError, Recovery, RecoveryContext, StepResult
+from harness import PluginError, Problem, Recovery, RecoveryContext, StartContext, StepResult
+from harness.training import check_masked, check_scores, conflict_mask
 from harness.weights import WeightFolder, delta_summary
+from harness_recoveries.refresh.config import RefreshConfig
 
 
 class Refresh(Recovery):
-    """The algorithm and its settings are those of the protocol's `train` section, with the step's own keys on top."""
+    """The algorithm and its settings are those of the protocol's `train` section, with the step's own keys on top.
 
-    def __init__(self, config: NoConfig) -> None:
+    With a mask, only the selected weights are trained, and all others keep their bits.
+    """
+
+    def __init__(self, config: RefreshConfig) -> None:
         self.config = config
+
+    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
+        """Yields nothing. Raises CheckpointError if the mask needs gradients that the base model does not give."""
+        if self.config.mask is not None:
+            check_scores([self.config.mask.score], start.model, self.config.mask.exclude)
+        return ()
 
     def recover(self, context: RecoveryContext) -> StepResult:
         if context.train is None:
             raise PluginError("refresh got no algorithm to train with")
-        result = context.train(context.checkpoint, [context.target])
+        if self.config.mask is None:
+            return self._reported(context, context.train(context.checkpoint, [context.target]))
+        mask = conflict_mask(context, self.config.mask)
+        result = context.train(context.checkpoint, [context.target], mask=mask.file)
+        check_masked(mask.file, WeightFolder(context.checkpoint), WeightFolder(context.output), "the algorithm")
+        reported = self._reported(context, result)
+        return StepResult(cost=reported.cost + mask.cost, report={**reported.report, "mask": mask.report})
+
+    def _reported(self, context: RecoveryContext, result: StepResult) -> StepResult:
         delta = delta_summary(WeightFolder(context.checkpoint), WeightFolder(context.output))
         moved = {"coordinates": delta.differing, "norm": delta.norm, "edit": asdict(delta)}
         return StepResult(cost=result.cost, report={**result.report, **moved, "seconds": result.cost.train_seconds})

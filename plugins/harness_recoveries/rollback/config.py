@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness import Config, Workload
-from harness.training import gradient_workload
-
-ScoreName = Literal["fisher", "gradient", "magnitude", "sign-conflict", "random"]
-Granularity = Literal["coordinate", "neuron", "module"]
-
-FRACTION = 0.05
+from harness import Config
+from harness.training import FRACTION, ConflictSettings, ScoreName
+from harness.weights import Granularity
 
 
-class RollbackConfig(Config):
+class RollbackConfig(ConflictSettings):
     """Which weights are set back, how many, and how far."""
 
-    score: ScoreName = Field(default="fisher", description="how each weight's share of the damage is estimated")
-    granularity: Granularity = Field(
-        default="coordinate", description="what is set back as a unit: a weight, an MLP neuron, or a module of a layer"
-    )
-    fraction: float = Field(default=FRACTION, gt=0, le=1, description="share of the eligible weights to set back")
     budget: float | None = Field(
         default=None,
         gt=0,
@@ -34,13 +24,6 @@ class RollbackConfig(Config):
     against: int | str | None = Field(
         default=None,
         description="undo this step alone, by its place in the method or its label; null: all since the peak",
-    )
-    exclude: tuple[str, ...] = Field(
-        default=("norm",),
-        description="parameters with one of these in their name are not changed; norm means norms of any name",
-    )
-    completions: int = Field(
-        default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"
     )
 
     @model_validator(mode="after")
@@ -54,12 +37,6 @@ class RollbackConfig(Config):
         if self.fraction != FRACTION:
             raise ValueError("fraction and budget both set how much is set back: give one of them")
         return self
-
-    def workload(self) -> Workload:
-        """Returns the sampling, in whole groups of 8, and backward passes of `fisher` and `gradient`; else nothing."""
-        if self.score not in ("fisher", "gradient"):
-            return Workload()
-        return gradient_workload(self.completions)
 
     def fault_in_method(self, labels: Sequence[str], peak: int) -> tuple[str, str, str] | None:
         """Returns the key, message and hint of a fault of `against` in this method, or None."""

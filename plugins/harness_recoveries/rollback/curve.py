@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import LineageEntry, Probe, ProbeContext, Problem, StartContext, StepFailed
-from harness.weights import Selection
-from harness_recoveries.rollback.config import CurveConfig, ScoreName
-from harness_recoveries.rollback.importance import Case, ImportanceScore, check_scores, importance_score
-from harness_recoveries.rollback.selection import Size, select
+from harness.training import ImportanceScore, ScoredCase, ScoreName, check_scores, importance_score
+from harness.weights import Selection, SelectionSize, WeightDelta, delta_since_peak, select_units
+from harness_recoveries.rollback.config import CurveConfig
 from harness_recoveries.rollback.undo import undo
-from harness_recoveries.rollback.weight_delta import WeightDelta, delta_since_peak
 
 _ROWS = "rows.jsonl"
 
@@ -119,10 +117,10 @@ class _Measurement:
         folder = self._context.scratch / "model"
         shutil.rmtree(folder, ignore_errors=True)
         score = self._importance(point, delta)
-        size = Size(fraction=point.fraction)
+        size = SelectionSize(fraction=point.fraction)
 
         def selected(temporary: Path) -> Selection:
-            return select(score.of, delta, self._config.granularity, size, temporary)
+            return select_units(score.of, delta, self._config.granularity, size, temporary)
 
         try:
             undone = undo(delta, folder, self._config.strength, selected)
@@ -137,7 +135,7 @@ class _Measurement:
         name = (point.score, point.draw)
         if name not in self._measured:
             seed = random.Random(f"{self._context.seed}/rollback-curve/{point.draw}").getrandbits(31)
-            case = Case(
+            case = ScoredCase(
                 context=self._context,
                 delta=delta,
                 target=self._target,

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterable
 
 from harness import Problem, Recovery, RecoveryContext, StartContext, StepResult
+from harness.training import ScoredCase, check_scores, importance_score
+from harness.weights import SelectionSize, delta_since_peak, select_units
+from harness_recoveries.rollback.against import delta_of_step
 from harness_recoveries.rollback.config import RollbackConfig
-from harness_recoveries.rollback.importance import Case, check_scores, importance_score
-from harness_recoveries.rollback.selection import Size, select
 from harness_recoveries.rollback.undo import undo
-from harness_recoveries.rollback.weight_delta import delta_of_step, delta_since_peak
 
 
 class Rollback(Recovery):
@@ -32,7 +32,7 @@ class Rollback(Recovery):
         else:
             delta = delta_of_step(context.lineage, config.against, context.peak, config.exclude)
         context.progress(0, 2, {})
-        case = Case(
+        case = ScoredCase(
             context=context,
             delta=delta,
             target=context.target,
@@ -44,12 +44,12 @@ class Rollback(Recovery):
         )
         score = importance_score(config.score, case)
         context.progress(1, 2, {})
-        size = Size(fraction=config.fraction, budget=config.budget)
+        size = SelectionSize(fraction=config.fraction, budget=config.budget)
         undone = undo(
             delta,
             context.output,
             config.strength,
-            lambda folder: select(score.of, delta, config.granularity, size, folder),
+            lambda folder: select_units(score.of, delta, config.granularity, size, folder),
         )
         context.progress(2, 2, {})
         now = delta.now

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import torch
 
-from harness.weights import CheckpointCopy, Chunk, Selection, Stream, over_chunks, patched_copy
-from harness_recoveries.rollback.weight_delta import WeightDelta
+from harness.weights import CheckpointCopy, Chunk, Selection, Stream, WeightDelta, over_chunks, patched_copy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,23 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import torch
 
-from harness import Cost, LineageEntry, ProbeContext, RecoveryContext, StepFailed
-from harness.training import Kind, cached_gradients
-from harness.weights import Chunk, Formula, Scores, WeightFolder, check_gradient_names, check_same_tensors
-from harness_recoveries.rollback.weight_delta import WeightDelta, eligible_names
-
-if TYPE_CHECKING:
-    from harness_recoveries.rollback.config import ScoreName
-
-Context: TypeAlias = RecoveryContext | ProbeContext
+from harness.errors import StepFailed
+from harness.plugin.interfaces import Cost, LineageEntry
+from harness.plugin.probe_interface import ProbeContext
+from harness.plugin.recovery_interface import RecoveryContext
+from harness.training.conflict_settings import GRADIENT_SCORES, ScoreName
+from harness.training.gradient_cache import Kind, cached_gradients
+from harness.weights import (
+    Chunk,
+    Formula,
+    Scores,
+    WeightDelta,
+    WeightFolder,
+    check_gradient_names,
+    check_same_tensors,
+    eligible_names,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class ScoredCase:
     """What a score is computed for.
 
     lineage: from the base to the damaged checkpoint. peak: the index of the target's peak in it. completions: sampled
@@ -32,7 +39,7 @@ class Case:
     where all curvatures are equal.
     """
 
-    context: Context
+    context: RecoveryContext | ProbeContext
     delta: WeightDelta
     target: str
     lineage: Sequence[LineageEntry]
@@ -75,10 +82,7 @@ class ImportanceScore:
         return formula
 
 
-GRADIENT_SCORES = frozenset({"fisher", "gradient"})
-
-
-def importance_score(score: ScoreName, case: Case) -> ImportanceScore:
+def importance_score(score: ScoreName, case: ScoredCase) -> ImportanceScore:
     """Returns the score after measuring the gradients that it needs.
 
     Raises StepFailed for sign-conflict where no checkpoint precedes the target's training, and CheckpointError where a
@@ -93,17 +97,17 @@ def check_scores(scores: Iterable[ScoreName], model: Path, exclude: Sequence[str
         check_gradient_names(model, eligible_names(WeightFolder(model), exclude))
 
 
-def _fisher(case: Case) -> ImportanceScore:
+def _fisher(case: ScoredCase) -> ImportanceScore:
     """F·δ²: the second-order damage ½ δᵀHδ of arXiv 2606.02398 per weight, with the Fisher diagonal F in place of H."""
     return _by_gradients(case, "fisher", case.peak, lambda delta, more: delta.square_().mul_(more[0]))
 
 
-def _gradient(case: Case) -> ImportanceScore:
+def _gradient(case: ScoredCase) -> ImportanceScore:
     """−g·δ: the first-order gain in reward of undoing δ. g: the target's policy gradient at the damaged checkpoint."""
     return _by_gradients(case, "gradient", len(case.lineage) - 1, lambda delta, more: delta.mul_(more[0]).neg_())
 
 
-def _by_gradients(case: Case, kind: Kind, step: int, combine: Combine) -> ImportanceScore:
+def _by_gradients(case: ScoredCase, kind: Kind, step: int, combine: Combine) -> ImportanceScore:
     check_gradient_names(case.delta.now.folder, case.delta.names)
     gradients, cost = cached_gradients(
         kind,
@@ -115,14 +119,14 @@ def _by_gradients(case: Case, kind: Kind, step: int, combine: Combine) -> Import
     return ImportanceScore(delta=case.delta, combine=lambda: combine, more=(gradients,), cost=cost)
 
 
-def _magnitude(case: Case) -> ImportanceScore:
+def _magnitude(case: ScoredCase) -> ImportanceScore:
     """|δ|."""
     if case.squared:
         return ImportanceScore(delta=case.delta, combine=lambda: lambda delta, more: delta.square_())
     return ImportanceScore(delta=case.delta, combine=lambda: lambda delta, more: delta.abs_())
 
 
-def _sign_conflict(case: Case) -> ImportanceScore:
+def _sign_conflict(case: ScoredCase) -> ImportanceScore:
     """−δ_A·δ: high where δ is opposed to δ_A, the delta of the target's own training."""
     if case.peak == 0:
         raise StepFailed("sign-conflict needs the delta of the target's own training, and no step trained the target")
@@ -137,7 +141,7 @@ def _sign_conflict(case: Case) -> ImportanceScore:
     return ImportanceScore(delta=case.delta, combine=lambda: combine, more=own)
 
 
-def _random(case: Case) -> ImportanceScore:
+def _random(case: ScoredCase) -> ImportanceScore:
     """Uniform random scores: the control."""
 
     def start() -> Combine:
@@ -147,7 +151,7 @@ def _random(case: Case) -> ImportanceScore:
     return ImportanceScore(delta=case.delta, combine=start, in_order=True)
 
 
-_SCORES: Mapping[ScoreName, Callable[[Case], ImportanceScore]] = {
+_SCORES: Mapping[ScoreName, Callable[[ScoredCase], ImportanceScore]] = {
     "fisher": _fisher,
     "gradient": _gradient,
     "magnitude": _magnitude,

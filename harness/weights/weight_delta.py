@@ -1,4 +1,4 @@
-"""The weight delta that a rollback undoes: its two checkpoints, and the eligible parameters."""
+"""The weight delta between two checkpoints of a method, and the parameters in which it may be undone or trained."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ from pathlib import Path
 
 import torch
 
-from harness import LineageEntry, StepFailed
-from harness.weights import (
-    Chunk,
-    Stream,
-    WeightFolder,
-    check_same_tensors,
-    check_same_tokenizer,
-    check_stored_once,
-    is_norm,
-)
-from harness_recoveries.rollback.config import harmful_step
+from harness.errors import StepFailed
+from harness.weights.folder import WeightFolder
+from harness.weights.parameter_groups import is_norm
+from harness.weights.same_model import check_same_tensors, check_same_tokenizer, check_stored_once
+from harness.weights.stream import Chunk, Stream
 
 BEFORE = 1
 """The index of `before` in the streams of a delta."""
@@ -27,7 +21,7 @@ BEFORE = 1
 
 @dataclass(frozen=True, kw_only=True)
 class WeightDelta:
-    """δ = `after` − `before`, to be undone in `now`. names: the eligible parameters, sorted."""
+    """δ = `after` − `before`, of which a part is undone or trained in `now`. names: the eligible parameters, sorted."""
 
     now: WeightFolder
     after: WeightFolder
@@ -42,7 +36,7 @@ class WeightDelta:
 
     @property
     def eligible(self) -> int:
-        """The number of weights that may be set back."""
+        """The number of weights that may be selected."""
         return sum(self.now.place(name).count for name in self.names)
 
     def stream(self, names: Sequence[str], *more: WeightFolder) -> Stream:
@@ -71,21 +65,12 @@ def delta_since_peak(now: Path, peak: Path, exclude: Sequence[str]) -> WeightDel
     return WeightDelta(now=damaged, after=damaged, before=before, names=eligible_names(damaged, exclude))
 
 
-def delta_of_step(
-    lineage: Sequence[LineageEntry], against: int | str, peak: int, exclude: Sequence[str]
-) -> WeightDelta:
-    """Returns the delta of the step that `against` names.
+def delta_between(now: Path, after: Path, before: Path, exclude: Sequence[str]) -> WeightDelta:
+    """Returns the delta from `before` to `after`, two earlier checkpoints of `now`'s method.
 
-    Raises StepFailed if it names no step after the peak, CheckpointError if the checkpoints are different models.
+    Raises CheckpointError if the three are different models.
     """
-    try:
-        step = harmful_step(against, [entry.label for entry in lineage], peak)
-    except ValueError as error:
-        raise StepFailed(f"against: {error}") from error
-    before = lineage[step - 1].folder
-    if step == len(lineage) - 1:
-        return delta_since_peak(lineage[-1].folder, before, exclude)
-    folders = WeightFolder(lineage[-1].folder), WeightFolder(lineage[step].folder), WeightFolder(before)
+    folders = WeightFolder(now), WeightFolder(after), WeightFolder(before)
     for other in folders[1:]:
         _check(folders[0], other)
     return WeightDelta(now=folders[0], after=folders[1], before=folders[2], names=eligible_names(folders[0], exclude))
@@ -99,7 +84,7 @@ def _check(now: WeightFolder, other: WeightFolder) -> None:
 
 
 def eligible_names(folder: WeightFolder, exclude: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names of the weights that may be set back. Raises StepFailed if `exclude` leaves none."""
+    """Returns the names of the parameters whose weights may be selected. Raises StepFailed if `exclude` leaves none."""
     names = tuple(
         name
         for name in folder.names()
@@ -108,7 +93,7 @@ def eligible_names(folder: WeightFolder, exclude: Sequence[str]) -> tuple[str, .
     )
     if not names:
         raise StepFailed(
-            "exclude leaves no parameter to set back",
+            "exclude leaves no parameter to select from",
             where=str(folder.folder),
             hint=f"each parameter has one of {', '.join(exclude)} in its name",
         )

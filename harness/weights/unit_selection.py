@@ -1,4 +1,4 @@
-"""Selects the weights to set back: single weights, MLP neurons, or whole modules."""
+"""Selects the weights of a delta to set back or to train: single weights, MLP neurons, or whole modules."""
 
 from __future__ import annotations
 
@@ -9,25 +9,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from harness import StepFailed
-from harness.weights import (
-    Chunk,
-    ChunkSelection,
-    Scores,
-    Selection,
-    WeightFolder,
-    group_parameters,
-    mlp_channels,
-    select_highest,
-    select_share,
-)
-from harness_recoveries.rollback.config import Granularity
-from harness_recoveries.rollback.weight_delta import BEFORE, WeightDelta
+from harness.errors import StepFailed
+from harness.weights.folder import WeightFolder
+from harness.weights.parameter_groups import Granularity, group_parameters, mlp_channels
+from harness.weights.scores import Scores
+from harness.weights.selection import ChunkSelection, Selection, select_highest, select_share
+from harness.weights.stream import Chunk
+from harness.weights.weight_delta import BEFORE, WeightDelta
 
 
 @dataclass(frozen=True, kw_only=True)
-class Size:
-    """How much is set back. fraction: of the weights. budget: instead, a share of the sum of all scores, which is
+class SelectionSize:
+    """How much is selected. fraction: of the weights. budget: instead, a share of the sum of all scores, which is
     reached with as few weights as possible."""
 
     fraction: float
@@ -38,8 +31,10 @@ Scored = Callable[[Sequence[str]], Scores]
 """Returns the scores of some parameters, by their names."""
 
 
-def select(scored: Scored, delta: WeightDelta, granularity: Granularity, size: Size, folder: Path) -> Selection:
-    """Returns the weights to set back. folder: for temporary files.
+def select_units(
+    scored: Scored, delta: WeightDelta, granularity: Granularity, size: SelectionSize, folder: Path
+) -> Selection:
+    """Returns the weights with the highest scores, in units. folder: for temporary files.
 
     coordinate: the weights with the highest scores of the whole model; of equal scores the first. neuron: MLP channels
     by the sum of their scores, and weights outside the MLPs one by one; `size` applies to the two kinds separately.
@@ -57,13 +52,13 @@ def select(scored: Scored, delta: WeightDelta, granularity: Granularity, size: S
         raise StepFailed(f"nothing to spend the budget on: {error}") from error
 
 
-def _weights(scores: Scores, size: Size, folder: Path) -> Selection:
+def _weights(scores: Scores, size: SelectionSize, folder: Path) -> Selection:
     if size.budget is not None:
         return select_share(scores, size.budget, carried=BEFORE, folder=folder)
     return select_highest(scores, max(1, round(size.fraction * scores.count)), carried=BEFORE, folder=folder)
 
 
-def _neurons(scored: Scored, model: WeightFolder, names: Sequence[str], size: Size, folder: Path) -> Selection:
+def _neurons(scored: Scored, model: WeightFolder, names: Sequence[str], size: SelectionSize, folder: Path) -> Selection:
     eligible = set(names)
     axes = {name: axis for name, axis in mlp_channels(model.shapes()).items() if name in eligible}
     rest = [name for name in names if name not in axes]
@@ -113,7 +108,7 @@ def _channel_mask(selected: torch.Tensor, chunk: Chunk, columns: int, axis: int)
     return selected[first : first + rows, None].expand(-1, width).flatten()
 
 
-def _highest(sums: torch.Tensor, size: Size) -> torch.Tensor:
+def _highest(sums: torch.Tensor, size: SelectionSize) -> torch.Tensor:
     """Returns the indices of the highest sums, of equal ones the first."""
     values, order = sums.sort(descending=True, stable=True)
     if size.budget is None:
@@ -124,7 +119,7 @@ def _highest(sums: torch.Tensor, size: Size) -> torch.Tensor:
     return order[: int(torch.searchsorted(values.cumsum(0), wanted)) + 1]
 
 
-def _modules(scored: Scored, model: WeightFolder, names: Sequence[str], size: Size) -> Selection:
+def _modules(scored: Scored, model: WeightFolder, names: Sequence[str], size: SelectionSize) -> Selection:
     groups = group_parameters(model.names())
     scores = scored(names)
     sums: dict[str, float] = {}
