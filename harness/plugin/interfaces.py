@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.plugin.artifacts import ArtifactCache
@@ -201,6 +202,10 @@ class Reward(TakesFromHub, ChecksStart, ABC):
     """Whether a run first scores a few training rows, to detect a reward that cannot score any. Set it to False for
     rewards that cost money or load a large model; implement `faults_at_start` instead."""
 
+    part_weights: Mapping[str, float] = MappingProxyType({})
+    """For a reward whose results are weighted sums of their `parts`: the weights by name. An algorithm that normalizes
+    each reward by itself takes the parts instead of the sum. Empty for other rewards."""
+
     def fingerprint(self) -> str:
         """Returns a string that changes with any other input of the reward besides config and source, such as the
         weights of a reward model. Must not import torch."""
@@ -308,8 +313,8 @@ class TrainingContext:
     earlier: the domains that the method trained before this step, except the step's own, sorted by name; empty unless
     the algorithm's spec sets `replays` or its config reads the lineage. whole: the output must be a full model, not an
     adapter, because a recovery continues from it. lineage: the checkpoints from the base to `checkpoint`, if the config
-    reads the lineage. cache: a cache for measurements of them, if the config reads the lineage. mask: the file of an update mask; weights
-    outside it must keep their bits. `harness.training.train_with_trl` does so.
+    reads the lineage. cache: a cache for measurements of them, if the config reads the lineage. mask: the file of an
+    update mask; weights outside it must keep their bits. `harness.training.train_with_trl` does so.
     """
 
     checkpoint: Path

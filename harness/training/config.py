@@ -29,6 +29,7 @@ _OURS = {
     "temperature": "temperature",
     "beta": "beta",
     "loss_type": "loss_type",
+    "reward_weights": "the weights of a composite reward",
     "seed": "the protocol's seeds",
     "data_seed": "the protocol's seeds",
     "per_device_train_batch_size": "completions_per_device",

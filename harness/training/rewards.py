@@ -14,7 +14,7 @@ from typing import Any
 from harness.domains.reward_limits import NO_LIMITS, CallLimits
 from harness.domains.scoring import Scoring, finished, score_together, timed_rewards
 from harness.errors import StepFailed
-from harness.plugin.interfaces import NEVER_VARIED, RewardBatch, TrainingDomain
+from harness.plugin.interfaces import NEVER_VARIED, RewardBatch, RewardResult, TrainingDomain
 from harness.training.endings import Endings, text_for_reward
 from harness.training.reward_record import RewardRecord, mean_of_parts
 
@@ -58,6 +58,10 @@ class RewardRouter:
 
         Raises StepFailed for a row without a domain or too many errors, PluginError if a reward breaks its contract.
         """
+        return [result.value for result in self.results(prompts=prompts, completions=completions, **columns)]
+
+    def results(self, *, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[RewardResult]:
+        """Returns the result of each row, and counts and logs it. Raises the errors of a call."""
         log_metric = columns.get("log_metric") or _nothing
         routes = columns.get(DOMAIN_COLUMN)
         if routes is None or len(routes) != len(prompts):
@@ -79,10 +83,9 @@ class RewardRouter:
         ]
         with timed_rewards() as seconds:
             scored = finished(score_together(scorings))
-        rewards: list[float | None] = [None] * len(prompts)
+        by_row: dict[int, RewardResult] = {}
         for (name, own), results in zip(indices.items(), scored, strict=True):
-            for index, result in zip(own, results, strict=True):
-                rewards[index] = result.value
+            by_row.update(zip(own, results, strict=True))
             self.record.add(name, results)
             self.record.add_round(name, [prompts[i] for i in own], results)
             failures = [result.detail for result in results if result.outcome in ("error", "timeout")]
@@ -100,7 +103,7 @@ class RewardRouter:
             log_metric(f"{SECONDS}/{name}", spent)
         self._log_truncated(routes, columns.get("completion_ids"), log_metric)
         self._stop_on_errors()
-        return rewards
+        return [by_row[index] for index in range(len(prompts))]
 
     def go_on_from(self, record: Mapping[str, Any]) -> None:
         """Restores the record of a resumed step from plain data."""

@@ -23,6 +23,7 @@ from harness.training.endings import Endings, generation_settings
 from harness.training.processes import gathered
 from harness.training.prompts import OrderedPrompts, ordered_prompts
 from harness.training.resume import CompleteCheckpoints, keep_metrics_until, newest_complete
+from harness.training.reward_parts import NORMALIZES_EACH, reward_parts
 from harness.training.reward_record import RewardRecord
 from harness.training.rewards import TRUNCATED, RewardRouter
 from harness.training.sampling import chat_opens_thinking
@@ -54,10 +55,13 @@ def train_with_trl(
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint, padding_side="left")
     prompts = _prompts(context, config, arguments, replayed, replay_share)
     updates = update_rules(context, config)
+    reward_functions: Sequence[Any] = [router]
+    if getattr(arguments, "multi_objective_aggregation", None) == NORMALIZES_EACH:
+        reward_functions, arguments.reward_weights = reward_parts(router)
     trainer = trainer_class(
         model=str(context.checkpoint),
         args=arguments,
-        reward_funcs=router,
+        reward_funcs=reward_functions,
         processing_class=tokenizer,
         train_dataset=prompts.rows,
         **({} if config.lora is None else {"peft_config": config.lora.peft_config()}),
@@ -236,13 +240,18 @@ class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read w
         numbers = {
             key: float(value)
             for key, value in (logs or {}).items()
-            if isinstance(value, (int, float)) and key not in self.without
+            if isinstance(value, (int, float)) and key not in self.without and not _of_no_row(key, value)
         }
         if "loss" not in numbers or not state.is_world_process_zero:  # Trainer's final log entry has no loss
             return
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step} | numbers) + "\n")
         self.progress(state.global_step, state.max_steps, numbers)
+
+
+def _of_no_row(name: str, value: float) -> bool:
+    """Whether the metric is that of a reward function of which the round has no row."""
+    return name.startswith("rewards/") and math.isnan(value)
 
 
 class _SlowRewards(TrainerCallback):  # type: ignore[misc]  # transformers is read without types

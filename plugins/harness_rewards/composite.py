@@ -60,6 +60,7 @@ class Composite(Reward):
     def __init__(self, config: CompositeConfig) -> None:
         self.config = config
         self._parts = {name: part.reward.load() for name, part in config.parts.items()}
+        self.part_weights = {name: part.weight for name, part in config.parts.items() if part.weight}
         self.tried_at_start = all(part.tried_at_start for part in self._parts.values())
 
     def hub_sources(self) -> Sequence[HubSource]:

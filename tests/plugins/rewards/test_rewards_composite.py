@@ -121,6 +121,10 @@ def test_a_weight_of_zero_is_noted_and_not_counted():
     assert (result.value, result.parts["noted"].value) == (0.5, 40.0)
 
 
+def test_the_parts_that_count_are_named_with_their_weights():
+    assert composite(a=2.0, b=0.0, c=-1.0).part_weights == {"a": 2.0, "c": -1.0}
+
+
 def test_a_sum_past_all_numbers_is_an_error():
     assert score(composite(a=1e308, b=1e308), a=1e10, b=-1e10).outcome == "error"
     assert not math.isfinite(1e308 * 1e10)
