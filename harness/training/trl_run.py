@@ -28,7 +28,7 @@ from harness.training.reward_record import RewardRecord
 from harness.training.rewards import TRUNCATED, RewardRouter
 from harness.training.sampling import chat_opens_thinking
 from harness.training.updates.of_config import update_rules
-from harness.training.updates.rule import attach
+from harness.training.updates.rule import UpdateRule, attach
 from harness.weights.adapter import restore, write_adapter
 
 
@@ -39,12 +39,14 @@ def train_with_trl(
     trainer_class: Callable[..., Any] = GRPOTrainer,
     fields: Mapping[str, Any] | None = None,
     replay_share: float = 0.0,
+    rules: Sequence[UpdateRule] = (),
 ) -> StepResult:
     """Trains `context.checkpoint` and writes the model and its tokenizer to `context.output`.
 
     trainer_class: the TRL trainer for the config's `trl_config`, or a subclass. fields: further fields of TRL's config;
     the user's fields override them. replay_share: the share (below 1) of prompts from the context's earlier domains.
-    Returns the step's cost and the outcomes of its rewards. Raises StepFailed if the rewards fail.
+    rules: further update rules, before those of the config and the context. Returns the step's cost and the outcomes of
+    its rewards. Raises StepFailed if the rewards fail.
     """
     replayed = tuple(context.earlier) if replay_share else ()
     domains = (*context.domains, *replayed)
@@ -55,6 +57,7 @@ def train_with_trl(
     tokenizer = AutoTokenizer.from_pretrained(context.checkpoint, padding_side="left")
     prompts = _prompts(context, config, arguments, replayed, replay_share)
     updates = update_rules(context, config)
+    updates.rules[:0] = rules
     reward_functions: Sequence[Any] = [router]
     if getattr(arguments, "multi_objective_aggregation", None) == NORMALIZES_EACH:
         reward_functions, arguments.reward_weights = reward_parts(router)
