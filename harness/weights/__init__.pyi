@@ -49,13 +49,13 @@ from .sparsity import TensorSparsity as TensorSparsity
 from .stream import Chunk as Chunk
 from .stream import Stream as Stream
 from .threads import over_chunks as over_chunks
-from .weighted_merge import WeightedMerge as WeightedMerge
-from .weighted_merge import WeightedModel as WeightedModel
-from .weighted_merge import floating_names as floating_names
-from .weighted_merge import merge_weighted as merge_weighted
 from .unit_selection import SelectionSize as SelectionSize
 from .unit_selection import select_units as select_units
 from .weight_delta import WeightDelta as WeightDelta
 from .weight_delta import delta_between as delta_between
 from .weight_delta import delta_since_peak as delta_since_peak
 from .weight_delta import eligible_names as eligible_names
+from .weighted_merge import WeightedMerge as WeightedMerge
+from .weighted_merge import WeightedModel as WeightedModel
+from .weighted_merge import floating_names as floating_names
+from .weighted_merge import merge_weighted as merge_weighted

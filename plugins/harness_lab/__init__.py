@@ -64,6 +64,11 @@ def harness_protocols() -> Iterator[ProtocolSpec]:
         path=here / "lab-recoveries.yaml",
     )
     yield ProtocolSpec(
+        name="lab-prevention",
+        summary="Trainings of the lab's sequence that are to forget less, each with as many completions",
+        path=here / "lab-prevention.yaml",
+    )
+    yield ProtocolSpec(
         name="lab-pairs",
         summary="Each lab domain trained by itself from the base, for `harness predict --check`",
         path=here / "lab-pairs.yaml",

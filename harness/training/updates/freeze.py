@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from harness.plugin.interfaces import Cost, LineageEntry, TrainingContext
-from harness.training.gradient_cache import cached_gradients
+from harness.training.gradient_cache import cached_gradients, tensor_sums
 from harness.training.updates.mask_file import Mask, write_mask
 from harness.training.updates.settings import FreezeSettings
 from harness.weights import Chunk, Formula, Scores, Stream, WeightFolder, check_gradient_names, select_highest
@@ -60,7 +60,7 @@ def _write(context: TrainingContext, settings: FreezeSettings, file: Path) -> No
         cost += own
     model = WeightFolder(context.checkpoint)
     names = tuple(model.names())
-    shares = [_reciprocal(_sum(folder, names)) for folder in folders]
+    shares = [_reciprocal(sum(tensor_sums(folder).values())) for folder in folders]
     scores = Scores(Stream(folders, names), partial(_weighted_sum, shares))
     count = max(1, round(settings.fraction * scores.count))
     selection = select_highest(scores, count, folder=context.scratch)
@@ -82,10 +82,6 @@ def _weighted_sum(shares: Sequence[float]) -> Formula:
             out.add_(value, alpha=share)
 
     return formula
-
-
-def _sum(folder: WeightFolder, names: Sequence[str]) -> float:
-    return sum(float(values.sum(dtype=torch.float64)) for _, (values,) in Stream([folder], names))
 
 
 def _reciprocal(total: float) -> float:
