@@ -1,5 +1,6 @@
 from .api.archives import rebuild_leaderboard as rebuild_leaderboard
 from .api.comparing import compare as compare
+from .api.comparing import write_comparison as write_comparison
 from .api.diagnosis import diagnose as diagnose
 from .api.estimating import PlanEstimate as PlanEstimate
 from .api.leaderboard_site import LeaderboardSite as LeaderboardSite

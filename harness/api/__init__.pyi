@@ -1,5 +1,6 @@
 from .archives import rebuild_leaderboard as rebuild_leaderboard
 from .comparing import compare as compare
+from .comparing import write_comparison as write_comparison
 from .diagnosis import diagnose as diagnose
 from .diagnosis import installed_sandboxes as installed_sandboxes
 from .estimating import PlanEstimate as PlanEstimate

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness._util.extras import require_extra
 from harness.api.runs import Run, load_run
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.execution.run_folder import PLAN, PROTOCOL, RunFolder
 from harness.execution.stored_samples import samples_of
 from harness.planning.titles import step_label
@@ -147,3 +148,37 @@ def _counted(mine: Items, others: Items) -> dict[str, int]:
         else:
             counts[kinds[one[2], two[2]]] += 1
     return counts
+
+
+def write_comparison(comparison: RunComparison, file: str | Path) -> Path:
+    """Writes a comparison as a page (`.html`), or its figure of the final scores (`.svg`). Returns the file.
+
+    The figure needs the extra `report`. Raises UsageError for other endings, if the extra is not installed, if there is
+    nothing to draw, or if the file cannot be written.
+    """
+    from harness._util.files import write_text
+
+    path = Path(file)
+    makers = {".html": _page, ".svg": _figure}
+    if path.suffix not in makers:
+        raise UsageError("a comparison is a page or a figure", where=str(path), hint="name a file .html or .svg")
+    write_text(path, makers[path.suffix](comparison))
+    return path
+
+
+def _page(comparison: RunComparison) -> str:
+    from harness.report.comparison.page import comparison_page
+
+    return comparison_page(comparison)
+
+
+def _figure(comparison: RunComparison) -> str:
+    require_extra("report", "altair", "vl_convert", wanted_by="harness compare -o FILE.svg")
+    from harness.report.comparison.figure import final_scores
+    from harness.report.drawing import draw
+    from harness.report.plots.chart import chart_of
+
+    view = final_scores(comparison)
+    if not view.panels:
+        raise UsageError("the runs have no method and seed in common, so there is nothing to draw")
+    return draw(chart_of(view))

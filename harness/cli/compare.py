@@ -17,6 +17,10 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="RUN_A", help="A run's folder or name, or an archived leaderboard.")],
     second: Annotated[str, typer.Argument(metavar="RUN_B", help="The run to compare it with.")],
     *,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write a page (.html) or its figure (.svg) to this file."),
+    ] = None,
     items: Annotated[
         bool, typer.Option("--items/--no-items", help="Count the test items that only one run answers right.")
     ] = True,
@@ -33,7 +37,9 @@ def compare(
     from harness.cli.compare_view import print_comparison
 
     found = api.compare(first, second, items=items, output=runs)
+    if output is not None:
+        typer.echo(str(api.write_comparison(found, output)), err=True)
     if as_json:
         typer.echo(found.to_json(), nl=False)
-    else:
+    elif output is None:
         print_comparison(found, terminal())

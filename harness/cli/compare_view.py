@@ -30,7 +30,7 @@ def print_comparison(found: RunComparison, console: Console) -> None:
     for line in method_lines(found):
         console.print(Text(line), soft_wrap=True)
     if found.methods:
-        digits = digits_of(found)
+        digits = found.decimals
         console.print(Text("\nFinal scores: average", style="bold"))
         names = [one.method for one in found.methods]
         print_averages(console, "method", names, found.methods, digits)
@@ -82,11 +82,6 @@ def method_lines(found: RunComparison) -> Iterator[str]:
     ):
         if names:
             yield f"\nMethods {text}: {', '.join(names)}"
-
-
-def digits_of(found: RunComparison) -> int:
-    """Returns the number of decimals of differences: 2 for percentages, otherwise 4."""
-    return 2 if set(found.columns) <= {*found.percent} else 4
 
 
 def notes(found: RunComparison) -> list[str]:

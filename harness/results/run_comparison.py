@@ -75,6 +75,16 @@ class RunComparison(Record):
     steps: tuple[StepDifference, ...]
     flips: tuple[ItemFlips, ...] = ()
 
+    @property
+    def all_percent(self) -> bool:
+        """Whether all scores are percentages."""
+        return set(self.columns) <= set(self.percent)
+
+    @property
+    def decimals(self) -> int:
+        """The number of decimals of differences: 2 for percentages, otherwise 4."""
+        return 2 if self.all_percent else 4
+
     def to_json(self) -> str:
         """Returns the comparison as indented JSON with a final newline."""
         return self.model_dump_json(indent=2) + "\n"
