@@ -151,6 +151,7 @@ from .prediction.matrix import PairPrediction as PairPrediction
 from .prediction.matrix import Prediction as Prediction
 from .prediction.observed import ObservedPair as ObservedPair
 from .results.leaderboard import Leaderboard as Leaderboard
+from .results.run_comparison import AfterStep as AfterStep
 from .results.run_comparison import ItemFlips as ItemFlips
 from .results.run_comparison import RunComparison as RunComparison
 from .results.run_comparison import StepDifference as StepDifference

@@ -13,7 +13,7 @@ from harness.execution.run_folder import PLAN, PROTOCOL, RunFolder
 from harness.execution.stored_samples import samples_of
 from harness.planning.titles import step_label
 from harness.results.run_comparison import ItemFlips, RunComparison, compared_runs
-from harness.results.settings import SettingDifference, differing, differing_in_places
+from harness.results.settings import NOT_SET, SettingDifference, differing, differing_in_places
 
 if TYPE_CHECKING:
     from harness.planning.plan import MethodPlan
@@ -51,7 +51,8 @@ def _settings(one: Run, two: Run) -> Iterator[SettingDifference]:
         yield from differing("plan", {"harness": one.plan.harness}, {"harness": two.plan.harness})
         yield from differing_in_places("plan", _steps(one), _steps(two))
     yield from differing("measurement", _measurement(one), _measurement(two))
-    yield from differing("provenance", _environment(one), _environment(two))
+    environment = differing("provenance", _environment(one), _environment(two))
+    yield from sorted(environment, key=lambda found: NOT_SET in (found.first, found.second))
 
 
 def _measurement(run: Run) -> dict[str, Any]:

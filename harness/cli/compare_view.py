@@ -104,7 +104,7 @@ def _print_steps(steps: list[StepDifference], digits: int, console: Console) -> 
     if not steps:
         console.print(Text("\nAll steps have the same checkpoints in both runs."))
         return
-    names = [f"{one.method} {one.step} {one.label}: {one.column}" for one in steps]
+    names = [f"{one.place}: {one.column}" for one in steps]
     rows = [[interval(one.score, digits), p_text(one.p_value), p_text(one.holm_p_value)] for one in steps]
     heads = ["difference", "p", "p (Holm)"]
     differences, corrected = [one.score for one in steps], [one.holm_p_value for one in steps]
@@ -114,7 +114,7 @@ def _print_steps(steps: list[StepDifference], digits: int, console: Console) -> 
 
 
 def _print_flips(found: RunComparison, console: Console) -> None:
-    names = [f"{one.method} {one.step} {one.label}: {one.domain}" for one in found.flips]
+    names = [f"{one.place}: {one.domain}" for one in found.flips]
     heads = ["only in A", "only in B", "both", "neither", "items"]
     rows = [
         [str(count) for count in (one.first_only, one.second_only, one.both, one.neither, one.items)]

@@ -13,17 +13,27 @@ from harness.results.numbers import at_seed
 from harness.results.settings import SettingDifference
 
 
-class StepDifference(Record):
-    """The difference of a score after a step, first run minus second run.
-
-    label: of the step, both labels if they differ. seeds: those that both runs have. holm_p_value: the p-value of the
-    paired t test with Holm's correction over all steps and columns, None with fewer than two seeds. same: whether both
-    runs have the same checkpoints, so that nothing but the measurement can differ; they are not tested.
-    """
+class AfterStep(Record):
+    """A step of a method. label: both labels if those of the runs differ."""
 
     method: str
     step: int
     label: str
+
+    @property
+    def place(self) -> str:
+        """The step as text, such as `sequential 2 train math`, or `base`."""
+        return f"{self.method} {self.step} {self.label}" if self.step else self.label
+
+
+class StepDifference(AfterStep):
+    """The difference of a score after a step, first run minus second run.
+
+    seeds: those that both runs have. holm_p_value: the p-value of the paired t test with Holm's correction over all
+    steps and columns, None with fewer than two seeds. same: whether both runs have the same checkpoints, so that
+    nothing but the measurement can differ; they are not tested.
+    """
+
     column: str
     seeds: tuple[int, ...]
     score: Estimate
@@ -32,16 +42,13 @@ class StepDifference(Record):
     same: bool
 
 
-class ItemFlips(Record):
+class ItemFlips(AfterStep):
     """The test items of a domain after a step, over all seeds that both runs have samples of.
 
     first_only: right in the first run only. second_only: right in the second run only. unmatched: items that one run
     lacks, that were not scored, or whose prompts or targets differ.
     """
 
-    method: str
-    step: int
-    label: str
     domain: str
     seeds: tuple[int, ...]
     items: int

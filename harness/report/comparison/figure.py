@@ -29,9 +29,7 @@ def after_steps(found: RunComparison) -> View:
     panels = []
     for place, column in enumerate(found.columns):
         steps = [one for one in found.steps if one.column == column and not one.same]
-        lines = [
-            _line(found, f"{one.method} {one.step} {one.label}", one.score, one.holm_p_value, place) for one in steps
-        ]
+        lines = [_line(found, one.place, one.score, one.holm_p_value, place) for one in steps]
         if lines:
             panels.append(_panel(found, column, lines[:MOST_LINES]))
     return View(name="after each step", panels=tuple(panels))

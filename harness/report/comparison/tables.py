@@ -52,7 +52,7 @@ def steps_table(found: RunComparison) -> TextTable:
     left_out = [f"Left out: {same} of the steps, whose checkpoints are the same in both runs."] if same else []
     rows = [
         (
-            f"{one.method} {one.step} {one.label}",
+            one.place,
             one.column,
             interval(one.score, digits),
             p_text(one.p_value),
@@ -74,7 +74,7 @@ def items_table(found: RunComparison) -> TextTable:
     """Returns one row per step and domain: how many test items only one run answers right."""
     rows = [
         (
-            f"{one.method} {one.step} {one.label}",
+            one.place,
             one.domain,
             *map(str, (one.first_only, one.second_only, one.both, one.neither, one.unmatched, one.items)),
         )
