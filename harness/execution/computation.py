@@ -162,6 +162,7 @@ class NodeComputation:
             scratch=work,
             seed=named_seed(node.seed, "merge", self._depth(node.key)),
             progress=progress,
+            domains=LazyDomains({name: self.plan.domains[name] for name in node.trained}, self.plugins),
         )
         merge = self.plugins.merge(node.merge)
         with plugin_faults(registered, node.label, self.store.root):

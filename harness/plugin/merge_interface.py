@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.plugin.interfaces import Progress, StepResult
+from harness.plugin.interfaces import Progress, StepResult, TrainingDomain
 from harness.plugin.start_check import ChecksStart
 
 
@@ -31,7 +31,8 @@ class MergeContext:
 
     base: the model folder that every expert was trained from. experts: at least two, in the order of the protocol.
     output: an existing empty folder for the merged model. scratch: a folder that survives a killed process, for
-    resuming. seed: the seed of all random draws. progress: call it to report progress.
+    resuming. seed: the seed of all random draws. progress: call it to report progress. domains: those that the experts
+    trained, by name.
     """
 
     base: Path
@@ -40,6 +41,7 @@ class MergeContext:
     scratch: Path
     seed: int
     progress: Progress
+    domains: Mapping[str, TrainingDomain] = field(default_factory=dict)
 
 
 class Merge(ChecksStart, ABC):

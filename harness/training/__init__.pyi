@@ -18,6 +18,7 @@ from .policy_gradients import log_probability as log_probability
 from .policy_gradients import mean_policy_gradient as mean_policy_gradient
 from .policy_gradients import mean_squared_gradient as mean_squared_gradient
 from .policy_gradients import mean_squared_reward_gradient as mean_squared_reward_gradient
+from .policy_gradients import rendered_prompts as rendered_prompts
 from .policy_gradients import rewards_of as rewards_of
 from .policy_gradients import sample_policy as sample_policy
 from .resume import keep_metrics_until as keep_metrics_until

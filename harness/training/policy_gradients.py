@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
@@ -14,7 +15,7 @@ from harness.domains.judgeable import judgeable_rows
 from harness.domains.scoring import score_rewards
 from harness.errors import StepFailed
 from harness.plugin.interfaces import RewardBatch, TrainingDomain
-from harness.training.sampling import Sample, Sampler
+from harness.training.sampling import Sample, Sampler, prompt_ids
 from harness.training.workload import GROUP
 from harness.weights.loading import loaded_model, loaded_tokenizer
 
@@ -108,6 +109,13 @@ def sample_policy(
             batch = sampler.sample(prompts, generations=GROUP)
             samples += [replace(sample, prompt=start + sample.prompt) for sample in batch]
     return model, samples[:count], rows
+
+
+def rendered_prompts(tokenizer: Any, domain: TrainingDomain, count: int, seed: int) -> list[list[int]]:
+    """Returns the tokens of the domain's first `count` training prompts, as training renders them."""
+    data = judgeable_rows(domain, seed).rows
+    prompts = [data[index]["prompt"] for index in range(min(count, len(data)))]
+    return prompt_ids(tokenizer, prompts, domain.sampled_as().trl.get("chat_template_kwargs") or {})
 
 
 def each_gradient(model: PreTrainedModel, samples: Sequence[Sample]) -> Iterator[int]:

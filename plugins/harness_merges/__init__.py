@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness import MergeSpec, hookimpl
+from harness import MergeSpec, ProbeSpec, hookimpl
 
 
 @hookimpl
@@ -35,6 +35,13 @@ def harness_merges() -> Iterator[MergeSpec]:
         cite="Yu et al. 2024, Language Models are Super Mario, arXiv 2311.03099",
     )
     yield MergeSpec(
+        name="moe",
+        summary="A mixture with one MLP per expert, and routers from the hidden states of each domain's prompts",
+        load="harness_merges.mixture:Mixture",
+        config="harness_merges.config:MixtureConfig",
+        cite="Goddard et al. 2024, Arcee's MergeKit, arXiv 2403.13257",
+    )
+    yield MergeSpec(
         name="dare-ties",
         summary="Deltas with weights dropped at random and rescaled, then merged where their signs agree",
         load="harness_merges.merges:DareTies",
@@ -54,4 +61,15 @@ def harness_merges() -> Iterator[MergeSpec]:
         load="harness_merges.merges:TSV",
         config="harness_merges.config:TSVConfig",
         cite="Gargiulo et al. 2025, Task Singular Vectors, arXiv 2412.00081",
+    )
+
+
+@hookimpl
+def harness_probes() -> Iterator[ProbeSpec]:
+    yield ProbeSpec(
+        name="gate-accuracy",
+        summary="The share of each domain's prompt tokens that a mixture sends to the domain's expert",
+        load="harness_merges.gate_accuracy:GateAccuracy",
+        config="harness_merges.config:GateAccuracyConfig",
+        keys=("domain",),
     )

@@ -47,5 +47,29 @@ class TSVConfig(Config):
     scale: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="λ, the factor of the merged delta")
 
 
+class MixtureConfig(Config):
+    """How many experts a token gets, which weights all experts share, and how the routers are made."""
+
+    top_k: int = Field(default=1, ge=1, description="experts per token")
+    shared: Literal["mean", "base"] = Field(
+        default="mean", description="attention, norms and embeddings: the experts' weighted mean, or the base's"
+    )
+    prompts: int = Field(
+        default=64, ge=1, description="training prompts of each domain whose hidden states make the routers"
+    )
+    sharpness: float = Field(
+        default=4.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="how far an expert's router logit is above the others' for its own prompts, on average",
+    )
+
+
+class GateAccuracyConfig(Config):
+    """On how many prompts routers are measured."""
+
+    prompts: int = Field(default=64, ge=1, description="training prompts of each domain")
+
+
 class DareTiesConfig(DareConfig):
     """DARE with TIES' sign election."""

@@ -1,0 +1,139 @@
+"""The merge `moe`: a standard mixture-of-experts checkpoint, with one MLP per expert and routers from prompts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from harness import Merge, MergeContext, StepFailed, StepResult
+from harness.domains import parse_json
+from harness.weights import CONFIG, WeightFolder, check_same_tensors, check_same_tokenizer
+from harness_merges.config import MixtureConfig
+from harness_merges.experts import opened
+from harness_merges.gates import base_states, router_weights
+from harness_merges.mixture_layout import family_of, mixture_config, projection_of
+
+_INDEX = "model.safetensors.index.json"
+
+
+class Mixture(Merge):
+    """One MLP per expert in every layer, and a router that sends a token to the experts whose prompts it is like. All
+    other weights are the experts' weighted mean, or the base's."""
+
+    def __init__(self, config: MixtureConfig) -> None:
+        self.config = config
+
+    def merge(self, context: MergeContext) -> StepResult:
+        """Raises StepFailed for an architecture that has no mixture, for an expert that trained no domain, and if top_k
+        is larger than the number of experts."""
+        from transformers import AutoTokenizer
+
+        base, experts = opened(context)
+        dense = parse_json((base.folder / CONFIG).read_bytes())
+        family = family_of(dense)
+        if self.config.top_k > len(experts):
+            raise StepFailed(f"top_k is {self.config.top_k}, and there are {len(experts)} experts")
+        for expert in context.experts:
+            if not expert.domains:
+                raise StepFailed(f"{expert.name} trained no domain, so no prompts say which tokens it gets")
+        for _, folder in experts:
+            check_same_tensors(base, folder, dtypes=True)
+            check_same_tokenizer(base, folder)
+        states = base_states(
+            base.folder,
+            AutoTokenizer.from_pretrained(base.folder),
+            context.domains,
+            self.config.prompts,
+            context.seed,
+        )
+        means = [torch.stack([states[name] for name in expert.domains]).mean(dim=0) for expert in context.experts]
+        routers = router_weights(means, self.config.sharpness)
+        written = _Writer(context.output)
+        for layer, router in enumerate(routers):
+            written.add({family.router(layer): router.to(base.dtype(_first_projection(base)))})
+        for done, (name, tensor) in enumerate(self._tensors(base, experts, family)):
+            written.add({name: tensor})
+            context.progress(done, len(base.names()) * len(experts), {})
+        written.finish()
+        config = mixture_config(dense, [expert.domains for expert in context.experts], self.config.top_k)
+        (context.output / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        _copy_others(base.folder, context.output)
+        return StepResult(report={"parameters": _parameters(context.output, len(experts), self.config.top_k)})
+
+    def _tensors(
+        self, base: WeightFolder, experts: Sequence[tuple[float, WeightFolder]], family: Any
+    ) -> Iterator[tuple[str, Tensor]]:
+        total = sum(weight for weight, _ in experts)
+        for name in base.names():
+            place = projection_of(name)
+            if place is not None:
+                for number, (_, folder) in enumerate(experts):
+                    yield family.projection(place[0], number, place[1]), folder.read(name)
+            elif self.config.shared == "base":
+                yield name, base.read(name)
+            else:
+                mean = sum(folder.read(name).double() * (weight / total) for weight, folder in experts)
+                yield name, mean.to(base.dtype(name))  # type: ignore[union-attr]
+
+
+class _Writer:
+    """Writes tensors to files of about a gigabyte, with an index."""
+
+    def __init__(self, folder: Path, most: int = 1 << 30) -> None:
+        self._folder = folder
+        self._most = most
+        self._pending: dict[str, Tensor] = {}
+        self._size = 0
+        self._files: list[list[str]] = []
+        self._total = 0
+
+    def add(self, tensors: dict[str, Tensor]) -> None:
+        for name, tensor in tensors.items():
+            size = tensor.numel() * tensor.element_size()
+            if self._pending and self._size + size > self._most:
+                self._flush()
+            self._pending[name] = tensor.contiguous()
+            self._size += size
+            self._total += size
+
+    def finish(self) -> None:
+        self._flush()
+        count = len(self._files)
+        names = {}
+        for number, held in enumerate(self._files, 1):
+            name = f"model-{number:05}-of-{count:05}.safetensors"
+            (self._folder / f"part-{number}").rename(self._folder / name)
+            names |= dict.fromkeys(held, name)
+        index = {"metadata": {"total_size": self._total}, "weight_map": dict(sorted(names.items()))}
+        (self._folder / _INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+    def _flush(self) -> None:
+        self._files.append(list(self._pending))
+        save_file(self._pending, self._folder / f"part-{len(self._files)}", metadata={"format": "pt"})
+        self._pending, self._size = {}, 0
+
+
+def _first_projection(base: WeightFolder) -> str:
+    return next(name for name in base.names() if projection_of(name) is not None)
+
+
+def _copy_others(source: Path, output: Path) -> None:
+    """Copies the tokenizer and the generation config."""
+    for path in source.iterdir():
+        if path.is_file() and path.suffix != ".safetensors" and path.name not in (CONFIG, _INDEX):
+            shutil.copy2(path, output / path.name)
+
+
+def _parameters(folder: Path, experts: int, top_k: int) -> dict[str, int]:
+    """Returns the number of all parameters, and of those that work on one token."""
+    weights = WeightFolder(folder)
+    total = sum(weights.place(name).count for name in weights.names())
+    in_experts = sum(weights.place(name).count for name in weights.names() if ".experts." in name)
+    return {"total": total, "active": total - in_experts + in_experts // experts * top_k}
