@@ -94,15 +94,16 @@ class AlgorithmSpec(Spec):
 class RecoverySpec(Spec):
     """A recovery; loads into `Recovery`.
 
-    With `trains`, the other keys of the step configure a training algorithm (named by the step's `algorithm` key, else
-    by the protocol's `train` section), which the recovery receives as `RecoveryContext.train`. With `several`, a step
-    may name several targets, or `all`.
+    With `trains`, the other keys of the step configure a training algorithm, which the recovery receives as
+    `RecoveryContext.train`. The step's key `algorithm` names it, else `algorithm` here, else the protocol's `train`
+    section. With `several`, a step may name several targets, or `all`.
     """
 
     kind: ClassVar[str] = "recovery"
 
     trains: bool = False
     several: bool = False
+    algorithm: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

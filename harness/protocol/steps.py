@@ -281,7 +281,7 @@ class MethodReader:
         training = None
         if found.spec.trains:
             known = fields_of(model)
-            algorithm = own.pop("algorithm", self._defaults.name)
+            algorithm = own.pop("algorithm", found.spec.algorithm or self._defaults.name)
             keys = {key: own.pop(key) for key in list(own) if key not in known}
             algorithm_at = (*at, "algorithm") if "algorithm" in step else at
             others = ["recover", "with", "algorithm", *known]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.plugin.config import Config
 from harness.plugin.interfaces import (
     Algorithm,
     StepResult,
@@ -28,9 +29,11 @@ def check_algorithm(
     domains: default: the tiny domains. replays: as in the algorithm's spec; if True, all domains except the last are
     passed as trained earlier. Checks that the output is a complete model folder with other weights, that the input is
     unchanged, that the report is JSON, that the cost counts optimizer steps, and that the same seed gives the same
-    weights. Raises PluginError for a violation.
+    weights. An algorithm whose config reads the lineage gets a tiny one. Raises PluginError for a violation.
     """
-    start = tiny_checkpoint(folder / "start")
+    config = getattr(algorithm, "config", None)
+    lineage = tiny_lineage(folder / "lineage") if isinstance(config, Config) and config.reads_lineage() else []
+    start = lineage[-1].folder if lineage else tiny_checkpoint(folder / "start")
     given = list(tiny_domains().values()) if domains is None else list(domains)
     earlier, trained_on = (given[:-1], given[-1:]) if replays else ([], given)
 
@@ -45,6 +48,7 @@ def check_algorithm(
                 seed=1,
                 progress=_quiet,
                 earlier=earlier,
+                lineage=lineage,
             )
         )
 

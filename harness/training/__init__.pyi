@@ -12,6 +12,7 @@ from .importance import ScoredCase as ScoredCase
 from .importance import check_scores as check_scores
 from .importance import importance_score as importance_score
 from .lora import LoRASettings as LoRASettings
+from .movement import with_movement as with_movement
 from .policy_gradients import Gradients as Gradients
 from .policy_gradients import each_gradient as each_gradient
 from .policy_gradients import log_probability as log_probability

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 
 from harness import PluginError, Problem, Recovery, RecoveryContext, StartContext, StepResult
-from harness.training import check_masked, check_scores, conflict_mask
-from harness.weights import WeightFolder, delta_summary
+from harness.training import check_masked, check_scores, conflict_mask, with_movement
+from harness.weights import WeightFolder
 from harness_recoveries.refresh.config import RefreshConfig
 
 
@@ -30,14 +29,9 @@ class Refresh(Recovery):
         if context.train is None:
             raise PluginError("refresh got no algorithm to train with")
         if self.config.mask is None:
-            return self._reported(context, context.train(context.checkpoint, [context.target]))
+            return with_movement(context, context.train(context.checkpoint, [context.target]))
         mask = conflict_mask(context, self.config.mask)
         result = context.train(context.checkpoint, [context.target], mask=mask.file)
         check_masked(mask.file, WeightFolder(context.checkpoint), WeightFolder(context.output), "the algorithm")
-        reported = self._reported(context, result)
+        reported = with_movement(context, result)
         return StepResult(cost=reported.cost + mask.cost, report={**reported.report, "mask": mask.report})
-
-    def _reported(self, context: RecoveryContext, result: StepResult) -> StepResult:
-        delta = delta_summary(WeightFolder(context.checkpoint), WeightFolder(context.output))
-        moved = {"coordinates": delta.differing, "norm": delta.norm, "edit": asdict(delta)}
-        return StepResult(cost=result.cost, report={**result.report, **moved, "seconds": result.cost.train_seconds})

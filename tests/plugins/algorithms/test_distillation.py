@@ -1,0 +1,131 @@
+"""On-policy distillation on tiny models: toward whom, from whom, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from pydantic import ValidationError
+from safetensors.torch import load_file
+
+from harness import CheckpointError, LineageEntry, StepFailed, TrainingContext
+from harness.testing.tiny_world import nudged_checkpoint, tiny_domains, tiny_lineage
+from harness_algorithms.distillation.algorithm import Distillation
+from harness_algorithms.distillation.config import DistillationConfig
+
+SETTINGS = {"steps": 12, "prompts_per_step": 4, "generations": 4, "learning_rate": 2e-2, "save_every": 5}
+
+
+def far_lineage(folder):
+    """A lineage whose steps differ much more than those of the tiny one."""
+    base = tiny_lineage(folder)[0].folder
+    one = nudged_checkpoint(base, folder / "far-one", seed=1, size=0.5)
+    two = nudged_checkpoint(one, folder / "far-two", seed=2, size=0.5)
+    entries = [("base", (), base), ("one", ("one",), one), ("two", ("two",), two)]
+    return [
+        LineageEntry(step=step, label=label, domains=domains, folder=path)
+        for step, (label, domains, path) in enumerate(entries)
+    ]
+
+
+def train(folder, lineage, *, names=("one",), kill_at=None, **settings):
+    """Returns the result, the metrics by step, and the weights."""
+    for name in ("output", "scratch"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    domains = tiny_domains()
+
+    def progress(done, total, metrics):
+        if done == kill_at:
+            raise KeyboardInterrupt
+
+    context = TrainingContext(
+        checkpoint=lineage[-1].folder, output=folder / "output", scratch=folder / "scratch",
+        metrics=folder / "metrics.jsonl", domains=[domains[name] for name in names], seed=3, progress=progress,
+        lineage=lineage,
+    )  # fmt: skip
+    result = Distillation(DistillationConfig(**SETTINGS | settings)).train(context)
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return result, rows, load_file(folder / "output" / "model.safetensors")
+
+
+@pytest.fixture
+def lineage(tmp_path):
+    return far_lineage(tmp_path / "lineage")
+
+
+@pytest.mark.parametrize("divergence", ["vocabulary", "sampled"])
+def test_the_student_comes_nearer_to_its_teacher(tmp_path, lineage, divergence):
+    result, rows, _ = train(tmp_path / "run", lineage, divergence=divergence)
+    kl = [row["divergence"] for row in rows]
+    assert len(kl) == 12 and kl[0] > 0.05
+    assert sum(kl[-3:]) < 0.9 * sum(kl[:3])
+    assert result.report["teachers"] == {"one": 1}
+    assert result.cost.completions == 12 * 16
+
+
+def test_a_student_that_is_its_own_teacher_has_nothing_to_learn(tmp_path, lineage):
+    _, [row], _ = train(tmp_path / "run", lineage, teachers={"one": 2}, steps=1)
+    assert abs(row["divergence"]) < 1e-6 and row["grad_norm"] < 1e-4
+
+
+def test_each_domain_has_its_own_teacher_and_divergence(tmp_path, lineage):
+    result, rows, _ = train(tmp_path / "run", lineage, names=("one", "two"), steps=2)
+    assert result.report["teachers"] == {"one": 1, "two": 2}
+    assert rows[0]["divergence/one"] > 0.05
+    assert abs(rows[0]["divergence/two"]) < 1e-4
+
+
+def test_a_larger_budget_gives_a_domain_more_of_the_loss(tmp_path, lineage):
+    losses = {}
+    for share in (1.0, 9.0):
+        _, rows, _ = train(tmp_path / str(share), lineage, names=("one", "two"), steps=1, budgets={"one": share})
+        losses[share] = rows[0]["loss"] / rows[0]["divergence/one"]
+    assert losses[9.0] == pytest.approx(1.8 * losses[1.0], rel=1e-3)
+
+
+def test_extrapolation_goes_beyond_the_teacher(tmp_path, lineage):
+    at_one = train(tmp_path / "1", lineage, steps=1)[1][0]["divergence"]
+    beyond = train(tmp_path / "2", lineage, steps=1, extrapolation=2.0)[1][0]["divergence"]
+    assert beyond != at_one
+
+
+def test_an_adapter_is_trained_toward_the_teacher(tmp_path, lineage):
+    _, rows, _ = train(tmp_path / "run", lineage, lora={"rank": 4})
+    assert rows[-1]["divergence"] < rows[0]["divergence"]
+
+
+def test_a_killed_distillation_goes_on_to_the_same_weights(tmp_path, lineage):
+    _, _, whole = train(tmp_path / "whole", lineage, names=("one", "two"))
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed", lineage, names=("one", "two"), kill_at=7)
+    _, _, resumed = train(tmp_path / "killed", lineage, names=("one", "two"))
+    assert all(whole[name].equal(resumed[name]) for name in whole)
+
+
+def test_a_domain_that_was_never_trained_has_no_teacher(tmp_path, lineage):
+    with pytest.raises(StepFailed, match="two has no teacher"):
+        train(tmp_path / "run", lineage[:2], names=("two",))
+
+
+def test_a_teacher_that_is_no_step_is_refused(tmp_path, lineage):
+    with pytest.raises(StepFailed, match="the teacher of one is step 7"):
+        train(tmp_path / "run", lineage, teachers={"one": 7})
+    with pytest.raises(StepFailed, match="teachers names three"):
+        train(tmp_path / "run", lineage, teachers={"three": 1})
+
+
+def test_a_teacher_with_another_vocabulary_is_refused(tmp_path, lineage):
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in lineage[1].folder.iterdir():
+        content = path.read_bytes()
+        (other / path.name).write_bytes(
+            content.replace(b'"a"', b'"\xc3\xa4"') if path.name == "tokenizer.json" else content
+        )
+    changed = [lineage[0], replace(lineage[1], folder=other), lineage[2]]
+    with pytest.raises(CheckpointError, match="tokenizer"):
+        train(tmp_path / "run", changed)
+
+
+def test_a_kl_to_the_start_is_refused():
+    with pytest.raises(ValidationError, match="beta has no effect"):
+        DistillationConfig(beta=0.1)
