@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from harness import CheckpointError, LineageEntry, StepFailed, TrainingContext
+from harness import CheckpointError, LineageEntry, StartContext, StepFailed, TrainingContext
 from harness.testing.tiny_world import nudged_checkpoint, tiny_domains, tiny_lineage
 from harness_algorithms.distillation.algorithm import Distillation
 from harness_algorithms.distillation.config import DistillationConfig
@@ -109,8 +109,12 @@ def test_a_domain_that_was_never_trained_has_no_teacher(tmp_path, lineage):
 def test_a_teacher_that_is_no_step_is_refused(tmp_path, lineage):
     with pytest.raises(StepFailed, match="the teacher of one is step 7"):
         train(tmp_path / "run", lineage, teachers={"one": 7})
-    with pytest.raises(StepFailed, match="teachers names three"):
-        train(tmp_path / "run", lineage, teachers={"three": 1})
+
+
+def test_keys_that_name_other_domains_are_reported_at_the_start(lineage):
+    algorithm = Distillation(DistillationConfig(**SETTINGS, teachers={"three": 1}, budgets={"one": 2, "four": 1}))
+    problems = algorithm.faults_at_start(StartContext(model=lineage[0].folder, domains=tiny_domains()))
+    assert [problem.key for problem in problems] == ["teachers.three", "budgets.four"]
 
 
 def test_a_teacher_with_another_vocabulary_is_refused(tmp_path, lineage):
