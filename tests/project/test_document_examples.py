@@ -50,7 +50,6 @@ NOT_RUN = {
     "vllm serve Qwen/Qwen3-32B --port 8000": SERVER + ", on a GPU",
     "pip install --editable .": NETWORK + "; the page's plugin is put on the path instead",
     "pip install 'mdrl-harness[ifollow]'": NETWORK,
-    ".venv/bin/pip install --editable '.[report]'": NETWORK,
     "mkdir runs && chgrp lab runs && chmod 2775 runs": "needs a group `lab`",
     "pip install 'mdrl-harness[tensorboard]'": NETWORK,
     "tensorboard --logdir runs/lab-1a2b3c/tensorboard": SERVER,
