@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -140,10 +141,10 @@ def main() -> None:
     except HarnessError as error:
         if debug:
             traceback.print_exception(error)
-        red = typer.colors.RED if sys.stderr.isatty() else None
         unfinished = error.exit_code in (ExitCode.STOPPED, ExitCode.INTERRUPTED)
         message = printable(str(error) if unfinished else f"error: {error}")
-        typer.secho(message, err=True, fg=None if unfinished else red)
+        coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and not unfinished
+        typer.echo(typer.style(message, fg=typer.colors.RED) if coloured else message, err=True)
         sys.exit(int(error.exit_code))
     except Exception as error:
         if debug:

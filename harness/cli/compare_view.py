@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.cli.differences_view import p_text, print_averages, print_rows
+from harness.cli.differences_view import print_averages, print_rows
 from harness.cli.narrow_table import by_column, split_tables
-from harness.report.tables.layout import interval, interval_notes
+from harness.report.tables.layout import interval, interval_notes, p_text
 from harness.results.ranks import FAMILY_WISE_ERROR
 
 if TYPE_CHECKING:

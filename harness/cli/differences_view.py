@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.cli.graphics import draws, interval_marks
 from harness.cli.leaderboard_view import score_heads
 from harness.cli.narrow_table import by_column, split_tables
-from harness.report.tables.layout import MISSING, decimals, interval, interval_notes, number
+from harness.report.tables.layout import MISSING, decimals, interval, interval_notes, number, p_text
 from harness.results.ranks import FAMILY_WISE_ERROR
 
 if TYPE_CHECKING:
@@ -127,8 +127,3 @@ def difference_notes(leaderboard: Leaderboard, found: Sequence[PairedDifferences
     if leaderboard.roles.lower:
         notes.append("↓: lower is better, so that a negative difference is the better one.")
     return notes
-
-
-def p_text(p_value: float | None) -> str:
-    """Returns a p-value with three decimals, or a dash."""
-    return MISSING if p_value is None else "<0.001" if p_value < 0.001 else f"{p_value:.3f}"

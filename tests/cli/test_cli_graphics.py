@@ -1,7 +1,11 @@
 """Bars, sparklines and intervals: what they show, only on terminals, in any width, with colours only where wanted."""
 
 import io
+import os
+import pty
 import re
+import subprocess
+import sys
 
 import pytest
 from fake_run import make_leaderboard
@@ -125,3 +129,37 @@ def test_names_with_control_characters_keep_the_columns_in_line():
     lines = console.file.getvalue().splitlines()
     assert "\x1b" not in "".join(lines) and "evil\\x1b[2J\\u202e" in lines[2]
     assert lines[2].rstrip().endswith("1.0") and len(lines[2].rstrip()) == len(lines[3].rstrip())
+
+
+def on_a_terminal(*arguments, **environment):
+    """Returns what a command writes to a pseudo-terminal of 100 columns, with output and errors together."""
+    ours, theirs = pty.openpty()
+    settings = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8", **environment}
+    command = [sys.executable, "-m", "harness", *map(str, arguments)]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=settings)
+    os.close(theirs)
+    read = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # Linux: the other end is closed
+            break
+        if not part:
+            break
+        read += part
+    process.wait()
+    os.close(ours)
+    return read.decode()
+
+
+def test_the_command_draws_on_a_real_terminal(tmp_path):
+    _, folder = make_leaderboard(tmp_path, seeds=(0, 1))
+    text = on_a_terminal("show", folder)
+    assert "█" in text and "\x1b[1;32m" in text
+    without = on_a_terminal("show", folder, NO_COLOR="1")
+    assert "█" in without and "\x1b[1;32m" not in without
+
+
+def test_an_error_is_red_unless_no_color_is_set(tmp_path):
+    assert "\x1b[31m" in on_a_terminal("show", "nothing", HARNESS_RUNS=str(tmp_path))
+    assert "\x1b" not in on_a_terminal("show", "nothing", HARNESS_RUNS=str(tmp_path), NO_COLOR="1")

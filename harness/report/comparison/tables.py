@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report.tables.layout import MISSING, TextTable, interval, interval_notes, number
+from harness.report.tables.layout import TextTable, interval, interval_notes, p_text
 from harness.results.run_comparison import RunComparison
 from harness.results.settings import SettingDifference
 
@@ -90,8 +90,3 @@ def items_table(found: RunComparison) -> TextTable:
         rows=tuple(rows),
         names=2,
     )
-
-
-def p_text(value: float | None) -> str:
-    """Returns a p-value as text, a dash if there is none."""
-    return MISSING if value is None else "<0.001" if value < 0.001 else number(value, 3)

@@ -60,6 +60,11 @@ def interval(estimate: Estimate | None, digits: int) -> str:
     return f"{mean} [{number(estimate.ci95[0], digits)}, {number(estimate.ci95[1], digits)}]"
 
 
+def p_text(value: float | None) -> str:
+    """Returns a p-value with three decimals, or a dash for None."""
+    return MISSING if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
 EVALUATION_ONLY = "†"
 
 
