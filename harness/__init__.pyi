@@ -75,6 +75,9 @@ from .planning.schedule import Schedule as Schedule
 from .planning.why import Explanation as Explanation
 from .planning.why import Reason as Reason
 from .plugin.artifacts import ArtifactCache as ArtifactCache
+from .plugin.capacity import Capacity as Capacity
+from .plugin.capacity import Demand as Demand
+from .plugin.capacity import MachineResources as MachineResources
 from .plugin.config import Config as Config
 from .plugin.config import NoConfig as NoConfig
 from .plugin.config import Unkeyed as Unkeyed

@@ -80,6 +80,7 @@ class PlannedRun:
         training_utilization: float = 0.4,
         model_config: str | Path | None = None,
         slots: int | None = None,
+        engine: str | None = None,
     ) -> PlanEstimate:
         """Returns estimates of tokens, hours and disk space from the configs and the model's config.json. Nothing is
         downloaded.
@@ -87,32 +88,24 @@ class PlannedRun:
         prompt_tokens: assumed per prompt. gpu_teraflops: the peak of the GPU; default: that of an H100, or without a
         GPU that of the CPU. generation_utilization, training_utilization: the share of the peak that is reached.
         model_config: the model's config.json or its folder; default: that of the model if it is available offline.
-        slots: also estimate the duration with this number of nodes computed in parallel. Raises UsageError if
-        `model_config` does not describe a decoder.
-        """
-        from harness._util import processor
-        from harness.api.estimating import PlanEstimate, shape_for
-        from harness.planning.estimate import Assumptions, Estimator, hours_of_methods, schedule_of
+        slots: also estimate the duration with this number of nodes computed in parallel. engine: also estimate the
+        duration on the machines of this engine, with the protocol's `resources`, and with as many nodes in parallel as
+        the engine computes, or `slots`.
 
-        here = processor.processor_here()
-        assumptions = Assumptions(
+        Raises UsageError if `model_config` does not describe a decoder, if the engine cannot tell what it has, or if a
+        node needs more.
+        """
+        from harness.api.estimating import estimate_of
+
+        return estimate_of(
+            self,
             prompt_tokens=prompt_tokens,
-            gpu_teraflops=here.teraflops if gpu_teraflops is None else gpu_teraflops,
-            processor=here.kind if gpu_teraflops is None else "gpu",
+            gpu_teraflops=gpu_teraflops,
             generation_utilization=generation_utilization,
             training_utilization=training_utilization,
-        )
-        shape = shape_for(self.plan, self.registry, None if model_config is None else Path(model_config))
-        estimator = Estimator(self.plan, self.registry, shape, assumptions)
-        return PlanEstimate(
-            total=estimator.total(),
-            to_do=estimator.total(without=self.done),
-            nodes=estimator.nodes,
-            method_hours=hours_of_methods(self.plan, estimator.nodes),
-            assumptions=assumptions,
-            model_shape=shape,
-            memory_bytes=here.memory_bytes,
-            schedule=None if slots is None else schedule_of(self.plan, estimator.nodes, self.done, slots),
+            model_config=None if model_config is None else Path(model_config),
+            slots=slots,
+            engine=engine,
         )
 
     @property

@@ -13,11 +13,12 @@ import typer
 from harness._util.console import terminal
 from harness.cli.selection import MethodsOption, ProtocolArgument, RunsOption, SeedsOption, methods_from, seeds_from
 from harness.cli.session import session_of
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from harness import Explanation
+    from harness import Explanation, PlanEstimate, PlannedRun
     from harness.planning.node import Node
     from harness.planning.plan import Plan
 
@@ -76,6 +77,14 @@ def plan(
         int | None,
         typer.Option("--slots", min=1, metavar="N", help="Estimate the duration with N results computed in parallel."),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            metavar="NAME",
+            help="Estimate the duration on what this engine has. Default: the protocol's engine, if it states one.",
+        ),
+    ] = None,
     why: Annotated[
         bool,
         typer.Option("--why", help="Print why results must be computed: the difference from the closest one."),
@@ -94,18 +103,21 @@ def plan(
         estimate_to_json,
         need_lines,
         schedule_lines,
+        schedule_to_json,
         unpinned_lines,
     )
 
     registry = session_of(context).registry
     planned = api.plan(protocol, seeds=seeds_from(seeds), methods=methods_from(methods), output=runs, registry=registry)
-    estimate = planned.estimate(
+    estimate, unscheduled = _estimate(
+        planned,
+        slots=slots,
+        engine=engine,
         prompt_tokens=prompt_tokens,
         gpu_teraflops=gpu_teraflops,
         generation_utilization=generation_utilization,
         training_utilization=training_utilization,
         model_config=model_config,
-        slots=slots,
     )
     cost, left = planned.cost(all_nodes=True), planned.cost()
     undamaged, changed, unpinned = planned.undamaged_targets, planned.changed_versions, planned.unpinned
@@ -130,7 +142,8 @@ def plan(
             "undamaged_targets": [asdict(found) for found in undamaged],
             "unpinned": [asdict(source) for source in unpinned],
             **({} if explanation is None else {"why": asdict(explanation)}),
-            **({} if estimate.schedule is None else {"schedule": asdict(estimate.schedule)}),
+            **({} if estimate.schedule is None else {"schedule": schedule_to_json(estimate)}),
+            **({} if unscheduled is None else {"not_scheduled": unscheduled}),
         }
         typer.echo(json.dumps(report, indent=2))
         return
@@ -140,6 +153,7 @@ def plan(
         *cost_lines(cost, left),
         *estimate_lines(estimate, planned.plan.model),
         *schedule_lines(planned, estimate),
+        *(() if unscheduled is None else (f"duration unknown: {unscheduled}",)),
         *need_lines(needs, sandboxes),
         *unpinned_lines(unpinned),
         *(f"not here: {problem.key}: {problem.message}" for problem in planned.protocol.unmet),
@@ -151,6 +165,20 @@ def plan(
             console.print(line, markup=False)
     for name, (before, now) in changed.items():
         console.print(f"recorded with {name} {before}, now {now or 'not installed'}: no key depends on it")
+
+
+def _estimate(
+    planned: PlannedRun, *, slots: int | None, engine: str | None, **assumed: Any
+) -> tuple[PlanEstimate, str | None]:
+    """Returns the estimate, and why it has no duration if the protocol's own engine cannot be asked."""
+    stated = planned.protocol.engine
+    if engine is not None or slots is not None or stated is None:
+        return planned.estimate(slots=slots, engine=engine, **assumed), None
+    try:
+        return planned.estimate(engine=stated.name, **assumed), None
+    except HarnessError as error:
+        reason = f"{error.where}: {error.message}" if error.where else error.message
+        return planned.estimate(**assumed), f"{reason}; give --slots N"
 
 
 def why_lines(explanation: Explanation) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness._util.disk import format_bytes
 
 if TYPE_CHECKING:
-    from harness import CostEstimate, HubSource, ModelShape, NeedOf, PlanCost, PlanEstimate, PlannedRun
+    from harness import Capacity, CostEstimate, HubSource, ModelShape, NeedOf, PlanCost, PlanEstimate, PlannedRun
 
 COUNTS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand"))
 EXECUTES_CODE = "executes-code"
@@ -74,13 +74,38 @@ def schedule_lines(planned: PlannedRun, estimate: PlanEstimate) -> Iterator[str]
     scheduled = estimate.schedule
     if scheduled is None:
         return
+    if estimate.model_shape is None:
+        yield "duration: unknown, as the hours"
+        return
+    place = f"{scheduled.slots} results at a time"
+    if estimate.capacity is not None:
+        place = f"engine {estimate.engine}, {_machines(estimate.capacity)}, up to {scheduled.at_once} results at a time"
     yield (
-        f"{scheduled.slots} results at a time: about {_hours(scheduled.makespan)} hours of"
+        f"{place}: about {_hours(scheduled.makespan)} hours of"
         f" {_hours(scheduled.work)}; at least {_hours(scheduled.critical_length)}, the longest chain:"
     )
     yield f"  {' → '.join(map(planned.title, scheduled.critical_path)) or 'nothing to do'}"
     methods = ", ".join(f"{name} {_hours(hours)}" for name, hours in estimate.method_hours.items())
     yield f"hours per method, including shared steps: {methods}"
+
+
+def schedule_to_json(estimate: PlanEstimate) -> dict[str, Any]:
+    """Returns the schedule as JSON data, with the hours of each method and what the engine has."""
+    assert estimate.schedule is not None
+    fields = {**asdict(estimate.schedule), "method_hours": dict(estimate.method_hours)}
+    if estimate.capacity is None:
+        return fields
+    machines = [
+        {"name": machine.name, "cpus": machine.cpus, "gpus": machine.gpus} for machine in estimate.capacity.machines
+    ]
+    return {**fields, "engine": {"name": estimate.engine, "machines": machines, "slots": estimate.capacity.slots}}
+
+
+def _machines(capacity: Capacity) -> str:
+    count, cores = len(capacity.machines), sum(machine.cpus for machine in capacity.machines)
+    gpus = sum(machine.gpus for machine in capacity.machines)
+    found = [f"{count} machine{'' if count == 1 else 's'}", f"{cores} cores", *([f"{gpus} GPUs"] if gpus else [])]
+    return ", ".join(found)
 
 
 def unpinned_lines(sources: Sequence[HubSource]) -> Iterator[str]:

@@ -118,6 +118,7 @@ class Dispatcher:
 
     def _submit_next(self) -> None:
         key = self._frontier.next()
+        assert key is not None
         node = self._plan.nodes[key]
         if key in self._walk.unavailable or self._walk.unavailable.intersection(node.parents):
             self._walk.unavailable.add(key)

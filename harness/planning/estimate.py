@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness._util.processor import GPU_TERAFLOPS, processor_here
+from harness._util.processor import GPU_TERAFLOPS, Processor, processor_here
 from harness.planning.counts import PluginWorkloads
 from harness.planning.dependents import first_needed
 from harness.planning.disk_need import DiskNeed, disk_need
@@ -19,6 +19,8 @@ from harness.planning.node import Node
 from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
 from harness.planning.schedule import Schedule, schedule
+from harness.plugin.capacity import Capacity
+from harness.plugin.engine_interface import NodeRequest
 from harness.plugin.registry import Registry
 from harness.plugin.workload import Workload
 from harness.protocol import instance_of
@@ -163,6 +165,38 @@ def schedule_of(plan: Plan, nodes: Mapping[str, NodeEstimate], done: Collection[
     """Returns the schedule, in hours, of the nodes that are not `done` on `slots` slots. Unknown hours count as 0."""
     parents = first_needed(plan, [node.key for node in plan.results if node.key not in done])
     return schedule(parents, {key: nodes[key].gpu_hours or 0.0 for key in parents}, slots)
+
+
+def schedule_on(
+    capacity: Capacity,
+    plan: Plan,
+    nodes: Mapping[str, NodeEstimate],
+    requests: Mapping[str, NodeRequest],
+    *,
+    processor: Processor,
+    slots: int | None = None,
+) -> Schedule:
+    """Returns the schedule, in hours, of the requested nodes on what an engine has. Unknown hours count as 0.
+
+    processor: the one that the estimates assume. The processes of a training share its work evenly. On the CPU, a node
+    has only its share of the cores. slots: nodes at a time, in the place of the engine's.
+    """
+    demands = {key: capacity.demand(request) for key, request in requests.items()}
+
+    def hours(key: str) -> float:
+        demand, resources = demands[key], requests[key].resources
+        alone = (nodes[key].gpu_hours or 0.0) / demand.machines
+        if processor.kind == "cpu":
+            return alone * processor.cores / demand.cpus
+        return alone / resources.processes
+
+    return schedule(
+        first_needed(plan, list(requests)),
+        {key: hours(key) for key in requests},
+        slots or capacity.slots,
+        demands=demands,
+        machines=capacity.machines,
+    )
 
 
 def expected_seconds(plan: Plan, registry: Registry) -> dict[str, float | None]:

@@ -7,8 +7,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.plugin.interfaces import Progress
+
+if TYPE_CHECKING:
+    from harness.plugin.capacity import Capacity
 
 
 def _ignore(text: str) -> None:
@@ -72,17 +76,6 @@ class NodeRequest:
     progress: Progress = _no_progress
     note: Callable[[str], None] = _ignore
 
-    def gpus_on(self, most: int) -> int:
-        """Returns the GPUs per machine, if no machine has more than `most`: as stated, or one for each process if there
-        are any, but none for a merge."""
-        stated = self.resources.gpus
-        return self.resources.processes * (most > 0 and self.kind != "merge") if stated is None else stated
-
-    @property
-    def cpus(self) -> int:
-        """The cores per machine: as stated, or one for each process."""
-        return self.resources.cpus or self.resources.processes
-
 
 class Engine(ABC):
     """Executes nodes. A simple engine implements `execute` only; one that runs several nodes at once also overrides
@@ -101,6 +94,12 @@ class Engine(ABC):
     def check(self, requests: Sequence[NodeRequest]) -> None:  # noqa: B027 an engine may take everything
         """Is called once before anything is submitted, with all nodes to execute. Raises UsageError if they cannot be
         executed, for example if they need more GPUs than there are. `slots` is read afterwards."""
+
+    def capacity(self, requests: Sequence[NodeRequest]) -> Capacity | None:
+        """Returns what the engine has for nodes, for the estimates of `harness plan`; None, as by default, if it cannot
+        tell. It executes and starts nothing. requests: the nodes to execute. Raises UsageError if what it has cannot be
+        looked up. Only `close` is called afterwards."""
+        return None
 
     def submit(self, request: NodeRequest) -> Future[None]:
         """Starts the execution of a node and returns its future, whose exception is that of `execute`.

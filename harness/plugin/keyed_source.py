@@ -44,6 +44,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "planning/serialization.py",
         "planning/unpinned.py",
         "planning/why.py",
+        "plugin/capacity.py",
     ),
     "reads stored results and shows them": (
         "execution/leaderboard.py",

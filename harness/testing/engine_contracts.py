@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import HarnessError, StepFailed
+from harness.plugin.capacity import Capacity
 from harness.plugin.engine_interface import Engine, NodeRequest
 from harness.testing.requirement import require
 
@@ -41,19 +42,30 @@ def check_engine(engine: Engine, folder: Path) -> None:
     """Has an engine compute nodes of which some fail, as a run does: `check`, `submit` for as many as it has `slots`,
     `close`. Then `execute`. Writes to the empty `folder`.
 
-    Raises PluginError if a result is missing, or a failure is hidden or not a HarnessError.
+    Raises PluginError if a result is missing, if a failure is hidden or not a HarnessError, or if the `capacity` has no
+    room for the nodes.
     """
     requests = [_request(folder, key) for key in ("good", "bad", "better")]
     try:
         engine.check(requests)
         slots = engine.slots
         require(slots is None or slots > 0, f"slots is {slots!r}", "return a positive number, or None")
+        _check_capacity(engine.capacity(requests), requests)
         for request, future in _submitted(engine, requests, slots or len(requests)):
             _check_outcome(request, future.exception(), "the future")
         _check_outcome(_request(folder, "last"), _error_of(engine, _request(folder, "last")), "execute")
         _check_outcome(_request(folder, "bad"), _error_of(engine, _request(folder, "bad")), "execute")
     finally:
         engine.close(stop=False)
+
+
+def _check_capacity(capacity: Capacity | None, requests: Sequence[NodeRequest]) -> None:
+    if capacity is None:
+        return
+    slots = capacity.slots
+    require(slots is None or slots > 0, f"the capacity has {slots!r} slots", "give a positive number, or None")
+    missing = [request.kind for request in requests if not capacity.room_for(capacity.demand(request))]
+    require(not missing, "the capacity has no room for nodes that the engine computes", "list every machine")
 
 
 def _submitted(

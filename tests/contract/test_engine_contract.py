@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from shipped_offers import offers
 
-from harness import Engine, EngineSpec, PluginError, StepFailed
+from harness import Capacity, Engine, EngineSpec, MachineResources, PluginError, StepFailed
 
 
 def small(execute) -> EngineSpec:
@@ -52,6 +52,20 @@ def test_an_engine_with_several_slots_keeps_it(check_small):
             return self._pool.submit(self.execute, request)
 
     check_small(EngineSpec(name="pooled", summary="Two at a time", load=Pooled))
+
+
+@pytest.mark.parametrize(
+    ("capacity", "told"),
+    [
+        (Capacity(place="-", machines=()), "no room for nodes"),
+        (Capacity(place="-", machines=[MachineResources(cpus=1)], slots=0), "0 slots"),
+    ],
+)
+def test_a_capacity_without_room_breaks_it(check_small, capacity, told):
+    spec = small(lambda request: request.execute())
+    spec.load.capacity = lambda self, requests: capacity
+    with pytest.raises(PluginError, match=told):
+        check_small(spec)
 
 
 def test_an_engine_whose_future_hides_a_failure_breaks_it(check_small):

@@ -194,7 +194,8 @@ def test_constraints_name_no_local_build() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["plugins", "list"], ["validate", "lab"], ["plan", "lab"]]
+    "arguments",
+    [["--help"], ["--version"], ["plugins", "list"], ["validate", "lab"], ["plan", "lab", "--engine", "local"]],
 )
 def test_a_light_command_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     code = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness._util.child_process import run_child
-from harness.execution.engines.threads import THREADS, Machine, threads_of
+from harness.execution.engines.threads import THREADS, Machine
+from harness.plugin.capacity import Capacity
 from harness.plugin.config import NoConfig
 from harness.plugin.engine_interface import Engine, NodeRequest
 
@@ -18,7 +19,12 @@ class ChildProcess(Engine):
         self._environment: dict[str, str] = {}
 
     def check(self, requests: Sequence[NodeRequest]) -> None:
-        self._environment = {THREADS: str(threads_of(requests, Machine.here()))}  # the same bytes as with `local`
+        capacity = self.capacity(requests)
+        capacity.check(requests)
+        self._environment = {THREADS: str(capacity.cpus_per_process)}  # the same bytes as with `local`
+
+    def capacity(self, requests: Sequence[NodeRequest]) -> Capacity:
+        return Machine.here().capacity(requests, jobs=1)
 
     def execute(self, request: NodeRequest) -> None:
         run_child(request.arguments, label=request.label, environment=self._environment)

@@ -10,9 +10,10 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from harness.errors import UsageError, WorkerLost
-from harness.execution.engines.threads import THREADS, Machine, limited_threads, threads_of
+from harness.errors import WorkerLost
+from harness.execution.engines.threads import THREADS, Machine, limited_threads
 from harness.execution.engines.workers import GRACE_SECONDS, NodeWorker
+from harness.plugin.capacity import Capacity
 from harness.plugin.config import Config
 from harness.plugin.engine_interface import Engine, NodeRequest
 
@@ -42,8 +43,10 @@ class Local(Engine):
         self._pool: ThreadPoolExecutor | None = None
         self._workers: list[NodeWorker] = []
         self._idle: list[NodeWorker] = []
+        self._capacity = Capacity(place="this machine", machines=())
         self._gpus: tuple[str, ...] = ()
         self._free: list[str] = []
+        self._free_cores = 0
         self._changed = threading.Condition()
         self._closed = False
 
@@ -53,31 +56,14 @@ class Local(Engine):
 
     def check(self, requests: Sequence[NodeRequest]) -> None:
         machine = self._machine or Machine.here()
-        self._gpus, self._free = machine.gpus, list(machine.gpus)
-        for request in requests:
-            self._check_one(request)
-        self._jobs = machine.jobs(requests) if self.config.jobs == "auto" else self.config.jobs
-        self._threads = threads_of(requests, machine, self.config.threads)
+        self._capacity = machine.capacity(requests, jobs=self.config.jobs, threads=self.config.threads)
+        self._capacity.check(requests)
+        self._gpus, self._free, self._free_cores = machine.gpus, list(machine.gpus), machine.cores
+        self._jobs, self._threads = self._capacity.slots or 1, self._capacity.cpus_per_process
 
-    def _check_one(self, request: NodeRequest) -> None:
-        gpus, machines = self._gpus_for(request), request.resources.machines
-        if machines > 1:
-            raise UsageError(
-                f"{request.label} runs on {machines} machines, the engine local has one",
-                where="launch",
-                hint="use an engine that reaches more machines, such as ray",
-            )
-        if gpus > len(self._gpus):
-            raise UsageError(
-                f"a step of kind {request.kind} needs {gpus} GPUs, this machine has {len(self._gpus)}",
-                where="resources",
-                hint="state fewer GPUs, or use an engine that reaches more machines",
-            )
-
-    def _gpus_for(self, request: NodeRequest) -> int:
-        """Returns the number of GPUs of a step: what the protocol states, or one per process."""
-        stated = request.resources.gpus
-        return min(request.resources.processes, len(self._gpus)) if stated is None else stated
+    def capacity(self, requests: Sequence[NodeRequest]) -> Capacity:
+        machine = self._machine or Machine.here()
+        return machine.capacity(requests, jobs=self.config.jobs, threads=self.config.threads)
 
     def execute(self, request: NodeRequest) -> None:
         with limited_threads(self._threads):
@@ -104,7 +90,8 @@ class Local(Engine):
             self._pool.shutdown(cancel_futures=True)
 
     def _compute(self, request: NodeRequest) -> None:
-        worker = self._worker_for(request)
+        cores = request.resources.cpus or 0  # others share what there is: `jobs` says how many
+        worker = self._worker_for(request, cores)
         try:
             worker.compute(request)
         finally:
@@ -114,13 +101,15 @@ class Local(Engine):
                 else:
                     self._workers.remove(worker)
                 self._free = [gpu for gpu in self._gpus if gpu in (*self._free, *worker.devices)]
+                self._free_cores += cores
                 self._changed.notify_all()
 
-    def _worker_for(self, request: NodeRequest) -> NodeWorker:
-        """Returns a worker with as many GPUs as the node needs, an idle one if there is one. Waits for free GPUs."""
-        gpus = self._gpus_for(request)
+    def _worker_for(self, request: NodeRequest, cores: int) -> NodeWorker:
+        """Returns a worker with as many GPUs as the node needs, an idle one if there is one. Waits until so many cores
+        and GPUs are free."""
+        gpus = self._capacity.demand(request).gpus
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._free) >= gpus)
+            self._changed.wait_for(lambda: self._closed or (len(self._free) >= gpus and self._free_cores >= cores))
             if self._closed:
                 raise WorkerLost("the run was stopped", where=request.label)
             fitting = (one for one in self._idle if len(one.devices) == gpus and set(one.devices) <= set(self._free))
@@ -128,6 +117,7 @@ class Local(Engine):
             if worker in self._idle:
                 self._idle.remove(worker)
             self._free = [gpu for gpu in self._free if gpu not in worker.devices]
+            self._free_cores -= cores
             return worker
 
     def _start(self, request: NodeRequest, devices: tuple[str, ...]) -> NodeWorker:

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from harness._util.processor import processor_here, visible_gpus
+from harness.plugin.capacity import Capacity, MachineResources
 from harness.plugin.engine_interface import NodeRequest
 
 THREADS = "OMP_NUM_THREADS"
@@ -61,6 +63,17 @@ class Machine:
         if self.memory_bytes is not None and not self.gpus:
             count = min(count, self.memory_bytes // (BYTES_OF_WORKER + 16 * (parameters or 0)))
         return max(1, min(count, len(requests)))
+
+    def capacity(
+        self, requests: Sequence[NodeRequest], *, jobs: int | Literal["auto"], threads: int | None = None
+    ) -> Capacity:
+        """Returns what an engine has that computes `jobs` nodes at a time here, with `threads` each."""
+        return Capacity(
+            place="this machine",
+            machines=[MachineResources(cpus=self.cores, gpus=len(self.gpus))],
+            slots=self.jobs(requests) if jobs == "auto" else jobs,
+            cpus_per_process=threads_of(requests, self, threads),
+        )
 
 
 def threads_of(requests: Sequence[NodeRequest], machine: Machine, stated: int | None = None) -> int:

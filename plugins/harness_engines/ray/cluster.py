@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness import UsageError
+from harness import Capacity, MachineResources, UsageError
 from harness_engines.ray.config import RayConfig
 from harness_engines.ray.worker import Look, look_at
 
@@ -26,6 +26,7 @@ SETTINGS = {
     "RAY_DEDUP_LOGS": "0",
 }
 ADDRESS = "RAY_ADDRESS"
+_START = "start one with `ray start --head`"
 _SETTINGS = b"\x04"
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _SETTINGS + b"\0\0\0\0\0"
 """What a client of Ray's head sends first, as of any gRPC server, which answers with a frame of settings. Ray itself
@@ -33,19 +34,19 @@ waits for more than a minute where something else listens."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RayMachine:
-    """A machine of the cluster, with all that it has, used or not."""
+class RayMachine(MachineResources):
+    """A machine of the cluster. identifier: Ray's."""
 
-    identifier: str
-    name: str
-    cpus: int
-    gpus: int
+    identifier: str = ""
 
 
 class Cluster:
-    """A connection to a cluster. Raises UsageError if ray is not installed or nothing answers at the address."""
+    """A connection to a cluster. Raises UsageError if ray is not installed or nothing answers at the address.
 
-    def __init__(self, config: RayConfig) -> None:
+    start: whether to start a cluster here if there is none; otherwise UsageError is raised.
+    """
+
+    def __init__(self, config: RayConfig, *, start: bool = True) -> None:
         if find_spec("ray") is None:
             raise UsageError("the engine ray needs ray, which is not installed", hint="pip install 'mdrl-harness[ray]'")
         for name, value in SETTINGS.items():
@@ -57,9 +58,9 @@ class Cluster:
         if address not in ("auto", "local"):
             _check_answers(address, config.connect_seconds)
         with _own_signal_handlers():
-            self._connect(address)
+            self._connect(address, start=start)
 
-    def _connect(self, address: str) -> None:
+    def _connect(self, address: str, *, start: bool) -> None:
         import ray
 
         quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
@@ -70,6 +71,8 @@ class Cluster:
         except ConnectionError as error:
             if address not in ("auto", "local"):
                 raise _no_cluster(address, error) from error
+            if not start:
+                raise UsageError("no Ray cluster runs here", where="engine ray", hint=_START) from error
             ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
         except Exception as error:
             raise _no_cluster(address, error) from error
@@ -89,6 +92,11 @@ class Cluster:
             for node in ray.nodes()
             if node["Alive"]
         ]
+
+    @property
+    def capacity(self) -> Capacity:
+        """What the machines that are alive have."""
+        return Capacity(place="the Ray cluster", machines=self.machines)
 
     def check_files(self, store: Path, protocol: Path) -> None:
         """Raises UsageError unless every machine reads a file that this one has just written to the store."""
@@ -146,7 +154,7 @@ def _no_cluster(address: str, error: Exception) -> UsageError:
     return UsageError(
         f"no Ray cluster answers at {address}: {_first_line(error)}",
         where="engine ray",
-        hint="start one with `ray start --head`, on this machine too, or use the address `local`",
+        hint=f"{_START}, on this machine too, or use the address `local`",
     )
 
 

@@ -13,10 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from harness import Engine, HarnessError, NodeRequest, NodeWorker, WorkerLost
+from harness import Capacity, Demand, Engine, HarnessError, NodeRequest, NodeWorker, WorkerLost
 from harness_engines.ray.cluster import Cluster
 from harness_engines.ray.config import RayConfig
-from harness_engines.ray.placement import Ask, ask_of, check_asks, slots_for
 from harness_engines.ray.worker import RayWorker
 
 THREADS = "OMP_NUM_THREADS"
@@ -37,7 +36,7 @@ class Ray(Engine):
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._actors: list[Any] = []
-        self._idle: list[tuple[Ask, Any]] = []
+        self._idle: list[tuple[Demand, Any]] = []
         self._closed = False
 
     @property
@@ -47,11 +46,13 @@ class Ray(Engine):
     def check(self, requests: Sequence[NodeRequest]) -> None:
         if not requests:
             return
-        machines = self._connected().machines
-        asks = {ask_of(request, machines): request.kind for request in requests}
-        check_asks(asks, machines)
-        self._slots = min(len(requests), max(slots_for(ask, machines) for ask in asks))
+        capacity = self._connected().capacity
+        capacity.check(requests)
+        self._slots = min(len(requests), max(capacity.room_for(capacity.demand(request)) for request in requests))
         self._connected().check_files(requests[0].store, requests[0].protocol)
+
+    def capacity(self, requests: Sequence[NodeRequest]) -> Capacity:
+        return self._connected(start=False).capacity
 
     def execute(self, request: NodeRequest) -> None:
         self.submit(request).result()
@@ -76,43 +77,43 @@ class Ray(Engine):
             self._pool.shutdown(cancel_futures=True)
         self._cluster.close()
 
-    def _connected(self) -> Cluster:
+    def _connected(self, *, start: bool = True) -> Cluster:
         if self._cluster is None:
-            self._cluster = Cluster(self.config)
+            self._cluster = Cluster(self.config, start=start)
         return self._cluster
 
     def _compute(self, request: NodeRequest) -> None:
-        ask = ask_of(request, self._connected().machines)
+        demand = self._connected().capacity.demand(request)
         with _losses_as_worker_lost(request):
-            if ask.machines > 1:
-                self._compute_together(request, ask)
+            if demand.machines > 1:
+                self._compute_together(request, demand)
                 return
-            actor = self._actor_for(request, ask)
+            actor = self._actor_for(request, demand)
             try:
                 self._follow(actor, request)
             except BaseException:
                 self._end(actor)
                 raise
             with self._lock:
-                self._idle.append((ask, actor))
+                self._idle.append((demand, actor))
 
-    def _compute_together(self, request: NodeRequest, ask: Ask) -> None:
+    def _compute_together(self, request: NodeRequest, demand: Demand) -> None:
         """Computes a node on several machines. The actor on the first one stores the result."""
         import ray
         from ray.util import placement_group, remove_placement_group
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-        bundles = [{"CPU": ask.cpus, **({"GPU": ask.gpus} if ask.gpus else {})}] * ask.machines
+        bundles = [{"CPU": demand.cpus, **({"GPU": demand.gpus} if demand.gpus else {})}] * demand.machines
         group = placement_group(bundles, strategy="STRICT_SPREAD")
         actors: list[Any] = []
         ended = threading.Event()
         try:
             ready = group.ready()
-            while not self._is_ready(ready, ask, request):
+            while not self._is_ready(ready, demand, request):
                 pass
-            for index in range(ask.machines):
+            for index in range(demand.machines):
                 place = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=index)
-                actors.append(self._start(request, ask, scheduling_strategy=place))
+                actors.append(self._start(request, demand, scheduling_strategy=place))
             host, port = ray.get([actors[0].host.remote(), actors[0].free_port.remote()])
 
             parts = [
@@ -148,16 +149,16 @@ class Ray(Engine):
         for message in actor.compute.options(num_returns="streaming").remote(request.key, request.label, machine):
             NodeWorker.deliver(ray.get(message), request)
 
-    def _actor_for(self, request: NodeRequest, ask: Ask) -> Any:
+    def _actor_for(self, request: NodeRequest, demand: Demand) -> Any:
         """Returns an actor with what the node needs: the first that is idle, or a new one once there is room for it."""
-        actor = self._take_idle(ask)
+        actor = self._take_idle(demand)
         if actor is not None:
             return actor
-        actor = self._start(request, ask)
+        actor = self._start(request, demand)
         try:
             ready = actor.name.remote()
-            while not self._is_ready(ready, ask, request):
-                idle = self._take_idle(ask)
+            while not self._is_ready(ready, demand, request):
+                idle = self._take_idle(demand)
                 if idle is not None:  # there may never be room for the new one beside it
                     self._end(actor)
                     return idle
@@ -166,33 +167,33 @@ class Ray(Engine):
             raise
         return actor
 
-    def _take_idle(self, ask: Ask, *, other: bool = False) -> Any:
-        """Returns an idle actor, which is idle no longer; None if there is none. other: of any ask except `ask`."""
+    def _take_idle(self, demand: Demand, *, other: bool = False) -> Any:
+        """Returns an idle actor, which is idle no longer; None if there is none. other: of a demand except `demand`."""
         with self._lock:
             for entry in self._idle:
-                if (entry[0] != ask) == other:
+                if (entry[0] != demand) == other:
                     self._idle.remove(entry)
                     return entry[1]
         return None
 
-    def _start(self, request: NodeRequest, ask: Ask, **options: Any) -> Any:
+    def _start(self, request: NodeRequest, demand: Demand, **options: Any) -> Any:
         import ray
 
-        environment = {THREADS: str(ask.cpus)}
+        environment = {THREADS: str(demand.cpus)}
         environment |= {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         logs = (request.run or request.store.parent) / "ray"
         actor = (
             ray.remote(RayWorker)
-            .options(num_cpus=ask.cpus, num_gpus=ask.gpus, max_concurrency=2, **options)
+            .options(num_cpus=demand.cpus, num_gpus=demand.gpus, max_concurrency=2, **options)
             .remote(list(request.worker), environment, str(logs.absolute()))
         )
         with self._lock:
             self._actors.append(actor)
         return actor
 
-    def _is_ready(self, reference: Any, ask: Ask, request: NodeRequest) -> bool:
+    def _is_ready(self, reference: Any, demand: Demand, request: NodeRequest) -> bool:
         """Waits a moment for a result of Ray that needs room in the cluster. If it is not there, an idle actor that was
-        started for another ask makes room."""
+        started for another demand makes room."""
         import ray
 
         if ray.wait([reference], timeout=_SECONDS_BETWEEN_LOOKS)[0]:
@@ -200,7 +201,7 @@ class Ray(Engine):
             return True
         if self._closed:
             raise WorkerLost("the run was stopped", where=request.label)
-        other = self._take_idle(ask, other=True)
+        other = self._take_idle(demand, other=True)
         if other is not None:
             self._end(other)
         return False

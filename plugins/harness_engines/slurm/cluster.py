@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Collection, Sequence
 
-from harness import UsageError
+from harness import Capacity, MachineResources, UsageError
 
 _SECONDS = 60
 
@@ -24,17 +24,23 @@ def check_programs() -> None:
         )
 
 
-def check_partition(name: str | None) -> int:
-    """Returns the most GPUs of a machine in the partition; None: of any. Raises UsageError if there is none such."""
-    lines = [line.split(maxsplit=1) for line in _answer("sinfo", "--noheader", "-o", "%R %G").splitlines()]
-    partitions = {line[0] for line in lines if line}
+def capacity_of(name: str | None) -> Capacity:
+    """Returns what the machines of a partition have; None: of any. Raises UsageError if there is none such."""
+    listed = _answer("sinfo", "--noheader", "--Node", "-o", "%N %R %c %G").splitlines()
+    lines = [line.split(maxsplit=3) for line in listed if line.strip()]
+    partitions = {partition for _, partition, *_ in lines}
     if name is not None and (unknown := set(name.split(",")) - partitions):
         wrong = min(unknown)
         near = difflib.get_close_matches(wrong, partitions, n=1)
         hint = f"did you mean {near[0]}?" if near else f"`sinfo` lists: {', '.join(sorted(partitions)) or 'none'}"
         raise UsageError(f"Slurm has no partition {wrong!r}", where="engine.partition", hint=hint)
     chosen = partitions if name is None else set(name.split(","))
-    return max((_gpus(line[1]) for line in lines if len(line) == 2 and line[0] in chosen), default=0)
+    machines = {
+        host: MachineResources(name=host, cpus=int(cores), gpus=_gpus(resources))
+        for host, partition, cores, resources in lines
+        if partition in chosen
+    }  # a machine of several partitions is listed for each
+    return Capacity(place=f"the partition {name}" if name else "Slurm", machines=list(machines.values()))
 
 
 def queued(jobs: Collection[str]) -> set[str] | None:

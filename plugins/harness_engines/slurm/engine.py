@@ -8,12 +8,21 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from harness import Engine, HarnessError, NodeRequest, NodeWorker, UsageError, WorkerLost, missing_package
-from harness_engines.slurm.cluster import cancel, check_partition, check_programs, queued
+from harness import (
+    Capacity,
+    Demand,
+    Engine,
+    HarnessError,
+    NodeRequest,
+    NodeWorker,
+    UsageError,
+    WorkerLost,
+    missing_package,
+)
+from harness_engines.slurm.cluster import cancel, capacity_of, check_programs, queued
 from harness_engines.slurm.config import SlurmConfig
 from harness_engines.slurm.job import STARTED, NodeJob
 
@@ -44,7 +53,7 @@ class Slurm(Engine):
         for problem in missing_package("submitit", key="", wanted_by="the engine slurm"):
             raise UsageError(problem.message, hint="pip install 'mdrl-harness[slurm]'")
         self.config = config
-        self._most_gpus = 0
+        self._capacity = Capacity(place="Slurm", machines=())
         self._changed = threading.Condition()
         self._pending: list[_Running] = []
         self._running: list[_Running] = []
@@ -59,17 +68,14 @@ class Slurm(Engine):
         if self.config.cluster == "local":
             return
         check_programs()
-        self._most_gpus = check_partition(self.config.partition)
-        for request in requests:
-            asked = request.gpus_on(self._most_gpus)
-            if asked > self._most_gpus:
-                among = f"the partition {self.config.partition}" if self.config.partition else "Slurm"
-                raise UsageError(
-                    f"a step of kind {request.kind} needs {asked} GPUs, no machine of {among} has more than"
-                    f" {self._most_gpus}",
-                    where="resources",
-                    hint="state fewer GPUs, or use another partition",
-                )
+        self._capacity = capacity_of(self.config.partition)
+        self._capacity.check(requests)
+
+    def capacity(self, requests: Sequence[NodeRequest]) -> Capacity | None:
+        if self.config.cluster == "local":
+            return None
+        check_programs()
+        return capacity_of(self.config.partition)
 
     def execute(self, request: NodeRequest) -> None:
         self.submit(request).result()
@@ -127,13 +133,12 @@ class Slurm(Engine):
             self._look()
 
     def _submit(self, pending: Sequence[_Running]) -> None:
-        def alike(entry: _Running) -> tuple[str, tuple[int, int, int]]:
-            return entry.request.kind, self._ask(entry.request)
-
-        for (kind, ask), group in groupby(sorted(pending, key=alike), alike):
-            entries = list(group)
+        alike: dict[tuple[str, Demand], list[_Running]] = {}
+        for entry in pending:
+            alike.setdefault((entry.request.kind, self._capacity.demand(entry.request)), []).append(entry)
+        for (kind, demand), entries in alike.items():
             try:
-                jobs = self._submit_together(entries, kind, ask)
+                jobs = self._submit_together(entries, kind, demand)
             except Exception as error:
                 lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
                 for entry in entries:
@@ -147,19 +152,20 @@ class Slurm(Engine):
                 entry.log.unlink(missing_ok=True)
                 entry.log.symlink_to(Path(job.paths.stderr).name)
 
-    def _submit_together(self, entries: Sequence[_Running], kind: str, ask: tuple[int, int, int]) -> list[Any]:
+    def _submit_together(self, entries: Sequence[_Running], kind: str, demand: Demand) -> list[Any]:
         """Returns the jobs of nodes that ask for the same; more than one are an array."""
         from submitit import LocalExecutor, SlurmExecutor
 
-        cpus, gpus, machines = ask
         config, folder = self.config, self._folder(entries[0].request).absolute()
         calls = []
         for entry in entries:
             request = entry.request
-            calls.append(NodeJob(request.worker, request.key, request.label, entry.messages, threads=cpus))
+            calls.append(NodeJob(request.worker, request.key, request.label, entry.messages, threads=demand.cpus))
         if config.cluster == "local":
             local = LocalExecutor(folder, max_num_timeout=config.requeues)
-            local.update_parameters(timeout_min=config.minutes, signal_delay_s=config.warn_seconds, gpus_per_node=gpus)
+            local.update_parameters(
+                timeout_min=config.minutes, signal_delay_s=config.warn_seconds, gpus_per_node=demand.gpus
+            )
             return [local.submit(call) for call in calls]
         executor = SlurmExecutor(folder, max_num_timeout=config.requeues)
         stated = {
@@ -168,15 +174,15 @@ class Slurm(Engine):
             "qos": config.qos,
             "constraint": config.constraint,
             "mem": None if config.memory_gb is None else f"{round(config.memory_gb * 1024)}M",
-            "gres": f"{config.gres}:{gpus}" if gpus else None,
+            "gres": f"{config.gres}:{demand.gpus}" if demand.gpus else None,
             "setup": config.setup or None,
         }
         executor.update_parameters(
             job_name=f"harness-{kind}",
             time=config.minutes,
-            nodes=machines,
+            nodes=demand.machines,
             ntasks_per_node=1,
-            cpus_per_task=cpus,
+            cpus_per_task=demand.cpus,
             signal_delay_s=config.warn_seconds,
             array_parallelism=config.at_once,
             additional_parameters={"requeue": True, **config.options},
@@ -187,9 +193,6 @@ class Slurm(Engine):
         with executor.batch():
             jobs = [executor.submit(call) for call in calls]
         return jobs
-
-    def _ask(self, request: NodeRequest) -> tuple[int, int, int]:
-        return request.cpus, request.gpus_on(self._most_gpus), request.resources.machines
 
     def _look(self) -> None:
         """Passes on new messages, and finishes the nodes whose jobs have ended."""

@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 import sys
 import threading
 
 import pytest
 
-from harness import CheckpointError, NodeRequest, Resources, StepFailed, UsageError, WorkerLost
+from harness import CheckpointError, MachineResources, NodeRequest, Resources, StepFailed, UsageError, WorkerLost
 from harness._util.disk_errors import StoreFull
 from harness.execution.engines.local import Local, LocalConfig
 from harness.execution.engines.threads import SHORT_RUN_SECONDS, SMALL_MODEL, Machine, limited_threads
@@ -142,8 +143,36 @@ def test_each_worker_sees_its_own_gpus(local, tmp_path):
 def test_more_gpus_than_there_are_is_an_error_before_the_start(local, tmp_path):
     with pytest.raises(UsageError, match="a step of kind train needs 3 GPUs, this machine has 2"):
         local([Asked("k", tmp_path, gpus=3)], machine=Machine(gpus=("0", "1"), cores=4, memory_bytes=None))
-    with pytest.raises(UsageError, match="runs on 2 machines"):
+    with pytest.raises(UsageError, match="a step of kind train needs 5 cores, this machine has 4"):
+        local([Asked("k", tmp_path, cpus=5)])
+    with pytest.raises(UsageError, match="needs 2 machines with 1 core each, of which there is 1"):
         local([Asked("k", tmp_path, machines=2)])
+
+
+def test_steps_wait_for_the_cores_that_they_state(local, tmp_path):
+    hang, wide, narrow = Asked("hang", tmp_path, cpus=3), Asked("k", tmp_path, cpus=2), Asked("k", tmp_path, cpus=1)
+    engine = local([hang, wide, narrow], jobs=3)
+    futures = [engine.submit(hang.request)]
+    assert hang.hanging.wait(60)
+    futures += [engine.submit(wide.request), engine.submit(narrow.request)]
+    futures[2].result()
+    assert not futures[1].done() and not wide.started, "3 of 4 cores are taken"
+    os.kill(int(hang.process), signal.SIGKILL)
+    futures[1].result()
+
+
+def test_the_capacity_is_this_machine_with_its_jobs_and_threads(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+    def capacity(machine, **config):
+        return Local(LocalConfig(**config), machine).capacity([Asked("k", tmp_path).request] * 9)
+
+    cpu = capacity(Machine(gpus=(), cores=4, memory_bytes=None))
+    assert (cpu.machines, cpu.slots, cpu.cpus_per_process) == ([MachineResources(cpus=4)], 4, 1)
+    gpus = Machine(gpus=("0", "1"), cores=16, memory_bytes=None)
+    assert capacity(gpus).machines == [MachineResources(cpus=16, gpus=2)]
+    assert (capacity(gpus).slots, capacity(gpus).cpus_per_process) == (2, 8)
+    assert (capacity(gpus, jobs=3, threads=5).slots, capacity(gpus, jobs=3, threads=5).cpus_per_process) == (3, 5)
 
 
 def jobs_of(machine, parameters, count=9, seconds=1000.0):

@@ -12,43 +12,9 @@ from harness import StepFailed, UsageError, WorkerLost
 from harness_engines.ray.cluster import RayMachine, _check_look
 from harness_engines.ray.config import RayConfig
 from harness_engines.ray.engine import Ray
-from harness_engines.ray.placement import Ask, ask_of, check_asks, slots_for
 from harness_engines.ray.worker import Look, look_at
 
-CPUS = [RayMachine(identifier=str(number), name=f"m{number}", cpus=4, gpus=0) for number in range(2)]
-GPUS = [RayMachine(identifier=str(number), name=f"g{number}", cpus=16, gpus=4) for number in range(2)]
-
-
-def test_a_step_asks_for_what_is_stated_and_else_for_a_core_and_a_gpu_of_each_process(tmp_path):
-    def ask(cluster, **stated):
-        return ask_of(Asked("good", tmp_path, **stated).request, cluster)
-
-    assert ask(CPUS) == Ask(cpus=1, gpus=0, machines=1)
-    assert ask(GPUS) == Ask(cpus=1, gpus=1, machines=1)
-    assert ask(GPUS, kind="merge") == Ask(cpus=1, gpus=0, machines=1)
-    assert ask(GPUS, gpus=0, cpus=3) == Ask(cpus=3, gpus=0, machines=1)
-    assert ask(GPUS, processes=4, machines=2) == Ask(cpus=4, gpus=4, machines=2)
-
-
-def test_slots_are_what_the_whole_cluster_has_room_for():
-    assert slots_for(Ask(cpus=1, gpus=1, machines=1), GPUS) == 8
-    assert slots_for(Ask(cpus=5, gpus=1, machines=1), GPUS) == 6
-    assert slots_for(Ask(cpus=1, gpus=0, machines=1), CPUS) == 8
-    assert slots_for(Ask(cpus=4, gpus=4, machines=2), GPUS) == 1
-
-
-@pytest.mark.parametrize(
-    ("ask", "told"),
-    [
-        (Ask(cpus=1, gpus=9, machines=1), "train needs 9 GPUs, no machine of the Ray cluster has more than 4"),
-        (Ask(cpus=17, gpus=0, machines=1), "train needs 17 cores, no machine of the Ray cluster has more than 16"),
-        (Ask(cpus=8, gpus=4, machines=3), "train needs 3 machines, the Ray cluster has 2 that suffice"),
-    ],
-)
-def test_more_than_the_cluster_has_is_refused(ask, told):
-    check_asks({Ask(cpus=16, gpus=4, machines=2): "train"}, [*CPUS, *GPUS])
-    with pytest.raises(UsageError, match=told):
-        check_asks({ask: "train"}, [*CPUS, *GPUS])
+MACHINE = RayMachine(identifier="0", name="m0", cpus=4)
 
 
 def test_a_machine_that_does_not_see_the_store_is_named(tmp_path):
@@ -60,10 +26,10 @@ def test_a_machine_that_does_not_see_the_store_is_named(tmp_path):
     token.write_text("token")
     assert look_at(str(token), str(protocol)) == Look(store=True, protocol=True)
     with pytest.raises(UsageError, match="the machine m0 of the Ray cluster does not see the store") as raised:
-        _check_look(Look(store=False, protocol=True), CPUS[0], tmp_path / "store", protocol)
+        _check_look(Look(store=False, protocol=True), MACHINE, tmp_path / "store", protocol)
     assert "a folder that all machines share" in raised.value.hint
     with pytest.raises(UsageError, match="does not see the protocol"):
-        _check_look(Look(store=True, protocol=False), CPUS[0], tmp_path / "store", protocol)
+        _check_look(Look(store=True, protocol=False), MACHINE, tmp_path / "store", protocol)
 
 
 @pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port", "head:99999", "ray://head:10001"])
@@ -107,6 +73,17 @@ def test_an_address_where_something_else_listens_is_told_as_that(answer, told, t
         address = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(UsageError, match=f"no Ray cluster answers at {address}: {told}"):
             Ray(RayConfig(address=address, connect_seconds=0.5)).check([Asked("good", tmp_path).request])
+
+
+@pytest.mark.parametrize("address", ["local", "auto"])
+def test_a_plan_starts_no_ray(address, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    engine = Ray(RayConfig(address=address))
+    with pytest.raises(UsageError, match="no Ray cluster runs here"):
+        engine.capacity([Asked("good", tmp_path).request])
+    engine.close(stop=False)
+    assert not ray.is_initialized()
 
 
 @pytest.fixture(scope="module")

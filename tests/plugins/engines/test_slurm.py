@@ -12,7 +12,7 @@ from harness import StepFailed, UsageError, WorkerLost
 
 pytest.importorskip("submitit")
 
-from harness_engines.slurm.cluster import check_partition, queued
+from harness_engines.slurm.cluster import capacity_of, queued
 from harness_engines.slurm.config import SlurmConfig
 from harness_engines.slurm.engine import Slurm
 
@@ -109,7 +109,7 @@ def slurm(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("programs")
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     fake = FakeSlurm(folder)
-    fake.answer("sinfo", "main (null)\ngpu gpu:a100:4(S:0-1),lustre:1\ngpu gpu:2\n")
+    fake.answer("sinfo", "m0 main 8 (null)\ng0 gpu 64 gpu:a100:4(S:0-1),lustre:1\ng1 gpu 32 gpu:2\n")
     fake.answer("sbatch", "Submitted batch job 7\n")
     return fake
 
@@ -153,7 +153,7 @@ def test_what_slurm_has_not_is_refused_before_the_start(slurm, tmp_path, monkeyp
     assert "did you mean gpu?" in refused(partition="gpus")
     assert "`sinfo` lists: gpu, main" in refused(partition="night")
     assert "train needs 9 GPUs, no machine of the partition gpu has more than 4" in refused(partition="gpu")
-    assert "no machine of the partition main has more than 0" in refused(partition="main")
+    assert "the partition main has 0" in refused(partition="main")
     assert "no machine of Slurm has more than 4" in refused()
     slurm.answer("sinfo", "", code=1)
     assert "does Slurm's controller run?" in refused()
@@ -169,7 +169,19 @@ def test_a_queue_that_does_not_answer_loses_no_job(slurm):
     assert queued(["7_0"]) is None
 
 
-def test_gpus_are_those_of_the_largest_machine(slurm):
-    assert [check_partition(name) for name in ("main", "gpu", "main,gpu", None)] == [0, 4, 4, 4]
-    slurm.answer("sinfo", "mixed gpu:a100:2,gpu:h100:8(IDX:0-7)\nbare gpu\n")
-    assert [check_partition(name) for name in ("mixed", "bare")] == [10, 1]
+def test_the_capacity_is_that_of_the_partitions_machines(slurm, tmp_path):
+    def machines(name):
+        return [(machine.name, machine.cpus, machine.gpus) for machine in capacity_of(name).machines]
+
+    cpu, large, small = ("m0", 8, 0), ("g0", 64, 4), ("g1", 32, 2)
+    assert machines("main") == [cpu]
+    assert machines("gpu") == [large, small]
+    assert machines("main,gpu") == machines(None) == [cpu, large, small]
+    slurm.answer("sinfo", "x mixed 9 gpu:a100:2,gpu:h100:8(IDX:0-7)\nx all 9 gpu:a100:2,gpu:h100:8\ny bare 4 gpu\n")
+    assert machines("mixed") == [("x", 9, 10)]
+    assert machines("bare") == [("y", 4, 1)]
+    assert len(machines(None)) == 2, "a machine of two partitions counts once"
+    engine = Slurm(SlurmConfig(partition="bare"))
+    assert engine.capacity([]) == capacity_of("bare")
+    assert engine.capacity([]).slots is None
+    assert Slurm(SlurmConfig(cluster="local")).capacity([]) is None, "processes of this machine, without a limit"
