@@ -120,26 +120,22 @@ def shape_for(plan: Plan, registry: Registry, file: Path | None) -> ModelShape |
 
 def _requests_of(planned: PlannedRun, shape: ModelShape | None) -> dict[str, NodeRequest]:
     """Returns what an engine would get for each missing node, by key in execution order; none can be executed."""
+    from harness.execution.requests import request_of
     from harness.planning.estimate import expected_seconds
-    from harness.plugin.engine_interface import NodeRequest
 
     def refuse() -> None:
         raise AssertionError("a plan executes nothing")
 
     seconds = expected_seconds(planned.plan, planned.registry)
     return {
-        node.key: NodeRequest(
-            key=node.key,
-            label=node.label,
-            kind=node.kind,
-            seed=node.seed,
-            needs=frozenset(need for use in node.plugins(planned.plan.domains) for need in use.needs),
-            protocol=planned.protocol.path,
+        node.key: request_of(
+            node,
+            planned.plan,
+            planned.protocol,
             store=planned.store.root,
             run=planned.folder,
             arguments=(),
             execute=refuse,
-            resources=planned.protocol.resources_of(node),
             parameters=None if shape is None else shape.parameters,
             expected_seconds=seconds[node.key],
         )

@@ -22,6 +22,7 @@ from harness.execution.node_watch import NodeWatch
 from harness.execution.progress import Reporter
 from harness.execution.provenance import gather_provenance
 from harness.execution.readiness import FaultsBeforeStart, faults_before_start, gathered_faults
+from harness.execution.requests import request_of
 from harness.execution.run_folder import LEADERBOARD, SCORES, RunFolder, run_folder_of
 from harness.execution.store import Store
 from harness.planning.checks import check_needs, check_space, check_writable
@@ -261,19 +262,15 @@ class Runner:
     def _request(self, node: Node, parameters: int | None, seconds: float | None) -> NodeRequest:
         """Returns what the engine gets for a node. parameters: those of the base model. seconds: an estimate."""
         callbacks = self._dispatcher.callbacks(node)
-        return NodeRequest(
-            key=node.key,
-            label=node.label,
-            kind=node.kind,
-            seed=node.seed,
-            needs=frozenset(need for use in node.plugins(self._plan.domains) for need in use.needs),
-            protocol=self._protocol.path,
+        return request_of(
+            node,
+            self._plan,
+            self._protocol,
             store=self._store.root,
             run=self._folder.path,
             arguments=self._command_here("exec-node", node.key),
             worker=self._command_here("exec-worker"),
             execute=partial(self._executor.execute, node.key, callbacks["progress"]),
-            resources=self._protocol.resources_of(node),
             parameters=parameters,
             expected_seconds=seconds,
             started=callbacks["started"],

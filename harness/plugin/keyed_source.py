@@ -31,6 +31,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "execution/node_watch.py",
         "execution/prefetch.py",
         "execution/readiness",
+        "execution/requests.py",
         "execution/runner.py",
         "execution/worker.py",
         "planning/counts.py",
