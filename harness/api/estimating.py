@@ -155,12 +155,13 @@ def _capacity_of(name: str, planned: PlannedRun, requests: Sequence[NodeRequest]
             capacity: Capacity | None = engine.capacity(requests)
         finally:
             engine.close(stop=False)
+        if capacity is not None:
+            capacity.check(requests)
     except UsageError as error:
         hint = f"{error.hint}; {_SLOTS}" if error.hint else _SLOTS
         raise UsageError(error.message, where=error.where, hint=hint) from error
     if capacity is None:
         raise UsageError("it cannot tell what machines it has", where=f"engine {offer.name}", hint=_SLOTS)
-    capacity.check(requests)
     return capacity
 
 

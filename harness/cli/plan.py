@@ -177,8 +177,7 @@ def _estimate(
     try:
         return planned.estimate(engine=stated.name, **assumed), None
     except HarnessError as error:
-        reason = f"{error.where}: {error.message}" if error.where else error.message
-        return planned.estimate(**assumed), f"{reason}; give --slots N"
+        return planned.estimate(**assumed), str(error)
 
 
 def why_lines(explanation: Explanation) -> list[str]:

@@ -173,7 +173,7 @@ def test_the_protocols_engine_is_asked_and_its_failure_leaves_the_plan(protocol,
     told = printed(asked)
     assert "generated tokens: at most" in told
     assert "duration unknown: engine slurm: " in told
-    assert "; give --slots N" in told
-    assert "give --slots N" in json.loads(printed(asked, "--json"))["not_scheduled"]
+    assert "→ " in told and "--slots N estimates the duration without the engine" in told
+    assert "--slots N" in json.loads(printed(asked, "--json"))["not_scheduled"]
     assert "3 results at a time: about" in printed(asked, "--slots", "3"), "without asking the engine"
     assert "results at a time" not in printed(protocol())
