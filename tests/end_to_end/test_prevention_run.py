@@ -22,6 +22,8 @@ methods:
     - {train: math, freeze: {fraction: 0.2, completions: 8}}
     - {train: qa, freeze: {fraction: 0.2, completions: 8}}
     - {train: cw, freeze: {fraction: 0.2, completions: 8}}
+  few: [math, {train: qa, freeze: {fraction: 0.1, completions: 8}}]
+  ewc: [math, {train: qa, with: anchored, anchor: ewc, fisher_completions: 8}]
   subspace: [math, qa, {train: cw, subspace: {rank: 2}}]
   chain:
     - math
@@ -79,3 +81,11 @@ def test_a_training_that_reads_the_lineage_has_the_key_of_its_definition(run):
     plain = next(one.lineage for one in run.plan.methods if one.name == "plain")
     assert run.plan.nodes[plain[3]].parents == (plain[2],)
     assert "freeze" not in run.plan.definition_of(plain[3])["train"]["config"]
+
+
+def test_the_curvature_of_a_checkpoint_is_measured_once_for_all_that_need_it(run):
+    """After math: for a freeze, an EWC, a rollback and the mask of a refresh."""
+    [lineage] = [one.lineage for one in run.plan.methods if one.name == "plain"]
+    found = [json.loads(path.read_text())["definition"] for path in run.folder.parent.rglob("DEFINITION.json")]
+    after_math = [one for one in found if one["kind"] == "shared" and one["checkpoint"] == lineage[1]]
+    assert [one["name"] for one in after_math] == ["fisher"]

@@ -41,6 +41,9 @@ class AnchoredConfig(PolicyGradientConfig):
     def kl_weight(self) -> float:
         return self.strength if self.anchor == "kl" else 0.0
 
+    def reads_lineage(self) -> bool:
+        return super().reads_lineage() or self.anchor == "ewc"
+
     def workload(self) -> Workload:
         """Returns GRPO's work. Excludes what ewc samples, since the config does not know the earlier domains."""
         work = PolicyGradientConfig(**self.grpo_settings()).workload()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from harness import Cost, TrainingContext
-from harness.training import mean_squared_gradient
+from harness import Cost, LineageEntry, TrainingContext
+from harness.training import cached_gradients
 
 _FILE = "fisher.safetensors"
 
@@ -29,9 +28,8 @@ class Fisher:
 def fisher_of_earlier(context: TrainingContext, completions: int) -> Fisher:
     """Returns the sum of the earlier domains' Fisher diagonals at the checkpoint that the step starts from.
 
-    Each is the mean of (∇ log π(y|x))² over `completions` completions that the starting policy samples, with a seed per
-    domain. A resumed step reads the result of the killed one from its scratch, so it is never measured on partly
-    trained weights.
+    Each is the mean of (∇ log π(y|x))² over `completions` completions that the starting policy samples. The store keeps
+    it, for other steps and probes. A resumed step reads the sum of the killed one from its scratch.
     """
     stored = context.scratch / _FILE
     if not stored.exists():
@@ -43,14 +41,14 @@ def fisher_of_earlier(context: TrainingContext, completions: int) -> Fisher:
 
 
 def _measured(context: TrainingContext, completions: int) -> Fisher:
+    start = LineageEntry(step=0, label="start", domains=(), folder=context.checkpoint)
+    checkpoint = context.lineage[-1] if context.lineage else start
     total: dict[str, torch.Tensor] = {}
     cost = Cost()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        for domain in context.earlier:
-            seed = random.Random(f"{context.seed}/fisher/{domain.name}").getrandbits(31)
-            own = mean_squared_gradient(context.checkpoint, domain, count=completions, seed=seed)
-            total = {name: total.get(name, 0) + value for name, value in own.values.items()}
-            cost += Cost(completions=own.completions, generated_tokens=own.tokens)
+    for domain in context.earlier:
+        own, sampled = cached_gradients("fisher", context, checkpoint=checkpoint, domain=domain, count=completions)
+        total = {name: total.get(name, 0) + value for name, value in own}
+        cost += sampled
     return Fisher(diagonal=total, cost=cost)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -52,7 +53,7 @@ def rollouts(context: TrainingContext, config: ReplaySFTConfig) -> Rollouts:
     file = context.scratch / _FILE
     if not file.exists():
         sampled = {domain.name: _sampled(context, config, domain) for domain in context.earlier}
-        temporary = file.with_suffix(".tmp")
+        temporary = file.with_suffix(f".{os.getpid()}.tmp")  # each rank samples
         temporary.write_text(json.dumps(sampled), encoding="utf-8")
         temporary.replace(file)
     stored: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from harness import TrainingContext
+from harness import Sampling, TrainingContext
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import tiny_domains
 from harness_algorithms.anchored.algorithm import Anchored
@@ -113,6 +113,7 @@ def test_the_fisher_sums_the_domains_and_leaves_the_generator_alone(tmp_path):
 
     context = context_in(tmp_path)
     one, two = tiny_domains().values()
+    two = replace(two, sampling=Sampling.of_config({"temperature": 0.5}, 4))
     state = torch.get_rng_state()
     parts = []
     for name, earlier in (("one", [one]), ("two", [two]), ("both", [one, two])):
