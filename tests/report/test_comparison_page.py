@@ -4,6 +4,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from axe import axe_findings
 from chromium import CHROMIUM, CLIPPED, DRIVER, open_chromium, show_page
 from fake_run import make_leaderboard
 from sample_world import answered, sampled_run
@@ -106,3 +107,10 @@ def test_no_text_is_cut_off_and_nothing_is_asked_for(chromium, found, tmp_path, 
     assert "broken" not in shown.title.partition("−")[0].partition("<")[0]
     asked = [one["message"] for one in shown.get_log("performance") if '"Network.requestWillBeSent"' in one["message"]]
     assert len([one for one in asked if page.as_uri() in one]) == 1  # others are those of the browser's own first page
+
+
+def test_axe_finds_nothing(chromium, found, tmp_path):
+    page = tmp_path / "compare.html"
+    page.write_text(comparison_page(found), encoding="utf-8")
+    findings = axe_findings(show_page(chromium, page.as_uri(), width=400, scheme="dark"))
+    assert findings == []

@@ -1,6 +1,7 @@
 """The browser of samples in headless Chromium: filters, side by side, keyboard, widths, and hostile texts."""
 
 import pytest
+from axe import axe_findings
 from chromium import CHROMIUM, DRIVER, open_chromium, show_page
 from report_world import full_record
 from sample_world import answered, sampled_run
@@ -153,3 +154,10 @@ def test_nothing_is_asked_for_and_nothing_is_logged(show):
     assert page.get_log("browser") == []
     asked = [one["message"] for one in page.get_log("performance") if '"Network.requestWillBeSent"' in one["message"]]
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])
+def test_axe_finds_nothing_serious_in_the_samples(show, width, scheme):
+    page = show(width=width, scheme=scheme)
+    choose(page, "domain", "math")
+    assert [one for one in axe_findings(page) if "samples" in one or one.startswith(("serious", "critical"))] == []
