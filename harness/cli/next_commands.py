@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.report.tables.layout import decimals, number, shortest_first
+from harness.results.flips import RIGHT_FROM
 
 if TYPE_CHECKING:
     from harness.results.estimates import Estimate
@@ -23,12 +24,18 @@ class _Fall(NamedTuple):
     column: str
 
 
-def next_commands(leaderboard: Leaderboard, folder: Path) -> list[str]:
-    """Returns lines with the samples to look at: of every domain that scores 0, otherwise of the largest fall.
+def next_commands(leaderboard: Leaderboard, folder: Path, nothing_right: Callable[[str, str], bool]) -> list[str]:
+    """Returns lines with the samples to look at: of every domain in which nothing is right, otherwise of the largest
+    fall. The last line is a command.
 
-    The last line is a command. folder: the run, as commands are to name it.
+    folder: the run, as commands are to name it. nothing_right: returns whether a method has no right sample of a
+    domain at its last step; asked only where a score above 0 leaves that open.
     """
-    found = [line for column in leaderboard.columns for line in _zero(leaderboard, column, folder)]
+    found = [
+        line
+        for column in leaderboard.columns
+        for line in (*_zero(leaderboard, column, folder), *_graded(leaderboard, column, folder, nothing_right))
+    ]
     return found or list(_largest_fall(leaderboard, folder))
 
 
@@ -50,6 +57,24 @@ def _zero(leaderboard: Leaderboard, column: str, folder: Path) -> Iterator[str]:
     last = step is row.trajectory[-1]
     options = [*([] if last else ["--step", str(step.step)]), "--domain", column]
     yield samples_command(folder, row.method, *options, *_seed_option(row, seed), "--wrong")
+
+
+def _graded(
+    leaderboard: Leaderboard, column: str, folder: Path, nothing_right: Callable[[str, str], bool]
+) -> Iterator[str]:
+    """Yields how to look at a domain with graded scores above 0 of which none counts as right."""
+    measured = leaderboard.measurement.get(column)
+    if measured is None or not measured.higher_is_better:
+        return
+    half = RIGHT_FROM * (100.0 if measured.percent else 1.0)
+    scores = {row.method: row.scores[column] for row in leaderboard.rows if column in row.scores and not row.reference}
+    low = {name: one.mean for name, one in scores.items() if one.mean is not None and 0 < one.mean < half}
+    # The scores of items that are all 0 or 1 have Wilson's interval: above 0, one of them is right.
+    graded = {name: mean for name, mean in low.items() if scores[name].interval != "wilson"}
+    if graded and nothing_right(lowest := min(graded, key=lambda name: graded[name]), column):
+        text = number(graded[lowest], decimals(leaderboard, column))
+        yield f"No sample of {column} is right after {lowest}, whose score is {text}. To see them:"
+        yield samples_command(folder, lowest, "--domain", column)
 
 
 def _telling(row: Row, column: str) -> list[TrajectoryStep]:

@@ -89,11 +89,19 @@ def print_leaderboard(run: Run, console: Console) -> None:
 
     from harness.cli.leaderboard_view import print_tables
     from harness.cli.next_commands import next_commands
+    from harness.errors import HarnessError
 
     print_tables(run.record, console)
     files = ("leaderboard.json", "scores.parquet", "provenance.json")
     present = [name for name in files if (run.folder / name).is_file()]
     present += sorted(log.name for log in run.folder.glob("events*.jsonl"))  # one of each machine
     console.print(Text(f"\n{run.folder}: {', '.join(present)}"), soft_wrap=True)
-    for line in next_commands(run.record, run.folder) if run.has_samples else ():
+
+    def nothing_right(method: str, domain: str) -> bool:
+        try:
+            return not run.samples(method, domain=domain)["right"].any()
+        except HarnessError:  # what cannot be read is for `harness samples` to say
+            return False
+
+    for line in next_commands(run.record, run.folder, nothing_right) if run.has_samples else ():
         console.print(Text(line), soft_wrap=True)

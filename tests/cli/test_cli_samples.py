@@ -186,6 +186,15 @@ def test_a_domain_that_nothing_solves_leads_to_its_samples(tmp_path):
     assert "  target      target 0" in text and "  completion  42" in text
 
 
+def test_graded_scores_of_which_none_is_right_lead_to_their_samples(tmp_path):
+    def poor(domain, item, step, seed):
+        return ("poor", 0.1 + 0.05 * (item % 2)) if domain == "qa" else answered(domain, item, step, seed)
+
+    why, command = last_lines(sampled_run(tmp_path, poor, stderr=0.01))
+    assert why == "No sample of qa is right after re-math, whose score is 12.5. To see them:"
+    assert "qa: all 6 wrong" in followed(command)
+
+
 def test_otherwise_the_largest_fall_leads_to_what_flipped(folder):
     why, command = last_lines(folder)
     assert why.startswith("math fell most in step 3 of sequential (train qa), by 16.7 points.")
