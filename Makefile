@@ -2,7 +2,7 @@
 # make test    installs into .venv with the development tools, runs linters, type checker, import contracts and tests
 # make check   for daily use: linters, type checker, import contracts, and the tests of what differs from SINCE
 # make docs    installs into .venv with the documentation tools, builds the site into build/site
-# make figures draws the README's figures from the lab's kept leaderboard
+# make figures draws the figures of the README and the documentation from the lab's kept leaderboards
 # make clean   removes .venv, builds and caches; runs/ stays
 #
 # PYTHON       the interpreter that .venv is made with, 3.11 or newer

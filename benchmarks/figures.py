@@ -1,25 +1,38 @@
-"""Draws the README's figures from the stored leaderboard of the lab: the score chart and the terminal's table.
+"""Draws the figures of the README and the documentation from the stored leaderboards of the lab.
 
     python benchmarks/figures.py            # writes docs/figures/*.svg; `make figures`
     python benchmarks/figures.py FOLDER     # writes them there
 
-The chart is the report's, and the table is the output of `harness show`. Both have a background of their own, so that
-they can be read on light and dark pages; the colours of the chart follow the reader's scheme.
+The charts are the report's, and the table is the output of `harness show`. All have a background of their own, so that
+they can be read on light and dark pages; the colours of the charts follow the reader's scheme.
 """
 
 import io
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
+from harness.report.figure import Absent, Figure
+from harness.report.figures.paired_differences import paired_differences
+from harness.report.figures.plasticity import plasticity_against_forgetting
+from harness.report.figures.recoveries import recoveries
+from harness.report.figures.trajectories import trajectories
+from harness.report.record import RunRecord
+
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "leaderboards" / "lab"
+CHARTS: dict[str, tuple[Callable[[RunRecord], Figure | Absent], Path]] = {
+    "scores-by-step.svg": (trajectories, RECORD),
+    "plasticity.svg": (plasticity_against_forgetting, RECORD / "recoveries"),
+    "recoveries.svg": (recoveries, RECORD / "recoveries"),
+    "differences.svg": (paired_differences, RECORD / "recoveries"),
+}
 SVG = "{http://www.w3.org/2000/svg}"
 DARK = {"#1b1f24": "#e6edf3", "#57606a": "#9198a1", "#d8dee4": "#3d444d", "#ffffff": "#0d1117"}
 """The report's colours of ink, muted ink, grid and paper, and the corresponding colours in a dark scheme."""
@@ -39,16 +52,14 @@ text {{ font: {char_height}px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono",
 """
 
 
-def chart() -> str:
-    """Returns the report's chart of the scores after each step as an SVG that follows the reader's scheme."""
+def chart(figure_of: Callable[[RunRecord], Figure | Absent], record: Path) -> str:
+    """Returns a figure of a record's report as an SVG that follows the reader's scheme."""
     from harness.report.drawing import draw
-    from harness.report.figure import Absent
-    from harness.report.figures.trajectories import trajectories
     from harness.report.plots.chart import chart_of
     from harness.report.reading import read_run
     from harness.report.theme import FONT
 
-    figure = trajectories(read_run(RECORD, None))
+    figure = figure_of(read_run(record, None))
     if isinstance(figure, Absent):
         raise SystemExit(f"no chart: {figure.reason}")
     root = ElementTree.fromstring(draw(chart_of(figure.views[0])))
@@ -103,7 +114,10 @@ def table() -> str:
 def main(folder: Path) -> None:
     """Writes both figures."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("scores-by-step.svg", chart()), ("leaderboard.svg", table())):
+    texts = {name: chart(figure_of, record) for name, (figure_of, record) in CHARTS.items()} | {
+        "leaderboard.svg": table()
+    }
+    for name, text in texts.items():
         (folder / name).write_text(text)
         print(f"{folder / name}: {len(text.encode()) / 1000:.0f} kB")
 
