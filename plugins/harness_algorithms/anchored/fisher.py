@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -28,8 +28,9 @@ class Fisher:
 def fisher_of_earlier(context: TrainingContext, completions: int) -> Fisher:
     """Returns the sum of the earlier domains' Fisher diagonals at the checkpoint that the step starts from.
 
-    Each is the mean of (∇ log π(y|x))² over `completions` completions that the starting policy samples. The store keeps
-    it, for other steps and probes. A resumed step reads the sum of the killed one from its scratch.
+    Each is the mean of (∇ log π(y|x))² over `completions` completions that the starting policy samples. In a run, the
+    store's cache has them, which recoveries and probes share. A resumed step reads the result of the killed one from
+    its scratch, so it is never measured on partly trained weights.
     """
     stored = context.scratch / _FILE
     if not stored.exists():
@@ -41,13 +42,15 @@ def fisher_of_earlier(context: TrainingContext, completions: int) -> Fisher:
 
 
 def _measured(context: TrainingContext, completions: int) -> Fisher:
-    start = LineageEntry(step=0, label="start", domains=(), folder=context.checkpoint)
-    checkpoint = context.lineage[-1] if context.lineage else start
     total: dict[str, torch.Tensor] = {}
     cost = Cost()
+    start = next((entry for entry in reversed(context.lineage) if entry.folder == context.checkpoint), None)
+    if start is None:  # the cache knows the checkpoints of the lineage only
+        context = replace(context, cache=None)
+        start = LineageEntry(step=0, label="start", domains=(), folder=context.checkpoint)
     for domain in context.earlier:
-        own, sampled = cached_gradients("fisher", context, checkpoint=checkpoint, domain=domain, count=completions)
-        total = {name: total.get(name, 0) + value for name, value in own}
+        own, sampled = cached_gradients("fisher", context, checkpoint=start, domain=domain, count=completions)
+        total = {name: total[name].add_(value) if name in total else value for name, value in own}
         cost += sampled
     return Fisher(diagonal=total, cost=cost)
 

@@ -7,7 +7,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from harness import Sampling, TrainingContext
+from harness import LineageEntry, Sampling, TrainingContext
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import tiny_domains
 from harness_algorithms.anchored.algorithm import Anchored
@@ -123,7 +123,28 @@ def test_the_fisher_sums_the_domains_and_leaves_the_generator_alone(tmp_path):
     first, second, both = (part.diagonal["model.embed_tokens.weight"] for part in parts)
     assert float(both.sum()) > 0
     assert torch.allclose(both, first + second)
-    assert not first.equal(second)
+
+
+@pytest.mark.parametrize("started_elsewhere", [False, True])
+def test_in_a_run_the_fisher_is_that_of_the_cache(tmp_path, started_elsewhere):
+    from dataclasses import replace
+
+    asked = []
+
+    def cache(name, make, *, checkpoint, domain, settings):
+        asked.append((name, checkpoint.step, domain, settings["seed"]))
+        folder = tmp_path / f"kept-{len(asked)}"
+        folder.mkdir()
+        make(folder)
+        return folder
+
+    cache.seed = 9
+    context = context_in(tmp_path)
+    folder = tmp_path if started_elsewhere else context.checkpoint
+    lineage = [LineageEntry(step=3, label="c", domains=("one",), folder=folder)]
+    context = replace(context, earlier=list(tiny_domains().values()), lineage=lineage, cache=cache)
+    assert fisher_of_earlier(context, 8).cost.completions == 16
+    assert asked == ([] if started_elsewhere else [("fisher", 3, "one", 9), ("fisher", 3, "two", 9)])
 
 
 @pytest.mark.parametrize(
