@@ -17,7 +17,7 @@ from harness.report.samples.verdicts import Item, RunVerdicts, Verdicts, items_o
 
 MOST_TEXT_BYTES = 250_000
 """The size of all texts in the page."""
-MOST_ITEMS = 60
+MOST_ITEMS = 150
 """The texts of at most this many test items of a domain are in the page."""
 MOST_CHARACTERS = 1200
 """Longer prompts, targets and completions are cut."""
