@@ -51,11 +51,12 @@
 
   // The step that harmed the domain most: where the browser opens.
   const harmful = (domain) => {
-    let best = { lost: -1, before: 0, after: 0 };
+    let best = { lost: -Infinity, before: 0, after: 0 };
     data.places.forEach((after, index) => {
       const before = data.places[index - 1];
       if (!before || before.method !== after.method) return;
-      const lost = countOf(domain, before.checkpoint, after.checkpoint, "right → wrong");
+      const [one, two] = [before.checkpoint, after.checkpoint];
+      const lost = countOf(domain, one, two, "right → wrong") - countOf(domain, one, two, "wrong → right");
       if (lost > best.lost) best = { lost, before: index - 1, after: index };
     });
     return best;
