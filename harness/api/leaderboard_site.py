@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from harness._util.extras import require_extra
 from harness._util.files import write_together
 from harness._util.version import VERSION
 from harness.api.protocols import installed_plugins
@@ -49,7 +48,7 @@ def build_site(
     Files of an earlier build that the site no longer has are removed; other files in `output` are left alone.
 
     published: a folder with rows of papers; default: `published` in `folder`, if it exists. reports: also write the
-    report of each record, with its figures; this needs the extra `report`. registry: the plugins whose citations are
+    report of each record, with its figures. registry: the plugins whose citations are
     shown; default: all installed ones.
 
     Raises UsageError if there are no records, if one cannot be read, has a newer schema or is inconsistent, or if
@@ -58,8 +57,6 @@ def build_site(
     from harness.report.site.pages import site_files
     from harness.report.site.records import boards_of, read_records
 
-    if reports:
-        require_extra("report", "altair", "vl_convert", wanted_by="a site with reports")
     folder, output = Path(folder), Path(output)
     earlier = _earlier_files(output)
     plugins = installed_plugins(registry)

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from fake_run import make_leaderboard
 from report_world import IMAGE, SCRIPT, full_record
 
+from harness.report.training_curves import StageCurve, curves_to_json
 from harness.results.rebuild import rebuilt
 
 FORMULA = '=HYPERLINK("http://localhost","y")'
@@ -55,9 +56,19 @@ def keep_hostile(folder, scratch):
     )
     leaderboard = leaderboard.model_copy(update={"rows": rows, "protocol": SCRIPT, "notes": (IMAGE,)})
     keep(folder, rebuilt(leaderboard), protocol=protocol)
+    keep_curves(folder, FORMULA, label=IMAGE)
     published = folder.parent / "published"
     published.mkdir()
     (published / "paper.yaml").write_text(json.dumps(PUBLISHED))
+
+
+def keep_curves(folder, method, label="train code"):
+    """Keeps made-up training curves of the first step of a method."""
+    values = {"reward": ((0.5, 0.4, 0.6), None, (0.7, 0.6, 0.8)), "KL": ((0.0, 0.0, 0.1),) * 3}
+    curve = StageCurve(
+        methods=(method,), step=1, label=label, seeds=(0, 1), last=3.0, at=(1.0, 2.0, 3.0), values=values
+    )
+    (folder / "curves.json").write_text(curves_to_json([curve]))
 
 
 class Page(HTMLParser):

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from harness.report.best import Standing, column_standings
 from harness.report.site.names import file_name
-from harness.report.tables.layout import MISSING, decimals, group_of, header, interval, metric_headers, name_of, number
+from harness.report.tables.layout import (
+    LEADERBOARD_LEADING,
+    MISSING,
+    decimals,
+    group_of,
+    header,
+    interval,
+    metric_headers,
+    name_of,
+    number,
+)
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import Leaderboard
 
@@ -45,13 +56,13 @@ class Whisker:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A cell. value: the number that it is sorted by, empty if it is missing. detail: the interval. best: whether the
-    mean is the best of the column."""
+    """A cell. value: the number that it is sorted by, empty if it is missing. detail: the interval. standing: whether
+    the mean is the best of the column, or does not differ significantly from it."""
 
     text: str
     detail: str = ""
     value: str = ""
-    best: bool = False
+    standing: Standing = ""
     whisker: Whisker | None = None
 
 
@@ -83,7 +94,8 @@ class BoardTable:
 
 def board_table(leaderboard: Leaderboard) -> BoardTable:
     """Returns the table of a leaderboard, with its rows in the order of their ranks."""
-    made = [(column, _marked(column, cells, leaderboard)) for column, cells in _columns(leaderboard)]
+    made, standings = list(_columns(leaderboard)), _standings(leaderboard)
+    whiskers = _whiskers([row.average for row in leaderboard.rows])
     rows, before = [], None
     for place, row in enumerate(leaderboard.rows):
         plugins = tuple(dict.fromkeys(one.plugin for one in row.recoveries))
@@ -97,7 +109,14 @@ def board_table(leaderboard: Leaderboard) -> BoardTable:
                 opens=place > 0 and row.rank_group != before,
                 recovered_with=plugins,
                 words=" ".join(words).casefold(),
-                cells=tuple(cells[place] for _, cells in made),
+                cells=tuple(
+                    replace(
+                        cells[place],
+                        standing=standings[column.key][place] if column.key in standings else "",
+                        whisker=whiskers[place] if column.key == "average" else None,
+                    )
+                    for column, cells in made
+                ),
             )
         )
         before = row.rank_group
@@ -154,22 +173,12 @@ def _estimate(one: Estimate | None, digits: int) -> Cell:
     return Cell(text=mean, detail=f"[{rest}" if bracket else "", value=f"{one.mean:.8g}")
 
 
-def _marked(column: Column, cells: Sequence[Cell], leaderboard: Leaderboard) -> list[Cell]:
-    """Returns the cells with the best score marked, and averages with their drawings."""
-    if column.key == "average":
-        drawn = _whiskers([row.average for row in leaderboard.rows])
-        cells = [replace(cell, whisker=whisker) for cell, whisker in zip(cells, drawn, strict=True)]
-    if column.part not in ("Scores", "Ranking") or column.key == "rank":
-        return list(cells)
-    ranked = [cell for cell, row in zip(cells, leaderboard.rows, strict=True) if cell.value and not row.reference]
-    if len(ranked) < 2:
-        return list(cells)
-    choose = max if column.first == "descending" else min
-    best = choose(float(cell.value) for cell in ranked)
-    return [
-        replace(cell, best=cell.value != "" and float(cell.value) == best and not row.reference)
-        for cell, row in zip(cells, leaderboard.rows, strict=True)
-    ]
+def _standings(leaderboard: Leaderboard) -> dict[str, list[Standing]]:
+    """Returns the standings of the rows, by the key of the column."""
+    keys = [f"score-{name}" for name in leaderboard.columns]
+    keys += ["average", "forgetting", "backward-transfer", *(f"metric-{name}" for name in leaderboard.metrics)]
+    found = column_standings(leaderboard)
+    return {key: [row[place] for row in found] for place, key in enumerate(keys, start=LEADERBOARD_LEADING)}
 
 
 def _whiskers(averages: Sequence[Estimate]) -> list[Whisker | None]:

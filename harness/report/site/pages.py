@@ -16,12 +16,14 @@ from harness._util.version import VERSION
 from harness.plugin.config import NoConfig
 from harness.plugin.registry import Registry
 from harness.report.captions import items, over_scored_seeds
+from harness.report.plots.markup import resource
 from harness.report.provenance_tables import measurement_table, provenance_tables
 from harness.report.site.board_table import BoardTable, board_table
 from harness.report.site.citations import Work, bibliography, cited_tables, works_of
 from harness.report.site.method_tables import cost_table, difference_table, recoveries_of, score_table, settings_of
 from harness.report.site.names import arxiv_link, file_name, folder_name, web_link
 from harness.report.site.records import Board
+from harness.report.site.training import curves_of
 from harness.report.site.trajectory import lineage_table, panels, trajectory_table
 from harness.report.tables.comma_separated import CommaSeparatedTables
 from harness.report.tables.layout import TextTable, leaderboard_table, published_table, recovery_table
@@ -88,6 +90,8 @@ def site_files(
     environment = _environment()
     style = files("harness.report").joinpath("theme.css").read_text(encoding="utf-8") + _resource("site.css")
     found = {"site.css": style.encode(), "site.js": _resource("site.js").encode()}
+    if any(record.curves for board in boards for record in board.records):
+        found |= {name: resource(name).encode() for name in ("plots.css", "plots.js")}
 
     def write(path: str, template: str, **values: Any) -> None:
         text = environment.get_template(template).render(root="../" * path.count("/"), path=path, **values)
@@ -162,6 +166,7 @@ def _write_board(page: BoardPage, write: Any, found: dict[str, bytes]) -> None:
             panels=panels(leaderboard, row),
             trajectory=trajectory_table(leaderboard, row),
             lineage=lineage_table(row),
+            curves=curves_of(records, row),
             cost=None if row.reference else cost_table(row),
             settings=settings_of(records, row.method),
         )

@@ -12,6 +12,8 @@ from harness.errors import ProtocolError, UsageError
 from harness.execution.run_folder import LEADERBOARD, PROTOCOL, RunFolder
 from harness.protocol.source import read_source
 from harness.report.site.contents import FILE as CONTENTS
+from harness.report.training_curves import FILE as CURVES
+from harness.report.training_curves import StageCurve, parse_curves
 from harness.results.check import inconsistencies
 from harness.results.combine import combine
 from harness.results.leaderboard import SCHEMA_VERSION, Leaderboard
@@ -26,7 +28,7 @@ _MOST_SHOWN = 5
 class KeptRecord:
     """A kept record. place: its folder, relative to the folder of all records, with slashes; the protocol's name if it
     is the only one. stored_schema: the schema of its file; an older one was recomputed. settings: the protocol as
-    data, empty if it is missing or cannot be read."""
+    data, empty if it is missing or cannot be read. curves: of its trainings, if kept."""
 
     folder: Path
     place: str
@@ -35,6 +37,7 @@ class KeptRecord:
     protocol: str
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    curves: tuple[StageCurve, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,7 @@ def _read(folder: Path, root: Path) -> KeptRecord:
         protocol=text,
         settings=settings,
         provenance=RunFolder(folder).provenance() or leaderboard.provenance,
+        curves=parse_curves(folder / CURVES) if (folder / CURVES).is_file() else (),
     )
 
 

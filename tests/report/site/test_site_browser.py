@@ -10,13 +10,14 @@ from report_world import random_control
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
-from site_world import keep, keep_hostile
+from site_world import keep, keep_curves, keep_hostile
 
 from harness import build_site
 from harness.results.leaderboard import Leaderboard
 from harness.results.rebuild import rebuilt
 
-PAGES = ("index.html", "boards/fake/index.html", "boards/fake/methods/rollback.html", "published.html")
+METHOD = "boards/fake/methods/rollback.html"
+PAGES = ("index.html", "boards/fake/index.html", METHOD, "published.html")
 PUBLISHED = {
     "title": "A paper",
     "arxiv": "2402.03300",
@@ -35,6 +36,7 @@ def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("site")
     leaderboard, _ = make_leaderboard(root / "runs", seeds=(0, 1, 2), shift=lambda seed: 0.01 * seed)
     keep(root / "kept/fake", rebuilt(random_control(leaderboard)), protocol=PROTOCOL)
+    keep_curves(root / "kept/fake", "rollback")
     (root / "kept/published").mkdir()
     (root / "kept/published/paper.yaml").write_text(json.dumps(PUBLISHED))
     keep_hostile(root / "hostile/nasty", root / "nasty-runs")
@@ -126,7 +128,8 @@ def test_columns_and_intervals_are_chosen_and_kept_in_the_address(board, browser
 def test_a_method_opens_and_leads_back(board):
     board.find_element(By.LINK_TEXT, "rollback").click()
     assert board.find_element(By.TAG_NAME, "h1").text == "rollback"
-    assert len(board.find_elements(By.CSS_SELECTOR, ".panels svg")) == 4
+    assert len(board.find_elements(By.CSS_SELECTOR, ".trajectory svg")) == 4
+    assert [one.text for one in board.find_elements(By.CSS_SELECTOR, ".drawing h3")] == ["reward", "KL"]
     board.find_element(By.LINK_TEXT, "fake").click()
     assert len(shown(board)) == 5
 
@@ -154,7 +157,7 @@ def test_long_names_and_markup_stay_within_the_page_and_do_nothing(browser, site
         show_page(browser, page.as_uri(), width=400)
         assert "broken" not in browser.title.replace("document.title='broken'", "")
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 400
-        assert browser.execute_script("return [...document.scripts].length") == 1
+        assert browser.execute_script("return [...document.scripts].length") <= 2
         assert browser.get_log("browser") == []
 
 
@@ -171,6 +174,7 @@ def test_pages_from_files_ask_for_nothing_but_their_own_files(browser, site):
             name.rpartition("/")[2],
             "site.css",
             "site.js",
+            *(("plots.css", "plots.js") if name == METHOD else ()),
         }
         assert not [address for address in asked if not address.startswith(("file:", "about:", "data:"))]
         assert browser.get_log("browser") == []
