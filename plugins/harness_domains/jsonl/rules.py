@@ -69,7 +69,15 @@ class ExactMatch(Rule):
 class Contains(Rule):
     """The completion contains the answer, not as part of a longer word or number."""
 
+    most_words: int | None = Field(
+        default=None,
+        ge=1,
+        description="a completion of more words has no answer, so that copying a passage is not one; null for no limit",
+    )
+
     def agrees(self, text: str, answer: str) -> bool:
+        if self.most_words is not None and len(text.split()) > self.most_words:
+            return False
         return stands_in(*(self.normalised(with_groups_joined(one)) for one in (answer, text)))
 
 
