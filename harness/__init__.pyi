@@ -35,6 +35,7 @@ from .api.stores import RunUsage as RunUsage
 from .api.stores import StoreUsage as StoreUsage
 from .api.stores import Verification as Verification
 from .api.stores import open_store as open_store
+from .api.verifying import verify_record as verify_record
 from .domains.contamination import Overlap as Overlap
 from .domains.judgeable import UnjudgeableRow as UnjudgeableRow
 from .domains.reward_limits import CallLimits as CallLimits
@@ -159,6 +160,8 @@ from .results.run_comparison import ItemFlips as ItemFlips
 from .results.run_comparison import RunComparison as RunComparison
 from .results.run_comparison import StepDifference as StepDifference
 from .results.settings import SettingDifference as SettingDifference
+from .verification.findings import RecordCheck as RecordCheck
+from .verification.findings import RecordFault as RecordFault
 from .weights.storage_forms import Deltas as Deltas
 
 __version__: str

@@ -39,3 +39,4 @@ from .stores import RunUsage as RunUsage
 from .stores import StoreUsage as StoreUsage
 from .stores import Verification as Verification
 from .stores import open_store as open_store
+from .verifying import verify_record as verify_record

@@ -12,9 +12,18 @@ from harness.api.leaderboards import rendered
 from harness.api.protocols import installed_plugins
 from harness.api.run_probes import read_probes
 from harness.errors import UsageError
-from harness.execution.run_folder import LEADERBOARD, PREDICTION, PROTOCOL, PROVENANCE, REPORT, SCORES
+from harness.execution.run_folder import (
+    LEADERBOARD,
+    PLAN,
+    PREDICTION,
+    PROTOCOL,
+    PROVENANCE,
+    REPORT,
+    SCORES,
+)
 from harness.plugin.specs import TableFormatSpec
 from harness.results.probe_tables import FILE as PROBES
+from harness.verification.kept_lines import DEFINITIONS, MANIFEST, SAMPLES
 
 if TYPE_CHECKING:
     from harness.plugin.registry import Registry
@@ -24,7 +33,9 @@ if TYPE_CHECKING:
 _COPIED = (PROVENANCE, PROTOCOL, SCORES, PREDICTION)
 
 
-def archive_run(folder: Path, leaderboard: Leaderboard, registry: Registry, directory: Path | None) -> list[Path]:
+def archive_run(
+    folder: Path, leaderboard: Leaderboard, registry: Registry, directory: Path | None, samples_limit_mb: float
+) -> list[Path]:
     """Archives the run folder `folder`, as documented at `Run.archive`."""
     from harness.report.kept_steps import FILE as STEPS
     from harness.report.kept_steps import steps_to_json
@@ -43,9 +54,26 @@ def archive_run(folder: Path, leaderboard: Leaderboard, registry: Registry, dire
     texts |= {name: text for name, text in kept.items() if text}
     files = {target / name: read_untrusted(folder / name) for name in _COPIED if (folder / name).is_file()}
     files |= {target / name: text.encode() for name, text in texts.items()}
+    files |= {target / name: content for name, content in _for_checks(folder, samples_limit_mb).items()}
     write_together(files)
+    for path in (target / MANIFEST, target / DEFINITIONS, *(target / SAMPLES).glob("*.jsonl.xz")):
+        if path not in files:
+            path.unlink(missing_ok=True)  # of an earlier record in this folder
     # From the archived files, not the run, so that `harness report` reproduces the same page.
     return [*files, _write_page(target, registry)]
+
+
+def _for_checks(folder: Path, samples_limit_mb: float) -> dict[str, bytes]:
+    """Returns what `harness leaderboard verify` needs, by file name; nothing for a folder without a plan."""
+    from harness.execution.store import Store
+    from harness.planning.serialization import read_plan
+    from harness.verification.keeping import kept_files
+
+    if not (folder / PLAN).is_file():
+        return {}
+    scores = {SCORES: read_untrusted(folder / SCORES)} if (folder / SCORES).is_file() else {}
+    store = Store(folder.resolve().parent / "store")
+    return kept_files(read_plan(folder / PLAN), store, limit_mb=samples_limit_mb, others=scores).files
 
 
 def rebuild_leaderboard(folder: str | Path, *, registry: Registry | None = None) -> list[Path]:

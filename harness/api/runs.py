@@ -269,17 +269,20 @@ class Run:
         write_text(self.folder / PREDICTION, prediction.to_json())
         return self.folder / PREDICTION
 
-    def archive(self, directory: str | Path | None = None) -> list[Path]:
+    def archive(self, directory: str | Path | None = None, *, samples_limit_mb: float = 20.0) -> list[Path]:
         """Copies the leaderboard, score table, provenance, probe results and prediction of the run to a folder, with
-        tables and a report generated from them. Returns the written files.
+        tables and a report generated from them, and with the definitions and samples that `harness.verify_record`
+        checks. Returns the written files.
 
-        directory: default: `leaderboards/<protocol>` in the current folder. Needs the extra `report`. Raises UsageError
-        if a file of the run cannot be read or contains an invalid name, PluginError if a table format fails.
+        directory: default: `leaderboards/<protocol>` in the current folder. samples_limit_mb: the samples of a domain
+        are left out if they take more megabytes when compressed. Needs the extra `report`. Raises UsageError if a file
+        of the run cannot be read or contains an invalid name, PluginError if a table format fails, DamagedResult if a
+        result has changed since it was stored.
         """
         from harness.api.archives import archive_run
 
         target = None if directory is None else Path(directory)
-        return archive_run(self.folder, self.record, self._plugins, target)
+        return archive_run(self.folder, self.record, self._plugins, target, samples_limit_mb)
 
     @cached_property
     def _store(self) -> Store:

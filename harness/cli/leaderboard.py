@@ -142,11 +142,56 @@ def add(
         typer.Option("-d", "--directory", metavar="DIR", help="The folder to write. Default: leaderboards/<protocol>."),
     ] = None,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
+    samples_limit: Annotated[
+        float,
+        typer.Option("--samples-limit", metavar="MB", min=0, help="Leave out a domain's samples above this size."),
+    ] = 20.0,
 ) -> None:
     """Archive a run: its record, score table, provenance, probe results and prediction, with tables and a report
-    generated from them."""
+    generated from them, and the definitions and compressed samples that `verify` needs."""
+    import json
+
     from harness.api import load_run
 
     found = load_run(run, output=runs, finished=True, registry=session_of(context).registry)
-    for path in found.archive(directory):
+    for path in found.archive(directory, samples_limit_mb=samples_limit):
         typer.echo(str(path))
+        if path.name == "manifest.json":
+            for column, reason in json.loads(path.read_bytes())["left_out"].items():
+                typer.echo(f"samples of {column} are left out: {reason}", err=True)
+
+
+@commands.command("verify")
+def verify(
+    context: typer.Context,
+    *,
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders with a leaderboard.json.")],
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Also fail if a score or a key could not be checked.")
+    ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="NEED", help="Permit executes-code or network, for records that you trust."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Check records from the samples up: score the stored answers again, without a model, and recompute means,
+    intervals, ranks and keys. Prints a line for each fault, and what could not be checked. Exits with 1 if there is a
+    fault."""
+    import json
+
+    from harness.api import verify_record
+
+    found = [verify_record(folder, allow=allow or (), registry=session_of(context).registry) for folder in folders]
+    if as_json:
+        typer.echo(json.dumps([one.to_json() for one in found], indent=2))
+    for one in () if as_json else found:
+        typer.echo(f"{one.folder}: {'passed' if one.passed else f'{len(one.faults)} faults'}")
+        for text in one.checked:
+            typer.echo(f"  checked: {text}")
+        for text in one.unchecked:
+            typer.echo(f"  not checked: {text}")
+        for fault in one.faults:
+            typer.echo(f"  fault: {fault}")
+    if not all(one.complete if complete else one.passed for one in found):
+        raise typer.Exit(1)

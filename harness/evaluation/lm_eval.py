@@ -48,12 +48,20 @@ def evaluate_checkpoint(
 
 def _score(folder: Path, tasks: TaskSet, settings: EvaluationSettings, output: Path) -> None:
     with _untouched_generators():
-        results = _evaluate(folder, tasks, settings)
-    samples: Mapping[str, Sequence[Any]] = results.pop("samples")
+        model = language_model(folder, settings, think_end(tasks, settings))
+        write_results(evaluate_model(model, tasks, settings), tasks, output)
+
+
+def write_results(results: Mapping[str, Any], tasks: TaskSet, output: Path) -> None:
+    """Writes the results of `evaluate_model` to the files that `evaluate_checkpoint` names.
+
+    Raises StepFailed if a task does not report its metric.
+    """
     rows = [row for task in tasks.tasks for row in measurements(task, results)]
+    summary = {name: value for name, value in results.items() if name != "samples"}
     (output / "rows.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    (output / "lm_eval.json").write_text(json.dumps(results, indent=1, default=str) + "\n", encoding="utf-8")
-    for task, items in samples.items():
+    (output / "lm_eval.json").write_text(json.dumps(summary, indent=1, default=str) + "\n", encoding="utf-8")
+    for task, items in results["samples"].items():
         lines = (json.dumps(item, default=str) + "\n" for item in items)
         (output / f"samples_{task}.jsonl").write_text("".join(lines), encoding="utf-8")
 
@@ -94,32 +102,35 @@ def measurements(task: EvaluationTask, results: Mapping[str, Any]) -> list[dict[
     return rows
 
 
-def _evaluate(folder: Path, tasks: TaskSet, settings: EvaluationSettings) -> dict[str, Any]:
+def evaluate_model(model: Any, tasks: TaskSet, settings: EvaluationSettings) -> dict[str, Any]:
+    """Returns lm-eval's results for one of its models, with the samples and a digest of the items of each task.
+
+    The global random generators are restored afterwards. Raises StepFailed for a task that lm-eval does not know.
+    """
     # `simple_evaluate` is not used: it lists the installed packages in every call, which takes half a second per domain
     # and checkpoint. The setup of seeds and tasks that it does before `evaluate` is repeated here in the same order.
     from lm_eval import evaluate
 
-    mark = think_end(tasks, settings)
-    scored = language_model(folder, settings, mark)
     manager = _task_manager(tasks)
     results: dict[str, Any] = {}
     # Each task is evaluated separately from the same seed, so its number does not depend on other tasks, and
     # `lm-eval --tasks NAME` prints it.
-    for name in _known_names(tasks, manager):
-        _seed_generators(settings.seed)
-        _merge(
-            results,
-            evaluate(
-                lm=scored,
-                task_dict=_loaded_tasks(manager, [name], settings.seed, tasks.overrides),
-                limit=settings.limit,
-                apply_chat_template=bool(settings.chat_template),
-                system_instruction=tasks.system_prompt if settings.chat_template else None,
-            ),
-        )
-    results["task_hashes"] = {task: _task_hash(items) for task, items in results["samples"].items()}
-    device = str(getattr(scored, "device", "of the backend"))
-    results["config"] = settings.definition() | {"think_end": mark, "device": device}
+    with _untouched_generators():
+        for name in _known_names(tasks, manager):
+            _seed_generators(settings.seed)
+            _merge(
+                results,
+                evaluate(
+                    lm=model,
+                    task_dict=_loaded_tasks(manager, [name], settings.seed, tasks.overrides),
+                    limit=settings.limit,
+                    apply_chat_template=bool(settings.chat_template),
+                    system_instruction=tasks.system_prompt if settings.chat_template else None,
+                ),
+            )
+    results["task_hashes"] = {task: task_hash(items) for task, items in results["samples"].items()}
+    device = str(getattr(model, "device", "of the backend"))
+    results["config"] = settings.definition() | {"think_end": think_end(tasks, settings), "device": device}
     results["lm_eval_version"] = version("lm_eval")
     return results
 
@@ -133,7 +144,7 @@ def _merge(results: dict[str, Any], further: Mapping[str, Any]) -> None:
             results.setdefault(name, value)
 
 
-def _task_hash(samples: Sequence[Mapping[str, Any]]) -> str:
+def task_hash(samples: Sequence[Mapping[str, Any]]) -> str:
     """Returns lm-eval's digest of a task's items, prompts and targets, which it only computes when it saves results."""
     from lm_eval.utils import hash_string
 

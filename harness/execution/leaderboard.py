@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from harness._util.content_key import content_key
 from harness._util.json_reading import parse_json
 from harness.errors import UsageError
 from harness.execution.score_table import ReadableStore, domain_scores
+from harness.planning.definitions import method_digest
 from harness.planning.nodes import RecoverNode
 from harness.planning.plan import MethodPlan, Plan
 from harness.planning.titles import step_label
@@ -238,4 +238,4 @@ def _recovered(targets: tuple[str, ...]) -> Recovered:
 
 def definition(plan: Plan, method: MethodPlan) -> str:
     """Returns a digest of the method without its seed: model, plugins with versions, configs and data."""
-    return content_key(steps=plan.method_definition(method.lineage))
+    return method_digest(method.lineage, plan.definition_of)

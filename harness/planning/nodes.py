@@ -18,9 +18,6 @@ from harness.plugin.workload import Workload
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 
-PARENT_PARTS = frozenset({"parent", "lineage", "checkpoint", "base", "experts"})
-"""The fields of a definition that are keys of other nodes."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class BaseNode(Node):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.planning.definitions import lineage_of
 from harness.planning.node import ColumnUse, DomainUse, Node, StepNode
-from harness.planning.nodes import PARENT_PARTS, AnyNode, BaseNode, EvaluateNode
+from harness.planning.nodes import AnyNode, BaseNode, EvaluateNode
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 
@@ -77,24 +78,13 @@ class Plan:
         """Returns the content of a node's key as JSON data."""
         return self.nodes[key].definition(self.harness, self.domains)
 
-    def method_definition(self, lineage: Sequence[str]) -> list[Any]:
-        """Returns the definitions of a lineage's steps as JSON data, without seeds and the version of the harness."""
-        steps: list[Any] = []
-        for key in lineage:
-            definition, left_out = self.definition_of(key), PARENT_PARTS | {"harness", "seed"}
-            steps.append({part: value for part, value in definition.items() if part not in left_out})
-            merged = self.nodes[key].merged_checkpoints
-            steps.extend(self.method_definition(self.lineage_of(expert)) for expert in merged)
-        return steps
-
     def settings_of(self, domain: str) -> EvaluationSettings:
         """Returns the evaluation settings of a domain or an evaluation-only column."""
         return next((self.scorings(key)[domain].settings for key in self.evaluations), self.settings)
 
     def lineage_of(self, key: str) -> tuple[str, ...]:
         """Returns the keys of the checkpoints from the base to the checkpoint `key`, in order."""
-        node = self.nodes[key]
-        return (*self.lineage_of(node.start), key) if node.parents else (key,)
+        return lineage_of(key, self.definition_of)
 
     def steps_behind(self, key: str) -> tuple[str, ...]:
         """Returns the keys of all steps behind the checkpoint `key`, including itself and those of merged experts,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from harness._util.content_key import content_key
 from harness.errors import CheckpointError, HarnessError, PluginError
+from harness.planning.definitions import key_of, run_key
 from harness.planning.node import ColumnUse, DomainUse
 from harness.planning.nodes import (
     AnyNode,
@@ -76,12 +76,12 @@ class _Planner:
         ]
         return Plan(
             protocol=protocol.name,
-            key=content_key(
-                protocol=protocol.name,
-                domains=sorted(self._domains),
-                nodes=sorted(self._nodes),
-                methods=sorted([method.name, method.seed, *method.lineage] for method in methods),
-                **self._column_key(),
+            key=run_key(
+                protocol.name,
+                domains=self._domains,
+                results=self._nodes,
+                methods=[(method.name, method.seed, method.lineage) for method in methods],
+                columns={name: column.in_average for name, column in self._columns.items()},
             ),
             model=protocol.model_label,
             seeds=protocol.seeds,
@@ -93,11 +93,6 @@ class _Planner:
             harness=self._harness,
             columns=self._columns,
         )
-
-    def _column_key(self) -> dict[str, Any]:
-        """Returns the part of the run's key for the columns: what is in the average, which no result depends on."""
-        counted = {name: column.in_average for name, column in sorted(self._columns.items())}
-        return {"columns": counted} if counted else {}
 
     def _column(self, column: DeclaredColumn) -> ColumnUse:
         return ColumnUse(
@@ -124,7 +119,7 @@ class _Planner:
 
     def _keyed(self, node: SomeNode) -> SomeNode:
         """Returns the node with its key."""
-        return replace(node, key=content_key(**node.definition(self._harness, self._domains)))
+        return replace(node, key=key_of(node.definition(self._harness, self._domains)))
 
     def _add(self, node: SomeNode) -> SomeNode:
         """Adds the node to the plan and returns it. A node that already exists keeps its label."""

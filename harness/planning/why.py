@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.planning.definitions import PARENT_PARTS
 from harness.planning.node import Node
-from harness.planning.nodes import PARENT_PARTS, EvaluateNode
+from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
 from harness.planning.titles import title_of
 

@@ -47,7 +47,8 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "planning/why.py",
         "plugin/capacity.py",
     ),
-    "reads stored results and shows them": (
+    "reads stored results and shows or checks them": (
+        "evaluation/replay.py",
         "execution/leaderboard.py",
         "execution/metric_columns.py",
         "execution/provenance.py",
@@ -76,6 +77,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "results/rebuild.py",
         "results/run_comparison.py",
         "results/settings.py",
+        "verification",
     ),
     "has results of its own, which are not in the store": ("domains/reward_rows.py", "prediction"),
     "serves tests and editors": ("protocol/schema.py", "testing"),

@@ -9,8 +9,8 @@ from statistics import fmean
 
 from harness._util.content_key import canonical_json
 from harness.execution.status.run_status import TimeLeft
+from harness.planning.definitions import PARENT_PARTS
 from harness.planning.node import Node
-from harness.planning.nodes import PARENT_PARTS
 from harness.planning.plan import Plan
 from harness.planning.schedule import schedule
 
