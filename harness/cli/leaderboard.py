@@ -166,9 +166,7 @@ def verify(
     context: typer.Context,
     *,
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="Folders with a leaderboard.json.")],
-    complete: Annotated[
-        bool, typer.Option("--complete", help="Also fail if a score or a key could not be checked.")
-    ] = False,
+    complete: Annotated[bool, typer.Option("--complete", help="Also fail if something could not be checked.")] = False,
     allow: Annotated[
         list[str] | None,
         typer.Option("--allow", metavar="NEED", help="Permit executes-code or network, for records that you trust."),
@@ -191,6 +189,7 @@ def verify(
             typer.echo(f"  checked: {text}")
         for text in one.unchecked:
             typer.echo(f"  not checked: {text}")
+        typer.echo(f"  taken as given: {'; '.join(one.given)}")
         for fault in one.faults:
             typer.echo(f"  fault: {fault}")
     if not all(one.complete if complete else one.passed for one in found):

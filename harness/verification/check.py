@@ -29,10 +29,13 @@ from harness.verification.kept_lines import (
     samples_file,
 )
 from harness.verification.keys import check_keys
+from harness.verification.metrics import check_metrics
 from harness.verification.numbers import check_numbers, check_table, read_table
 from harness.verification.places import titles
 from harness.verification.samples import ColumnSamples
 from harness.verification.scoring import Scoring, scoring_of
+
+_GIVEN = ("costs", "that the answers are those of the checkpoints, since no model was run")
 
 
 def check_record(folder: Path, registry: Registry, allow: Collection[str] = ()) -> RecordCheck:
@@ -75,15 +78,13 @@ class _Record:
             definitions = self._definitions(contents)
             if table is not None and definitions is not None:
                 self._check_samples(table, definitions, manifest, contents)
-        if self.leaderboard.metrics:
-            self._findings.missed(f"metrics of plugins: {', '.join(self.leaderboard.metrics)} were not computed again")
-        if any(row.cost for row in self.leaderboard.rows):
-            self._findings.missed("costs are measurements of the run: not checked")
+        check_metrics(self.leaderboard, self.registry, self.allow, self._findings)
         found = self._findings
         return RecordCheck(
             folder=self.folder,
             checked=tuple(found.checked),
             unchecked=tuple(found.unchecked),
+            given=_GIVEN,
             faults=tuple(dict.fromkeys(found.faults)),
         )
 
@@ -216,7 +217,7 @@ class _Record:
             reasons = "; ".join(samples.reasons)
             self._findings.missed(f"answers of {column} were not scored again: {reasons}")
         for text in dict.fromkeys(_versions(scoring)):
-            self._findings.missed(text)
+            self._findings.done(text)
 
 
 def _versions(scoring: Collection[Scoring | str]) -> Iterator[str]:

@@ -29,11 +29,15 @@ class RecordFault:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordCheck:
-    """The outcome of `harness.verify_record`: what agrees, what could not be checked and why, and the faults."""
+    """The outcome of `harness.verify_record`: what was checked, what could not be and why, and the faults.
+
+    given: what no check shows, because that would take the model.
+    """
 
     folder: Path
     checked: tuple[str, ...]
     unchecked: tuple[str, ...]
+    given: tuple[str, ...]
     faults: tuple[RecordFault, ...]
 
     @property
@@ -43,7 +47,7 @@ class RecordCheck:
 
     @property
     def complete(self) -> bool:
-        """Whether there are no faults and everything was checked."""
+        """Whether there are no faults, and nothing was left out that can be checked without the model."""
         return self.passed and not self.unchecked
 
     def to_json(self) -> dict[str, Any]:
@@ -54,6 +58,7 @@ class RecordCheck:
             "complete": self.complete,
             "checked": list(self.checked),
             "unchecked": list(self.unchecked),
+            "given": list(self.given),
             "faults": [asdict(fault) for fault in self.faults],
         }
 

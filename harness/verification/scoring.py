@@ -16,7 +16,7 @@ from harness.protocol import instance_of
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.single_plugin import resolve_plugin
 
-_IDENTITY = re.compile(r"([\w.-]+):(.+)@(.*)")
+_IDENTITY = re.compile(r"([\w.-]+):([^@/]+)@.*")
 _WHY = {
     "executes-code": "scoring executes code from the answers",
     "network": "scoring sends the answers to a server",
@@ -33,6 +33,12 @@ class Scoring:
     settings: EvaluationSettings
     plugin: str
     changed: str | None = None
+
+
+def plugin_of(identity: str) -> str | None:
+    """Returns `distribution/name` from the identity of a plugin, None if it has another form."""
+    named = _IDENTITY.fullmatch(identity)
+    return None if named is None else f"{named[1]}/{named[2]}"
 
 
 class _Impossible(Exception):
@@ -56,13 +62,13 @@ def _scoring(definition: Mapping[str, Any], registry: Registry, allow: Collectio
     try:
         domain, evaluate = definition["domain"], definition["evaluate"]
         identity, config, fingerprint = domain["identity"], domain["config"], definition["fingerprint"]
-        named = _IDENTITY.fullmatch(identity)
+        name = plugin_of(identity)
         settings = EvaluationSettings(**{**evaluate, "serve": tuple(evaluate.get("serve", ()))})
     except (KeyError, TypeError, AttributeError):
-        named = None
-    if named is None:
+        name = None
+    if name is None:
         raise _Impossible("its definition has another form")
-    name, label = f"{named[1]}/{named[2]}", f"the plugin {named[1]}:{named[2]}"
+    label = f"the plugin {name.replace('/', ':')}"
     try:
         found = registry.find("domain", name)
     except HarnessError:

@@ -80,6 +80,7 @@ NOT_RUN = {
     "harness leaderboard add RUN": "tests/cli/test_cli_show.py runs it on a whole run",
     "harness leaderboard add lab-mechanism -d leaderboards/lab/mechanism": "needs the run that the line above makes",
     "harness leaderboard validate FILE": "tests/cli/test_cli_show.py runs it",
+    "harness leaderboard verify --complete FOLDER": "needs a run with samples; tests/verification runs it",
     "harness leaderboard rebuild FOLDER": "tests/results/test_leaderboard_rebuild.py runs it",
 }
 NOT_CHECKED = {
@@ -91,6 +92,7 @@ NOT_CHECKED = {
     ("benchmarks/README.md", "$ squeue --array"): "what a Slurm cluster printed",
     ("docs/how-to/publish-site.md", "name: site"): "a workflow for GitHub, which runs it",
     ("docs/how-to/leaderboard-site.md", "name: leaderboards"): "a workflow for GitHub, which runs it",
+    ("docs/how-to/verify.md", "name: records"): "a workflow for GitHub, which runs it",
 }
 
 

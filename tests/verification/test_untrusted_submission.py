@@ -155,9 +155,13 @@ class _OnlyHere(Domain):
 class _Plugins:
     @hookimpl
     def harness_domains(self):
-        yield DomainSpec(name="files", summary="s", load=_OnlyHere, config=_Folder)
-        yield DomainSpec(name="runs", summary="s", load=_OnlyHere, config=_Folder, needs=frozenset({"executes-code"}))
-        yield DomainSpec(name="asks", summary="s", load=_OnlyHere, config=_Folder, needs=frozenset({"network"}))
+        yield DomainSpec(name="files", summary="s", load=_OnlyHere, config=_Folder, reward="r")
+        yield DomainSpec(
+            name="runs", summary="s", load=_OnlyHere, config=_Folder, reward="r", needs=frozenset({"executes-code"})
+        )
+        yield DomainSpec(
+            name="asks", summary="s", load=_OnlyHere, config=_Folder, reward="r", needs=frozenset({"network"})
+        )
 
 
 PLUGINS = Registry.of([("there", _Plugins())])

@@ -88,7 +88,8 @@ def test_an_unchanged_record_passes_and_says_what_was_checked(record):
     assert found.faults == () and found.passed
     assert "scores of math: 7 evaluations scored again from their answers" in found.checked
     assert any("keys of 21 results" in text for text in found.checked)
-    assert found.unchecked == ("costs are measurements of the run: not checked",)
+    assert found.unchecked == () and found.complete
+    assert any("no model was run" in text for text in found.given)
 
 
 def test_the_same_run_is_archived_to_the_same_bytes(run, original, tmp_path):
