@@ -23,6 +23,7 @@ from .api.previewing import preview as preview
 from .api.protocols import ProtocolName as ProtocolName
 from .api.protocols import protocol_schema as protocol_schema
 from .api.protocols import validate as validate
+from .api.pushing import push_records as push_records
 from .api.report_files import ReportFiles as ReportFiles
 from .api.reward_files import score_file as score_file
 from .api.running import run as run

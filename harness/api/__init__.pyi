@@ -26,6 +26,7 @@ from .protocols import protocol_schema as protocol_schema
 from .protocols import read_protocol as read_protocol
 from .protocols import unpinned_sources as unpinned_sources
 from .protocols import validate as validate
+from .pushing import push_records as push_records
 from .report_files import ReportFiles as ReportFiles
 from .reward_files import score_file as score_file
 from .running import failure_of as failure_of

@@ -229,17 +229,36 @@ class Run:
         """Copies a checkpoint to a Hugging Face folder, with a model card and its evaluation results. Returns the
         folder.
 
+        Evaluation results are in the card's model index, and in `.eval_results/` for items from a data set of the hub.
+
         directory: a new or empty folder. step: 0 is the base model; default: the last. seed: default: the method's
         first seed. Raises UsageError if `directory` is in use, if there is no such method, seed or step, or as
         `checkpoint`; DiskFull if the disk is full.
         """
-        from harness.api.export import export_checkpoint
+        from harness.api.export import check_new_folder, copy_export, exported
 
         target = Path(directory)
-        export_checkpoint(
-            self.folder, self.record, self._plugins, method=method, directory=target, seed=seed, step=step
-        )
+        check_new_folder(target)
+        with exported(self.folder, self.record, self._plugins, method=method, seed=seed, step=step) as export:
+            copy_export(export, target)
         return target
+
+    def push(
+        self, method: str, repository: str, *, step: int | None = None, seed: int | None = None, private: bool = False
+    ) -> str:
+        """Pushes a checkpoint to the Hugging Face Hub, with what `export` writes. Returns the address of the commit.
+
+        repository: `ORG/NAME`, created if necessary. A push is one commit: an interrupted one publishes nothing, and
+        the same one again adds none. The token is that of `hf auth login` or `HF_TOKEN`. private: of a new repository.
+        step, seed, errors: as for `export`; also raises UsageError if there is no token, the hub refuses it or the
+        name, or the hub cannot be reached.
+        """
+        from harness.api.export import exported, push_export
+        from harness.api.hub_upload import repository_of
+
+        repository_of(repository, "model")  # tell before the checkpoint is read
+        with exported(self.folder, self.record, self._plugins, method=method, seed=seed, step=step) as export:
+            return push_export(export, repository, private=private)
 
     def write_report(
         self,

@@ -161,6 +161,23 @@ def add(
                 typer.echo(f"samples of {column} are left out: {reason}", err=True)
 
 
+@commands.command("push")
+def push(
+    context: typer.Context,
+    *,
+    repository: Annotated[str, typer.Argument(metavar="ORG/NAME", help="A data set repository of the hub.")],
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FOLDER]…", help="Records. Default: all below leaderboards/.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Create the repository as a private one.")] = False,
+) -> None:
+    """Push records to a data set repository of the Hugging Face Hub, with a card, as one commit. Records with a fault
+    are refused."""
+    from harness.api import push_records
+
+    typer.echo(push_records(repository, folders or (), private=private, registry=session_of(context).registry))
+
+
 @commands.command("verify")
 def verify(
     context: typer.Context,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from harness.report.tables.layout import decimals, number
 from harness.report.tables.markdown import escape
 from harness.results.estimates import Estimate
-from harness.results.leaderboard import Leaderboard, Row, TrajectoryStep
+from harness.results.leaderboard import Leaderboard, Row
 
 
 def model_card(
@@ -22,7 +23,9 @@ def model_card(
 
     chosen = row.trajectory[step]
     scores = {
-        column: value for column in leaderboard.columns if (value := _of_seed(chosen, row, column, seed)) is not None
+        column: value
+        for column in leaderboard.columns
+        if (value := row.of_seed(column, seed=seed, step=step)) is not None
     }
     name = f"{leaderboard.protocol}-{row.method}-seed{seed}-step{step}"
     data = ModelCardData(
@@ -71,9 +74,22 @@ def model_card(
             "",
             *table,
             "",
+            *_run_lines(leaderboard),
             *_command_lines({column: commands[column] for column in scores if commands and column in commands}),
         ]
     )
+
+
+def _run_lines(leaderboard: Leaderboard) -> list[str]:
+    """Returns the commands that computed the run, with the version of the harness."""
+    invocations = leaderboard.provenance.get("invocations", [])
+    commands = [shlex.join(map(str, one["command"])) for one in invocations if one.get("command")]
+    shown = [line for line in dict.fromkeys(commands) if "\n" not in line and "```" not in line]
+    if not shown:
+        return []
+    version = leaderboard.provenance.get("packages", {}).get("mdrl-harness")
+    with_version = f" {escape(str(version))}" if version else ""
+    return ["## Repeat the run", "", f"With mdrl-harness{with_version}:", "", "```sh", *shown, "```", ""]
 
 
 def _command_lines(commands: Mapping[str, Sequence[str]]) -> list[str]:
@@ -82,13 +98,6 @@ def _command_lines(commands: Mapping[str, Sequence[str]]) -> list[str]:
     lines = [f"# {column}\n{command}" for column, each in commands.items() for command in each]
     how = "To reproduce the number of each task, run lm-eval in this folder with the same versions installed:"
     return ["## Reproduce the scores", "", how, "", "```sh", *lines, "```", ""]
-
-
-def _of_seed(step: TrajectoryStep, row: Row, column: str, seed: int) -> float | None:
-    if column not in step.scores:
-        return None
-    values = step.scores[column].per_seed
-    return values[0] if len(step.checkpoints) == 1 else values[row.seeds.index(seed)]
 
 
 def _table_row(leaderboard: Leaderboard, column: str, value: float, score: Estimate) -> str:

@@ -165,6 +165,13 @@ class Row(Record):
     trajectory: tuple[TrajectoryStep, ...]
     footnotes: tuple[int, ...] = ()
 
+    def of_seed(self, column: str, *, seed: int, step: int) -> float | None:
+        """Returns the score of a column after a step with a seed, None if there is none."""
+        chosen = self.trajectory[step]
+        if column not in chosen.scores:
+            return None
+        return chosen.scores[column].per_seed[0 if len(chosen.checkpoints) == 1 else self.seeds.index(seed)]
+
     @property
     def recoveries(self) -> tuple[RecoveryResult, ...]:
         """All recoveries of the method, in the order of its steps."""

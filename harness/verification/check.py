@@ -30,7 +30,7 @@ from harness.verification.kept_lines import (
 )
 from harness.verification.keys import check_keys
 from harness.verification.metrics import check_metrics
-from harness.verification.numbers import check_numbers, check_table, read_table
+from harness.verification.numbers import check_numbers, check_shape, check_table, read_table
 from harness.verification.places import titles
 from harness.verification.samples import ColumnSamples
 from harness.verification.scoring import Scoring, scoring_of
@@ -68,17 +68,14 @@ class _Record:
 
     def check(self) -> RecordCheck:
         self._findings = Findings()
-        check_numbers(self.leaderboard, self._findings)
-        table = self._table()
-        if table is not None and not any(one.where.startswith(LEADERBOARD) for one in self._findings.faults):
-            check_table(self.leaderboard, table, self._findings)
-        manifest = self._manifest()
-        if manifest is not None:
-            contents = self._contents(manifest)
-            definitions = self._definitions(contents)
-            if table is not None and definitions is not None:
-                self._check_samples(table, definitions, manifest, contents)
-        check_metrics(self.leaderboard, self.registry, self.allow, self._findings)
+        if check_shape(self.leaderboard, self._findings):
+            try:
+                self._check_all()
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                # A stranger's record is valid JSON of the right types, but no run wrote it.
+                self._findings.fault(LEADERBOARD, "a record of a run", f"{type(error).__name__}: {error}")
+        else:
+            self._findings.missed(f"the rest, because the rows of {LEADERBOARD} do not fit together")
         found = self._findings
         return RecordCheck(
             folder=self.folder,
@@ -87,6 +84,19 @@ class _Record:
             given=_GIVEN,
             faults=tuple(dict.fromkeys(found.faults)),
         )
+
+    def _check_all(self) -> None:
+        check_numbers(self.leaderboard, self._findings)
+        table = self._table()
+        if table is not None:
+            check_table(self.leaderboard, table, self._findings)
+        manifest = self._manifest()
+        if manifest is not None:
+            contents = self._contents(manifest)
+            definitions = self._definitions(contents)
+            if table is not None and definitions is not None:
+                self._check_samples(table, definitions, manifest, contents)
+        check_metrics(self.leaderboard, self.registry, self.allow, self._findings)
 
     def _table(self) -> pl.DataFrame | None:
         if not (self.folder / SCORES).exists():

@@ -64,7 +64,7 @@ def _check_row(row: Row, definitions: Definitions, findings: Findings) -> None:
                 findings.compare(f"{where}, lineage", lineage[:step], tuple(definition["lineage"]))
             _check_domains(row, step, definition, where, findings)
         _check_digest(row, method_digest(lineage, definition_of), findings)
-    _check_peaks(row, definition_of, findings)
+    _check_recoveries(row, definition_of, findings)
 
 
 def _kind(definition: Mapping[str, Any]) -> str:
@@ -80,20 +80,33 @@ def _check_domains(row: Row, step: int, definition: Mapping[str, Any], where: st
     stated = row.trajectory[step]
     if definition["kind"] == "train":
         findings.compare(f"{where}, trained", tuple(one["name"] for one in definition["domains"]), stated.trained)
-    recovered = definition["target"]["name"] if definition["kind"] == "recover" else None
-    findings.compare(f"{where}, recovered", recovered, stated.recovered)
+    targets = tuple(name for name, _ in _targets(definition))
+    found = (stated.recovered,) if isinstance(stated.recovered, str) else stated.recovered or ()
+    findings.compare(f"{where}, recovered", targets, tuple(sorted(found)))
 
 
-def _check_peaks(row: Row, definition_of: Any, findings: Findings) -> None:
-    """Compares the peak of each recovery with the score after the step that its definition names."""
+def _check_recoveries(row: Row, definition_of: Any, findings: Findings) -> None:
+    """Compares each recovery with its definition: the config, and the peak with the score after the step it names."""
     lineage: Sequence[str] = next(iter(lineages_by_seed(row)))[1]
     for one in row.recoveries:
-        place = definition_of(lineage[one.step])["peak"]
-        peak = row.trajectory[place].scores.get(one.target)
-        if peak is not None:
-            expected = peak.per_seed if len(peak.per_seed) == len(row.seeds) else peak.per_seed * len(row.seeds)
-            where = f"{_LEADERBOARD}: {row.method}, peak of {one.target} at step {one.step}"
-            findings.compare(where, expected, one.peak.per_seed)
+        definition = definition_of(lineage[one.step])
+        config = definition["recover"]["config"]
+        stated = {key: one.config.get(key) for key in config}  # without keys, such as paths, that definitions lack
+        findings.compare(f"{_LEADERBOARD}: {row.method}, config of step {one.step}", config, stated)
+        for target, place in _targets(definition):
+            peak = row.trajectory[place].scores.get(target)
+            if peak is not None:
+                expected = peak.per_seed if len(peak.per_seed) == len(row.seeds) else peak.per_seed * len(row.seeds)
+                where = f"{_LEADERBOARD}: {row.method}, peak of {target} at step {one.step}"
+                findings.compare(where, expected, one.peaks[target].per_seed)
+
+
+def _targets(definition: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Returns the targets of a recovery, each with the step of its peak; none for another step."""
+    if "targets" in definition:
+        names = [target["name"] for target in definition["targets"]]
+        return sorted(zip(names, definition["peaks"], strict=True))
+    return [(definition["target"]["name"], definition["peak"])] if "target" in definition else []
 
 
 def _check_run(leaderboard: Leaderboard, definitions: Definitions, findings: Findings) -> None:

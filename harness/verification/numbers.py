@@ -24,13 +24,18 @@ _MOST_ROWS = 5_000_000
 _LARGEST_TABLE = 2_000_000_000
 
 
+def check_shape(leaderboard: Leaderboard, findings: Findings) -> bool:
+    """Adds where the seeds, steps and scores of rows do not fit together. Returns whether they do; other checks need
+    that."""
+    found = [(f"{LEADERBOARD}: {where}", expected, stated) for where, expected, stated in misplaced(leaderboard)]
+    findings.first_of(iter(found), _MOST)
+    return not found
+
+
 def check_numbers(leaderboard: Leaderboard, findings: Findings) -> None:
     """Adds the means, intervals, metrics, ranks and footnotes that do not follow from the scores."""
-    before = len(findings.faults)
-    findings.first_of(((f"{LEADERBOARD}: {where}", one, other) for where, one, other in misplaced(leaderboard)), _MOST)
-    if len(findings.faults) == before:
-        found = contradictions(leaderboard)
-        findings.first_of(((f"{LEADERBOARD}: {one.where}", one.expected, one.found) for one in found), _MOST)
+    found = contradictions(leaderboard)
+    findings.first_of(((f"{LEADERBOARD}: {one.where}", one.expected, one.found) for one in found), _MOST)
     findings.done("means, intervals, metrics of the harness and ranks, from the scores of the seeds")
 
 

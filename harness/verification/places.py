@@ -26,8 +26,15 @@ def lineages_by_seed(row: Row) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 def misplaced(leaderboard: Leaderboard) -> Iterator[Difference]:
     """Yields where the numbers of checkpoints, scores and seeds of a row do not match: place, expected, found."""
+    names = [row.method for row in leaderboard.rows]
+    if len(set(names)) < len(names):
+        yield "methods", "different names", names
     for row in leaderboard.rows:
         seeds = max(len(row.seeds), 1)
+        if row.reference != (not row.seeds):
+            yield f"{row.method}, seeds", "none for the base model, and some for a method", row.seeds
+        if not row.trajectory:
+            yield f"{row.method}, trajectory", "checkpoints", "none"
         if len(set(row.seeds)) < len(row.seeds):
             yield f"{row.method}, seeds", "different seeds", row.seeds
         for number, step in enumerate(row.trajectory):
@@ -40,6 +47,16 @@ def misplaced(leaderboard: Leaderboard) -> Iterator[Difference]:
             for column, score in step.scores.items():
                 if not len(score.per_seed) == len(score.stderr) == count:
                     yield f"{where}, {column}, numbers per seed", count, len(score.per_seed)
+        yield from _misplaced_recoveries(row, seeds)
+
+
+def _misplaced_recoveries(row: Row, seeds: int) -> Iterator[Difference]:
+    for one in row.recoveries:
+        if not 0 < one.step < len(row.trajectory):
+            yield f"{row.method}, recovery", f"a step of {len(row.trajectory)}", one.step
+        for target, peak in one.peaks.items():
+            if not len(peak.per_seed) == len(peak.stderr) == seeds:
+                yield f"{row.method}, peak of {target} at step {one.step}, numbers per seed", seeds, len(peak.per_seed)
 
 
 def title(method: str, seed: int | None, step: int) -> str:

@@ -74,6 +74,8 @@ NOT_RUN = {
     "harness predict PROTOCOL": "samples 1,024 completions per domain; tests/cli/test_cli_predict.py runs it",
     "harness predict lab-pairs --seeds 0,1,2 --check lab-pairs": "an hour; tests/cli/test_cli_predict.py runs it",
     "harness export RUN re-math FOLDER": "tests/cli/test_cli_export.py runs it on a stored checkpoint",
+    "harness export RUN re-math --push ORG/NAME": "tests/api/test_hub_push.py runs it against a hub of its own",
+    "harness leaderboard push ORG/NAME": "tests/api/test_hub_push.py runs it against a hub of its own",
     "harness store prune -o RUNS --keep RUN": "removes results; tests/cli/test_cli_store.py runs it",
     "harness report RUN": "draws all figures; tests/report/test_report.py runs it",
     "harness report lab": "draws all figures; tests/report/test_report.py runs it",

@@ -1,5 +1,9 @@
 """`harness leaderboard verify`: what was changed in a record is found, and what cannot be checked is said."""
 
+import contextlib
+import functools
+import json
+import random
 import shutil
 from pathlib import Path
 
@@ -270,6 +274,50 @@ def test_samples_above_the_limit_are_left_out(run, tmp_path):
 def test_samples_of_an_earlier_record_do_not_stay(run, record):
     harness.load_run(run, registry=lab()).archive(record, samples_limit_mb=0)
     assert list((record / "samples").iterdir()) == []
+
+
+def numbers_in(value, path=()):
+    """Yields the path of each number in JSON data."""
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from numbers_in(item, (*path, key))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path
+
+
+def test_any_other_number_in_the_rows_is_found(record):
+    path = record / "leaderboard.json"
+    text = path.read_text()
+    measured = {"cost", "seed_costs"}  # not results, but what the run took
+    places = [place for place in numbers_in(json.loads(text)["rows"]) if not measured & set(place)]
+    assert len(places) > 300
+    for place in random.Random(0).sample(places, 60):
+        data = json.loads(text)
+        *above, last = place
+        holder = functools.reduce(lambda held, key: held[key], above, data["rows"])
+        holder[last] += 1
+        path.write_text(json.dumps(data))
+        assert harness.verify_record(record, registry=Registry.of([])).faults, place
+
+
+def test_any_damage_to_the_leaderboard_is_a_fault_or_an_error_for_people(record):
+    path = record / "leaderboard.json"
+    text = path.read_text()
+    draw = random.Random(1)
+    for _ in range(60):
+        data = json.loads(text)
+        holder = data["rows"]
+        for _ in range(draw.randint(1, 5)):
+            keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+            below = [key for key in keys if isinstance(holder[key], dict | list) and holder[key]]
+            if not below:
+                break
+            place = draw.choice(below)
+            last, holder = holder, holder[place]
+        last[place] = draw.choice([[], None, holder[:1] if isinstance(holder, list) else {}])
+        path.write_text(json.dumps(data))
+        with contextlib.suppress(UsageError):
+            harness.verify_record(record, registry=Registry.of([]))
 
 
 def test_a_folder_without_a_record_is_an_error(tmp_path):

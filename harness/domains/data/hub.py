@@ -111,7 +111,7 @@ def _told(source: HubSource, error: BaseException) -> tuple[str, str]:
     from huggingface_hub import constants
 
     page = f"{constants.ENDPOINT}/{'datasets/' if source.kind == 'dataset' else ''}{source.name}"
-    status = _status(error)
+    status = status_of(error)
     refused = _refusal(source, error, page)
     if refused is not None:
         return refused
@@ -168,7 +168,8 @@ def _refusal(source: HubSource, error: BaseException, page: str) -> tuple[str, s
     return messages[GatedRepoError] if any(_GATED.search(str(link)) for link in links) else None
 
 
-def _status(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
+    """Returns the status with which the hub refused a request, None if it did not answer."""
     from huggingface_hub.errors import HfHubHTTPError
 
     for link in _chain(error):
