@@ -78,7 +78,9 @@ def rewrite(folder, change):
                 for column, one in step.scores.items()
             }
             trajectory.append(step.model_copy(update={"scores": new}))
-        recovery = row.recovery and row.recovery.model_copy(update={"peak": trajectory[1].scores["math"]})
+        recovery = row.recovery
+        if recovery is not None and not recovery.targets:
+            recovery = recovery.model_copy(update={"peak": trajectory[1].scores["math"]})
         return row.model_copy(update={"trajectory": tuple(trajectory), "recovery": recovery})
 
     rows = tuple(again(row) for row in leaderboard.rows)
