@@ -40,7 +40,8 @@ methods:
 
 
 class Guesses(LM):
-    """Answers an item with the last word of its target or with nonsense, decided by the name of a checkpoint."""
+    """Answers an item correctly or with nonsense, decided by the name of a checkpoint; the first item is always wrong
+    and the second always right."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -53,7 +54,8 @@ class Guesses(LM):
 
     def _answer(self, request) -> str:
         digest = hashlib.sha256(f"{self.name} {request.args[0]}".encode()).digest()
-        return str(request.doc["answer"]) if digest[0] % 3 else f"{digest[1]}"
+        right = request.doc_id == 1 or (request.doc_id != 0 and digest[0] % 3 > 0)
+        return str(request.doc["answer"]) if right else "?"
 
 
 @cache
