@@ -11,6 +11,7 @@ from harness.api.runs import Run, load_run
 from harness.errors import HarnessError, UsageError
 from harness.execution.run_folder import PLAN, PROTOCOL, RunFolder
 from harness.execution.stored_samples import samples_of
+from harness.planning.definitions import step_definition
 from harness.planning.titles import step_label
 from harness.results.run_comparison import ItemFlips, RunComparison, compared_runs
 from harness.results.settings import NOT_SET, SettingDifference, differing, differing_in_places
@@ -73,7 +74,7 @@ def _steps(run: Run) -> dict[str, Any]:
     """Returns the definition of every step by its method and number, with all defaults, without the seed."""
     lineages = {one.name: one.lineage for one in reversed(run.plan.methods)}
     return {
-        f"{name} {step}": run.plan.method_definition(lineage[step : step + 1])[0]
+        f"{name} {step}": step_definition(run.plan.definition_of(lineage[step]))
         for name, lineage in lineages.items()
         for step in range(len(lineage))
     }

@@ -38,12 +38,18 @@ def lineage_of(key: str, definition_of: Callable[[str], Definition]) -> tuple[st
     return tuple(reversed(keys))
 
 
+def step_definition(definition: Definition) -> dict[str, Any]:
+    """Returns the definition of a step without its parents, its seed and the version of the harness."""
+    left_out = PARENT_PARTS | {"harness", "seed"}
+    return {part: value for part, value in definition.items() if part not in left_out}
+
+
 def method_definition(lineage: Sequence[str], definition_of: Callable[[str], Definition]) -> list[Any]:
     """Returns the definitions of a lineage's steps as JSON data, without seeds and the version of the harness."""
     steps: list[Any] = []
     for key in lineage:
-        definition, left_out = definition_of(key), PARENT_PARTS | {"harness", "seed"}
-        steps.append({part: value for part, value in definition.items() if part not in left_out})
+        definition = definition_of(key)
+        steps.append(step_definition(definition))
         for expert in definition.get("experts", ()):
             steps.append(method_definition(lineage_of(expert, definition_of), definition_of))
     return steps
