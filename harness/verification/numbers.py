@@ -82,6 +82,8 @@ def _differing(leaderboard: Leaderboard, scores: Any, keys: Any) -> Iterator[Dif
             for place in places:
                 seen.add(place)
                 where = f"{LEADERBOARD}: {title(row.method, None if row.reference else place[1], step)}"
+                if place not in keys and all(one.per_seed[index] is None for one in stated.values()):
+                    continue  # not scored yet
                 if keys.get(place) != checkpoint:
                     yield f"{where}, checkpoint", keys.get(place), checkpoint
                     continue

@@ -297,6 +297,8 @@ def test_any_other_number_in_the_rows_is_found(record):
         data = json.loads(text)
         *above, last = place
         holder = functools.reduce(lambda held, key: held[key], above, data["rows"])
+        if last == "n" and holder["mean"] is None:
+            continue  # of a number that the row does not have
         holder[last] += 1
         path.write_text(json.dumps(data))
         assert harness.verify_record(record, registry=Registry.of([])).faults, place
