@@ -28,7 +28,7 @@ def replayed(tasks: TaskSet, settings: EvaluationSettings, answers: Answers) -> 
     With a chat template the prompts are not those of the model, because its tokenizer renders them; scores do not
     depend on prompts. Raises AnswerMissing if the tasks have an item without stored answers.
     """
-    with _quiet():
+    with _quiet(), _compiled_once():
         return evaluate_model(_replay()(answers), tasks, settings)
 
 
@@ -42,6 +42,19 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+
+
+@contextmanager
+def _compiled_once() -> Iterator[None]:
+    """Keeps lm-eval's compiled templates. It compiles one for every item, which takes most of the time without a
+    model."""
+    from lm_eval.utils import env
+
+    env.from_string = cache(env.from_string)
+    try:
+        yield
+    finally:
+        del env.from_string  # that of its class again
 
 
 @cache
