@@ -50,14 +50,13 @@ class SubspaceScaling(UpdateRule):
         self._before: dict[str, Tensor] = {}
 
     def start(self, trainer: Any, weights: Weights) -> None:
-        for key, left in sorted(load_file(self._file).items(), key=lambda item: _place(item[0])):
-            if not key.endswith(_LEFT):
-                continue
-            name = key.removesuffix(_LEFT).partition("/")[2]
+        vectors = load_file(self._file)
+        for place in sorted((key.removesuffix(_LEFT) for key in vectors if key.endswith(_LEFT)), key=_training_of):
+            name = place.partition("/")[2]
             if name in weights:
                 device = weights[name].device
-                right = load_file(self._file)[key.removesuffix(_LEFT) + _RIGHT]
-                self._directions.setdefault(name, []).append((left.to(device), right.to(device)))
+                pair = vectors[place + _LEFT].to(device), vectors[place + _RIGHT].to(device)
+                self._directions.setdefault(name, []).append(pair)
 
     @torch.no_grad()
     def before_step(self, weights: Weights) -> None:
@@ -113,6 +112,6 @@ def _main_directions(change: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return left[:, :rank].contiguous(), right[:, :rank].contiguous()
 
 
-def _place(key: str) -> tuple[int, str]:
-    number, _, name = key.partition("/")
-    return int(number), name
+def _training_of(place: str) -> int:
+    """Returns the number of the earlier training in the name of a stored matrix."""
+    return int(place.partition("/")[0])
