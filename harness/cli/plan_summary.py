@@ -77,9 +77,10 @@ def schedule_lines(planned: PlannedRun, estimate: PlanEstimate) -> Iterator[str]
     if estimate.model_shape is None:
         yield "duration: unknown, as the hours"
         return
-    place = f"{scheduled.slots} results at a time"
+    place = f"{_counted(scheduled.slots or 0, 'result')} at a time"
     if estimate.capacity is not None:
-        place = f"engine {estimate.engine}, {_machines(estimate.capacity)}, up to {scheduled.at_once} results at a time"
+        at_once = _counted(scheduled.at_once, "result")
+        place = f"engine {estimate.engine}, {_machines(estimate.capacity)}, up to {at_once} at a time"
     yield (
         f"{place}: about {_hours(scheduled.makespan)} hours of"
         f" {_hours(scheduled.work)}; at least {_hours(scheduled.critical_length)}, the longest chain:"
@@ -102,10 +103,14 @@ def schedule_to_json(estimate: PlanEstimate) -> dict[str, Any]:
 
 
 def _machines(capacity: Capacity) -> str:
-    count, cores = len(capacity.machines), sum(machine.cpus for machine in capacity.machines)
+    cores = sum(machine.cpus for machine in capacity.machines)
     gpus = sum(machine.gpus for machine in capacity.machines)
-    found = [f"{count} machine{'' if count == 1 else 's'}", f"{cores} cores", *([f"{gpus} GPUs"] if gpus else [])]
-    return ", ".join(found)
+    found = [_counted(len(capacity.machines), "machine"), _counted(cores, "core")]
+    return ", ".join([*found, *([_counted(gpus, "GPU")] if gpus else [])])
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def unpinned_lines(sources: Sequence[HubSource]) -> Iterator[str]:
