@@ -1,7 +1,7 @@
 """The leaderboard site of a large record beside that of a small one: how long it takes to build, how large it is, and
 how fast its table is in Chromium.
 
-    python benchmarks/pages.py [--methods 200] [--domains 20] [--seeds 10] [--repeats 5] [--records FOLDER]
+    python benchmarks/leaderboard_site.py [--methods 200] [--domains 20] [--seeds 10] [--repeats 5] [--records FOLDER]
 
 The small record has five methods and as many domains and seeds. Chromium's times are medians over loads of the page, in
 turns: from the start of the navigation to the first paint, and from the click on a header, a letter in the search
