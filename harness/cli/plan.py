@@ -228,7 +228,13 @@ def _line(graph: Plan, node: Node, done: Collection[str], *, with_seed: bool) ->
         parts.append(f"[dim]seed {node.seed}[/]")
     if node is not graph.base:
         parts.append("[green]done[/]" if node.key in done else "[yellow]to do[/]")
-    scorings: list[Any] = list(graph.evaluations.get(node.key, {}).values())
+    states = graph.states.get(node.key, ())
+    if states:
+        stored = sum(state.key in done for state in states)
+        steps = ", ".join(str(state.optimizer_step) for state in states)
+        parts.append(f"[dim]{stored} of {len(states)} states ({steps})[/]")
+    checkpoints = (node.key, *(state.key for state in states))
+    scorings: list[Any] = [one for key in checkpoints for one in graph.evaluations.get(key, {}).values()]
     if scorings:
         parts.append(f"[dim]{sum(key in done for key in scorings)} of {len(scorings)} scored[/]")
     return " ".join(parts)

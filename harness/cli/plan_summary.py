@@ -19,7 +19,7 @@ def cost_lines(total: PlanCost, left: PlanCost) -> Iterator[str]:
     """Yields the nonzero counts, in total and for missing results."""
     to_do = asdict(left)
     for name, count in asdict(total).items():
-        if count:
+        if count or to_do[name]:
             yield f"{name.replace('_', ' ')}: {count:,}, {to_do[name]:,} to do"
 
 

@@ -1,7 +1,7 @@
 """Computes one node: builds the context, calls the plugin, and writes the files of the result.
 
-A checkpoint's result has `model/`, `metrics.jsonl` and `result.json`; an evaluation's has `rows.json` and the files of
-lm-eval; a probe's has `rows.json`.
+A checkpoint's result has `model/`, `metrics.jsonl` and `result.json`; that of a state within a training has no metrics.
+An evaluation's has `rows.json` and the files of lm-eval; a probe's has `rows.json`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from harness.evaluation.language_models import release_models
 from harness.execution.artifact_cache import StoredArtifactCache
 from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.json_data import write_json
-from harness.execution.launching import rank_scratch
 from harness.execution.outputs import check_output
 from harness.execution.plugin_instances import LazyDomains, PluginInstances, described, plugin_faults
 from harness.execution.probe_scores import ProbeScores
 from harness.execution.seeds import named_seed
 from harness.planning.node import Node
-from harness.planning.nodes import EvaluateNode, MergeNode, ProbeNode, RecoverNode, TrainNode
+from harness.planning.nodes import EvaluateNode, MergeNode, ProbeNode, RecoverNode, StateNode, TrainNode
 from harness.planning.plan import Plan
 from harness.plugin.interfaces import (
+    Cost,
     LineageEntry,
     Progress,
     StepResult,
@@ -58,12 +58,22 @@ class NodeComputation:
         self.plugins = PluginInstances(registry)
         self.checkpoints = CheckpointFolders(plan, store, registry, plugins=self.plugins)
         self._evaluator = evaluator
+        self._scratch: Path
 
-    def compute(self, node: Node, folder: Path, progress: Progress) -> None:
-        """Computes a node into `folder`."""
+    def compute(self, node: Node, folder: Path, progress: Progress, *, scratch: Path | None = None) -> None:
+        """Computes a node into `folder`. scratch: that of the process that launched this one, or of a state for which a
+        training runs again; by default the node's own."""
         if not isinstance(node, EvaluateNode):
             release_models()
+            self._scratch = scratch or self.store.scratch(node.key)
         self._compute(node, folder, progress)
+
+    def take_state(self, node: StateNode, folder: Path, written: Path) -> None:
+        """Moves the model of a state, which its training has written to `written`, into `folder`, and checks it."""
+        assert node.trained_with is not None
+        written.rename(folder / "model")
+        check_output(folder / "model", self.plugins.registered(node.trained_with))
+        write_json(folder / "result.json", {"cost": asdict(Cost()), "report": {}})  # the cost is that of the training
 
     @singledispatchmethod
     def _compute(self, node: Node, folder: Path, progress: Progress) -> None:
@@ -72,7 +82,7 @@ class NodeComputation:
     @_compute.register
     def _train(self, node: TrainNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.algorithm)
-        work, metrics = self.workplace(node, folder)
+        work, metrics = self._workplace(folder)
         domains = LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.start))
         trained = [replace(domains[name], weight=weight) for name, weight in node.domains.items()]
         algorithm = self.plugins.algorithm(node.algorithm)
@@ -87,6 +97,7 @@ class NodeComputation:
             earlier=[domains[name] for name in node.earlier],
             lineage=self._lineage(node.parents) if node.whole_lineage else (),
             cache=StoredArtifactCache(self.plan, node, self.store, registered) if node.whole_lineage else None,
+            states=self._states(node),
         )
         with plugin_faults(registered, node.label, self.store.root):
             result = algorithm.train(context)
@@ -95,7 +106,7 @@ class NodeComputation:
     @_compute.register
     def _recover(self, node: RecoverNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.recovery)
-        work, metrics = self.workplace(node, folder)
+        work, metrics = self._workplace(folder)
         readable = self.plan.domains_before(node.key)  # no others are part of the key
         domains = LazyDomains(
             {name: self.plan.domains[name] for name in readable},
@@ -121,6 +132,7 @@ class NodeComputation:
                 lineage=lineage,
                 cache=cache,
                 mask=mask,
+                states=self._states(node),
             )
             with plugin_faults(self.plugins.registered(use), node.label, self.store.root):
                 return self.plugins.algorithm(use).train(context)
@@ -151,7 +163,7 @@ class NodeComputation:
     @_compute.register
     def _merge(self, node: MergeNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.merge)
-        work, metrics = self.workplace(node, folder)
+        work, metrics = self._workplace(folder)
         context = MergeContext(
             base=self.checkpoints.folder(node.parents[0]),
             experts=[
@@ -193,7 +205,7 @@ class NodeComputation:
     def _probe(self, node: ProbeNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.probe)
         probe = self.plugins.probe(node.probe)
-        scratch = self.store.scratch(node.key)
+        scratch = self._scratch
         scores = ProbeScores(self.plan, self.plugins, self._evaluator_or_default(), scratch / "scores")
         context = ProbeContext(
             lineage=self._lineage(node.parents),
@@ -210,11 +222,17 @@ class NodeComputation:
             raise PluginError("returned rows with different keys", where=described(registered))
         _write_report(folder / "rows.json", rows, registered)
 
-    def workplace(self, node: Node, folder: Path) -> tuple[Path, Path]:
-        """Returns the step's scratch folder and metrics file, which are kept if the process is killed."""
-        scratch = rank_scratch() or self.store.scratch(node.key)
+    def _workplace(self, folder: Path) -> tuple[Path, Path]:
+        """Returns the step's work folder and metrics file, which are kept if the process is killed."""
         _made(folder / "model")
-        return _made(scratch / "work"), scratch / "metrics.jsonl"
+        return _made(self._scratch / "work"), self._scratch / "metrics.jsonl"
+
+    def _states(self, node: TrainNode | RecoverNode) -> dict[int, Path]:
+        """Returns where a training writes its states: all of the plan, so that the ranks of a launched step agree."""
+        return {
+            state.optimizer_step: state_folder(self._scratch, state.optimizer_step)
+            for state in self.plan.states.get(node.key, ())
+        }
 
     def _keep(self, registered: RegisteredPlugin, result: StepResult, folder: Path, metrics: Path) -> None:
         """Checks the model of a step and writes the other files of its folder. Raises PluginError if there is no model,
@@ -255,6 +273,11 @@ class NodeComputation:
     def _depth(self, key: str) -> int:
         """Returns the number of steps from the base to the checkpoint `key`, inclusive."""
         return len(self.plan.lineage_of(key)) - 1
+
+
+def state_folder(scratch: Path, optimizer_step: int) -> Path:
+    """Returns where a training with this scratch folder writes the model that it has after some optimizer steps."""
+    return scratch / "states" / str(optimizer_step)
 
 
 def _made(folder: Path) -> Path:

@@ -18,7 +18,7 @@ from harness._util.disk_errors import StoreForbidden, StoreFull
 from harness._util.signals import raise_if_terminated
 from harness.errors import HarnessError, PluginError, WorkerLost, internal_error
 from harness.execution.store import Store
-from harness.planning.dependents import dependent_on_base_score, first_needed
+from harness.planning.dependents import dependent_nodes, first_needed
 from harness.planning.node import Node
 from harness.planning.plan import Plan
 from harness.planning.schedule import Frontier
@@ -56,6 +56,8 @@ class Listener(Protocol):
     def note(self, text: str) -> None: ...
 
     def finished(self, node: Node, seconds: float, error: HarnessError | None) -> None: ...
+
+    def found(self, node: Node) -> None: ...
 
     def stopped_by(self, node: Node, error: HarnessError) -> HarnessError: ...
 
@@ -124,7 +126,8 @@ class Dispatcher:
             self._walk.unavailable.add(key)
             self._walk.left.append(node)
             self._frontier.done(key)
-        elif self._store.has(key):  # another process computed it in the meantime
+        elif self._store.has(key):  # another process or, for a state, its training computed it in the meantime
+            self._listener.found(node)
             self._frontier.done(key)
         else:
             self._submit(key)
@@ -156,7 +159,7 @@ class Dispatcher:
             self._walk.executed += 1
         else:
             self._walk.failures.append(Failure(node=node, error=error))
-            self._walk.unavailable |= {key, *dependent_on_base_score(node, self._plan)}
+            self._walk.unavailable |= {key, *dependent_nodes(node, self._plan)}
         self._frontier.done(key)
         self._listener.finished(node, time.monotonic() - self._began[key], error)
 

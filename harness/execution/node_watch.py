@@ -9,7 +9,7 @@ from harness.errors import HarnessError
 from harness.execution.events import NodeEvents
 from harness.execution.executor import Executor
 from harness.execution.progress import Reporter
-from harness.planning.dependents import dependent_on_base_score
+from harness.planning.dependents import dependent_nodes
 from harness.planning.node import Node, StepNode
 from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
@@ -48,6 +48,10 @@ class NodeWatch:
         self._reporter.node_started(self._titled[node.key], self._index)
         self._events.warn_if_undamaged(node)
 
+    def found(self, node: Node) -> None:
+        self._index += 1
+        self._remaining.pop(node.key, None)
+
     def progress(self, node: Node, done: int, total: int, metrics: Mapping[str, float]) -> None:
         self._reporter.progress(node, done, total, metrics)
         self._events.progress(node, done, total, metrics)
@@ -68,10 +72,9 @@ class NodeWatch:
 
     def _report_dependents(self, node: Node) -> None:
         """Reports the nodes that are skipped because the base model has no score on a domain."""
-        dependent = dependent_on_base_score(node, self._plan)
+        dependent = dependent_nodes(node, self._plan)
         steps = sum(isinstance(self._plan.nodes[key], StepNode) for key in dependent)
-        if dependent:
-            assert isinstance(node, EvaluateNode)
+        if dependent and isinstance(node, EvaluateNode):
             self._reporter.note(
                 f"{node.domain}: the base model has no score, so {steps} trainings and recoveries of it,"
                 f" {len(dependent) - steps} scorings on it and what starts from them are not started; the rest goes on"

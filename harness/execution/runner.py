@@ -68,7 +68,8 @@ class RunOutcome:
 
 
 def walk_order(plan: Plan) -> list[Node]:
-    """Returns every node except the base, depth first: a checkpoint, its evaluations, then the next step of its method.
+    """Returns every node except the base, depth first: a checkpoint, its evaluations, the states within its training
+    with theirs, then the next step of its method.
 
     A merge comes after its experts, even if their own methods come later."""
     order: dict[str, None] = {}
@@ -82,8 +83,10 @@ def walk_order(plan: Plan) -> list[Node]:
     for method in plan.methods:
         for key in method.lineage:
             behind_its_parents(key)
-            for evaluation in plan.evaluations.get(key, {}).values():
-                order.setdefault(evaluation)
+            for checkpoint in (key, *(state.key for state in plan.states.get(key, ()))):
+                order.setdefault(checkpoint)
+                for evaluation in plan.evaluations.get(checkpoint, {}).values():
+                    order.setdefault(evaluation)
         for probe in method.probes:
             order.setdefault(probe)
     for key in plan.nodes:
@@ -212,17 +215,17 @@ class Runner:
         if not missing:
             return
         folders: list[Path] = []
+        done = self._plan.nodes.keys() - {node.key for node in missing}
         self._reporter.note("checking model, data, tasks and rewards")
         with gathered_faults(str(self._protocol.path)) as faults:
             with faults.noted():
                 check_needs([self._plan.base, *missing], self._plan, os.environ)
             with faults.noted():
                 folders.append(self._executor.plugins.usable_base_folder(self._plan.base))
-                done = self._plan.nodes.keys() - {node.key for node in missing}
                 check_space(self._run_root, self._disk_need(folders[0], done))
             with faults.noted():
                 parameters = size_of(folders[0])[0] if folders else None
-                seconds = expected_seconds(self._plan, self._registry)
+                seconds = expected_seconds(self._plan, self._registry, done)
                 self._requests = {node.key: self._request(node, parameters, seconds[node.key]) for node in missing}
                 self._engine.check(list(self._requests.values()))
             faults.problems += self._faults_before_start(

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from harness.planning.plan import Plan
+from harness.planning.states import trained_again, with_trained_again
 from harness.plugin.config import Config
 from harness.plugin.interfaces import Domain
 from harness.plugin.registry import Registry
@@ -19,11 +20,14 @@ from harness.protocol.plugin_ref import PluginRef
 @dataclass(frozen=True, kw_only=True)
 class PlanCost:
     """Counts over some of a plan's nodes. Unknown numbers of optimizer steps and completions count as 0. completions:
-    those of trainings and recoveries, without evaluations."""
+    those of trainings and recoveries, without evaluations. states: those within trainings. repeated_trainings: those
+    that are stored and run again for their states."""
 
     trainings: int = 0
+    repeated_trainings: int = 0
     recoveries: int = 0
     merges: int = 0
+    states: int = 0
     evaluations: int = 0
     probes: int = 0
     optimizer_steps: int = 0
@@ -33,11 +37,14 @@ class PlanCost:
 def cost_of(plan: Plan, registry: Registry, *, without: Collection[str] = ()) -> PlanCost:
     """Returns the cost of a plan's nodes, except those whose keys are in `without`."""
     kinds = Counter(node.kind for node in plan.nodes.values() if node.key not in without)
-    works = [work for key, work in workloads_of(plan, registry).items() if key not in without and work is not None]
+    workloads = with_trained_again(workloads_of(plan, registry), plan, without)
+    works = [work for key, work in workloads.items() if key not in without and work is not None]
     return PlanCost(
         trainings=kinds["train"],
+        repeated_trainings=len(trained_again(plan, without)),
         recoveries=kinds["recover"],
         merges=kinds["merge"],
+        states=kinds["state"],
         evaluations=kinds["evaluate"],
         probes=kinds["probe"],
         optimizer_steps=sum(work.optimizer_steps for work in works),

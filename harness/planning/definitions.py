@@ -11,7 +11,7 @@ from typing import Any
 
 from harness._util.content_key import content_key
 
-PARENT_PARTS = frozenset({"parent", "lineage", "checkpoint", "base", "experts"})
+PARENT_PARTS = frozenset({"parent", "lineage", "checkpoint", "base", "experts", "training"})
 """The fields of a definition that are keys of other results."""
 
 Definition = Mapping[str, Any]

@@ -10,6 +10,7 @@ from harness._util.json_reading import parse_json
 from harness.planning.model_shape import BYTES, shape_of
 from harness.planning.node import StepNode
 from harness.planning.plan import Plan
+from harness.planning.states import trained_again, with_trained_again
 from harness.plugin.workload import Workload
 from harness.weights.model_folder import CONFIG
 from harness.weights.storage_forms import BELOW, KEPT, Deltas
@@ -45,13 +46,15 @@ def disk_need(
     without: Collection[str] = (),
     deltas: Deltas = Deltas.AUTO,
 ) -> DiskNeed:
-    """Returns the disk space of a plan's trainings, recoveries and merges, except nodes whose keys are in `without`.
+    """Returns the disk space of a plan's trainings, their states, recoveries and merges, except nodes whose keys are in `without`.
 
     workloads: by key. A step without one has the dtype of its parent and no resumable states. parameters, dtype: those
     of the base model. deltas: when models are stored as deltas. A delta is counted as a full model; while it is
     restored, the restored model takes additional space.
     """
     dtypes: dict[str, str] = {}
+    again = trained_again(plan, without)
+    workloads = with_trained_again(workloads, plan, without)
     kept, scratch, count, largest, gradients = 0, 0, 0, 0, 0
     for node in plan.steps:
         work = workloads.get(node.key) or Workload()
@@ -63,7 +66,8 @@ def disk_need(
         count, kept = count + 1, kept + size
         gradient = parameters * BYTES["float32"]
         gradients += gradient * work.cached_gradients
-        scratch = max(scratch, size * STATE_COPIES * work.resumable_states + gradient * work.scratch_gradients)
+        states = size * (STATE_COPIES * work.resumable_states + (node.key in again))  # its model again, to compare it
+        scratch = max(scratch, states + gradient * work.scratch_gradients)
     share = {Deltas.AUTO: BELOW, Deltas.NEVER: 0.0, Deltas.ALWAYS: 1.0}[deltas]
     restored = int(share * largest * _restored_at_once(plan, without))
     return DiskNeed(

@@ -19,6 +19,7 @@ from harness.planning.node import Node
 from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
 from harness.planning.schedule import Schedule, schedule
+from harness.planning.states import with_trained_again
 from harness.plugin.capacity import Capacity
 from harness.plugin.engine_interface import NodeRequest
 from harness.plugin.registry import Registry
@@ -87,7 +88,8 @@ class Estimator:
 
     def total(self, without: Collection[str] = ()) -> CostEstimate:
         """Returns the estimate of the plan's nodes, except those whose keys are in `without`."""
-        nodes = {key: estimate for key, estimate in self.nodes.items() if key not in without}
+        estimates = with_trained_again(self.nodes, self._plan, without)
+        nodes = {key: estimate for key, estimate in estimates.items() if key not in without}
         scored = [one for key, one in nodes.items() if isinstance(self._plan.nodes[key], EvaluateNode)]
         generated = _sum(one.generated_tokens for one in nodes.values())
         of_scoring = _sum(one.generated_tokens for one in scored)
@@ -164,6 +166,7 @@ class Estimator:
 def schedule_of(plan: Plan, nodes: Mapping[str, NodeEstimate], done: Collection[str], slots: int) -> Schedule:
     """Returns the schedule, in hours, of the nodes that are not `done` on `slots` slots. Unknown hours count as 0."""
     parents = first_needed(plan, [node.key for node in plan.results if node.key not in done])
+    nodes = with_trained_again(nodes, plan, done)
     return schedule(parents, {key: nodes[key].gpu_hours or 0.0 for key in parents}, slots)
 
 
@@ -181,6 +184,7 @@ def schedule_on(
     processor: the one that the estimates assume. The processes of a training share its work evenly. On the CPU, a node
     has only its share of the cores. slots: nodes at a time, in the place of the engine's.
     """
+    nodes = with_trained_again(nodes, plan, plan.nodes.keys() - requests.keys())
     demands = {key: capacity.demand(request) for key, request in requests.items()}
 
     def hours(key: str) -> float:
@@ -199,22 +203,24 @@ def schedule_on(
     )
 
 
-def expected_seconds(plan: Plan, registry: Registry) -> dict[str, float | None]:
-    """Returns an estimate of the duration of each result by key, None if unknown, on a processor like this one."""
+def expected_seconds(plan: Plan, registry: Registry, done: Collection[str] = ()) -> dict[str, float | None]:
+    """Returns an estimate of the duration of each result by key, None if unknown, on a processor like this one. done:
+    the keys of stored nodes."""
     values = instance_of(plan.base.model, registry).config_json()
     shape, here = None if values is None else shape_of(values), processor_here()
     assumed = Assumptions(gpu_teraflops=here.teraflops, processor=here.kind)
-    estimates = Estimator(plan, registry, shape, assumed).nodes
+    estimates = with_trained_again(Estimator(plan, registry, shape, assumed).nodes, plan, done)
     return {key: None if (hours := one.gpu_hours) is None else hours * 3600 for key, one in estimates.items()}
 
 
 def hours_of_methods(plan: Plan, nodes: Mapping[str, NodeEstimate]) -> dict[str, float]:
     """Returns the hours of each method over all seeds: its steps, those of merged experts, and the evaluations and
-    probes of its checkpoints. Shared nodes count for each method. Unknown hours count as 0."""
+    probes of its checkpoints and states. Shared nodes count for each method. Unknown hours count as 0."""
     found: dict[str, float] = {}
     for method in plan.methods:
         steps = {*plan.steps_behind(method.lineage[-1]), *method.probes}
-        keys = steps | {node.key for key in method.lineage for node in plan.scorings(key).values()}
+        states = [state.key for key in method.lineage for state in plan.states.get(key, ())]
+        keys = steps | {node.key for key in (*method.lineage, *states) for node in plan.scorings(key).values()}
         hours = sum(nodes[key].gpu_hours or 0.0 for key in keys)
         found[method.name] = found.get(method.name, 0.0) + hours
     return found

@@ -190,6 +190,49 @@ class MergeNode(StepNode):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StateNode(StepNode):
+    """The model that `training` has after `optimizer_step` of its optimizer steps. `parents` is the parents of the
+    training, then the training.
+
+    The training writes it while it runs, which is no part of the training's key. If it did not, it is trained again.
+    """
+
+    kind: Literal["state"] = "state"
+    training: Annotated[TrainNode | RecoverNode, Field(discriminator="kind")]
+    optimizer_step: int
+
+    def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
+        """The training, whose key covers everything else, and the number of optimizer steps."""
+        return {"kind": self.kind, "training": self.training.key, "optimizer_step": self.optimizer_step}
+
+    @property
+    def start(self) -> str:
+        """The key of the checkpoint that the training starts from."""
+        return self.training.start
+
+    @property
+    def launch(self) -> Mapping[str, Any] | None:
+        """That of the training."""
+        return self.training.launch
+
+    @property
+    def trained_with(self) -> PluginRef | None:
+        return self.training.trained_with
+
+    @property
+    def sampled_domains(self) -> tuple[str, ...]:
+        return self.training.sampled_domains
+
+    def calls(self, domains: Domains) -> Calls:
+        return self.training.calls(domains)
+
+    def workload(self, source: WorkloadSource) -> Workload:
+        """None of its own: the training does the work."""
+        work = self.training.workload(source)
+        return Workload(dtype=None if work is None else work.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluateNode(Node):
     """The evaluation of checkpoint `parents[0]` on one domain, or on the evaluation-only column `column`.
 
@@ -258,5 +301,5 @@ class ProbeNode(Node):
 
 CheckpointNode = BaseNode | TrainNode | RecoverNode | MergeNode
 
-AnyNode = Annotated[CheckpointNode | EvaluateNode | ProbeNode, Field(discriminator="kind")]
+AnyNode = Annotated[CheckpointNode | StateNode | EvaluateNode | ProbeNode, Field(discriminator="kind")]
 """Every kind of node."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.planning.definitions import lineage_of
 from harness.planning.node import ColumnUse, DomainUse, Node, StepNode
-from harness.planning.nodes import AnyNode, BaseNode, EvaluateNode
+from harness.planning.nodes import AnyNode, BaseNode, EvaluateNode, StateNode
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 
@@ -59,6 +60,15 @@ class Plan:
     def steps(self) -> list[StepNode]:
         """The nodes that compute checkpoints."""
         return [node for node in self.nodes.values() if isinstance(node, StepNode)]
+
+    @cached_property
+    def states(self) -> Mapping[str, tuple[StateNode, ...]]:
+        """The states within each training that are scored, by the training's key, in order."""
+        found: dict[str, tuple[StateNode, ...]] = {}
+        for node in self.nodes.values():
+            if isinstance(node, StateNode):
+                found[node.training.key] = (*found.get(node.training.key, ()), node)
+        return found
 
     @property
     def scored_names(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from harness.planning.nodes import (
     MergeNode,
     ProbeNode,
     RecoverNode,
+    StateNode,
     TrainNode,
 )
 from harness.planning.plan import MethodPlan, Plan
@@ -42,6 +43,7 @@ from harness.protocol import (
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.source import key_text
+from harness.protocol.states import optimizer_steps
 
 SomeNode = TypeVar("SomeNode", bound=AnyNode)
 
@@ -145,7 +147,25 @@ class _Planner:
             lineage.append(self._add(node))
             if scored:
                 self._evaluate(node)
+                if isinstance(node, TrainNode | RecoverNode):
+                    self._states(node)
         return lineage
+
+    def _states(self, training: TrainNode | RecoverNode) -> None:
+        """Adds the states within a training that the protocol scores, with their evaluations."""
+        every, algorithm = self._protocol.every, training.trained_with
+        if every is None or algorithm is None:
+            return
+        for step in range(every, optimizer_steps(algorithm, self._registry), every):
+            state = StateNode(
+                key="",
+                label=f"{training.label}, optimizer step {step}",
+                seed=training.seed,
+                parents=(*training.parents, training.key),
+                training=training,
+                optimizer_step=step,
+            )
+            self._evaluate(self._add(self._keyed(state)))
 
     def _merge(self, step: MergeStep, seed: int, base: BaseNode) -> MergeNode:
         lineages = [self._lineage(expert.steps, seed, base, scored=False) for expert in step.experts]
@@ -214,7 +234,7 @@ class _Planner:
         )
         return self._keyed(node)
 
-    def _evaluate(self, checkpoint: CheckpointNode) -> None:
+    def _evaluate(self, checkpoint: CheckpointNode | StateNode) -> None:
         if checkpoint.key in self._evaluations:
             return
         by_domain = {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.planning.node import Node
-from harness.planning.nodes import EvaluateNode, RecoverNode
+from harness.planning.nodes import EvaluateNode, RecoverNode, StateNode
 from harness.planning.plan import Plan
 
 
@@ -26,13 +26,17 @@ def titled(plan: Plan) -> dict[str, Node]:
     """Returns the plan's nodes by key, with labels for progress lines.
 
     If recoveries with the same label differ in settings, the values are added to their labels: `recover math (rollback
-    fisher)`, `recover math (refresh steps=15)`. Evaluations of these checkpoints are named accordingly.
+    fisher)`, `recover math (refresh steps=15)`. States and evaluations of these checkpoints are named
+    accordingly.
     """
     alike: dict[str, list[RecoverNode]] = defaultdict(list)
     for node in plan.nodes.values():
         if isinstance(node, RecoverNode):
             alike[node.label].append(node)
     labels = {key: label for nodes in alike.values() for key, label in _with_settings(nodes)}
+    for node in plan.nodes.values():
+        if isinstance(node, StateNode) and node.training.key in labels:
+            labels[node.key] = node.label.replace(node.training.label, labels[node.training.key])
     return {key: replace(node, label=_label(node, labels, plan)) for key, node in plan.nodes.items()}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.planning.definitions import PARENT_PARTS
 from harness.planning.node import Node
-from harness.planning.nodes import EvaluateNode
+from harness.planning.nodes import EvaluateNode, StateNode
 from harness.planning.plan import Plan
 from harness.planning.titles import title_of
 
@@ -44,7 +44,7 @@ class Reason:
         causes = list(self.differences)
         if self.parents:
             causes.append(f"its parent {', '.join(self.parents)} must be computed")
-        elif self.nearest is None:
+        elif self.nearest is None and not causes:
             causes.append("the store has no earlier result to compare it with")
         return f"{title_of(self.kind, self.label, self.seed)}: {'; '.join(causes) or 'its stored result is damaged'}"
 
@@ -84,8 +84,12 @@ def _reason(
     mine = _leaves(definition)
     parents = tuple(dict.fromkeys(_title(plan, plan.nodes[key]) for key in node.parents if key in waiting))
     # A lineage lists all checkpoints; the last one is the start of the step.
+    if isinstance(node, StateNode):  # its definition says no more than its parents
+        stored = []
     nearest = min(stored, key=lambda one: (len(mine.items() ^ one[1].items()), one[0]), default=None)
     differences: list[str] = []
+    if isinstance(node, StateNode) and not parents:
+        differences = ["its training was stored without it and runs again"]
     if nearest is not None:
         _, theirs, document = nearest
         name = node.domain if isinstance(node, EvaluateNode) else None

@@ -41,8 +41,8 @@ class Resources:
 class NodeRequest:
     """One node of a plan that an engine executes; its result goes to the store.
 
-    key: the key of the node. label: its name in messages. kind: `train`, `recover`, `merge`, `evaluate` or `probe`.
-    seed: the seed of the run that the node belongs to. needs: what the node's plugins need, such as `network`.
+    key: the key of the node. label: its name in messages. kind: `train`, `recover`, `merge`, `state`, `evaluate` or
+    `probe`. seed: the seed of the run that the node belongs to. needs: what the node's plugins need, such as `network`.
     protocol: the protocol file of the plan. store: the root of the store.
 
     arguments: a command (`harness exec-node …`) that executes this node on any machine with access to the same files.

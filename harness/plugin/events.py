@@ -25,8 +25,8 @@ class RunStarted:
 class StepStarted:
     """The execution of a node starts.
 
-    run: the folder of the run. key: the key of the node. kind: `train`, `recover`, `merge`, `evaluate` or `probe`.
-    label: the name of the node in messages. seed: the seed of the run that the node belongs to.
+    run: the folder of the run. key: the key of the node. kind: `train`, `recover`, `merge`, `state`, `evaluate` or
+    `probe`. label: the name of the node in messages. seed: the seed of the run that the node belongs to.
     """
 
     run: Path
@@ -40,10 +40,10 @@ class StepStarted:
 class StepProgress:
     """A node has done some of its steps.
 
-    run: the folder of the run. key: the key of the node. kind: `train`, `recover`, `merge`, `evaluate` or `probe`.
-    label: the name of the node in messages. seed: the seed of the run that the node belongs to. step: the number of
-    steps that are done. total: the number of steps. metrics: the metrics of this step, such as `reward` and `loss` of
-    a training; empty for nodes without metrics.
+    run: the folder of the run. key: the key of the node. kind: `train`, `recover`, `merge`, `state`, `evaluate` or
+    `probe`. label: the name of the node in messages. seed: the seed of the run that the node belongs to. step: the
+    number of steps that are done. total: the number of steps. metrics: the metrics of this step, such as `reward` and
+    `loss` of a training; empty for nodes without metrics.
     """
 
     run: Path
@@ -60,9 +60,9 @@ class StepProgress:
 class StepFinished:
     """The execution of a node ended.
 
-    run: the folder of the run. key: the key of the node. kind: `train`, `recover`, `merge`, `evaluate` or `probe`.
-    label: the name of the node in messages. seed: the seed of the run that the node belongs to. seconds: the wall
-    time. error: the message of the failure; empty on success. report: the report of the step.
+    run: the folder of the run. key: the key of the node. kind: `train`, `recover`, `merge`, `state`, `evaluate` or
+    `probe`. label: the name of the node in messages. seed: the seed of the run that the node belongs to. seconds: the
+    wall time. error: the message of the failure; empty on success. report: the report of the step.
     """
 
     run: Path

@@ -315,6 +315,8 @@ class TrainingContext:
     adapter, because a recovery continues from it. lineage: the checkpoints from the base to `checkpoint`, if the config
     reads the lineage. cache: a cache for measurements of them, if the config reads the lineage. mask: the file of an
     update mask; weights outside it must keep their bits. `harness.training.train_with_trl` does so.
+    states: folders by number of optimizer steps; after that many, the model is also written to the folder, which is
+    replaced if it exists; empty unless the algorithm's spec sets `states`.
     """
 
     checkpoint: Path
@@ -329,6 +331,7 @@ class TrainingContext:
     lineage: Sequence[LineageEntry] = ()
     cache: ArtifactCache | None = None
     mask: Path | None = None
+    states: Mapping[int, Path] = field(default_factory=dict)
 
 
 class Algorithm(ChecksStart, ABC):

@@ -43,6 +43,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "planning/requirements.py",
         "planning/schedule.py",
         "planning/serialization.py",
+        "planning/states.py",
         "planning/unpinned.py",
         "planning/why.py",
         "plugin/capacity.py",

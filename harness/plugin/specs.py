@@ -82,12 +82,15 @@ class RewardSpec(Spec):
 class AlgorithmSpec(Spec):
     """A training algorithm; loads into `Algorithm`.
 
-    With `replays` it receives the domains that the method trained before, as `TrainingContext.earlier`.
+    With `replays` it receives the domains that the method trained before, as `TrainingContext.earlier`. With `states`
+    it writes the model within the training, where `TrainingContext.states` asks for it, and its config declares its
+    optimizer steps as `workload`.
     """
 
     kind: ClassVar[str] = "algorithm"
 
     replays: bool = False
+    states: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

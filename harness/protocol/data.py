@@ -89,7 +89,8 @@ Step = TrainStep | RecoverStep | MergeStep
 class Protocol:
     """The contents of a protocol file.
 
-    text: the file's text. model_label: the model name in messages. launch: accelerate's config for training steps; None
+    text: the file's text. model_label: the model name in messages. every: the optimizer steps between scored states
+    within a training, None to score no such states. launch: accelerate's config for training steps; None
     to run them in one process. engine: where steps run, None if the protocol does not say. resources: what they need,
     by kind of node or plugin. observers: what shows the curves of the run. No result depends on these three. unmet:
     what is missing on this machine, such as files and optional packages. lines: the line of each key.
@@ -107,6 +108,7 @@ class Protocol:
     methods: Mapping[str, tuple[Step, ...]]
     probes: tuple[PluginRef, ...]
     allow: frozenset[str]
+    every: int | None = None
     launch: Mapping[str, Any] | None = None
     engine: PluginRef | None = None
     resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

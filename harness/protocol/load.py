@@ -28,6 +28,7 @@ from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, EvaluateSection, ProtocolFile, form_of
 from harness.protocol.source import KeyPath, read_source
+from harness.protocol.states import check_every
 from harness.protocol.steps import MethodReader, TrainDefaults
 
 
@@ -83,6 +84,7 @@ def load_protocol(
     engine, observers = sections.engine(), sections.observers()
     launch = read_launch(source.data.get("launch"), path, faults)
     sections.backend()
+    check_every(sections.mapping("evaluate").get("every"), every_method, registry, faults)
     columns = sections.columns()
     faults.check()
     assert model is not None, "a missing model is a fault"
@@ -98,6 +100,7 @@ def load_protocol(
         seeds=chosen if file.methods else chosen[:1],  # the base model is the same for all seeds
         domains=domains,
         settings=_settings(file.evaluate),
+        every=file.evaluate.every,
         methods=every_method if methods is None else _chosen_methods(methods, every_method),
         probes=probes,
         metrics=metrics,
@@ -299,7 +302,7 @@ class _Sections:
 
 
 def _settings(section: EvaluateSection) -> EvaluationSettings:
-    settings = EvaluationSettings(**section.model_dump(exclude={"columns", "serve"}))
+    settings = EvaluationSettings(**section.model_dump(exclude={"columns", "every", "serve"}))
     if section.backend != "openai":
         return settings
     serve = DEFAULT_SERVE if section.serve is None else tuple(section.serve)

@@ -83,6 +83,9 @@ class EvaluateSection(Config):
         description="For the backend openai: the command that starts a server for one checkpoint, with {model} and"
         " {port}; null: `transformers serve`, unless args.base_url names a server.",
     )
+    every: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Also score the model within each training, after every N optimizer steps; null: only after."
+    )
     columns: dict[Name, dict[str, Any]] = Field(
         default_factory=dict,
         max_length=100,

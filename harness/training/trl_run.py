@@ -27,9 +27,9 @@ from harness.training.reward_parts import NORMALIZES_EACH, reward_parts
 from harness.training.reward_record import RewardRecord
 from harness.training.rewards import TRUNCATED, RewardRouter
 from harness.training.sampling import chat_opens_thinking
+from harness.training.saving import ModelWriter, States
 from harness.training.updates.of_config import update_rules
 from harness.training.updates.rule import UpdateRule, attach
-from harness.weights.adapter import restore, write_adapter
 
 
 def train_with_trl(
@@ -41,7 +41,8 @@ def train_with_trl(
     replay_share: float = 0.0,
     rules: Sequence[UpdateRule] = (),
 ) -> StepResult:
-    """Trains `context.checkpoint` and writes the model and its tokenizer to `context.output`.
+    """Trains `context.checkpoint` and writes the model and its tokenizer to `context.output`, and those within the
+    training to `context.states`.
 
     trainer_class: the TRL trainer for the config's `trl_config`, or a subclass. fields: further fields of TRL's config;
     the user's fields override them. replay_share: the share (below 1) of prompts from the context's earlier domains.
@@ -77,6 +78,8 @@ def train_with_trl(
     trainer.add_callback(_Metrics(context.metrics, context.progress, without=_UNTRUE_OF_STOPPED if config.stop else ()))
     trainer.add_callback(slow)
     weights = attach(trainer, updates.rules)
+    writer = ModelWriter(trainer, tokenizer, context, config, rules=updates.rules, weights=weights)
+    trainer.add_callback(States(context.states, writer.write_state))
     trainer.add_callback(CompleteCheckpoints(router))
     with trainer.accelerator.main_process_first():  # the main process deletes incomplete states
         resume = newest_complete(context.scratch)
@@ -89,9 +92,7 @@ def train_with_trl(
     trainer.train(resume_from_checkpoint=str(resume.folder) if resume else None)
     router.record = RewardRecord.of_ranks(list(router.domains), gathered(router.record.as_json()))
     router.check_any_scored()
-    for rule in updates.rules:
-        rule.finish(weights)
-    _save(trainer, tokenizer, context, config)
+    writer.write_output()
     rows = [json.loads(line) for line in context.metrics.read_text(encoding="utf-8").splitlines()]
     return StepResult(
         cost=_cost(rows, router.counts) + updates.cost,
@@ -104,27 +105,6 @@ def train_with_trl(
             "truncated_share_of": {name: _mean(rows, f"{TRUNCATED}/{name}") for name in router.counts},
         },
     )
-
-
-def _save(trainer: GRPOTrainer, tokenizer: Any, context: TrainingContext, config: OnPolicyConfig) -> None:
-    """Writes the model and its tokenizer on the main process, after all ranks have sent their part of the weights.
-
-    With `output: full`, an adapter is merged in the same way as the store merges adapters, so both give the same model.
-    """
-    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if world_size() > 1 else None
-    if trainer.accelerator.is_main_process:
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        if config.lora is None:
-            model.save_pretrained(context.output, state_dict=weights)
-            tokenizer.save_pretrained(context.output)
-        else:
-            whole = context.whole or config.lora.output == "full"
-            folder = context.scratch / "adapter" if whole else context.output
-            write_adapter(model, folder, dtype=config.dtype, weights=weights)
-            tokenizer.save_pretrained(folder)
-            if whole:
-                restore(context.checkpoint, folder, context.output)
-    trainer.accelerator.wait_for_everyone()  # the model must be complete before any rank continues
 
 
 def check_settings(config: OnPolicyConfig, domains: Sequence[TrainingDomain], *, processes: int) -> None:

@@ -11,6 +11,7 @@ from harness._util.json_reading import parse_json
 from harness.execution.status.live_metrics import numbers
 from harness.execution.store import Store
 from harness.planning.node import StepNode
+from harness.planning.nodes import StateNode
 from harness.planning.plan import Plan
 from harness.planning.titles import title_of, titled
 from harness.plugin.observer_interface import Curve, Points
@@ -49,6 +50,8 @@ def _trainings(plan: Plan) -> Iterator[Source]:
     titles = {node.key: title_of(node.kind, shown[node.key].label, node.seed) for node in plan.steps}
     alike = Counter(titles.values())  # such as trainings of one domain from different checkpoints
     for node in plan.steps:
+        if isinstance(node, StateNode):
+            continue  # its training has the metrics
         title = titles[node.key]
         curve = Curve(
             key=node.key[:16],

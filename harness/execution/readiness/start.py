@@ -18,7 +18,7 @@ from harness.execution.readiness.prompts import prompt_faults, spread
 from harness.execution.readiness.rewards import reward_faults
 from harness.execution.readiness.tasks import task_faults
 from harness.planning.node import Node
-from harness.planning.nodes import EvaluateNode, ProbeNode
+from harness.planning.nodes import EvaluateNode, ProbeNode, StateNode
 from harness.planning.plan import Plan
 from harness.plugin.interfaces import TaskSet
 from harness.plugin.start_check import ChecksStart, StartContext
@@ -74,7 +74,7 @@ class _Checks:
         if self.plan.settings.backend == "openai":
             yield from self._told(("evaluate", "backend"), lambda: self._server(scored))
         for node in self.nodes:
-            yield from self._step(node)
+            yield from self._step(node.training if isinstance(node, StateNode) else node)
 
     def _server(self, scored: Collection[str]) -> Iterator[Problem]:
         """Yields what the server that scores cannot do. A probe's models share a folder, which a server may cache."""

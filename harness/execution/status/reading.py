@@ -13,7 +13,7 @@ from harness.execution.status.log import RunLog
 from harness.execution.status.run_status import NodeState, NodeStatus, RunState, RunStatus
 from harness.execution.status.time_left import RunningNode, time_left
 from harness.execution.store import Store
-from harness.planning.dependents import dependent_on_base_score
+from harness.planning.dependents import dependent_nodes
 from harness.planning.node import Node, StepNode
 from harness.planning.nodes import EvaluateNode
 from harness.planning.plan import Plan
@@ -81,7 +81,7 @@ class _Reading:
         """Returns the state of each node by key, parents first."""
         states: dict[str, NodeState] = {self._plan.base.key: "done"}
         failed = [self._plan.nodes[key] for key in self._log.errors if key in self._plan.nodes]
-        blocked = {key for node in failed for key in dependent_on_base_score(node, self._plan)}
+        blocked = {key for node in failed for key in dependent_nodes(node, self._plan)}
         for node in self._plan.results:
             parents = {states[parent] for parent in node.parents}
             if self._store.has(node.key):

@@ -11,8 +11,10 @@ from harness._util.content_key import canonical_json
 from harness.execution.status.run_status import TimeLeft
 from harness.planning.definitions import PARENT_PARTS
 from harness.planning.node import Node
+from harness.planning.nodes import StateNode
 from harness.planning.plan import Plan
 from harness.planning.schedule import schedule
+from harness.planning.states import trained_again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +48,13 @@ def time_left(
         same_kind[plan.nodes[key].kind].append(seconds)
     remaining: dict[str, float] = {}
     unmeasured: Counter[str] = Counter()
+    again = trained_again(plan, plan.nodes.keys() - set(left))
     for key in left:
         node = plan.nodes[key]
+        if isinstance(node, StateNode) and key not in again:
+            remaining[key] = 0.0  # its training writes it
+            continue
+        node = again[key].training if key in again else node
         samples = [expected[key]] if key in expected else alike.get(_work(plan, node)) or same_kind.get(node.kind)
         unmeasured[node.kind] += not samples
         done = running[key].seconds if key in running else 0.0

@@ -14,4 +14,5 @@ def harness_algorithms() -> Iterator[AlgorithmSpec]:
         config="harness_algorithms.anchored.config:AnchoredConfig",
         cite="Kirkpatrick et al. 2017, arXiv 1612.00796; Li et al. 2018, L2-SP, arXiv 1802.01483",
         replays=True,
+        states=True,
     )

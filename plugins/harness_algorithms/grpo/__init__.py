@@ -13,6 +13,7 @@ def harness_algorithms() -> Iterator[AlgorithmSpec]:
         load="harness_algorithms.grpo.algorithm:GRPO",
         config="harness.training:PolicyGradientConfig",
         cite="Shao et al. 2024, DeepSeekMath, arXiv 2402.03300",
+        states=True,
     )
     yield AlgorithmSpec(
         name="rloo",
@@ -20,4 +21,5 @@ def harness_algorithms() -> Iterator[AlgorithmSpec]:
         load="harness_algorithms.grpo.algorithm:RLOO",
         config="harness_algorithms.grpo.config:RLOOConfig",
         cite="Ahmadian et al. 2024, Back to Basics, arXiv 2402.14740",
+        states=True,
     )

@@ -21,4 +21,5 @@ def harness_algorithms() -> Iterator[AlgorithmSpec]:
         config="harness_algorithms.replay.config:ReplaySFTConfig",
         cite="Chen et al. 2026, On-Policy Replay, arXiv 2605.29495",
         replays=True,
+        states=True,
     )

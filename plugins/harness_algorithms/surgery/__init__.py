@@ -13,6 +13,7 @@ def harness_algorithms() -> Iterator[AlgorithmSpec]:
         load="harness_algorithms.surgery.algorithm:PCGrad",
         config="harness_algorithms.surgery.config:SurgeryConfig",
         cite="Yu et al. 2020, Gradient Surgery for Multi-Task Learning, arXiv 2001.06782",
+        states=True,
     )
     yield AlgorithmSpec(
         name="mgs",
@@ -20,4 +21,5 @@ def harness_algorithms() -> Iterator[AlgorithmSpec]:
         load="harness_algorithms.surgery.algorithm:ModularGradientSurgery",
         config="harness_algorithms.surgery.config:ModularSurgeryConfig",
         cite="Modular Gradient Surgery, arXiv 2602.02301",
+        states=True,
     )

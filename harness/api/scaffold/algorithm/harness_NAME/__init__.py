@@ -12,4 +12,5 @@ def harness_algorithms() -> Iterator[AlgorithmSpec]:
         summary="GRPO whose advantages can be divided by the group's standard deviation, or not",
         load="harness_NAME.algorithm:CenteredGRPO",
         config="harness_NAME.algorithm:CenteredConfig",
+        states=True,
     )
