@@ -19,10 +19,12 @@ from harness.execution.run_folder import (
     PROTOCOL,
     PROVENANCE,
     REPORT,
+    SCORE_CURVES,
     SCORES,
 )
 from harness.plugin.specs import TableFormatSpec
 from harness.results.probe_tables import FILE as PROBES
+from harness.results.score_curves import FILE as SCORE_CURVE_RECORD
 from harness.verification.kept_lines import DEFINITIONS, MANIFEST, SAMPLES
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from harness.results.leaderboard import Leaderboard
     from harness.results.probe_tables import ProbeRecord
 
-_COPIED = (PROVENANCE, PROTOCOL, SCORES, PREDICTION)
+_COPIED = (PROVENANCE, PROTOCOL, SCORES, PREDICTION, SCORE_CURVES, SCORE_CURVE_RECORD)
 
 
 def archive_run(

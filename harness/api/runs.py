@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.protocols import installed_plugins
 from harness.errors import UsageError
-from harness.execution.run_folder import LEADERBOARD, PLAN, SCORES
+from harness.execution.run_folder import LEADERBOARD, PLAN, SCORE_CURVES, SCORES
 from harness.planning.plan import Plan
 from harness.results.flips import RIGHT_FROM
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.results.compare import PairedDifferences
     from harness.results.leaderboard import Leaderboard
     from harness.results.probe_tables import ProbeRecord
+    from harness.results.score_curves import ScoreCurves
 
 
 BASE = "base"
@@ -84,6 +85,38 @@ class Run:
         from harness.execution.score_table import read_scores
 
         return read_scores(self.folder / SCORES)
+
+    @property
+    def score_curves(self) -> pl.DataFrame:
+        """The measurements by optimizer steps, of a protocol with `evaluate.every`: those within each training and
+        those after each step.
+
+        The columns are those of `scores`, with `optimizer_step` (within the step), `total_steps` (since the base model)
+        and `last` (whether the step ends here, so that the row is also in `scores`). Raises UsageError if the protocol
+        has no `evaluate.every` or the table cannot be read.
+        """
+        from harness.execution.score_curves import SCHEMA
+        from harness.execution.score_table import read_scores
+
+        self._check_curves()
+        return read_scores(self.folder / SCORE_CURVES, tuple(SCHEMA))
+
+    @property
+    def score_curve_record(self) -> ScoreCurves:
+        """The curves as a typed object: the score of each method and domain by optimizer steps, as means over seeds.
+        Raises UsageError as `score_curves`."""
+        from harness.results.score_curves import FILE, ScoreCurves
+
+        self._check_curves()
+        return ScoreCurves.read(self.folder / FILE)
+
+    def _check_curves(self) -> None:
+        if not (self.folder / SCORE_CURVES).is_file():
+            raise UsageError(
+                "this run has no scores within trainings",
+                where=str(self.folder),
+                hint="set `evaluate: {every: N}` in the protocol, N optimizer steps, and run it",
+            )
 
     @cached_property
     def plan(self) -> Plan:

@@ -1,4 +1,4 @@
-"""Prints the probe tables of a run."""
+"""Prints the probe tables of a run, and other tables in the same form."""
 
 from __future__ import annotations
 
@@ -25,15 +25,23 @@ def print_probes(record: ProbeRecord, console: Console) -> None:
     console.print(Text(f"{record.protocol}: probes", style="bold"))
     console.print(Text(over_seeds(record), style="dim"))
     for text in probe_tables(record):
-        console.print(Text(f"\n{text.title}", style="bold"))
-        console.print(Text(text.subtitle, style="dim"))
-        for table in _in_width(text, console.width):
-            console.print()
-            console.print(table)
-        if text.notes:
-            console.print()
-        for note in text.notes:
-            console.print(Text(note, style="dim"))
+        console.print()
+        print_table(text, console)
+
+
+def print_table(text: TextTable, console: Console) -> None:
+    """Prints a table with its title and notes, in parts that fit the width."""
+    from rich.text import Text
+
+    console.print(Text(text.title, style="bold"))
+    console.print(Text(text.subtitle, style="dim"))
+    for table in _in_width(text, console.width):
+        console.print()
+        console.print(table)
+    if text.notes:
+        console.print()
+    for note in text.notes:
+        console.print(Text(note, style="dim"))
 
 
 def _in_width(text: TextTable, width: int) -> Iterator[Table]:

@@ -37,9 +37,12 @@ def show(
     probe: Annotated[
         list[str] | None, typer.Option("--probe", metavar="NAME", help="Show the results of this probe. Repeatable.")
     ] = None,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Show the scores by optimizer steps, of a protocol with `evaluate.every`.")
+    ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the probe tables as Markdown.")] = False,
 ) -> None:
-    """Show the leaderboard of a run, its scores after each step and its recoveries, or its probe results."""
+    """Show the leaderboard of a run, its scores after each step and its recoveries, or its probe results or curves."""
     from harness._util.console import terminal
     from harness.api import load_run
     from harness.errors import UsageError
@@ -54,10 +57,25 @@ def show(
             hint="`harness leaderboard export -f md` prints a leaderboard as Markdown",
         )
     found = load_run(run, output=runs, finished=True)
+    if curves:
+        _show_curves(found, as_json=as_json)
+        return
     if as_json:
         typer.echo(found.record.to_json(), nl=False)
         return
     print_leaderboard(found, terminal())
+
+
+def _show_curves(run: Run, *, as_json: bool) -> None:
+    from harness._util.console import terminal
+    from harness.cli.probe_view import print_table
+    from harness.report.tables.score_curves import curve_table
+
+    record = run.score_curve_record
+    if as_json:
+        typer.echo(record.to_json(), nl=False)
+    else:
+        print_table(curve_table(record, run.record), terminal())
 
 
 def _show_probes(run: Run, names: tuple[str, ...], *, as_json: bool, markdown: bool) -> None:

@@ -23,7 +23,7 @@ from harness.execution.progress import Reporter
 from harness.execution.provenance import gather_provenance
 from harness.execution.readiness import FaultsBeforeStart, faults_before_start, gathered_faults
 from harness.execution.requests import request_of
-from harness.execution.run_folder import LEADERBOARD, SCORES, RunFolder, run_folder_of
+from harness.execution.run_folder import LEADERBOARD, SCORE_CURVES, SCORES, RunFolder, run_folder_of
 from harness.execution.store import Store
 from harness.planning.checks import check_needs, check_space, check_writable
 from harness.planning.counts import workloads_of
@@ -332,7 +332,19 @@ class Runner:
         built = build_leaderboard(scores, self._plan, self._store, self._folder.provenance())
         leaderboard = with_metrics(built, self._protocol.metrics, self._registry)
         write_text(self._folder.path / LEADERBOARD, leaderboard.to_json())
+        if self._plan.states:
+            self._write_curves()
         self._folder.tables_written(done, self._metrics)
+
+    def _write_curves(self) -> None:
+        from harness._util.files import write_text
+        from harness.execution.score_curves import build_curves, collect_curves
+        from harness.execution.score_table import write_scores
+        from harness.results.score_curves import FILE
+
+        curves = collect_curves(self._plan, self._store)
+        write_scores(curves, self._folder.path / SCORE_CURVES)
+        write_text(self._folder.path / FILE, build_curves(curves, self._plan).to_json())
 
 
 def _why(error: BaseException) -> str:

@@ -6,7 +6,7 @@ A checkpoint has rows for each (method, seed, step) that contains it, and severa
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,24 +65,32 @@ def collect_scores(plan: Plan, store: ReadableStore) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for method in plan.methods:
         for step, key in enumerate(method.lineage):
-            for domain, node in plan.scorings(key).items():
-                if not store.holds(node.key):
-                    continue
-                place = {
-                    "run": plan.run_name,
-                    "method": method.name,
-                    "seed": method.seed,
-                    "step": step,
-                    "checkpoint": key,
-                    "parent": method.lineage[step - 1] if step else None,
-                    "domain": domain,
-                    "limit": node.settings.limit,
-                    "batch_size": node.settings.batch_size,
-                    "eval_seed": node.settings.seed,
-                }
-                where = str(store.path(node.key) / ROWS)
-                rows.extend(place | row for row in _measurements(store.read(node.key, ROWS), where))
+            place = {
+                "run": plan.run_name,
+                "method": method.name,
+                "seed": method.seed,
+                "step": step,
+                "checkpoint": key,
+                "parent": method.lineage[step - 1] if step else None,
+            }
+            rows.extend(place | row for row in measurements_of(plan, key, store))
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def measurements_of(plan: Plan, checkpoint: str, store: ReadableStore) -> Iterator[dict[str, Any]]:
+    """Yields a row for each measurement of a checkpoint that is in the store, without the place of the checkpoint.
+    Raises as `collect_scores`."""
+    for domain, node in plan.scorings(checkpoint).items():
+        if not store.holds(node.key):
+            continue
+        settings = {
+            "domain": domain,
+            "limit": node.settings.limit,
+            "batch_size": node.settings.batch_size,
+            "eval_seed": node.settings.seed,
+        }
+        for row in _measurements(store.read(node.key, ROWS), str(store.path(node.key) / ROWS)):
+            yield settings | row
 
 
 def scores_in(files: Mapping[str, Path]) -> Mapping[str, Score]:
@@ -136,13 +144,14 @@ def write_scores(frame: pl.DataFrame, path: Path) -> None:
         frame.write_parquet(temporary)
 
 
-def read_scores(path: Path) -> pl.DataFrame:
-    """Returns a table from `write_scores`. Raises UsageError if it is missing or is not a score table."""
+def read_scores(path: Path, schema: Collection[str] = tuple(SCHEMA)) -> pl.DataFrame:
+    """Returns a table from `write_scores`, with the columns of `schema`. Raises UsageError if it is missing or lacks a
+    column."""
     try:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise UsageError(f"this score table cannot be read: {error}", where=str(path)) from error
-    missing = [name for name in SCHEMA if name not in frame.columns]
+    missing = [name for name in schema if name not in frame.columns]
     if missing:
         raise UsageError(f"this is not a score table: it lacks {', '.join(missing)}", where=str(path))
     return frame
@@ -155,13 +164,18 @@ def domain_scores(frame: pl.DataFrame) -> Mapping[tuple[str, int, int], Mapping[
     standard error is sqrt(Σ stderr²) / rows, null if one is missing; n is the sum. A domain with a null value has no
     score. Raises UsageError if the primary rows of a domain differ in direction, because their mean is then undefined.
     """
-    rows: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
+    return scores_by(("method", "seed", "step"), frame)
+
+
+def scores_by(place: Sequence[str], frame: pl.DataFrame) -> Mapping[tuple[Any, ...], Mapping[str, Score]]:
+    """Returns the domains' scores as `domain_scores`, by the values of the columns `place`."""
+    rows: dict[tuple[tuple[Any, ...], str], list[dict[str, Any]]] = {}
     for row in frame.filter(pl.col("primary")).iter_rows(named=True):
-        rows.setdefault((row["method"], row["seed"], row["step"], row["domain"]), []).append(row)
-    scores: dict[tuple[str, int, int], dict[str, Score]] = {}
-    for (method, seed, step, domain), own in rows.items():
+        rows.setdefault((tuple(row[column] for column in place), row["domain"]), []).append(row)
+    scores: dict[tuple[Any, ...], dict[str, Score]] = {}
+    for (at, domain), own in rows.items():
         if (score := _domain_score(domain, own)) is not None:
-            scores.setdefault((method, seed, step), {})[domain] = score
+            scores.setdefault(at, {})[domain] = score
     return scores
 
 

@@ -46,7 +46,8 @@ def disk_need(
     without: Collection[str] = (),
     deltas: Deltas = Deltas.AUTO,
 ) -> DiskNeed:
-    """Returns the disk space of a plan's trainings, their states, recoveries and merges, except nodes whose keys are in `without`.
+    """Returns the disk space of a plan's trainings, their states, recoveries and merges, except nodes whose keys are in
+    `without`.
 
     workloads: by key. A step without one has the dtype of its parent and no resumable states. parameters, dtype: those
     of the base model. deltas: when models are stored as deltas. A delta is counted as a full model; while it is

@@ -51,6 +51,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
     "reads stored results and shows or checks them": (
         "evaluation/replay.py",
         "execution/leaderboard.py",
+        "execution/score_curves.py",
         "execution/metric_columns.py",
         "execution/provenance.py",
         "execution/observing",
@@ -66,6 +67,7 @@ UNKEYED_SOURCE: Mapping[str, tuple[str, ...]] = {
         "results/columns.py",
         "results/combine.py",
         "results/compare.py",
+        "results/score_curves.py",
         "results/estimates.py",
         "results/flips.py",
         "results/frame.py",

@@ -24,6 +24,7 @@ from harness.report.figures.predicted_damage import predicted_damage
 from harness.report.figures.prediction import prediction
 from harness.report.figures.recoveries import recoveries
 from harness.report.figures.rollback_curve import rollback_curve
+from harness.report.figures.score_curves import score_curves
 from harness.report.figures.training_curves import training_curves
 from harness.report.figures.trajectories import trajectories
 from harness.report.figures.transfer import transfer
@@ -51,6 +52,7 @@ FURTHER: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
     transfer,
     forgetting,
     change_by_step,
+    score_curves,
     training_curves,
     cost,
     conflict_cosine,

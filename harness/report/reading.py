@@ -22,6 +22,8 @@ from harness.report.training_curves import parse_curves, read_curves
 from harness.results.leaderboard import Leaderboard
 from harness.results.probe_tables import FILE as PROBES
 from harness.results.probe_tables import ProbeRecord
+from harness.results.score_curves import FILE as SCORE_CURVES
+from harness.results.score_curves import ScoreCurves
 
 
 def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
@@ -44,6 +46,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
             steps=read_steps(folder / STEPS) if (folder / STEPS).is_file() else (),
             prediction=foretold,
             curves=parse_curves(folder / CURVES) if (folder / CURVES).is_file() else (),
+            score_curves=ScoreCurves.read(folder / SCORE_CURVES) if (folder / SCORE_CURVES).is_file() else None,
             problems=tuple(problems),
         )
     plan = read_plan(folder / PLAN)
@@ -67,6 +70,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
         state=_state(run.events(), done=len(done), nodes=len(keys), kept=kept),
         prediction=foretold,
         curves=curves,
+        score_curves=_score_curves(plan, store, folder / SCORE_CURVES) if plan.states else None,
         problems=(*problems, *unread, *further, *unreadable),
     )
 
@@ -88,6 +92,15 @@ def _built(plan: Plan, store: Store, run: RunFolder) -> Leaderboard:
     from harness.execution.score_table import collect_scores
 
     return build_leaderboard(collect_scores(plan, store), plan, store, run.provenance())
+
+
+def _score_curves(plan: Plan, store: Store, kept: Path) -> ScoreCurves | None:
+    """Returns the score curves of the results in the store; those in the run's folder if the store is not there."""
+    from harness.execution.score_curves import build_curves, collect_curves
+
+    if any(store.has(node.key) for node in plan.results):
+        return build_curves(collect_curves(plan, store), plan)
+    return ScoreCurves.read(kept) if kept.is_file() else None
 
 
 def _state(events: Sequence[Mapping[str, Any]], *, done: int, nodes: int, kept: bool) -> RunState:

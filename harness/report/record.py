@@ -10,6 +10,7 @@ from harness.prediction.kept import PredictionRecord
 from harness.report.training_curves import StageCurve
 from harness.results.leaderboard import Leaderboard
 from harness.results.probe_rows import ProbeRows
+from harness.results.score_curves import ScoreCurves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,8 @@ class RunState:
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """A run as its report shows it. state: None for a kept record, which has no store. prediction: of its trainings,
-    None if there is none. curves: of its trainings. problems: files that could not be read and are left out."""
+    None if there is none. curves: of its trainings. score_curves: None unless the protocol scores
+    models within trainings. problems: files that could not be read and are left out."""
 
     leaderboard: Leaderboard
     protocol: str
@@ -52,4 +54,5 @@ class RunRecord:
     state: RunState | None = None
     prediction: PredictionRecord | None = None
     curves: tuple[StageCurve, ...] = ()
+    score_curves: ScoreCurves | None = None
     problems: tuple[str, ...] = field(default=())

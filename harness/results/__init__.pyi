@@ -23,3 +23,6 @@ from .probe_tables import ProbeTable as ProbeTable
 from .published import Cell as Cell
 from .published import PublishedRow as PublishedRow
 from .published import PublishedTable as PublishedTable
+from .score_curves import ScoreCurve as ScoreCurve
+from .score_curves import ScoreCurves as ScoreCurves
+from .score_curves import ScorePoint as ScorePoint

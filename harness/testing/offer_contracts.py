@@ -72,7 +72,7 @@ def check_offer(  # noqa: PLR0912  # one branch per kind
             check_reward(built, rows)
     elif offer.kind == "algorithm":
         assert isinstance(offer.spec, AlgorithmSpec)
-        check_algorithm(built, folder, replays=offer.spec.replays)
+        check_algorithm(built, folder, replays=offer.spec.replays, states=offer.spec.states)
     elif offer.kind == "recovery":
         assert isinstance(offer.spec, RecoverySpec)
         check_recovery(built, folder, trains=offer.spec.trains, several=offer.spec.several)

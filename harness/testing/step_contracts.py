@@ -22,20 +22,27 @@ from harness.testing.tiny_world import nudged_checkpoint, tiny_checkpoint, tiny_
 
 
 def check_algorithm(
-    algorithm: Algorithm, folder: Path, *, domains: Sequence[TrainingDomain] | None = None, replays: bool = False
+    algorithm: Algorithm,
+    folder: Path,
+    *,
+    domains: Sequence[TrainingDomain] | None = None,
+    replays: bool = False,
+    states: bool = False,
 ) -> None:
     """Checks an algorithm by training the tiny model twice, in subfolders of the empty `folder`.
 
     domains: default: the tiny domains. replays: as in the algorithm's spec; if True, all domains except the last are
-    passed as trained earlier. Checks that the output is a complete model folder with other weights, that the input is
-    unchanged, that the report is JSON, that the cost counts optimizer steps, and that the same seed gives the same
-    weights. An algorithm whose config reads the lineage gets a tiny one. Raises PluginError for a violation.
+    passed as trained earlier. states: as in the algorithm's spec; if True, the second training is also asked for the
+    model after its first optimizer step. Checks that the output is a complete model folder with other weights, that the
+    input is unchanged, that the report is JSON, that the cost counts optimizer steps, and that the same seed gives the
+    same weights. An algorithm whose config reads the lineage gets a tiny one. Raises PluginError for a violation.
     """
     config = getattr(algorithm, "config", None)
     lineage = tiny_lineage(folder / "lineage") if isinstance(config, Config) and config.reads_lineage() else []
     start = lineage[-1].folder if lineage else tiny_checkpoint(folder / "start")
     given = list(tiny_domains().values()) if domains is None else list(domains)
     earlier, trained_on = (given[:-1], given[-1:]) if replays else ([], given)
+    state = folder / "states" / "1"
 
     def once(places: _Places) -> StepResult:
         return algorithm.train(
@@ -49,10 +56,14 @@ def check_algorithm(
                 progress=_quiet,
                 earlier=earlier,
                 lineage=lineage,
+                states={1: state} if states and places.output.parent.name == "second" else {},
             )
         )
 
     result = _check_twice(once, folder, start)
+    if states:
+        require(state.is_dir(), "the training did not write the model that context.states asks for")
+        _check_model_folder(state, start)
     require(result.cost.optimizer_steps > 0, "the cost of the training has no optimizer steps")
 
 

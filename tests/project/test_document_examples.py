@@ -40,6 +40,7 @@ COMMANDS = [command for snippet in SNIPPETS if snippet.language == "console" for
 
 OBSERVERS = "tests/plugins/observers runs it, where the packages are installed"
 STATUS = "needs a run with a plan; tests/cli/test_cli_status.py runs it"
+CURVES = "needs a run with `every`; tests/end_to_end/test_states.py runs it"
 NETWORK, SERVER, MINE = "needs the network", "starts a server", "my.yaml is the reader's"
 BY_HAND = "loads a model; benchmarks/lm_eval_agreement.py runs lm-eval by hand"
 NOT_RUN = {
@@ -58,6 +59,8 @@ NOT_RUN = {
     "harness status lab": STATUS,
     "harness watch lab": STATUS,
     "harness samples lab sequential --step 3 --domain math": "needs a run of the lab; tests/cli/test_cli_samples.py",
+    "harness show RUN --curves": CURVES,
+    "harness show RUN --curves --json": CURVES,
     "cat rows.jsonl": "its output is the file, which the next command reads",
     "python -m harness_domains.reasoning_gym.task_file leg_counting FOLDER": "reasoning-gym is an optional package",
     "harness validate my.yaml": MINE,
@@ -89,6 +92,7 @@ NOT_CHECKED = {
     ("docs/explanation/architecture.md", "cli"): "the order of packages, which import-linter checks",
     ("docs/explanation/architecture.md", "runs/"): "a picture of the store",
     ("docs/explanation/mechanism.md", "−g_A · δ − ½ · δᵀ · H_A · δ"): "a formula",
+    ("docs/how-to/curves.md", "import harness"): CURVES,
     (COMPLETE_PLUGIN, "harness-reversal/"): "a picture of the folder that test_documents.py writes",
     ("benchmarks/README.md", "$ sinfo"): "what a Slurm cluster printed",
     ("benchmarks/README.md", "$ squeue --array"): "what a Slurm cluster printed",

@@ -23,6 +23,7 @@ from harness import (
     Recovery,
     RecoverySpec,
     StepResult,
+    Workload,
     hookimpl,
 )
 from harness.plugin.registry import Registry
@@ -81,18 +82,34 @@ class AddConfig(Config):
     stop: tuple[str, ...] = ()
 
 
+class SteppingConfig(AddConfig):
+    """An AddConfig that declares its optimizer steps."""
+
+    def workload(self):
+        return Workload(optimizer_steps=self.steps)
+
+
 @dataclass
 class World:
-    """What the plugins saw, and what they are to do. on_train: called before each optimizer step."""
+    """What the plugins saw, and what they are to do. on_train: called before each optimizer step. drift: added to each
+    trained model, as by a machine that computes other numbers."""
 
     seeds: list[tuple[str, int]] = field(default_factory=list)
     earlier: list[tuple[str, list[str]]] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
     evaluated: int = 0
+    drift: int = 0
     on_train: Callable | None = None
     leaves_model: bool = True
+    leaves_states: bool = True
     sampled: list[tuple[str, dict]] = field(default_factory=list)
     observed: list = field(default_factory=list)
+
+
+def added(context, steps: int) -> dict[str, int]:
+    """Returns the counts that a training has after some of its steps."""
+    counts = read_model(context.checkpoint)
+    return counts | {domain.name: counts.get(domain.name, 0) + steps for domain in context.domains}
 
 
 def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Registry:
@@ -115,13 +132,12 @@ def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Regi
                     world.on_train(names, step, context)
                 with context.metrics.open("a") as file:
                     file.write(json.dumps({"step": step, "reward": step / 10}) + "\n")
+                if step in context.states and world.leaves_states:
+                    write_model(context.states[step], added(context, step))
                 state.write_text(str(step))
                 context.progress(step, self.config.steps, {"reward": step / 10})
-            counts = read_model(context.checkpoint)
-            for domain in context.domains:
-                counts[domain.name] = counts.get(domain.name, 0) + self.config.steps
             if world.leaves_model:
-                write_model(context.output, counts)
+                write_model(context.output, added(context, self.config.steps + world.drift))
             return StepResult(cost=Cost(optimizer_steps=self.config.steps), report={"resumed_from": done})
 
     class Repeat(Recovery):
@@ -175,6 +191,7 @@ def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Regi
             yield AlgorithmSpec(
                 name="add", summary="-", load=Add, config=AddConfig, needs=needs.get("add", frozenset())
             )
+            yield AlgorithmSpec(name="stepping", summary="-", load=Add, config=SteppingConfig, states=True)
             yield AlgorithmSpec(name="replaying", summary="-", load=Add, config=AddConfig, replays=True)
 
         @hookimpl
