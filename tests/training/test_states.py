@@ -46,7 +46,15 @@ def train(start, folder, steps=(), *, whole=False, kill_at=None, **settings):
     return folder / "output", states
 
 
-@pytest.mark.parametrize("settings", [{}, {"lora": LORA | {"output": "full"}}, {"lora": LORA, "whole": True}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"lora": LORA | {"output": "full"}},
+        {"lora": LORA, "whole": True},
+        {"ema": {"decay": 0.5, "use": "final"}},  # a state is what the training would leave: the average
+    ],
+)
 def test_states_do_not_change_the_training_and_the_last_is_its_end(start, tmp_path, settings):
     plain, none = train(start, tmp_path / "plain", **settings)
     asked, states = train(start, tmp_path / "asked", (1, 3, 4), **settings)

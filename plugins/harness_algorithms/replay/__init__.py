@@ -13,6 +13,7 @@ def harness_algorithms() -> Iterator[AlgorithmSpec]:
         load="harness_algorithms.replay.algorithm:Replay",
         config="harness_algorithms.replay.config:ReplayConfig",
         replays=True,
+        states=True,
     )
     yield AlgorithmSpec(
         name="replay-sft",
