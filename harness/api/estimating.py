@@ -126,7 +126,7 @@ def _requests_of(planned: PlannedRun, shape: ModelShape | None) -> dict[str, Nod
     def refuse() -> None:
         raise AssertionError("a plan executes nothing")
 
-    seconds = expected_seconds(planned.plan, planned.registry)
+    seconds = expected_seconds(planned.plan, planned.registry, planned.done)
     return {
         node.key: request_of(
             node,
