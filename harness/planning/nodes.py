@@ -202,8 +202,14 @@ class StateNode(StepNode):
     optimizer_step: int
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The training, whose key covers everything else, and the number of optimizer steps."""
-        return {"kind": self.kind, "training": self.training.key, "optimizer_step": self.optimizer_step}
+        """The checkpoint that the training starts from, the training, whose key covers everything else, and the number
+        of its optimizer steps."""
+        return {
+            "kind": self.kind,
+            "parent": self.start,
+            "training": self.training.key,
+            "optimizer_step": self.optimizer_step,
+        }
 
     @property
     def start(self) -> str:
