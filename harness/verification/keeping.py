@@ -12,6 +12,7 @@ from typing import Any
 from harness._util.json_reading import parse_json
 from harness.execution.score_table import ROWS
 from harness.execution.store import Store
+from harness.planning.nodes import StateNode
 from harness.planning.plan import Plan
 from harness.verification.kept_lines import (
     DEFINITIONS,
@@ -82,8 +83,10 @@ def _samples(plan: Plan, store: Store, column: str, limit: float) -> bytes:
     numbers: dict[str, int] = {}
     file = Compressor()
     written: set[str] = set()
-    for scorings in plan.evaluations.values():
+    for checkpoint, scorings in plan.evaluations.items():
         key = scorings[column]
+        if isinstance(plan.nodes[checkpoint], StateNode):
+            continue  # the score table has no models within trainings
         if key in written or not store.holds(key):
             continue
         written.add(key)

@@ -56,6 +56,12 @@ def test_the_curves_end_with_the_scores_of_the_steps(folder):
     assert json.loads(harness("show", place, "--curves", "--json").stdout)["columns"] == ["math", "code"]
 
 
+def test_a_kept_record_is_verified(folder, tmp_path):
+    [place] = folder.glob("runs/within-*")
+    harness("leaderboard", "add", place, "-d", tmp_path / "kept")
+    harness("leaderboard", "verify", tmp_path / "kept")
+
+
 def test_the_shown_python_runs(folder, monkeypatch, capsys):
     [block] = [one for one in snippets(ROOT / "docs" / "how-to" / "curves.md") if one.language == "python"]
     monkeypatch.setenv("HARNESS_RUNS", str(folder / "runs"))
