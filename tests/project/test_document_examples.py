@@ -49,7 +49,7 @@ NOT_RUN = {
     "make figures": "needs .venv; tests/project/test_site.py draws the figures",
     ".venv/bin/mkdocs serve": SERVER,
     "vllm serve Qwen/Qwen3-32B --port 8000": SERVER + ", on a GPU",
-    "make smollm": "downloads a package of 90 MB and trains for an hour; tests/end_to_end/test_smollm.py runs it in small",
+    "make smollm": NETWORK + ", and trains long; tests/end_to_end/test_smollm.py runs it in small",
     "pip install --editable .": NETWORK + "; the page's plugin is put on the path instead",
     "pip install 'mdrl-harness[ifollow]'": NETWORK,
     "mkdir runs && chgrp lab runs && chmod 2775 runs": "needs a group `lab`",
