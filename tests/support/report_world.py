@@ -20,6 +20,7 @@ from harness.report.tables.layout import shortest_first
 from harness.report.training_curves import StageCurve
 from harness.results.leaderboard import Leaderboard
 from harness.results.probe_rows import ProbeRows
+from harness.results.score_curves import ScoreCurve, ScoreCurves, ScorePoint
 
 SCRIPT = "</script><script>document.title='broken'</script>"
 IMAGE = "<img src=x onerror=\"document.title='broken'\">&amp;'`{{ 7*7 }}`"
@@ -150,6 +151,29 @@ def kept_prediction(board):
     )
 
 
+def score_curves(leaderboard):
+    """Returns curves with a model in the middle of each step, which scores as the end of the step."""
+    methods = []
+    for row in (row for row in leaderboard.rows if not row.reference):
+        points = []
+        for step in row.trajectory:
+            for place in (30, 60) if step.step else (0,):
+                last = place != 30
+                points.append(
+                    ScorePoint(
+                        step=step.step,
+                        label=step.label,
+                        optimizer_step=place,
+                        total_steps=60 * max(0, step.step - 1) + place,
+                        last=last,
+                        checkpoints=step.checkpoints if last else tuple(f"{key} at 30" for key in step.checkpoints),
+                        scores=step.scores,
+                    )
+                )
+        methods.append(ScoreCurve(method=row.method, seeds=row.seeds, points=tuple(points)))
+    return ScoreCurves(protocol=leaderboard.protocol, columns=leaderboard.columns, methods=tuple(methods))
+
+
 def full_record(root, *, seeds=(0, 1)):
     """Returns a record with data for every figure, and names and texts that are hostile markup."""
     plan = make_plan(seeds=seeds, sequential=SCRIPT)
@@ -179,6 +203,7 @@ def full_record(root, *, seeds=(0, 1)):
         ),
         prediction=kept_prediction(board),
         curves=curves(seeds),
+        score_curves=score_curves(leaderboard),
         state=RunState(done=3, nodes=4, stopped=f"stopped by {SCRIPT}", failed=1),
         problems=(IMAGE,),
     )
