@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import PluginError, StepFailed
 from harness.execution.computation import Evaluator, NodeComputation, state_folder
 from harness.execution.keeping import keep_as_delta
-from harness.execution.launching import is_further_machine, launch, rank_scratch
+from harness.execution.launching import is_further_machine, launch, step_scratch
 from harness.execution.plugin_instances import described
 from harness.execution.restoring import RestoredModels, soonest
 from harness.execution.same_training import check_same_training
@@ -89,8 +89,9 @@ class Executor:
 
     def execute_rank(self, key: str, folder: Path, progress: Progress = silent) -> None:
         """Runs this rank's part of a launched step. Rank 0 writes the files to `folder`. Raises as `execute`."""
+        node = self.plan.nodes[key]
         try:
-            self._computation.compute(_computed(self.plan.nodes[key]), folder, progress, scratch=rank_scratch())
+            self._computation.compute(_computed(node), folder, progress, scratch=step_scratch(_launch_of(node)))
         finally:
             self.restored.release()
 

@@ -73,6 +73,24 @@ def rank_folder() -> Path | None:
     return Path(folder)
 
 
+def step_scratch(config: Mapping[str, Any] | None) -> Path | None:
+    """Returns the scratch folder in which all ranks of a launched step work; None if this process is no rank.
+
+    config: accelerate's. On several machines it is that of the first one, which is in the store: every rank writes its
+    part of a resumable state there, and resumes from it. That is a collective call.
+    """
+    scratch = rank_scratch()
+    if scratch is None or config is None or config.get("num_machines", 1) == 1:
+        return scratch
+    import torch
+    from accelerate import PartialState
+
+    from harness.training.processes import gathered
+
+    PartialState(cpu=not torch.cuda.is_available())
+    return Path(gathered(str(scratch))[0])
+
+
 def rank_scratch() -> Path | None:
     """Returns the node's scratch folder if this process is a rank of a launched step, otherwise None.
 
