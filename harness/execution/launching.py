@@ -82,12 +82,9 @@ def step_scratch(config: Mapping[str, Any] | None) -> Path | None:
     scratch = rank_scratch()
     if scratch is None or config is None or config.get("num_machines", 1) == 1:
         return scratch
-    import torch
-    from accelerate import PartialState
+    from harness.training.processes import begun, gathered
 
-    from harness.training.processes import gathered
-
-    PartialState(cpu=not torch.cuda.is_available())
+    begun()
     return Path(gathered(str(scratch))[0])
 
 

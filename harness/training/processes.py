@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import torch
 import torch.distributed
 
 Told = TypeVar("Told")
+
+
+def begun() -> None:
+    """Begins the communication of the ranks, as Trainer does, if it has not begun. A collective call."""
+    from accelerate import PartialState
+
+    PartialState(cpu=not torch.cuda.is_available())
 
 
 def gathered(value: Told) -> list[Told]:

@@ -11,7 +11,7 @@ from harness.execution import launching
 def ranks(monkeypatch):
     """A second rank, whose first told its own folder."""
     monkeypatch.setattr("harness.training.processes.gathered", lambda own: ["/store/of/first", own])
-    monkeypatch.setattr("accelerate.PartialState", lambda **settings: None)
+    monkeypatch.setattr("harness.training.processes.begun", lambda: None)
 
 
 def test_ranks_of_several_machines_work_in_the_folder_of_the_first(monkeypatch):
