@@ -33,7 +33,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from harness import Engine, NodeRequest, Registry
+from harness import Engine, NodeRequest, NodeWorker, Registry
 
 HARNESS = [sys.executable, "-m", "harness"]
 RATIO, MAKESPAN, REQUEST_SECONDS, ORPHAN_SECONDS = 0.62, 1.05, 0.1, 10.0
@@ -138,7 +138,6 @@ def measure_simulated(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def measure_requests(arguments: argparse.Namespace) -> dict[str, Any]:
     """Returns how long a warm worker takes to answer for results that are in the store."""
-    from harness.execution.engines.workers import Worker
     from harness.planning.serialization import read_plan
 
     with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +145,7 @@ def measure_requests(arguments: argparse.Namespace) -> dict[str, Any]:
         run("smoke", runs, 1)
         [plan] = runs.glob("smoke-*/plan.json")
         keys = [node.key for node in read_plan(plan).results]
-        worker = Worker([*HARNESS, "exec-worker", "smoke", "-o", folder], number=1, devices=(), environment={})
+        worker = NodeWorker([*HARNESS, "exec-worker", "smoke", "-o", folder], environment={})
         seconds = []
         for number in range(arguments.count + 1):
             key = keys[number % len(keys)]
