@@ -26,6 +26,8 @@ from .resume import keep_metrics_until as keep_metrics_until
 from .rewards import DOMAIN_COLUMN as DOMAIN_COLUMN
 from .rewards import RewardRouter as RewardRouter
 from .sampling import Sample as Sample
+from .trained import sharding_mode as sharding_mode
+from .trained import trained_parameters as trained_parameters
 from .trl_run import train_with_trl as train_with_trl
 from .updates.conflict_mask import ConflictMask as ConflictMask
 from .updates.conflict_mask import conflict_mask as conflict_mask

@@ -12,12 +12,10 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from harness._util.distributed import rank
 from harness.errors import StepFailed
+from harness.training.trained import sharding_mode, trained_parameters
 
 Weights = Mapping[str, nn.Parameter]
 """The trained parameters by name. A tied weight is one parameter."""
-
-REPLICATED = ("NO", "MULTI_CPU", "MULTI_GPU")
-"""The modes of accelerate in which each process has all weights and gradients."""
 
 
 class UpdateRule:
@@ -58,14 +56,13 @@ def attach(trainer: Any, rules: Sequence[UpdateRule]) -> Weights:
     """
     if not rules:
         return {}
-    kind = trainer.accelerator.distributed_type.value
-    if kind not in REPLICATED:
+    kind = sharding_mode(trainer)
+    if kind is not None:
         raise StepFailed(
             f"{' and '.join(rule.key for rule in rules)} cannot be used under {kind}",
             hint="all weights and gradients must be in every process: run in one process or under DDP",
         )
-    parameters = trainer.accelerator.unwrap_model(trainer.model).named_parameters()
-    weights = {name: parameter for name, parameter in parameters if parameter.requires_grad}
+    weights = trained_parameters(trainer)
     for rule in rules:
         rule.start(trainer, weights)
     training_step = trainer.training_step

@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from accelerate import DistributedType
 from torch import Tensor, nn
 from trl import GRPOTrainer
 
 from harness import StepFailed
+from harness.training import sharding_mode, trained_parameters
 
 PENALTY = "anchor_penalty"
-
-# Modes in which each process has all weights and gradients.
-_REPLICATED = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
 
 
 class AnchoredTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without types
@@ -30,9 +27,9 @@ class AnchoredTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without
         self, *args: Any, strength: float, weigh: Callable[[], Mapping[str, Tensor]] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        if self.accelerator.distributed_type not in _REPLICATED:
+        if (kind := sharding_mode(self)) is not None:
             raise StepFailed(
-                f"anchor: l2 and ewc do not run under {self.accelerator.distributed_type.value}",
+                f"anchor: l2 and ewc do not run under {kind}",
                 hint="they need all gradients in every process: run in one process or under DDP, or use anchor: kl",
             )
         self._strength = strength
@@ -51,8 +48,7 @@ class AnchoredTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without
         return loss
 
     def _trained(self) -> dict[str, nn.Parameter]:
-        parameters = self.accelerator.unwrap_model(self.model).named_parameters()
-        return {name: parameter for name, parameter in parameters if parameter.requires_grad}
+        return trained_parameters(self)
 
     @torch.no_grad()
     def _pull(self) -> float:

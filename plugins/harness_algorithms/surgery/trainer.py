@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from trl import GRPOTrainer
 
 from harness import StepFailed
-from harness.training import DOMAIN_COLUMN
+from harness.training import DOMAIN_COLUMN, sharding_mode, trained_parameters
 from harness_algorithms.surgery.config import LOSSES
 from harness_algorithms.surgery.conflicts import conflict_metrics, cosines
 from harness_algorithms.surgery.gradients import DomainGradients
@@ -22,9 +22,6 @@ from harness_algorithms.surgery.granularity import Granularity, check_groups, gr
 from harness_algorithms.surgery.projection import projected, shuffled_others, step_generator
 from harness_algorithms.surgery.record import ConflictRecord
 from harness_algorithms.surgery.shares import DOMAIN, Share, by_domain, merged_metrics
-
-# Modes in which each process has all weights and gradients.
-_REPLICATED = ("NO", "MULTI_CPU", "MULTI_GPU")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +49,7 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
         super().__init__(*args, **kwargs)
         self.surgery = surgery
         self._in_step = False
-        kind = self.accelerator.distributed_type.value
-        if kind not in _REPLICATED:
+        if (kind := sharding_mode(self)) is not None:
             raise StepFailed(
                 f"gradient surgery does not run under {kind}",
                 hint="it needs all gradients in every process: run it in one process or under DDP",
@@ -103,8 +99,7 @@ class SurgeryTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is read without 
     @cached_property
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that are trained, by name."""
-        parameters = self.accelerator.unwrap_model(self.model).named_parameters()
-        trained = {name: parameter for name, parameter in parameters if parameter.requires_grad}
+        trained = trained_parameters(self)
         check_groups(trained, self.surgery.granularity)
         return trained
 
