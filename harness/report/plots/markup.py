@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
+from typing import Any
 
 import jinja2
 import markupsafe
@@ -69,16 +70,24 @@ def finalized(value: object) -> object:
     return value if isinstance(value, markupsafe.Markup) else printable(value)
 
 
-def plot_environment() -> jinja2.Environment:
-    """Returns the environment of the templates, which escapes every value."""
-    environment = jinja2.Environment(
+def page_environment(load: Callable[[str], str], finalize: Callable[[Any], object]) -> jinja2.Environment:
+    """Returns an environment of templates, which escapes every value and refuses names that it does not know.
+
+    load: returns a template by its name. finalize: is called with every value before it is escaped.
+    """
+    return jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=finalized,
+        finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(resource),
+        loader=jinja2.FunctionLoader(load),
     )
+
+
+def plot_environment() -> jinja2.Environment:
+    """Returns the environment of pages with plots."""
+    environment = page_environment(resource, finalized)
     environment.filters |= {"look": look_class}
     environment.globals |= {"along": along, "down": down, "path": path, "area": area, "kind_of": kind_of}
     return environment

@@ -16,7 +16,7 @@ from harness._util.version import VERSION
 from harness.plugin.config import NoConfig
 from harness.plugin.registry import Registry
 from harness.report.captions import items, over_scored_seeds
-from harness.report.plots.markup import resource
+from harness.report.plots.markup import page_environment, resource
 from harness.report.provenance_tables import measurement_table, provenance_tables
 from harness.report.site.board_table import BoardTable, board_table
 from harness.report.site.citations import Work, bibliography, cited_tables, works_of
@@ -182,14 +182,7 @@ def _same(row: Row, other: Row) -> bool:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(_resource),
-    )
+    environment = page_environment(_resource, _shown)
     environment.filters |= {"texts": _text_columns, "web_link": web_link, "arxiv_link": arxiv_link}
     environment.globals |= {"version": VERSION}
     return environment
