@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from harness import TrainingDomain
 from harness.training import rendered_prompts
-from harness.weights import loaded_model
 
 _TOKENS_AT_ONCE = 4096
 
@@ -22,7 +20,8 @@ def mean_states(
 ) -> dict[str, Tensor]:
     """Returns the mean input of each MLP over the tokens of each domain's first training prompts, [layers, hidden]."""
     means = {}
-    with _mlp_inputs(model) as seen:
+    # What enters an MLP is the output of the norm before it.
+    with _outputs_of(layer.post_attention_layernorm for layer in model.model.layers) as seen:
         for name, domain in domains.items():
             sums: Tensor | None = None
             count = 0
@@ -74,41 +73,25 @@ def prompt_batches(tokenizer: Any, domain: TrainingDomain, prompts: int, seed: i
         }
 
 
-def base_states(
-    base: Path, tokenizer: Any, domains: Mapping[str, TrainingDomain], prompts: int, seed: int
-) -> dict[str, Tensor]:
-    """Returns `mean_states` of the model in `base`."""
-    return mean_states(loaded_model(base, dtype=torch.float32), tokenizer, domains, prompts, seed)
+def router_choices(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
+    """Returns the first expert of each token of a batch without its padding, [layers, tokens]."""
+    with _outputs_of(layer.mlp.gate for layer in model.model.layers) as seen, torch.no_grad():
+        model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+    choices = torch.stack([logits.argmax(dim=-1).flatten() for logits, *_ in seen])
+    return choices[:, batch["attention_mask"].bool().flatten()]
 
 
 @contextmanager
-def _mlp_inputs(model: Any) -> Iterator[list[Tensor]]:
-    """Yields a list to which a forward pass appends the input of each layer's MLP, [batch, tokens, hidden]."""
-    seen: list[Tensor] = []
+def _outputs_of(modules: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yields a list to which a forward pass appends the output of each module."""
+    seen: list[Any] = []
 
-    def note(module: Any, inputs: Any, output: Tensor) -> None:
+    def note(module: Any, inputs: Any, output: Any) -> None:
         seen.append(output)
 
-    hooks = [layer.post_attention_layernorm.register_forward_hook(note) for layer in model.model.layers]
+    hooks = [module.register_forward_hook(note) for module in modules]
     try:
         yield seen
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def router_choices(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
-    """Returns the first expert of each token of a batch without its padding, [layers, tokens]."""
-    seen: list[Tensor] = []
-
-    def note(module: Any, inputs: Any, output: Any) -> None:
-        seen.append(output[0].argmax(dim=-1).flatten())
-
-    hooks = [layer.mlp.gate.register_forward_hook(note) for layer in model.model.layers]
-    try:
-        with torch.no_grad():
-            model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return torch.stack(seen)[:, batch["attention_mask"].bool().flatten()]

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from harness import Merge, MergeContext, StepFailed, StepResult
 from harness.domains import parse_json
-from harness.weights import CONFIG, WeightFolder, check_same_tensors, check_same_tokenizer
+from harness.weights import CONFIG, WeightFolder, check_same_tensors, check_same_tokenizer, loaded_model
 from harness_merges.config import MixtureConfig
 from harness_merges.experts import opened
-from harness_merges.gates import base_states, router_weights
+from harness_merges.gates import mean_states, router_weights
 from harness_merges.mixture_layout import family_of, mixture_config, projection_of
 
 _INDEX = "model.safetensors.index.json"
@@ -46,8 +46,8 @@ class Mixture(Merge):
         for _, folder in experts:
             check_same_tensors(base, folder, dtypes=True)
             check_same_tokenizer(base, folder)
-        states = base_states(
-            base.folder,
+        states = mean_states(
+            loaded_model(base.folder, dtype=torch.float32),
             AutoTokenizer.from_pretrained(base.folder),
             context.domains,
             self.config.prompts,
