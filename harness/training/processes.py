@@ -6,15 +6,15 @@ from typing import TypeVar
 
 import torch
 import torch.distributed
+from accelerate import PartialState
 
 Told = TypeVar("Told")
 
 
-def begun() -> None:
-    """Begins the communication of the ranks, as Trainer does, if it has not begun. A collective call."""
-    from accelerate import PartialState
-
-    PartialState(cpu=not torch.cuda.is_available())
+def begun() -> PartialState:
+    """Returns accelerate's state of the processes. Begins their communication, as Trainer does, if it has not begun,
+    which is a collective call."""
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
 def gathered(value: Told) -> list[Told]:

@@ -12,6 +12,7 @@ import torch
 from harness._util.distributed import world_size
 from harness.plugin.interfaces import Cost, TrainingContext
 from harness.training.config import OnPolicyConfig
+from harness.training.processes import begun
 from harness.training.updates.freeze import frozen_weights
 from harness.training.updates.mask_rule import MaskRule
 from harness.training.updates.moving_average import MovingAverage
@@ -62,7 +63,5 @@ def _main_process_first() -> Iterator[None]:
     if world_size() == 1:
         yield
         return
-    from accelerate import PartialState
-
-    with PartialState().main_process_first():
+    with begun().main_process_first():
         yield
