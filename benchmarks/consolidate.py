@@ -6,8 +6,8 @@ It makes bf16 checkpoints in the shape of a Llama and a curvature in fp32 for ea
 turns, the other first in every second round: `raw` reads what the merge reads through one buffer, writes one checkpoint
 and syncs it; `merge` is the recovery `consolidate` on curvatures that are in the cache of the store. It does so for
 `uniform`, which reads the checkpoints, and for `policy-fisher`, which reads their curvatures too. Before each turn the
-kernel is told to drop the files from its cache; the bytes that were really read from the disk are printed. At the end,
-both merges are compared bit for bit with a naive version, which computes whole tensors in fp64. Anonymous memory is the
+files are dropped from the page cache; the number of bytes that were read from the disk is printed. At the end, both
+merges are compared bit for bit with a naive version, which computes whole tensors in fp64. Anonymous memory is the
 process's RssAnon, sampled every 5 ms, with what importing torch takes in it. The merge computes with as many threads as
 torch does (OMP_NUM_THREADS).
 

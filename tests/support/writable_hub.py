@@ -198,7 +198,7 @@ class _Handler(hub_server._Handler):
 
 
 def _oid(content: bytes, mode: str) -> str:
-    """Returns what the hub tells of a file that it has: the sha256 of a large one, git's sha1 of another."""
+    """Returns the hash by which the hub identifies a file: sha256 for a large file, git's sha1 for a small one."""
     if mode == "lfs":
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
