@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 from axe import axe_findings
-from chromium import CHROMIUM, CLIPPED, DRIVER, open_chromium, show_page
+from chromium import CLIPPED, needs_chromium, show_page
 from fake_run import make_leaderboard
 from sample_world import answered, sampled_run
 
@@ -86,21 +86,13 @@ def test_the_ending_of_the_file_says_what_is_written(found, tmp_path):
     assert not re.search(r"<(script|img)", svg)
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("no chromium and chromedriver here")
-    driver = open_chromium(tmp_path_factory.mktemp("chromium"))
-    yield driver
-    driver.quit()
-
-
+@needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280, 1600])
-def test_no_text_is_cut_off_and_nothing_is_asked_for(chromium, found, tmp_path, width, scheme):
+def test_no_text_is_cut_off_and_nothing_is_asked_for(browser, found, tmp_path, width, scheme):
     page = tmp_path / "compare.html"
     page.write_text(comparison_page(hostile(found)), encoding="utf-8")
-    shown = show_page(chromium, page.as_uri(), width=width, scheme=scheme)
+    shown = show_page(browser, page.as_uri(), width=width, scheme=scheme)
     assert shown.execute_script("return document.documentElement.scrollWidth") <= width
     assert shown.execute_script(CLIPPED) == []
     assert shown.get_log("browser") == []
@@ -109,8 +101,9 @@ def test_no_text_is_cut_off_and_nothing_is_asked_for(chromium, found, tmp_path, 
     assert len([one for one in asked if page.as_uri() in one]) == 1  # others are those of the browser's own first page
 
 
-def test_axe_finds_nothing(chromium, found, tmp_path):
+@needs_chromium
+def test_axe_finds_nothing(browser, found, tmp_path):
     page = tmp_path / "compare.html"
     page.write_text(comparison_page(found), encoding="utf-8")
-    findings = axe_findings(show_page(chromium, page.as_uri(), width=400, scheme="dark"))
+    findings = axe_findings(show_page(browser, page.as_uri(), width=400, scheme="dark"))
     assert findings == []

@@ -1,7 +1,7 @@
 """The report in headless Chromium: figures, two widths, two colour schemes, sorting by mouse and keyboard."""
 
 import pytest
-from chromium import CHROMIUM, DRIVER, open_chromium, show_page
+from chromium import needs_chromium, show_page
 from report_world import full_record
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -39,7 +39,7 @@ for (const element of document.querySelectorAll(arguments[0])) {
 return found;
 """
 
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +48,6 @@ def report_file(tmp_path_factory):
     path = folder / "report.html"
     path.write_text(make_report(full_record(folder)).html, encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    driver = open_chromium(tmp_path_factory.mktemp("chromium"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

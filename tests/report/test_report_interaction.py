@@ -2,14 +2,14 @@
 
 import pytest
 from axe import axe_findings
-from chromium import CHROMIUM, DRIVER, open_chromium, show_page
+from chromium import needs_chromium, show_page
 from report_world import full_record
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from harness.report.page import make_report
 
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here")
+pytestmark = needs_chromium
 SEEN = (
     "return [...document.querySelectorAll(arguments[0])].filter((one) => one.getBoundingClientRect().height > 0).length"
 )
@@ -22,13 +22,6 @@ def address(tmp_path_factory):
     path = folder / "report.html"
     path.write_text(make_report(full_record(folder)).html, encoding="utf-8")
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    driver = open_chromium(tmp_path_factory.mktemp("chromium"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

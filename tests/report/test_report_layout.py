@@ -1,13 +1,13 @@
 """The layout of the report at every width and in every font: no text is cut off, or on another one."""
 
 import pytest
-from chromium import CHROMIUM, DRIVER, misplaced_texts, open_chromium, show_page
+from chromium import misplaced_texts, needs_chromium, open_chromium, show_page
 from report_world import full_record
 
 from harness.report.page import make_report
 from harness.report.reading import read_run
 
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here")
+pytestmark = needs_chromium
 WIDTHS = (400, 640, 800, 1280, 1600)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from axe import axe_findings
-from chromium import CHROMIUM, DRIVER, open_chromium, show_page
+from chromium import needs_chromium, show_page
 from report_world import full_record
 from sample_world import answered, sampled_run
 from selenium.webdriver.common.by import By
@@ -12,7 +12,7 @@ from selenium.webdriver.support.ui import Select
 from harness.report.page import make_report
 from harness.report.samples.section import samples_section
 
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here")
+pytestmark = needs_chromium
 HOSTILE = "</pre><img src=x onerror=\"document.title='broken'\"> \u202e " + "unbroken" * 80
 
 
@@ -30,16 +30,9 @@ def address(tmp_path_factory):
     return page.as_uri()
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    driver = open_chromium(tmp_path_factory.mktemp("chromium"))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
-def show(chromium, address):
-    return lambda **looks: show_page(chromium, address, **looks)
+def show(browser, address):
+    return lambda **looks: show_page(browser, address, **looks)
 
 
 def choose(page, name, text):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from axe import axe_findings
-from chromium import CHROMIUM, CLIPPED, DRIVER, open_chromium, show_page
+from chromium import CLIPPED, needs_chromium, show_page
 from fake_run import make_leaderboard
 from report_world import random_control
 from selenium.webdriver.common.by import By
@@ -28,7 +28,7 @@ PUBLISHED = {
 }
 PROTOCOL = "name: fake\nsummary: Three domains in turn\nmethods: {rollback: [code, math, qa]}\n"
 
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,6 @@ def site(tmp_path_factory):
     build_site(root / "kept", root / "site", reports=False)
     build_site(root / "hostile", root / "hostile-site", reports=False)
     return root / "site"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    driver = open_chromium(tmp_path_factory.mktemp("chromium"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture
