@@ -11,6 +11,7 @@ from .importance import ImportanceScore as ImportanceScore
 from .importance import ScoredCase as ScoredCase
 from .importance import check_scores as check_scores
 from .importance import importance_score as importance_score
+from .lineage import last_training as last_training
 from .lora import LoRASettings as LoRASettings
 from .movement import with_movement as with_movement
 from .policy_gradients import Gradients as Gradients

@@ -15,6 +15,7 @@ import torch
 
 from harness.plugin.interfaces import Cost, LineageEntry, TrainingContext
 from harness.training.gradient_cache import cached_gradients, tensor_sums
+from harness.training.lineage import last_training
 from harness.training.updates.mask_file import Mask, write_mask
 from harness.training.updates.settings import FreezeSettings
 from harness.weights import Chunk, Formula, Scores, Stream, WeightFolder, check_gradient_names, select_highest
@@ -53,8 +54,9 @@ def frozen_weights(context: TrainingContext, settings: FreezeSettings) -> Frozen
 def _write(context: TrainingContext, settings: FreezeSettings, file: Path) -> None:
     check_gradient_names(context.checkpoint)
     folders, cost = [], Cost()
+    start = LineageEntry(step=0, label="start", domains=(), folder=context.checkpoint)
     for domain in context.earlier:
-        peak = _last_training(context, domain.name)
+        peak = last_training(context.lineage, domain.name) or start  # outside a run, there is no lineage
         fisher, own = cached_gradients("fisher", context, checkpoint=peak, domain=domain, count=settings.completions)
         folders.append(fisher)
         cost += own
@@ -67,12 +69,6 @@ def _write(context: TrainingContext, settings: FreezeSettings, file: Path) -> No
     domains = [domain.name for domain in context.earlier]
     about = {"cost": asdict(cost), "frozen": count, "domains": domains}
     write_mask(file, model, names, selection, about, frozen=True)
-
-
-def _last_training(context: TrainingContext, domain: str) -> LineageEntry:
-    """Returns the checkpoint after the domain's last training; outside a run, which has no lineage, the start."""
-    start = LineageEntry(step=0, label="start", domains=(), folder=context.checkpoint)
-    return next((entry for entry in reversed(context.lineage) if domain in entry.domains), start)
 
 
 def _weighted_sum(shares: Sequence[float]) -> Formula:

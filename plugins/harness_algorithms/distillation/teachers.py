@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from harness import LineageEntry, StepFailed
+from harness.training import last_training
 from harness.weights import WeightFolder, check_same_tokenizer, loaded_model
 
 
@@ -23,8 +24,8 @@ def teacher_folders(
     """
     folders = {}
     for name in domains:
-        own = [entry.step for entry in lineage if name in entry.domains]
-        step = chosen.get(name, max(own, default=-1))
+        peak = last_training(lineage, name)
+        step = chosen.get(name, -1 if peak is None else peak.step)
         if step < 0:
             raise StepFailed(
                 f"{name} has no teacher: no step before this one trained it",
