@@ -14,7 +14,6 @@ from harness.results.leaderboard import Leaderboard, RecoveryResult, Row
 
 MOST_TARGETS = 4
 MOST_RECOVERIES = 4
-MOST_FORGETTING = 3
 
 
 def headline(leaderboard: Leaderboard) -> list[str]:

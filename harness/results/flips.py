@@ -12,7 +12,6 @@ LOST: Change = "right to wrong"
 GAINED: Change = "wrong to right"
 STILL_WRONG: Change = "still wrong"
 STILL_RIGHT: Change = "still right"
-CHANGES: tuple[Change, ...] = (LOST, GAINED, STILL_WRONG, STILL_RIGHT)
 _CHANGES: dict[tuple[bool, bool], Change] = {
     (True, False): LOST,
     (False, True): GAINED,

@@ -27,9 +27,6 @@ from harness.verification.kept_lines import (
     samples_file,
 )
 
-SAMPLES_LIMIT_MB = 20.0
-"""The default of the largest compressed size of a column's samples, so that records fit into a repository."""
-
 _ITEM = ("doc_id", "doc", "target", "arguments", "doc_hash", "prompt_hash", "target_hash")
 
 

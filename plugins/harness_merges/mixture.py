@@ -58,9 +58,10 @@ class Mixture(Merge):
         written = _Writer(context.output)
         for layer, router in enumerate(routers):
             written.add({family.router(layer): router.to(base.dtype(_first_projection(base)))})
-        for done, (name, tensor) in enumerate(self._tensors(base, experts, family)):
+        count = sum(len(experts) if projection_of(name) else 1 for name in base.names())
+        for done, (name, tensor) in enumerate(self._tensors(base, experts, family), 1):
             written.add({name: tensor})
-            context.progress(done, len(base.names()) * len(experts), {})
+            context.progress(done, count, {})
         written.finish()
         config = mixture_config(dense, [expert.domains for expert in context.experts], self.config.top_k)
         (context.output / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
