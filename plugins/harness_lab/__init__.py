@@ -64,6 +64,11 @@ def harness_protocols() -> Iterator[ProtocolSpec]:
         path=here / "lab-recoveries.yaml",
     )
     yield ProtocolSpec(
+        name="lab-recoveries-rotated",
+        summary="The recoveries of lab-recoveries, with the sequence begun one domain later",
+        path=here / "lab-recoveries-rotated.yaml",
+    )
+    yield ProtocolSpec(
         name="lab-prevention",
         summary="Trainings of the lab's sequence that are to forget less, each with as many completions",
         path=here / "lab-prevention.yaml",
