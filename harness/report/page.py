@@ -15,6 +15,7 @@ import markupsafe
 from harness._util.version import VERSION
 from harness.report.best import column_standings
 from harness.report.figure import Absent, Figure
+from harness.report.figures.causal_split import causal_split
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
 from harness.report.figures.cost import cost
 from harness.report.figures.forgetting import change_by_step, forgetting
@@ -58,6 +59,7 @@ FURTHER: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
     conflict_cosine,
     conflict_share,
     rollback_curve,
+    causal_split,
     predicted_damage,
     prediction,
 )

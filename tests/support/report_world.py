@@ -105,6 +105,15 @@ def curves(seeds):
     )
 
 
+def split():
+    """Returns the losses by part of one update; the random control has two draws."""
+    losses = [("full", 0, 9.0), ("subspace", 0, 6.0), ("complement", 0, -1.0), ("random-subspace", 0, 0.5)]
+    return [
+        {"target": IMAGE, "against": "cw", "piece": piece, "draw": draw, "loss": loss}
+        for piece, draw, loss in [*losses, ("random-subspace", 1, 1.5)]
+    ]
+
+
 def predicted():
     return [
         {"step": step, "domain": domain, "predicted_first_order": 0.1 * step - 0.03 * index}
@@ -199,7 +208,8 @@ def full_record(root, *, seeds=(0, 1)):
             for seed in seeds
         ),
         probes=tuple(
-            ProbeRows(probe="curve", method="re-math", seed=seed, rows=[*curve(), *predicted()]) for seed in seeds
+            ProbeRows(probe="curve", method="re-math", seed=seed, rows=[*curve(), *split(), *predicted()])
+            for seed in seeds
         ),
         prediction=kept_prediction(board),
         curves=curves(seeds),

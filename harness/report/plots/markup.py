@@ -44,6 +44,12 @@ def down(axis: Axis, value: float) -> str:
     return percent(100.0 - axis.place(value)) + "%"
 
 
+def bar(axis: Axis, value: float) -> tuple[str, str]:
+    """Returns the position and the width of a bar from 0 to the value."""
+    ends = sorted((axis.place(0.0), axis.place(value)))
+    return percent(ends[0]) + "%", percent(ends[1] - ends[0]) + "%"
+
+
 def path(panel: Points, series: Series) -> str:
     """Returns the points of a line, in percent of the panel."""
     return _points(panel, ((mark.x, mark.y) for mark in series.marks))
@@ -89,7 +95,7 @@ def plot_environment() -> jinja2.Environment:
     """Returns the environment of pages with plots."""
     environment = page_environment(resource, finalized)
     environment.filters |= {"look": look_class}
-    environment.globals |= {"along": along, "down": down, "path": path, "area": area, "kind_of": kind_of}
+    environment.globals |= {"along": along, "bar": bar, "down": down, "path": path, "area": area, "kind_of": kind_of}
     return environment
 
 

@@ -98,7 +98,8 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """A panel of rows on one axis. bars: bars from 0 instead of points. zero: whether 0 has a line."""
+    """A panel of rows on one axis. bars: bars from 0, which the axis has to contain, instead of points. zero: whether 0
+    has a line."""
 
     title: str
     axis: Axis
