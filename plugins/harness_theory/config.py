@@ -49,5 +49,5 @@ class SignedCurvatureConfig(Config):
         default=(0.125, 0.25, 0.5, 1.0), min_length=1, description="parts of each update: 1 is the whole"
     )
     completions: int = Field(
-        default=1024, ge=16, description="sampled completions of the target, in groups of 8, per measured reward"
+        default=1024, ge=2, description="sampled completions of the target, in groups of 8, per measured reward"
     )
