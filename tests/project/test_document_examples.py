@@ -93,6 +93,8 @@ NOT_CHECKED = {
     ("docs/explanation/architecture.md", "cli"): "the order of packages, which import-linter checks",
     ("docs/explanation/architecture.md", "runs/"): "a picture of the store",
     ("docs/explanation/mechanism.md", "−g_A · δ − ½ · δᵀ · H_A · δ"): "a formula",
+    ("docs/explanation/theory.md", "a(y) · π_θ(y) / π_A(y)"): "a formula",
+    ("docs/explanation/theory.md", "−t · ∇R_A · δ − ½ · t² · δᵀ · ∇²R_A · δ"): "a formula",
     ("docs/how-to/curves.md", "import harness"): CURVES,
     (COMPLETE_PLUGIN, "harness-reversal/"): "a picture of the folder that test_documents.py writes",
     ("benchmarks/README.md", "$ sinfo"): "what a Slurm cluster printed",
