@@ -27,15 +27,17 @@ _SLOTS = "--slots N estimates the duration without the engine"
 class PlanEstimate:
     """The estimate of a plan.
 
-    total, to_do: sums over all nodes, and over the missing ones. nodes: by key. method_hours: by method, with shared
-    nodes counted for each. model_shape: None if the model's config.json is not available. memory_bytes: of this
-    machine; None if unknown. schedule: in hours; None unless a number of slots or an engine was given. engine: its
-    name; empty if none was given. capacity: what this engine has.
+    total, to_do: sums over all nodes, and over the missing ones. nodes: by key. prompt_tokens: of a prompt of each
+    domain and column, None if unknown. method_hours: by method, with shared nodes counted for each. model_shape: None
+    if the model's config.json is not available. memory_bytes: of this machine; None if unknown. schedule: in hours;
+    None unless a number of slots or an engine was given. engine: its name; empty if none was given. capacity: what this
+    engine has.
     """
 
     total: CostEstimate
     to_do: CostEstimate
     nodes: Mapping[str, NodeEstimate]
+    prompt_tokens: Mapping[str, int | None]
     method_hours: Mapping[str, float]
     assumptions: Assumptions
     model_shape: ModelShape | None
@@ -48,7 +50,7 @@ class PlanEstimate:
 def estimate_of(
     planned: PlannedRun,
     *,
-    prompt_tokens: int,
+    prompt_tokens: int | None,
     gpu_teraflops: float | None,
     generation_utilization: float,
     training_utilization: float,
@@ -81,6 +83,7 @@ def estimate_of(
         total=estimator.total(),
         to_do=estimator.total(without=planned.done),
         nodes=estimator.nodes,
+        prompt_tokens=estimator.prompt_tokens,
         method_hours=hours_of_methods(plan, estimator.nodes),
         assumptions=assumptions,
         model_shape=shape,

@@ -74,7 +74,7 @@ class PlannedRun:
     def estimate(
         self,
         *,
-        prompt_tokens: int = 1024,
+        prompt_tokens: int | None = None,
         gpu_teraflops: float | None = None,
         generation_utilization: float = 0.1,
         training_utilization: float = 0.4,
@@ -85,9 +85,10 @@ class PlannedRun:
         """Returns estimates of tokens, hours and disk space from the configs and the model's config.json. Nothing is
         downloaded.
 
-        prompt_tokens: assumed per prompt. gpu_teraflops: the peak of the GPU; default: that of an H100, or without a
-        GPU that of the CPU. generation_utilization, training_utilization: the share of the peak that is reached.
-        model_config: the model's config.json or its folder; default: that of the model if it is available offline.
+        prompt_tokens: per prompt; default: estimated from the domains' local files, 1,024 for other data.
+        gpu_teraflops: the peak of the GPU; default: that of an H100, or without a GPU that of the CPU.
+        generation_utilization, training_utilization: the share of the peak that is reached. model_config: the model's
+        config.json or its folder; default: that of the model if it is available offline.
         slots: also estimate the duration with this number of nodes computed in parallel. engine: also estimate the
         duration on the machines of this engine, with the protocol's `resources`, and with as many nodes in parallel as
         the engine computes, or `slots`.

@@ -38,15 +38,21 @@ def plan(
     seeds: SeedsOption = None,
     methods: MethodsOption = None,
     prompt_tokens: Annotated[
-        int, typer.Option("--prompt-tokens", min=0, metavar="N", help="Estimates: tokens per prompt.")
-    ] = 1024,
+        int | None,
+        typer.Option(
+            "--prompt-tokens",
+            min=0,
+            metavar="N",
+            help="Estimates: tokens per prompt. Default: as in the domains' local files; 1,024 for other data.",
+        ),
+    ] = None,
     gpu_teraflops: Annotated[
         float | None,
         typer.Option(
             "--gpu-teraflops",
             min=0.001,
             metavar="X",
-            help="Estimates: peak of the GPU in TFLOP/s. Default: 989; without a GPU, 0.05 per CPU core.",
+            help="Estimates: peak of the GPU in TFLOP/s. Default: 989; without a GPU, 0.2 per CPU core.",
         ),
     ] = None,
     generation_utilization: Annotated[
@@ -131,6 +137,7 @@ def plan(
             "estimate": {
                 "total": estimate_to_json(estimate.total),
                 "to_do": estimate_to_json(estimate.to_do),
+                "prompt_tokens": dict(estimate.prompt_tokens),
                 "nodes": {key: asdict(node) for key, node in estimate.nodes.items()},
                 "assumptions": asdict(estimate.assumptions),
                 "model_shape": asdict(estimate.model_shape) if estimate.model_shape is not None else None,

@@ -33,10 +33,8 @@ def estimate_lines(estimate: PlanEstimate, model: str) -> Iterator[str]:
         f"  {_short(total.training_generated_tokens)} of them to train and recover,"
         f" {_short(total.evaluation_generated_tokens)} to score"
     )
-    yield (
-        f"prompt tokens: about {_short(total.prompt_tokens)}, {_short(left.prompt_tokens)} to do,"
-        f" assuming {assumed.prompt_tokens:,} per prompt (--prompt-tokens)"
-    )
+    yield f"prompt tokens: about {_short(total.prompt_tokens)}, {_short(left.prompt_tokens)} to do"
+    yield f"  {_prompt_lengths(estimate)} per prompt (--prompt-tokens)"
     if shape is None or total.gpu_hours is None or left.gpu_hours is None:
         yield f"{processor} hours, disk: unknown, because the config of {model} is not on this machine"
         yield "  download only its config (`hf download NAME config.json`) or pass it as --model-config FILE"
@@ -44,7 +42,7 @@ def estimate_lines(estimate: PlanEstimate, model: str) -> Iterator[str]:
         hours = f"{_hours(total.gpu_hours)}, {_hours(left.gpu_hours)} to do"
         yield f"{processor} hours: about {hours}, if every completion has the maximum length"
         gpu = assumed.processor == "gpu"
-        source = "989 is an H100's peak in bf16" if gpu else "an assumed 0.05 per core; no GPU was found"
+        source = "989 is an H100's peak in bf16" if gpu else "an assumed 0.2 per core; no GPU was found"
         peak = f"{assumed.gpu_teraflops:g} TFLOP/s (--gpu-teraflops; {source})"
         yield f"  on a {processor} with a peak of {peak}, of which"
         yield f"  {assumed.generation_utilization:.3g} is reached in generation (--generation-utilization) and"
@@ -67,6 +65,16 @@ def estimate_lines(estimate: PlanEstimate, model: str) -> Iterator[str]:
         )
     for what, labels in total.not_counted.items():
         yield f"tokens not counted: {what} ({len(labels)})"
+
+
+def _prompt_lengths(estimate: PlanEstimate) -> str:
+    assumed, lengths = estimate.assumptions, estimate.prompt_tokens
+    if assumed.prompt_tokens is not None:
+        return f"assuming {assumed.prompt_tokens:,}"
+    known = [f"{name} {length:,}" for name, length in lengths.items() if length is not None]
+    unknown = ", ".join(name for name, length in lengths.items() if length is None)
+    guessed = f"{unknown} an assumed {assumed.unknown_prompt_tokens:,}" if unknown else ""
+    return "; ".join(filter(None, [", ".join(known), guessed]))
 
 
 def schedule_lines(planned: PlannedRun, estimate: PlanEstimate) -> Iterator[str]:

@@ -1,6 +1,8 @@
 from .completions import ReadsThinking as ReadsThinking
 from .completions import answer_after_thinking as answer_after_thinking
 from .data import parse_json as parse_json
+from .data.examples import example_rows as example_rows
+from .data.examples import most_rows as most_rows
 from .data.hub import cached_commit as cached_commit
 from .data.hub import hub_fault as hub_fault
 from .data.hub_files import fetch_file as fetch_file

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness._util.distributed import rank
+from harness._util.memory import peak_memory, reset_peak_memory
 from harness.errors import PluginError
 from harness.evaluation.language_models import release_models
 from harness.execution.artifact_cache import StoredArtifactCache
@@ -65,6 +66,7 @@ class NodeComputation:
         training runs again; by default the node's own."""
         if not isinstance(node, EvaluateNode):
             release_models()
+            reset_peak_memory()
             self._scratch = scratch or self.store.scratch(node.key)
         self._compute(node, folder, progress)
 
@@ -247,7 +249,8 @@ class NodeComputation:
             raise PluginError(
                 f"returned a {type(result).__name__}", where=described(registered), hint="return a StepResult"
             )
-        _write_report(folder / "result.json", {"cost": asdict(result.cost), "report": result.report}, registered)
+        report = {**result.report, **peak_memory()}
+        _write_report(folder / "result.json", {"cost": asdict(result.cost), "report": report}, registered)
         lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
         whole = "".join(
             f"{line}\n" for line in lines if _is_json(line)

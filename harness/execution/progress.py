@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from harness.errors import HarnessError
 from harness.planning.node import Node
 from harness.planning.titles import title_of
-from harness.plugin.interfaces import NEVER_VARIED, WAITING_FOR
+from harness.plugin.interfaces import NEVER_VARIED, TOKENS_PER_SECOND, WAITING_FOR
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 LINES_A_STEP = 5
 METRICS_SHOWN = 2
 BAR_WIDTH = 16
-NUMBERS_WIDTH = 34
-"""The width of the counts, remaining time and reward beside a bar: `120/240 0:01:30 reward -0.835`, with gaps."""
+NUMBERS_WIDTH = 49
+"""The width of the numbers beside a bar: `120/240 0:01:30 reward -0.835  1234 tokens/s`, with gaps."""
 SHORTEST_TITLE = 12
 
 
@@ -39,13 +39,14 @@ class Reporter(Protocol):
 
 
 def shown_metrics(metrics: Mapping[str, float]) -> str:
-    """Returns the reward, or the first metrics if there is none, as text."""
+    """Returns the reward, or the first metrics if there is none, and the tokens per second, as text."""
     waiting = [f"{name} for {value:.0f} s" for name, value in metrics.items() if name.startswith(WAITING_FOR)]
     if waiting:
         return "  ".join(waiting)
     chosen = {"reward": metrics["reward"]} if "reward" in metrics else dict(list(metrics.items())[:METRICS_SHOWN])
     never = [never_varied(name, value) for name, value in metrics.items() if name.startswith(NEVER_VARIED)]
-    return "  ".join([*(f"{name} {value:.3g}" for name, value in chosen.items()), *never])
+    speed = [f"{metrics[TOKENS_PER_SECOND]:.0f} tokens/s"] if TOKENS_PER_SECOND in metrics else []
+    return "  ".join([*(f"{name} {value:.3g}" for name, value in chosen.items()), *speed, *never])
 
 
 def never_varied(name: str, rounds: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from harness.planning.plan import Plan
+from harness.planning.prompt_length import tokens_of
 from harness.planning.states import trained_again, with_trained_again
 from harness.plugin.config import Config
 from harness.plugin.interfaces import Domain
@@ -65,6 +66,7 @@ class PluginWorkloads:
         self._plan = plan
         self._registry = registry
         self._domains: dict[str, Domain] = {}
+        self._prompt_tokens: dict[str, int | None] = {}
 
     def of_config(self, use: PluginRef) -> Workload | None:
         """Returns the workload that a plugin's config declares, None if it does not."""
@@ -85,3 +87,9 @@ class PluginWorkloads:
         if name not in self._domains:
             self._domains[name] = instance_of(self._plan.scored_by(name), self._registry)
         return self._domains[name]
+
+    def prompt_tokens(self, name: str) -> int | None:
+        """Returns the estimated tokens of a prompt of a domain or column, None if its data are not in local files."""
+        if name not in self._prompt_tokens:
+            self._prompt_tokens[name] = tokens_of(self.domain(name))
+        return self._prompt_tokens[name]

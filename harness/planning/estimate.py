@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Literal
 
 from harness._util.processor import GPU_TERAFLOPS, Processor, processor_here
@@ -37,12 +38,14 @@ TRAINED_COPIES = 4
 class Assumptions:
     """The assumptions of an estimate. All can be set on the command line.
 
-    prompt_tokens: per prompt (our assumption). gpu_teraflops: the peak speed of the GPU, or of the CPU if `processor`
-    is `cpu`. generation_utilization, training_utilization: the share of the peak that is reached (our assumption).
+    prompt_tokens: per prompt; None for the estimate of each domain. unknown_prompt_tokens: per prompt of a domain
+    without one (our assumption). gpu_teraflops: the peak speed of the GPU, or of the CPU if `processor` is `cpu`.
+    generation_utilization, training_utilization: the share of the peak that is reached (our assumption).
     PaLM's training reached 0.46 (arXiv 2204.02311, table 3); generation is much lower.
     """
 
-    prompt_tokens: int = 1024
+    prompt_tokens: int | None = None
+    unknown_prompt_tokens: int = 1024
     gpu_teraflops: float = GPU_TERAFLOPS
     processor: Literal["gpu", "cpu"] = "gpu"
     generation_utilization: float = 0.1
@@ -51,8 +54,8 @@ class Assumptions:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeEstimate:
-    """The estimate of one node, None for unknown numbers. generated_tokens: an upper bound. prompt_tokens: the assumed
-    number, counted once per completion. gpu_hours: on the assumed processor, with completions of maximum length."""
+    """The estimate of one node, None for unknown numbers. generated_tokens: an upper bound. prompt_tokens: about,
+    counted once per completion. gpu_hours: on the assumed processor, with completions of maximum length."""
 
     generated_tokens: int | None = None
     prompt_tokens: int | None = None
@@ -85,6 +88,7 @@ class Estimator:
         self._source = PluginWorkloads(plan, registry)
         self._workloads = {node.key: node.workload(self._source) for node in plan.results}
         self.nodes = {node.key: self._node(node) for node in plan.results}
+        self.prompt_tokens = {name: self._source.prompt_tokens(name) for name in (*plan.domains, *plan.columns)}
 
     def total(self, without: Collection[str] = ()) -> CostEstimate:
         """Returns the estimate of the plan's nodes, except those whose keys are in `without`."""
@@ -136,16 +140,22 @@ class Estimator:
             if len(known) < len(names) or not known:
                 return NodeEstimate()
             longest = max(known)
-        prompt = self._prompt_tokens(longest)
+        prompt = self._prompt_tokens(names, longest)
         return NodeEstimate(
             generated_tokens=work.completions * longest,
             prompt_tokens=work.completions * prompt,
             gpu_hours=self._hours(work, prompt + longest),
         )
 
-    def _prompt_tokens(self, longest: int) -> int:
+    def _prompt_tokens(self, names: Collection[str], longest: int) -> int:
+        """Returns the mean over the domains, at most what the model has room for before the completion."""
+        length = self._assumed.prompt_tokens
+        if length is None:
+            known = [self._source.prompt_tokens(name) for name in names]
+            unknown = self._assumed.unknown_prompt_tokens
+            length = round(fmean(unknown if one is None else one for one in known))
         room = self._shape.positions if self._shape is not None else None
-        return self._assumed.prompt_tokens if room is None else max(0, min(self._assumed.prompt_tokens, room - longest))
+        return length if room is None else max(0, min(length, room - longest))
 
     def _hours(self, work: Workload, tokens: int) -> float | None:
         """Returns the GPU hours of a step whose sequences (prompt and completion) have `tokens` tokens."""

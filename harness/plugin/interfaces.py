@@ -142,8 +142,16 @@ class Domain(TakesFromHub, ChecksStart, ABC):
 
     def scored_completions(self, limit: int | None) -> int | None:
         """Returns an upper bound on the completions sampled to score a checkpoint with `limit` items per task, or None
-        if it depends on the data. Must not load the data."""
+        if it depends on the data. Must not load the data; `harness.domains.most_rows` bounds the rows of files."""
         return None
+
+    def example_prompts(self) -> Sequence[str]:
+        """Returns some training prompts as text, without the system prompt; none if they are not in local files.
+
+        `harness plan` estimates the number of their tokens. Must be cheap and must not import torch or datasets;
+        `harness.domains.example_rows` reads the first rows of files.
+        """
+        return ()
 
 
 # ------------------------------------------------------------------------------------------------- rewards
@@ -260,6 +268,8 @@ class TrainingDomain:
 
 NEVER_VARIED = "reward_never_varied/"
 """Prefix of a metric per domain: the number of rounds in which rewards did not differ within any group."""
+TOKENS_PER_SECOND = "tokens_per_second"
+"""A progress metric: the tokens of prompts and completions per second of the last optimizer step."""
 WAITING_FOR = "waiting for "
 """Prefix of a progress metric: `waiting for NAME` is the number of seconds the step has waited for NAME."""
 

@@ -17,7 +17,15 @@ from trl import GRPOTrainer
 from harness._util.distributed import rank, world_size
 from harness.domains.reward_limits import CallLimits
 from harness.errors import StepFailed
-from harness.plugin.interfaces import WAITING_FOR, Cost, Progress, StepResult, TrainingContext, TrainingDomain
+from harness.plugin.interfaces import (
+    TOKENS_PER_SECOND,
+    WAITING_FOR,
+    Cost,
+    Progress,
+    StepResult,
+    TrainingContext,
+    TrainingDomain,
+)
 from harness.training.config import OnPolicyConfig
 from harness.training.endings import Endings, generation_settings
 from harness.training.processes import gathered
@@ -94,9 +102,11 @@ def train_with_trl(
     router.check_any_scored()
     writer.write_output()
     rows = [json.loads(line) for line in context.metrics.read_text(encoding="utf-8").splitlines()]
+    cost = _cost(rows, router.counts)
     return StepResult(
-        cost=_cost(rows, router.counts) + updates.cost,
+        cost=cost + updates.cost,
         report={
+            **_tokens(rows, cost),
             **router.record.report(),
             **updates.report,
             "unjudgeable": prompts.unjudgeable,
@@ -204,6 +214,9 @@ def _prompts(
     )
 
 
+_TOKENS = "num_tokens"
+"""TRL's metric of the tokens of prompts and completions so far; a prompt counts once per completion."""
+
 # TRL counts completions that end at a stop text as truncated. The router counts them correctly.
 _UNTRUE_OF_STOPPED = (
     "completions/clipped_ratio",
@@ -218,6 +231,10 @@ class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read w
         self.path = path
         self.progress = progress
         self.without = without
+        self.tokens_before = 0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.tokens_before = state.num_input_tokens_seen
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         numbers = {
@@ -229,7 +246,9 @@ class _Metrics(TrainerCallback):  # type: ignore[misc]  # transformers is read w
             return
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step} | numbers) + "\n")
-        self.progress(state.global_step, state.max_steps, numbers)
+        seconds, tokens = numbers.get("step_time", 0.0), numbers.get(_TOKENS, 0.0) - self.tokens_before
+        speed = {TOKENS_PER_SECOND: tokens / seconds} if seconds > 0 and tokens > 0 else {}
+        self.progress(state.global_step, state.max_steps, numbers | speed)
 
 
 def _of_no_row(name: str, value: float) -> bool:
@@ -265,6 +284,17 @@ def _cost(rows: Sequence[Mapping[str, float]], outcomes: Mapping[str, Counter[st
         generated_tokens=round(completions * _mean(rows, "completions/mean_length")),
         train_seconds=round(sum(row.get("step_time", 0.0) for row in rows), 3),
     )
+
+
+def _tokens(rows: Sequence[Mapping[str, float]], cost: Cost) -> dict[str, float]:
+    """Returns the tokens of the prompts, once per completion, and the tokens of both per second of training."""
+    tokens = max((row.get(_TOKENS, 0.0) for row in rows), default=0.0)
+    if not tokens or not cost.train_seconds:
+        return {}
+    return {
+        "prompt_tokens": round(tokens - cost.generated_tokens),
+        TOKENS_PER_SECOND: round(tokens / cost.train_seconds, 1),
+    }
 
 
 def _mean(rows: Sequence[Mapping[str, float]], name: str) -> float:

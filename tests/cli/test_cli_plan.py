@@ -130,7 +130,7 @@ def test_hours_are_those_of_the_processor_that_is_here(kind, hours, harness, tmp
     assert ("memory to train all parameters: at least 18.1 KiB of this machine's 8 GiB" in shown) == (kind == "cpu")
     assert ("GPU hours" in shown) == (kind == "gpu")
     assumed = told(harness("plan", "games.yaml", "--model-config", ".", "--json"))["estimate"]["assumptions"]
-    assert (assumed["processor"], assumed["gpu_teraflops"]) == (kind, 989.0 if kind == "gpu" else 0.1)
+    assert (assumed["processor"], assumed["gpu_teraflops"]) == (kind, 989.0 if kind == "gpu" else 0.4)
 
 
 def test_a_gpu_is_one_that_has_a_device_file_and_is_not_hidden(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from ruamel.yaml import YAML
@@ -13,10 +14,12 @@ from harness.planning.disk_need import DiskNeed, disk_need, size_of
 from harness.planning.estimate import Assumptions, Estimator, NodeEstimate
 from harness.planning.model_shape import shape_of
 from harness.planning.planner import make_plan
+from harness.planning.prompt_length import CHAT_TOKENS, tokens_of
 from harness.planning.requirements import NeedOf, needs_of
 from harness.plugin.registry import Registry
 from harness.plugin.workload import Workload
 from harness.protocol import load_protocol
+from harness.testing import tiny_domains
 from harness.training import PolicyGradientConfig
 from harness.weights.storage_forms import Deltas
 from harness_algorithms.anchored.config import AnchoredConfig
@@ -162,6 +165,33 @@ def test_prompts_are_no_longer_than_the_model_has_room_for(plan_of):
     narrow = shape_of({**CONFIG, "max_position_embeddings": 9})
     assert Estimator(plan, REGISTRY, narrow, ASSUMED).total().prompt_tokens == 8 * 2
     assert Estimator(plan, REGISTRY, SHAPE, ASSUMED).total().prompt_tokens == 8 * 3
+
+
+def test_prompts_are_as_long_as_the_domains_examples(plan_of, monkeypatch):
+    assumed = replace(ASSUMED, prompt_tokens=None)
+    plan = plan_of(domains={"go": {"use": "go"}}, methods={"only": [{"train": "go", "steps": 1}]})
+    assert Estimator(plan, REGISTRY, SHAPE, assumed).total().prompt_tokens == 8 * 1024
+    monkeypatch.setattr("small_world.Game.example_prompts", lambda game: ["x" * 7, "x" * 21])
+    estimator = Estimator(plan, REGISTRY, SHAPE, assumed)
+    assert (estimator.prompt_tokens, estimator.total().prompt_tokens) == ({"go": 4}, 8 * 4)
+    assert Estimator(plan, REGISTRY, SHAPE, ASSUMED).total().prompt_tokens == 8 * 3
+
+
+def test_prompts_of_several_domains_count_with_their_mean(plan_of, monkeypatch):
+    domains = {"chess": {"use": "chess", "items": 2}, "go": {"use": "go"}}
+    plan = plan_of(domains=domains, methods={"mixed": [{"train": ["chess", "go"], "steps": 1}]})
+    monkeypatch.setattr("small_world.Game.example_prompts", lambda game: ["x" * 35 * game.config.items])
+    assert Estimator(plan, REGISTRY, SHAPE, replace(ASSUMED, prompt_tokens=None)).total().prompt_tokens == 8 * 60
+
+
+def test_a_chat_prompt_has_its_template_and_system_prompt_and_an_unreadable_one_no_length():
+    domain = tiny_domains()["one"].domain
+    domain.example_prompts = lambda: ["x" * 35]
+    assert tokens_of(domain) == 10
+    domain.chat, domain.system_prompt = True, "y" * 35
+    assert tokens_of(domain) == 20 + CHAT_TOKENS
+    domain.example_prompts = lambda: [{}["no such column"]]
+    assert tokens_of(domain) is None
 
 
 def test_the_workload_of_policy_gradient_steps():

@@ -99,6 +99,13 @@ def test_a_completion_that_stops_is_not_truncated(step):
     assert "completions/clipped_ratio" not in metrics
 
 
+def test_the_report_has_the_tokens_of_the_prompts_once_per_completion_and_the_speed(step):
+    _, _, report, metrics = step
+    generated = round(64 * metrics["completions/mean_length"])
+    assert report["prompt_tokens"] == metrics["num_tokens"] - generated > 64
+    assert report["tokens_per_second"] == pytest.approx(metrics["num_tokens"] / metrics["step_time"], rel=0.05)
+
+
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
     return AutoTokenizer.from_pretrained(tiny_checkpoint(tmp_path_factory.mktemp("tokenizer")))

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,15 @@ def read_local(files: Sequence[Path], text: Collection[str]) -> LocalTable:
             places.append(place)
             rows.append(row)
     return LocalTable(_dataset(rows, places, text), places)
+
+
+def first_rows(files: Sequence[Path], text: Collection[str], count: int) -> list[Row]:
+    """Returns the first rows of the first file, read as by `read_local`; none of a Parquet file. Imports neither
+    datasets nor pyarrow. Raises UsageError if a row cannot be read."""
+    reader = _READERS.get(files[0].suffix.lower()) if files else None
+    if reader is None:
+        return []
+    return [row for _, row in islice(reader(_content(files[0]), str(files[0]), text), count)]
 
 
 def _content(path: Path) -> bytes:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask, HubSource
-from harness.domains import SOURCE_ROW, SOURCE_TEXT, DataSource, as_messages, nested_subset
+from harness.domains import SOURCE_ROW, SOURCE_TEXT, DataSource, as_messages, example_rows, most_rows, nested_subset
 from harness_domains.code.config import HUMANEVAL, MBPP, CodeConfig, Sampling
-from harness_domains.code.problems import load_questions
+from harness_domains.code.problems import FORMS, load_questions
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -63,10 +63,15 @@ class CodeDomain(Domain):
         return TASKS
 
     def scored_completions(self, limit: int | None) -> int | None:
+        sources = self.config.test_sources()
         names = [task.removesuffix("_plain") for task in self.config.scoring_tasks()]
-        if any(self.config.test_sources()[name] != STOCK[name] for name in names):
-            return None
-        return sum(min(ITEMS[name], limit or ITEMS[name]) for name in names) * self.config.samples
+        known = [ITEMS[name] if sources[name] == STOCK[name] else None for name in names]
+        bounds = [most_rows(sources[name], limit, count) for name, count in zip(names, known, strict=True)]
+        counts = [bound for bound in bounds if bound is not None]
+        return sum(counts) * self.config.samples if len(counts) == len(names) else None
+
+    def example_prompts(self) -> Sequence[str]:
+        return [FORMS[self.config.preset].read(row).text for row in example_rows(self.config.training_source())]
 
     def task_metadata(self) -> Mapping[str, Any]:
         """Returns the sources of the tasks' items, the sampling settings, and the sandbox's config."""

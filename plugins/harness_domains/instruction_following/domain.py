@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask, HubSource
+from harness.domains import example_rows, most_rows
 from harness_domains.instruction_following.config import HeldOutTable, InstructionFollowingConfig
 
 if TYPE_CHECKING:
@@ -67,9 +68,13 @@ class InstructionFollowing(Domain):
         return Path(__file__).parent / "lm_eval_tasks"
 
     def scored_completions(self, limit: int | None) -> int | None:
-        """Returns the maximum number of answers sampled to score a checkpoint, or None if only the data tell."""
         test = self.config.test
-        return min(ITEMS, limit or ITEMS) if test == HeldOutTable(revision=test.revision) else None
+        known = ITEMS if test == HeldOutTable(revision=test.revision) else None
+        return most_rows(test, limit, known)
+
+    def example_prompts(self) -> Sequence[str]:
+        prompts = [row[self.config.prompt] for row in example_rows(self.config)]
+        return [text for text in prompts if isinstance(text, str)]
 
     def task_metadata(self) -> Mapping[str, Any]:
         """Returns the source of the scored items with absolute paths, and the generation settings."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask, HubSource
-from harness.domains import as_messages
+from harness.domains import as_messages, example_rows, most_rows
 from harness_domains.jsonl.config import JsonlConfig
 
 if TYPE_CHECKING:
@@ -48,3 +48,9 @@ class JsonlDomain(Domain):
 
     def task_metadata(self) -> Mapping[str, Any]:
         return {"jsonl": self.config.model_dump(mode="json", exclude_defaults=True)}
+
+    def scored_completions(self, limit: int | None) -> int | None:
+        return most_rows(self.config.test_source() or self.config, limit, self.config.test_items)
+
+    def example_prompts(self) -> Sequence[str]:
+        return [self.config.rendered(row) for row in example_rows(self.config, text=self.config.text_columns())]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask, HubSource
+from harness.domains import example_rows, most_rows
 from harness_domains.math.config import MathConfig
 from harness_domains.math.tables import ProblemTable
 
@@ -65,9 +66,16 @@ class MathDomain(Domain):
 
     def scored_completions(self, limit: int | None) -> int | None:
         config = self.config
-        if config.stock_tasks or any(task in config.test_sets for task in config.tasks):
+        if config.stock_tasks:
             return None
-        return sum(min(ITEMS[task], limit or ITEMS[task]) * config.repeats.get(task, 1) for task in config.tasks)
+        known = {task: None if task in config.test_sets else ITEMS[task] for task in config.tasks}
+        bounds = {task: most_rows(config.test_table(task), limit, count) for task, count in known.items()}
+        counts = [bound * config.repeats.get(task, 1) for task, bound in bounds.items() if bound is not None]
+        return sum(counts) if len(counts) == len(bounds) else None
+
+    def example_prompts(self) -> Sequence[str]:
+        table = self.config.training_table()
+        return [self.config.prompt(str(row[table.problem_column])) for row in example_rows(table)]
 
     def task_metadata(self) -> Mapping[str, Any]:
         """Returns the part of the config that the tasks need, with absolute paths."""

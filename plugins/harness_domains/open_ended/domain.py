@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import Domain, EvaluationTask, HubSource, Problem, StartContext
-from harness.domains import DataSource, JudgeClient
+from harness.domains import DataSource, JudgeClient, example_rows, is_a_request, prompt_text
 from harness_domains.open_ended.config import METADATA, OpenEndedConfig
 from harness_domains.open_ended.prompts import training
 
@@ -68,3 +68,7 @@ class OpenEndedDomain(Domain):
 
     def scored_completions(self, limit: int | None) -> int:
         return min(self.config.test_items, limit or self.config.test_items)
+
+    def example_prompts(self) -> Sequence[str]:
+        prompts = [row[self.config.prompt] for row in example_rows(self.config)]
+        return [prompt_text(prompt) for prompt in prompts if isinstance(prompt, str) or is_a_request(prompt)]

