@@ -20,6 +20,7 @@ from rich.terminal_theme import TerminalTheme
 
 from harness.report.figure import Absent, Figure
 from harness.report.figures.paired_differences import paired_differences
+from harness.report.figures.pareto import pareto
 from harness.report.figures.plasticity import plasticity_against_forgetting
 from harness.report.figures.recoveries import recoveries
 from harness.report.figures.trajectories import trajectories
@@ -32,6 +33,7 @@ CHARTS: dict[str, tuple[Callable[[RunRecord], Figure | Absent], Path]] = {
     "plasticity.svg": (plasticity_against_forgetting, RECORD / "recoveries"),
     "recoveries.svg": (recoveries, RECORD / "recoveries"),
     "differences.svg": (paired_differences, RECORD / "recoveries"),
+    "pareto.svg": (pareto, RECORD / "recoveries"),
 }
 SVG = "{http://www.w3.org/2000/svg}"
 DARK = {"#1b1f24": "#e6edf3", "#57606a": "#9198a1", "#d8dee4": "#3d444d", "#ffffff": "#0d1117"}

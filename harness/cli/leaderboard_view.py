@@ -9,7 +9,6 @@ from harness.cli.graphics import bar, draws, group_style, sparkline
 from harness.cli.narrow_table import GAP, NAME_WIDTH, add_row, by_column, column_groups, new_table, split_tables
 from harness.report.tables.layout import (
     MISSING,
-    by_target,
     decimals,
     group_of,
     header,
@@ -18,9 +17,9 @@ from harness.report.tables.layout import (
     metric_headers,
     name_of,
     number,
-    recovery_notes,
     shortest_first,
 )
+from harness.report.tables.recoveries import by_target, recovery_notes, spent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,7 +63,7 @@ def print_tables(leaderboard: Leaderboard, console: Console) -> None:
             )
         )
         marked = [f"* {row.method}: {one.remark}." for row in leaderboard.rows for one in row.recoveries if one.remark]
-        for note in (*marked, *recovery_notes(leaderboard)[1:-1]):
+        for note in (*marked, *recovery_notes(leaderboard)[1:-2]):
             console.print(Text(note, style="dim"))
 
 
@@ -210,19 +209,18 @@ def _mean_at(step: TrajectoryStep, column: str) -> float | None:
 
 
 def _recoveries(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
-    heads = ["target", "peak", "before", "after", "ratio", "collateral", "net", "steps"]
+    heads = ["target", "peak", "before", "after", "ratio", "collateral", "net", "steps", "completions"]
     average = decimals(leaderboard)
     names, rows, wide = [], [], width >= WIDE
     for row in leaderboard.rows:
         for one in row.recoveries:
-            steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
             for name, column, target in by_target(one):
                 digits = decimals(leaderboard, column)
                 scores = [number(score.mean, digits) for score in (target.peak, target.damaged, target.recovered)]
                 shown = [(target.ratio, 2), *([(one.collateral, average), (one.net, average)] if target is one else [])]
                 cells = [_spread(value, places) if wide else number(value.mean, places) for value, places in shown]
                 cells[0] += " *" if target.remark else ""
-                of_step = [*cells[1:], steps] if target is one else [MISSING] * 3
+                of_step = [*cells[1:], *spent(one)] if target is one else [MISSING] * 4
                 names.append(name_of(row))
                 rows.append([name, *scores, cells[0], *of_step])
     yield from split_tables("method", names, by_column(heads, rows), width)

@@ -20,6 +20,7 @@ from harness.report.figures.conflicts import conflict_cosine, conflict_share
 from harness.report.figures.cost import cost
 from harness.report.figures.forgetting import change_by_step, forgetting
 from harness.report.figures.paired_differences import paired_differences
+from harness.report.figures.pareto import pareto
 from harness.report.figures.plasticity import plasticity_against_forgetting
 from harness.report.figures.predicted_damage import predicted_damage
 from harness.report.figures.prediction import prediction
@@ -46,6 +47,7 @@ FIRST: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
     trajectories,
     plasticity_against_forgetting,
     recoveries,
+    pareto,
     paired_differences,
 )
 """The figures above the leaderboard, which answer a researcher's first questions."""

@@ -191,7 +191,7 @@ def test_the_front_has_the_recoveries_that_no_cheaper_one_surpasses(tmp_path):
     leaderboard, _ = make_leaderboard(tmp_path)
     panel = recoveries(record_of(random_control(leaderboard))).views[0].panels[0]
     front, *points = panel.series
-    assert (front.name, front.line) == ("", True)
+    assert (front.name, front.line) == ("front", True)
     known = {one.method: one for one in points}
     assert known["random-rollback"].look is None  # grey, and never on the front
     best = max((one.marks[0] for one in points if one.look is not None), key=lambda mark: mark.y)

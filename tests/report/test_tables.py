@@ -14,7 +14,8 @@ from rich.console import Console
 import harness.report.tables
 from harness.cli.leaderboard_view import print_tables
 from harness.plugin.registry import Registry
-from harness.report.tables.layout import number, text_tables
+from harness.report.tables.all_tables import text_tables
+from harness.report.tables.layout import number
 from harness.report.tables.markdown import escape
 from harness.results.leaderboard import Leaderboard
 from harness.results.published import Cell, PublishedRow, PublishedTable

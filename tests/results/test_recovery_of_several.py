@@ -9,7 +9,7 @@ from harness.execution.leaderboard import build_leaderboard
 from harness.execution.score_table import collect_scores
 from harness.execution.store import Store
 from harness.planning.nodes import RecoverNode
-from harness.report.tables.layout import recovery_table
+from harness.report.tables.recoveries import recovery_table
 from harness.results.check import inconsistencies
 from harness.results.combine import combine
 from harness.results.frame import leaderboard_frame

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from harness.report.captions import listed, over_scored_seeds, with_interval
 from harness.report.figure import Absent, Figure
+from harness.report.front import front_line, front_of
 from harness.report.looks import Pair, method_looks, paired
 from harness.report.plots.model import Axis, Mark, Points, Rule, Series, View
 from harness.report.plots.scales import linear_axis
 from harness.report.record import RunRecord
-from harness.report.tables.layout import decimals, recovery_table
+from harness.report.tables.layout import decimals
+from harness.report.tables.recoveries import recovery_table
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import Leaderboard, RecoveryResult
 
@@ -120,7 +122,7 @@ def _panel(
         series.append(Series(name=method, method=method, look=look, marks=(mark,), line=False))
     if measure == RATIO:
         candidates = [one.marks[0] for one in series if one.look is not None]
-        series.insert(0, Series(name="", look=None, marks=_front(candidates)))
+        series.insert(0, front_line([candidates[k] for k in front_of([(mark.x, mark.y) for mark in candidates])]))
     ends = [value for one in series for mark in one.marks for value in (mark.low, mark.y, mark.high)]
     return Points(
         title=measure,
@@ -129,12 +131,3 @@ def _panel(
         series=tuple(series),
         rules=tuple(Rule(at=at, along="y") for at in ((0.0, 1.0) if measure == RATIO else (0.0,))),
     )
-
-
-def _front(marks: Sequence[Mark]) -> tuple[Mark, ...]:
-    """Returns the points that no other one surpasses at the same or a lower cost, cheapest first, without symbols."""
-    front: list[Mark] = []
-    for mark in sorted(marks, key=lambda mark: (mark.x, -mark.y)):
-        if not front or mark.y > front[-1].y:
-            front.append(mark)
-    return tuple(Mark(x=mark.x, y=mark.y, drawn=False) for mark in front)

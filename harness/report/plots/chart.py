@@ -10,7 +10,7 @@ import altair as alt
 from harness.report.drawing import data
 from harness.report.figure import Row
 from harness.report.heat_map import heat_map
-from harness.report.plots.model import Axis, Matrix, Points, Rows, Series, View, legend_of
+from harness.report.plots.model import NEAR_AN_END, Axis, Matrix, Points, Rows, Series, View, legend_of
 from harness.report.theme import CONTROL, DASHES, INK, MUTED, SERIES
 
 SHAPES = {"circle": "circle", "triangle": "triangle-up", "diamond": "diamond", "square": "square"}
@@ -59,7 +59,9 @@ def _points(panel: Points, series: list[Series], width: float, height: float) ->
             "area": one.band,
             "whisker": not one.band and mark.low is not None,
             "beam": mark.left is not None,
-            **{field: getattr(mark, field) for field in ("x", "y", "low", "high", "left", "right", "tip")},
+            "place": panel.x.place(mark.x),
+            "top": mark.top,
+            **{field: getattr(mark, field) for field in ("x", "y", "low", "high", "left", "right", "tip", "label")},
         }
         for one in panel.series
         if one.name
@@ -80,15 +82,24 @@ def _points(panel: Points, series: list[Series], width: float, height: float) ->
     shape = alt.Shape("shape:N", scale=alt.Scale(domain=shapes, range=shapes), legend=None)
     base = alt.Chart(data(rows)).encode(color=colour)
     across = {"x": x, "y": y}
+    # Of points without a line, only the whiskers can have the dash of the legend.
+    whisker = base.transform_filter("datum.whisker").mark_rule(strokeWidth=1.5).encode(x=x, y=low, y2="high:Q")
+    beam = base.transform_filter("datum.beam").mark_rule(strokeWidth=1.5).encode(x=left, x2="right:Q", y=y)
+    if not any(one.line for one in panel.series if one.look is not None):
+        whisker, beam = whisker.encode(strokeDash=dash), beam.encode(strokeDash=dash)
     layers: list[Any] = [
         base.transform_filter("datum.area").mark_area(opacity=0.15, line=False).encode(x=x, y=low, y2="high:Q"),
         base.transform_filter("datum.line").mark_line(strokeWidth=2).encode(strokeDash=dash, **across),
-        base.transform_filter("datum.whisker").mark_rule(strokeWidth=1.5).encode(x=x, y=low, y2="high:Q"),
-        base.transform_filter("datum.beam").mark_rule(strokeWidth=1.5).encode(x=left, x2="right:Q", y=y),
+        whisker,
+        beam,
         base.transform_filter("datum.drawn")
         .mark_point(filled=True, size=70, opacity=1)
         .encode(shape=shape, description="tip:N", **across),
     ]
+    if any(row["label"] for row in rows):
+        align = f"datum.place < {NEAR_AN_END} ? 'left' : datum.place > {100 - NEAR_AN_END} ? 'right' : 'center'"
+        text = base.transform_filter("datum.label").mark_text(align=alt.expr(align), baseline="bottom", dy=-5)
+        layers.append(text.encode(text="label:N", color=alt.value(INK), x=x, y=_down(panel.y, "top")))
     for rule in panel.rules:
         place = {"x": _across(panel.x, "at")} if rule.along == "x" else {"y": _down(panel.y, "at")}
         layers.insert(0, alt.Chart(data([{"at": rule.at}])).mark_rule(strokeDash=[4, 3], color=MUTED).encode(**place))
@@ -96,7 +107,8 @@ def _points(panel: Points, series: list[Series], width: float, height: float) ->
 
 
 def _scale(axis: Axis) -> alt.Scale:
-    return alt.Scale(domain=[axis.low, axis.high], type="log" if axis.log else "linear", nice=False, zero=False)
+    constant = axis.constant if axis.scale == "symlog" else alt.Undefined
+    return alt.Scale(domain=[axis.low, axis.high], type=axis.scale, constant=constant, nice=False, zero=False)
 
 
 def _axis(axis: Axis) -> alt.Axis:

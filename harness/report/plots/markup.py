@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from harness.report.plots.model import Axis, Matrix, Points, Rows, Series, View, legend_of
+from harness.report.plots.model import NEAR_AN_END, Axis, Matrix, Points, Rows, Series, View, legend_of
 from harness.report.plots.printable import printable
 from harness.report.theme import DASHES, SERIES
 
@@ -48,6 +48,12 @@ def bar(axis: Axis, value: float) -> tuple[str, str]:
     """Returns the position and the width of a bar from 0 to the value."""
     ends = sorted((axis.place(0.0), axis.place(value)))
     return percent(ends[0]) + "%", percent(ends[1] - ends[0]) + "%"
+
+
+def anchor(axis: Axis, value: float) -> str:
+    """Returns which part of a text above a mark is at the mark, so that it stays within the panel."""
+    place = axis.place(value)
+    return "start" if place < NEAR_AN_END else "end" if place > 100.0 - NEAR_AN_END else "middle"
 
 
 def path(panel: Points, series: Series) -> str:
@@ -95,7 +101,15 @@ def plot_environment() -> jinja2.Environment:
     """Returns the environment of pages with plots."""
     environment = page_environment(resource, finalized)
     environment.filters |= {"look": look_class}
-    environment.globals |= {"along": along, "bar": bar, "down": down, "path": path, "area": area, "kind_of": kind_of}
+    environment.globals |= {
+        "along": along,
+        "bar": bar,
+        "down": down,
+        "path": path,
+        "anchor": anchor,
+        "area": area,
+        "kind_of": kind_of,
+    }
     return environment
 
 

@@ -8,33 +8,51 @@ from dataclasses import dataclass
 from typing import Literal
 
 Shape = Literal["circle", "triangle", "diamond", "square"]
+Scale = Literal["linear", "log", "symlog"]
 SHAPES: tuple[Shape, ...] = ("circle", "triangle", "diamond", "square")
+
+
+NEAR_AN_END = 15.0
+"""In percent of an axis: a text there is not centred."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
     """An axis from `low` to `high`. ticks: values and their labels. names: labels of equal parts of the axis, in place
-    of ticks. log: whether it is logarithmic; then `low` is positive."""
+    of ticks. scale: `low` is positive on a logarithmic one; `symlog` is logarithmic far above `constant` and linear far
+    below it, so that it can show 0: sign(x) · log(1 + |x| / constant), as in D3 and Vega."""
 
     title: str
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...] = ()
     names: tuple[str, ...] = ()
-    log: bool = False
+    scale: Scale = "linear"
+    constant: float = 1.0
 
     def place(self, value: float) -> float:
         """Returns the position of a value in percent of the axis, within 0 and 100."""
-        low, high = self.low, self.high
-        if self.log:
-            value, low, high = (math.log(max(one, self.low)) for one in (value, low, high))
-        return 100.0 * min(max((value - low) / (high - low), 0.0), 1.0)
+        at, low, high = (self._scaled(max(one, self.low)) for one in (value, self.low, self.high))
+        return 100.0 * min(max((at - low) / (high - low), 0.0), 1.0)
+
+    def at(self, place: float) -> float:
+        """Returns the value at a position in percent of the axis, the inverse of `place`."""
+        low, high = self._scaled(self.low), self._scaled(self.high)
+        at = low + (high - low) * place / 100.0
+        if self.scale == "symlog":
+            return math.copysign(self.constant * math.expm1(abs(at)), at)
+        return math.exp(at) if self.scale == "log" else at
+
+    def _scaled(self, value: float) -> float:
+        if self.scale == "symlog":
+            return math.copysign(math.log1p(abs(value) / self.constant), value)
+        return math.log(value) if self.scale == "log" else value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
     """A point with its tooltip. low, high: the vertical interval. left, right: the horizontal interval. drawn: whether
-    the point has a symbol, or only bends its line."""
+    the point has a symbol, or only bends its line. label: text above it."""
 
     x: float
     y: float
@@ -45,6 +63,12 @@ class Mark:
     right: float | None = None
     shape: Shape = "circle"
     drawn: bool = True
+    label: str = ""
+
+    @property
+    def top(self) -> float:
+        """The upper end of the mark: of its interval, if it has one."""
+        return self.y if self.high is None else self.high
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,36 @@ def log_axis(title: str, values: Iterable[float]) -> Axis:
         ticks = [tick for tick in ticks if low <= tick <= high]
         if len(ticks) > 1:
             break
-    return Axis(title=title, low=low, high=high, ticks=tuple((tick, _short(tick)) for tick in ticks[:8]), log=True)
+    return Axis(title=title, low=low, high=high, ticks=tuple((tick, _short(tick)) for tick in ticks[:8]), scale="log")
+
+
+def count_axis(title: str, values: Iterable[float]) -> Axis:
+    """Returns an axis that contains all `values`, which are at least 0: linear if the largest is less than ten times
+    the smallest, logarithmic if it is more, and otherwise, if some are 0, logarithmic above the smallest other one."""
+    known = sorted(value for value in values if math.isfinite(value))
+    positive = [value for value in known if value > 0]
+    if not positive or positive[-1] < 10 * known[0]:
+        return linear_axis(title, known)
+    if known[0] > 0:
+        return log_axis(title, known)
+    lowest = math.floor(math.log10(positive[0]))
+    constant = 10.0**lowest
+    margin = MARGIN * math.log1p(positive[-1] / constant)
+    high = constant * math.expm1(math.log1p(positive[-1] / constant) + margin)
+    powers = range(lowest, math.ceil(math.log10(high)) + 1)
+    for factors in ((1,), (1, 3), (1, 2, 5)):
+        ticks = [0.0, *(factor * 10.0**power for power in powers for factor in factors)]
+        ticks = [tick for tick in ticks if tick <= high]
+        if len(ticks) > 2:
+            break
+    return Axis(
+        title=title,
+        low=-constant * math.expm1(margin),
+        high=high,
+        ticks=tuple((tick, _short(tick)) for tick in ticks),
+        scale="symlog",
+        constant=constant,
+    )
 
 
 def named_axis(title: str, names: Sequence[str], *, low: float) -> Axis:
@@ -71,4 +100,10 @@ def _round_step(step: float) -> float:
 
 
 def _short(value: float) -> str:
-    return f"{value:g}" if 1e-4 <= value < 1e4 else tick_label(value, value) if value >= 1e4 else f"{value:.0e}"
+    return (
+        f"{value:g}"
+        if value == 0 or 1e-4 <= value < 1e4
+        else tick_label(value, value)
+        if value >= 1e4
+        else f"{value:.0e}"
+    )

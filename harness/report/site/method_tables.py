@@ -21,8 +21,8 @@ from harness.report.tables.layout import (
     interval_notes,
     metric_headers,
     number,
-    recovery_table,
 )
+from harness.report.tables.recoveries import recovery_table
 from harness.results.compare import paired_differences
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import Leaderboard, MeanCost, Row

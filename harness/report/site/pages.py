@@ -26,7 +26,8 @@ from harness.report.site.records import Board
 from harness.report.site.training import curves_of
 from harness.report.site.trajectory import lineage_table, panels, trajectory_table
 from harness.report.tables.comma_separated import CommaSeparatedTables
-from harness.report.tables.layout import TextTable, leaderboard_table, published_table, recovery_table
+from harness.report.tables.layout import TextTable, leaderboard_table, published_table
+from harness.report.tables.recoveries import recovery_table
 from harness.results.leaderboard import SCHEMA_VERSION, Row
 from harness.results.published import PublishedTable
 

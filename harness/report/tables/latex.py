@@ -8,8 +8,9 @@ from dataclasses import replace
 from harness._util.printable import printable
 from harness.plugin.config import NoConfig
 from harness.plugin.table_interface import TableFormat
+from harness.report.tables.all_tables import text_tables
 from harness.report.tables.display_table import display_table
-from harness.report.tables.layout import TextTable, text_tables
+from harness.report.tables.layout import TextTable
 from harness.results.leaderboard import Leaderboard
 
 # Characters that pdfLaTeX's default fonts lack.

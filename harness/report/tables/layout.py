@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.results.estimates import DAMAGE_NOT_SHOWN, NOT_DAMAGED, Estimate
-from harness.results.leaderboard import Leaderboard, RecoveryResult, Row, TargetResult
+from harness.results.estimates import Estimate
+from harness.results.leaderboard import Leaderboard, Row
 from harness.results.published import GRADES, PublishedTable
 
 MISSING = "–"
@@ -24,16 +24,6 @@ class TextTable:
     names: int = 1
 
 
-def text_tables(leaderboard: Leaderboard) -> list[TextTable]:
-    """Returns the tables of the leaderboard, its recoveries (if any), its trajectories and published results."""
-    tables = [leaderboard_table(leaderboard)]
-    if any(row.recoveries for row in leaderboard.rows):
-        tables.append(recovery_table(leaderboard))
-    tables.append(trajectory_table(leaderboard))
-    tables.extend(published_table(table) for table in leaderboard.published)
-    return tables
-
-
 def decimals(leaderboard: Leaderboard, column: str | None = None) -> int:
     """Returns the number of decimals of a column, or of the average: 1 for percentages, otherwise 3."""
     columns = leaderboard.averaged if column is None else (column,)
@@ -46,6 +36,11 @@ def number(value: float | None, digits: int) -> str:
         return MISSING
     text = f"{value:.{digits}f}"
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def count_text(value: float | None) -> str:
+    """Returns a count of steps, completions or tokens with commas, or a dash for None."""
+    return MISSING if value is None else f"{value:,.0f}"
 
 
 def interval(estimate: Estimate | None, digits: int) -> str:
@@ -121,73 +116,6 @@ def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
         rows=tuple(rows),
         notes=tuple(_notes(leaderboard)),
     )
-
-
-def by_target(one: RecoveryResult) -> list[tuple[str, str | None, TargetResult]]:
-    """Returns the recovery and each of several targets: its name, its column (None for a mean), and its numbers."""
-    whole = (one.target, None if one.targets else one.target, one)
-    return [whole, *((name, name, target) for name, target in one.targets.items())]
-
-
-def recovery_table(leaderboard: Leaderboard) -> TextTable:
-    """Returns one row per recovery: the target's scores, the recovery ratio, and the loss of the other domains.
-
-    A recovery of several targets has a row for their means and one per target.
-    """
-    rows = []
-    for row in leaderboard.rows:
-        for one in row.recoveries:
-            losses = [interval(loss, decimals(leaderboard)) for loss in (one.collateral, one.net)]
-            steps = MISSING if one.cost is None else number(one.cost.optimizer_steps, 0)
-            for name, column, target in by_target(one):
-                digits = decimals(leaderboard, column)
-                scores = [number(score.mean, digits) for score in (target.peak, target.damaged, target.recovered)]
-                of_step = [*losses, steps] if target is one else [MISSING] * 3
-                ratio, remark = interval(target.ratio, 2), target.remark or MISSING
-                rows.append((name_of(row), one.plugin, name, *scores, ratio, *of_step, remark))
-    remarks = any(one.remark for row in leaderboard.rows for one in row.recoveries)
-    return TextTable(
-        title="Recoveries",
-        subtitle="Scores of a domain that later training harmed, before and after its recovery",
-        columns=(
-            "Method",
-            "With",
-            "Target",
-            "Peak",
-            "Damaged",
-            "Recovered",
-            "Recovery ratio",
-            "Collateral",
-            "Net change of others",
-            "Optimizer steps",
-            *(["Remark"] if remarks else []),
-        ),
-        rows=tuple(row if remarks else row[:-1] for row in rows),
-        notes=tuple(recovery_notes(leaderboard)),
-    )
-
-
-def recovery_notes(leaderboard: Leaderboard) -> list[str]:
-    """Returns explanations of the columns, and of the remarks that occur."""
-    found = [one for row in leaderboard.rows for one in row.recoveries]
-    remarks, kinds = {one.remark for one in found}, {one.ratio.interval for one in found}
-    notes = ["Recovery ratio: (recovered − damaged) / (peak − damaged), of the means over seeds."]
-    if "fieller" in kinds:
-        notes.append("Brackets of a ratio: Fieller's 95 % interval over seeds.")
-    if "sampling" in kinds:
-        notes.append("Brackets of a ratio with one seed: Fieller's 95 % interval over the test items.")
-    if NOT_DAMAGED in remarks:
-        notes.append(f"{_capital(NOT_DAMAGED)}: it did not fall below its peak, so there is no damage to recover.")
-    if DAMAGE_NOT_SHOWN in remarks:
-        notes.append(
-            f"{_capital(DAMAGE_NOT_SHOWN)}: the target fell below its peak, but no interval excludes a damage of 0. "
-            "The interval of the ratio, if any, is then not bounded."
-        )
-    return [*notes, "Collateral: mean over the other domains of max(0, before − after)."]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def shortest_first(rows: Sequence[Row]) -> list[Row]:

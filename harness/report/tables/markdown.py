@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from harness._util.printable import printable
 from harness.plugin.config import NoConfig
 from harness.plugin.table_interface import TableFormat
-from harness.report.tables.layout import TextTable, text_tables
+from harness.report.tables.all_tables import text_tables
+from harness.report.tables.layout import TextTable
 from harness.results.leaderboard import Leaderboard
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#$&])")

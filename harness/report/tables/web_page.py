@@ -6,8 +6,8 @@ import html
 
 from harness.plugin.config import NoConfig
 from harness.plugin.table_interface import TableFormat
+from harness.report.tables.all_tables import text_tables
 from harness.report.tables.display_table import display_table
-from harness.report.tables.layout import text_tables
 from harness.results.leaderboard import Leaderboard
 
 _PAGE = """<!DOCTYPE html>
