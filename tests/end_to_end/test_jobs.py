@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from command import ENVIRONMENT
+from command import ENVIRONMENT, outputs_of
 from stored_bytes import digests
 
 METHODS = ("--methods", "sequential,rollback")
@@ -26,7 +26,7 @@ def start(runs, jobs):
 
 def finished(runs, jobs):
     process = start(runs, jobs)
-    _, said = process.communicate()
+    _, said = outputs_of(process)
     assert process.returncode == 0, said
     return said
 
