@@ -104,6 +104,7 @@ from .plugin.interfaces import BaseModel as BaseModel
 from .plugin.interfaces import Cost as Cost
 from .plugin.interfaces import Domain as Domain
 from .plugin.interfaces import EvaluationTask as EvaluationTask
+from .plugin.interfaces import Expert as Expert
 from .plugin.interfaces import LineageEntry as LineageEntry
 from .plugin.interfaces import Progress as Progress
 from .plugin.interfaces import Reward as Reward
@@ -111,9 +112,9 @@ from .plugin.interfaces import RewardBatch as RewardBatch
 from .plugin.interfaces import RewardResult as RewardResult
 from .plugin.interfaces import StepResult as StepResult
 from .plugin.interfaces import TaskSet as TaskSet
+from .plugin.interfaces import TrainingCall as TrainingCall
 from .plugin.interfaces import TrainingContext as TrainingContext
 from .plugin.interfaces import TrainingDomain as TrainingDomain
-from .plugin.merge_interface import Expert as Expert
 from .plugin.merge_interface import Merge as Merge
 from .plugin.merge_interface import MergeContext as MergeContext
 from .plugin.metric_interface import Metric as Metric
@@ -129,7 +130,6 @@ from .plugin.probe_interface import Probe as Probe
 from .plugin.probe_interface import ProbeContext as ProbeContext
 from .plugin.recovery_interface import Recovery as Recovery
 from .plugin.recovery_interface import RecoveryContext as RecoveryContext
-from .plugin.recovery_interface import TrainingCall as TrainingCall
 from .plugin.registered import FailedPlugin as FailedPlugin
 from .plugin.registered import RegisteredPlugin as RegisteredPlugin
 from .plugin.registry import Registry as Registry

@@ -7,11 +7,11 @@ An evaluation's has `rows.json` and the files of lm-eval; a probe's has `rows.js
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import singledispatchmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness._util.distributed import rank
 from harness._util.memory import peak_memory, reset_peak_memory
@@ -24,23 +24,25 @@ from harness.execution.outputs import check_output
 from harness.execution.plugin_instances import LazyDomains, PluginInstances, described, plugin_faults
 from harness.execution.probe_scores import ProbeScores
 from harness.execution.seeds import named_seed
-from harness.planning.node import Node
+from harness.planning.node import Node, TrainingNode
 from harness.planning.nodes import EvaluateNode, MergeNode, ProbeNode, RecoverNode, StateNode, TrainNode
 from harness.planning.plan import Plan
 from harness.plugin.interfaces import (
     Cost,
+    Expert,
     LineageEntry,
     Progress,
     StepResult,
     TaskSet,
+    TrainingCall,
     TrainingContext,
+    TrainingDomain,
 )
-from harness.plugin.merge_interface import Expert, MergeContext
+from harness.plugin.merge_interface import MergeContext
 from harness.plugin.probe_interface import ProbeContext
 from harness.plugin.recovery_interface import RecoveryContext
 from harness.plugin.specs import ProbeSpec
 from harness.protocol.evaluation_settings import EvaluationSettings
-from harness.protocol.plugin_ref import PluginRef
 
 if TYPE_CHECKING:
     from harness.execution.store import Store
@@ -118,29 +120,6 @@ class NodeComputation:
         depth = self._depth(node.key)
         lineage = self._lineage(node.parents)
         cache = StoredArtifactCache(self.plan, node, self.store, registered)
-
-        def train(use: PluginRef, checkpoint: Path, names: Sequence[str], mask: Path | None) -> StepResult:
-            """Runs the recovery's training with the recovery's output folder."""
-            context = TrainingContext(
-                checkpoint=checkpoint,
-                output=folder / "model",
-                scratch=_made(work / "training"),
-                metrics=metrics,
-                domains=[domains[name] for name in names],
-                seed=named_seed(node.seed, "recover", "train", depth),
-                progress=progress,
-                earlier=[domains[name] for name in node.earlier if name not in names],
-                whole=True,
-                lineage=lineage,
-                cache=cache,
-                mask=mask,
-                states=self._states(node),
-            )
-            with plugin_faults(self.plugins.registered(use), node.label, self.store.root):
-                return self.plugins.algorithm(use).train(context)
-
-        training = node.training
-        recovery = self.plugins.recovery(node.recovery)
         context = RecoveryContext(
             lineage=lineage,
             target=node.targets[0],
@@ -153,11 +132,20 @@ class NodeComputation:
             metrics=metrics,
             seed=named_seed(node.seed, "recover", depth),
             progress=progress,
-            train=None
-            if training is None
-            else lambda checkpoint, domains, *, mask=None: train(training, checkpoint, domains, mask),
+            train=self._training_call(
+                node,
+                trainable=domains,
+                output=folder / "model",
+                scratch=work / "training",
+                metrics=metrics,
+                seed=named_seed(node.seed, "recover", "train", depth),
+                progress=progress,
+                lineage=lineage,
+                cache=cache,
+            ),
             cache=cache,
         )
+        recovery = self.plugins.recovery(node.recovery)
         with plugin_faults(registered, node.label, self.store.root):
             result = recovery.recover(context)
         self._keep(registered, result, folder, metrics)
@@ -166,17 +154,33 @@ class NodeComputation:
     def _merge(self, node: MergeNode, folder: Path, progress: Progress) -> None:
         registered = self.plugins.registered(node.merge)
         work, metrics = self._workplace(folder)
+        depth = self._depth(node.key)
+        domains = LazyDomains({name: self.plan.domains[name] for name in node.trained}, self.plugins)
+        experts = [
+            Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self.checkpoints.folder(key))
+            for name, weight, key in zip(node.experts, node.weights, node.merged_checkpoints, strict=True)
+        ]
+        lineage = self._lineage([node.start])
         context = MergeContext(
-            base=self.checkpoints.folder(node.parents[0]),
-            experts=[
-                Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self.checkpoints.folder(key))
-                for name, weight, key in zip(node.experts, node.weights, node.parents[1:], strict=True)
-            ],
+            base=lineage[0].folder,
+            experts=experts,
             output=folder / "model",
             scratch=work,
-            seed=named_seed(node.seed, "merge", self._depth(node.key)),
+            seed=named_seed(node.seed, "merge", depth),
             progress=progress,
-            domains=LazyDomains({name: self.plan.domains[name] for name in node.trained}, self.plugins),
+            domains=domains,
+            train=self._training_call(
+                node,
+                trainable=domains,
+                output=folder / "model",
+                scratch=work / "training",
+                metrics=metrics,
+                seed=named_seed(node.seed, "merge", "train", depth),
+                progress=progress,
+                lineage=lineage,
+                cache=StoredArtifactCache(self.plan, node, self.store, registered),
+                experts=experts,
+            ),
         )
         merge = self.plugins.merge(node.merge)
         with plugin_faults(registered, node.label, self.store.root):
@@ -224,12 +228,39 @@ class NodeComputation:
             raise PluginError("returned rows with different keys", where=described(registered))
         _write_report(folder / "rows.json", rows, registered)
 
+    def _training_call(
+        self, node: RecoverNode | MergeNode, *, trainable: Mapping[str, TrainingDomain], scratch: Path, **context: Any
+    ) -> TrainingCall | None:
+        """Returns the training that a recovery or a merge may start, None if it does not train.
+
+        trainable: the domains that it may train or replay. context: fields of its `TrainingContext`.
+        """
+        use = node.training
+        if use is None:
+            return None
+
+        def train(checkpoint: Path, domains: Sequence[str], *, mask: Path | None = None) -> StepResult:
+            made = TrainingContext(
+                checkpoint=checkpoint,
+                domains=[trainable[name] for name in domains],
+                earlier=[trainable[name] for name in node.earlier if name not in domains],
+                whole=True,
+                scratch=_made(scratch),
+                mask=mask,
+                states=self._states(node),
+                **context,
+            )
+            with plugin_faults(self.plugins.registered(use), node.label, self.store.root):
+                return self.plugins.algorithm(use).train(made)
+
+        return train
+
     def _workplace(self, folder: Path) -> tuple[Path, Path]:
         """Returns the step's work folder and metrics file, which are kept if the process is killed."""
         _made(folder / "model")
         return _made(self._scratch / "work"), self._scratch / "metrics.jsonl"
 
-    def _states(self, node: TrainNode | RecoverNode) -> dict[int, Path]:
+    def _states(self, node: TrainingNode) -> dict[int, Path]:
         """Returns where a training writes its states: all of the plan, so that the ranks of a launched step agree."""
         return {
             state.optimizer_step: state_folder(self._scratch, state.optimizer_step)

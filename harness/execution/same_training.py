@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import StepFailed
-from harness.planning.nodes import RecoverNode, TrainNode
+from harness.planning.node import TrainingNode
 from harness.weights.storage_forms import form_of
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 _WEIGHTS = "*.safetensors"
 
 
-def check_same_training(
-    model: Path, training: TrainNode | RecoverNode, checkpoints: CheckpointFolders, store: Store
-) -> None:
+def check_same_training(model: Path, training: TrainingNode, checkpoints: CheckpointFolders, store: Store) -> None:
     """Raises StepFailed if the weight files of `model` are not those of the stored training, byte by byte: then the
     states that it has written are not those of the training."""
     stored = store.path(training.key) / "model"

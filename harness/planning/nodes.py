@@ -144,11 +144,12 @@ class RecoverNode(TrainingNode):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MergeNode(StepNode):
+class MergeNode(TrainingNode):
     """A merge of experts. `parents` is the base, then the last checkpoint of each expert in the protocol's order.
 
     experts: the names of their methods, not part of the key. weights: of the experts, in the same order. trained: the
-    domains that the experts trained, by name. They count as trained by the merge.
+    domains that the experts trained, by name. They count as trained by the merge. training: the resolved algorithm of a
+    merge that trains, else None.
     """
 
     kind: Literal["merge"] = "merge"
@@ -156,10 +157,11 @@ class MergeNode(StepNode):
     experts: tuple[str, ...]
     weights: tuple[float, ...]
     trained: tuple[str, ...]
+    training: PluginRef | None = None
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The harness, the seed, the base, the experts' checkpoints and weights in order, and the merge. Domains are
-        part of the experts' keys. The names of their methods are in no key."""
+        """The harness, the seed, the base, the experts' checkpoints and weights in order, the merge, and its training.
+        Domains are part of the experts' keys. The names of their methods are in no key."""
         return {
             "kind": self.kind,
             "harness": harness,
@@ -168,6 +170,8 @@ class MergeNode(StepNode):
             "experts": list(self.parents[1:]),
             "weights": list(self.weights),
             "merge": self.merge.definition(),
+            **({} if self.training is None else {"train": self.training.definition()}),
+            **self._launch_definition(),
         }
 
     @property
@@ -182,11 +186,20 @@ class MergeNode(StepNode):
     def trained_domains(self) -> tuple[str, ...]:
         return self.trained
 
-    def calls(self, domains: Domains) -> Calls:
-        return [(self.merge, self.trained)]
+    @property
+    def trained_with(self) -> PluginRef | None:
+        return self.training
 
-    def workload(self, source: WorkloadSource) -> Workload:
-        return Workload()
+    @property
+    def sampled_domains(self) -> tuple[str, ...]:
+        return () if self.training is None else self.trained
+
+    def calls(self, domains: Domains) -> Calls:
+        training = [] if self.training is None else [(self.training, self.trained)]
+        return [(self.merge, self.trained), *training]
+
+    def workload(self, source: WorkloadSource) -> Workload | None:
+        return Workload() if self.training is None else source.of_config(self.training)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +211,7 @@ class StateNode(StepNode):
     """
 
     kind: Literal["state"] = "state"
-    training: Annotated[TrainNode | RecoverNode, Field(discriminator="kind")]
+    training: Annotated[TrainNode | RecoverNode | MergeNode, Field(discriminator="kind")]
     optimizer_step: int
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:

@@ -147,11 +147,11 @@ class _Planner:
             lineage.append(self._add(node))
             if scored:
                 self._evaluate(node)
-                if isinstance(node, TrainNode | RecoverNode):
+                if not isinstance(node, BaseNode):
                     self._states(node)
         return lineage
 
-    def _states(self, training: TrainNode | RecoverNode) -> None:
+    def _states(self, training: TrainNode | RecoverNode | MergeNode) -> None:
         """Adds the states within a training that the protocol scores, with their evaluations."""
         every, algorithm = self._protocol.every, training.trained_with
         if every is None or algorithm is None:
@@ -180,6 +180,8 @@ class _Planner:
             experts=tuple(expert.name for expert in step.experts),
             weights=weights,
             trained=tuple(sorted({name for lineage in lineages for node in lineage for name in node.trained_domains})),
+            training=None if step.training is None else self._use(step.training),
+            launch=self._protocol.launch if step.training is not None else None,
         )
         return self._keyed(node)
 

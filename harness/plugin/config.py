@@ -53,6 +53,17 @@ class Config(PydanticModel):
         `earlier` and `cache`."""
         return False
 
+    def reads_experts(self) -> bool:
+        """Whether an algorithm with this config learns from the checkpoints of other methods:
+        `TrainingContext.experts`."""
+        return False
+
+    def fault_with_experts(self, experts: Mapping[str, Sequence[str]]) -> tuple[str, str, str] | None:
+        """Validates the config of a merge, or of the algorithm that it trains with, against the domains that each
+        expert trained, by the names of their methods. Returns (key, message, hint) of the first problem, or None; an
+        empty key is the whole step. Called when the protocol is loaded."""
+        return None
+
     def fault_with_training(self, training: Config) -> tuple[str, str, str] | None:
         """Validates the config of a recovery that trains with the config of its algorithm. Returns (key, message, hint)
         of the first problem, or None. Called when the protocol is loaded."""

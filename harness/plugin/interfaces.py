@@ -326,7 +326,7 @@ class TrainingContext:
     reads the lineage. cache: a cache for measurements of them, if the config reads the lineage. mask: the file of an
     update mask; weights outside it must keep their bits. `harness.training.train_with_trl` does so.
     states: folders by number of optimizer steps; after that many, the model is also written to the folder, which is
-    replaced if it exists; empty unless the algorithm's spec sets `states`.
+    replaced if it exists; empty unless the algorithm's spec sets `states`. experts: in a merge, its experts.
     """
 
     checkpoint: Path
@@ -342,6 +342,13 @@ class TrainingContext:
     cache: ArtifactCache | None = None
     mask: Path | None = None
     states: Mapping[int, Path] = field(default_factory=dict)
+    experts: Sequence[Expert] = ()
+
+
+class TrainingCall(Protocol):
+    """Trains a checkpoint on some domains and writes the model to the step's output. mask: as in `TrainingContext`."""
+
+    def __call__(self, checkpoint: Path, domains: Sequence[str], *, mask: Path | None = None) -> StepResult: ...
 
 
 class Algorithm(ChecksStart, ABC):
@@ -362,5 +369,19 @@ class LineageEntry:
 
     step: int
     label: str
+    domains: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expert:
+    """A checkpoint of another method, from the same base.
+
+    name: the name of its method. weight: in a merge, 1.0 unless the protocol sets one. domains: the domains that the
+    method trained. folder: the model folder, always a full model.
+    """
+
+    name: str
+    weight: float
     domains: tuple[str, ...]
     folder: Path

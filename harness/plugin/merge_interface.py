@@ -7,22 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.plugin.interfaces import Progress, StepResult, TrainingDomain
+from harness.plugin.interfaces import Expert, Progress, StepResult, TrainingCall, TrainingDomain
 from harness.plugin.start_check import ChecksStart
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expert:
-    """A checkpoint to merge.
-
-    name: the name of its method. weight: 1.0 unless the protocol sets one. domains: the domains that the method
-    trained. folder: the model folder.
-    """
-
-    name: str
-    weight: float
-    domains: tuple[str, ...]
-    folder: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +18,8 @@ class MergeContext:
     base: the model folder that every expert was trained from. experts: at least two, in the order of the protocol.
     output: an existing empty folder for the merged model. scratch: a folder that survives a killed process, for
     resuming. seed: the seed of all random draws. progress: call it to report progress. domains: those that the experts
-    trained, by name.
+    trained, by name. train: trains a checkpoint on the given domains with the resolved algorithm, which gets the
+    experts, and writes to `output`; None unless the merge's spec sets `trains`.
     """
 
     base: Path
@@ -42,6 +29,7 @@ class MergeContext:
     seed: int
     progress: Progress
     domains: Mapping[str, TrainingDomain] = field(default_factory=dict)
+    train: TrainingCall | None = None
 
 
 class Merge(ChecksStart, ABC):

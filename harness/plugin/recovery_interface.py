@@ -6,17 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from harness.plugin.artifacts import ArtifactCache, FormerlyShared
-from harness.plugin.interfaces import LineageEntry, Progress, StepResult, TrainingDomain
+from harness.plugin.interfaces import LineageEntry, Progress, StepResult, TrainingCall, TrainingDomain
 from harness.plugin.start_check import ChecksStart
-
-
-class TrainingCall(Protocol):
-    """Trains a checkpoint on some domains and writes the model to the step's output. mask: as in `TrainingContext`."""
-
-    def __call__(self, checkpoint: Path, domains: Sequence[str], *, mask: Path | None = None) -> StepResult: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,9 +111,16 @@ class RecoverySpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MergeSpec(Spec):
-    """A merge of experts trained from the same base; loads into `Merge`."""
+    """A merge of experts trained from the same base; loads into `Merge`.
+
+    With `trains`, the other keys of the step configure a training algorithm that learns from the experts, which the
+    merge receives as `MergeContext.train`. `algorithm`: as for a recovery.
+    """
 
     kind: ClassVar[str] = "merge"
+
+    trains: bool = False
+    algorithm: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,11 +75,15 @@ class ExpertMethod:
 
 @dataclass(frozen=True, kw_only=True)
 class MergeStep:
-    """A merge of the last checkpoints of other methods with the same seed. experts: in the order of the protocol."""
+    """A merge of the last checkpoints of other methods with the same seed.
+
+    experts: in the order of the protocol. training: the resolved algorithm of a merge that trains, else None.
+    """
 
     label: str
     merge: PluginRef
     experts: tuple[ExpertMethod, ...]
+    training: PluginRef | None = None
 
 
 Step = TrainStep | RecoverStep | MergeStep

@@ -29,7 +29,8 @@ from harness.protocol.plugin_uses import PluginUses
 from harness.protocol.shape import BASE_METHOD, DEFAULT_MODEL, EvaluateSection, ProtocolFile, form_of
 from harness.protocol.source import KeyPath, read_source
 from harness.protocol.states import check_every
-from harness.protocol.steps import MethodReader, TrainDefaults
+from harness.protocol.steps import MethodReader
+from harness.protocol.train_defaults import TrainDefaults
 
 
 def find_protocol(name_or_path: str | os.PathLike[str], registry: Registry) -> Path:

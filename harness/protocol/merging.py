@@ -6,10 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from harness.plugin.config import Config
+from harness.plugin.specs import MergeSpec
 from harness.protocol.data import ExpertMethod, MergeStep, Step
-from harness.protocol.faults import Faults, near_match
-from harness.protocol.plugin_uses import PluginUses
+from harness.protocol.faults import Faults, fields_of, near_match
+from harness.protocol.plugin_ref import PluginRef
+from harness.protocol.plugin_uses import PluginUses, config_of
 from harness.protocol.source import KeyPath
+from harness.protocol.train_defaults import TrainDefaults
 
 _WRITE = "write a list of methods, or a mapping of methods to weights"
 
@@ -44,8 +48,9 @@ def _text(value: Any) -> bool:
 class MergeReader:
     """Reads the merge steps of a protocol. methods: the names of all methods."""
 
-    def __init__(self, *, methods: Sequence[str], uses: PluginUses, faults: Faults) -> None:
+    def __init__(self, *, methods: Sequence[str], defaults: TrainDefaults, uses: PluginUses, faults: Faults) -> None:
         self._methods = methods
+        self._defaults = defaults
         self._uses = uses
         self._faults = faults
         self._read: dict[str, tuple[Step, ...] | None] = {}
@@ -68,7 +73,7 @@ class MergeReader:
         if position > 1:
             message = "a merge can only be a method's first step"
             self._faults.add((*at, "merge"), message, "move the steps before it to a method of their own")
-        merge = self._plugin(step, at)
+        plugins = self._plugins(step, at)
         if weights is None:
             return None, None
         methods = {name: self._read.get(name) for name in weights}
@@ -80,20 +85,48 @@ class MergeReader:
         )
         if len(experts) < len(weights):  # the fault is reported for that method
             return None, None
-        if merge is None or position > 1:
+        if plugins is None or position > 1:
             return trained, None
+        merge, training = plugins
+        self._check_experts([merge] if training is None else [merge, training], list(weights), at)
         label = f"merge {' + '.join(weights)} ({step['with']})"
-        return trained, MergeStep(label=label, merge=merge, experts=experts)
+        return trained, MergeStep(label=label, merge=merge, experts=experts, training=training)
 
-    def _plugin(self, step: Mapping[str, Any], at: KeyPath) -> Any:
+    def _plugins(self, step: Mapping[str, Any], at: KeyPath) -> tuple[PluginRef, PluginRef | None] | None:
+        """Returns the merge and the algorithm that it trains with, or None if there is a fault."""
         if "with" not in step:
             names = ", ".join(sorted({found.name for found in self._uses.registry.all("merge")})) or "none"
             self._faults.add((*at, "with"), "is missing", f"name a merge plugin; available: {names}")
             return None
-        config = {key: value for key, value in step.items() if key not in ("merge", "with")}
-        return self._uses.use(
-            "merge", step["with"], config, at=(*at, "with"), place=lambda key: (*at, key), beside=["merge", "with"]
+        found = self._uses.find("merge", step["with"], (*at, "with"))
+        model = None if found is None else self._uses.config_type(found, (*at, "with"))
+        if found is None or model is None:
+            return None
+        assert isinstance(found.spec, MergeSpec)
+        own = {key: value for key, value in step.items() if key not in ("merge", "with")}
+        own, training = self._defaults.of_step(found.spec, own, fields_of(model), at=at, verb="merge")
+        merge = self._uses.use(
+            "merge", step["with"], own, at=(*at, "with"), place=lambda key: (*at, key), beside=["merge", "with"]
         )
+        if merge is None or (found.spec.trains and training is None):
+            return None
+        return merge, training
+
+    def _check_experts(self, plugins: Sequence[PluginRef], experts: Sequence[str], at: KeyPath) -> None:
+        """Validates the configs of a merge and of its algorithm against the experts; records faults."""
+        trained = {name: self._trained[name] for name in experts}
+        for use in plugins:
+            config = config_of(use, self._uses.registry)
+            if not isinstance(config, Config):
+                continue
+            if use.kind == "algorithm" and not config.reads_experts():
+                message = f"the algorithm {use.name} does not learn from experts, as this merge needs"
+                self._faults.add((*at, "algorithm"), message, "leave algorithm out")
+                continue
+            fault = config.fault_with_experts(trained)
+            if fault is not None:
+                key, message, hint = fault
+                self._faults.add((*at, key) if key else at, message, hint)
 
     def _weights(self, value: Any, at: KeyPath) -> dict[str, float] | None:
         """Returns the weights of the experts, in the order of the protocol, or None if there is a fault."""

@@ -8,7 +8,7 @@ from typing import Any
 from harness.plugin.config import Config
 from harness.plugin.registry import Registry
 from harness.plugin.specs import AlgorithmSpec
-from harness.protocol.data import RecoverStep, Step, TrainStep
+from harness.protocol.data import Step, TrainStep
 from harness.protocol.faults import Faults
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import config_of
@@ -45,5 +45,5 @@ def _algorithms(steps: Iterable[Step]) -> Iterator[PluginRef]:
     for step in steps:
         if isinstance(step, TrainStep):
             yield step.algorithm
-        elif isinstance(step, RecoverStep) and step.training is not None:
+        elif step.training is not None:
             yield step.training

@@ -2,80 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel as PydanticModel
-from pydantic import ValidationError
 
 from harness.plugin.config import Config
 from harness.plugin.specs import RecoverySpec
 from harness.protocol.data import MergeStep, RecoverStep, Step, TrainStep
-from harness.protocol.faults import Faults, describe, fields_of, near_match, validate
+from harness.protocol.faults import Faults, fields_of, near_match, validate
 from harness.protocol.merging import MergeReader
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses, config_of
-from harness.protocol.shape import DEFAULT_ALGORITHM
 from harness.protocol.source import KeyPath
+from harness.protocol.train_defaults import TrainDefaults
 
 VERBS = {"train": "trains", "recover": "recovers", "merge": "merges"}
 ALL = "all"
 """The target of a recovery of every domain."""
-
-
-class TrainDefaults:
-    """The protocol's `train` section: the default algorithm and its config, which steps can override."""
-
-    def __init__(self, section: Mapping[str, Any], uses: PluginUses) -> None:
-        self.name = section.get("with", DEFAULT_ALGORITHM)
-        self._config = {key: value for key, value in section.items() if key != "with"}
-        self._uses = uses
-        self._found = uses.find("algorithm", self.name, ("train", "with"))
-
-    def resolve(
-        self, name: object, own: Mapping[str, Any], *, at: KeyPath, step: KeyPath, beside: Collection[str]
-    ) -> PluginRef | None:
-        """Resolves the algorithm `name` with the defaults, overridden by a step's `own` keys. beside: the step's other
-        keys.
-
-        An own key replaces the whole value of the default. If the step uses another algorithm than the defaults,
-        defaults that it does not know are ignored. Unknown own keys are faults.
-        """
-        if name == self.name and self._found is None:
-            return None  # already recorded
-        found = self._uses.find("algorithm", name, at)
-        model = self._uses.config_type(found, at) if found is not None else None
-        if found is None or model is None:
-            return None
-        defaults = self._config
-        if self._found is None or found.qualified != self._found.qualified:
-            known = fields_of(model)
-            defaults = {key: value for key, value in defaults.items() if key in known}
-        unchanged = name == self.name and not own  # report a fault once for the section, not per step
-
-        def place(key: str) -> KeyPath:
-            return ("train", key) if key not in own and (key in defaults or unchanged) else (*step, key)
-
-        return self._uses.use(
-            "algorithm",
-            name,
-            {**defaults, **own},
-            at=("train", "with") if unchanged else at,
-            place=place,
-            beside=["with"] if unchanged else beside,
-        )
-
-    def check(self, faults: Faults) -> None:
-        """Records faults in the defaults, whether used or not. Missing keys are allowed: steps may set them."""
-        model = self._uses.config_type(self._found, ("train", "with")) if self._found is not None else None
-        if model is None:
-            return
-        try:
-            validate(model, self._config)
-        except ValidationError as error:
-            for path, message, hint in describe(model, error, beside=["with"]):
-                if path and path[0] in self._config:
-                    faults.add(("train", *path), message, hint)
 
 
 class MethodReader:
@@ -91,7 +35,7 @@ class MethodReader:
         methods: Sequence[str] = (),
     ) -> None:
         self._domains = domains
-        self._merges = MergeReader(methods=methods, uses=uses, faults=faults)
+        self._merges = MergeReader(methods=methods, defaults=defaults, uses=uses, faults=faults)
         self._defaults = defaults
         self._uses = uses
         self._faults = faults
@@ -278,14 +222,7 @@ class MethodReader:
             return None
         assert isinstance(found.spec, RecoverySpec)
         own = {key: item for key, item in step.items() if key not in ("recover", "with")}
-        training = None
-        if found.spec.trains:
-            known = fields_of(model)
-            algorithm = own.pop("algorithm", found.spec.algorithm or self._defaults.name)
-            keys = {key: own.pop(key) for key in list(own) if key not in known}
-            algorithm_at = (*at, "algorithm") if "algorithm" in step else at
-            others = ["recover", "with", "algorithm", *known]
-            training = self._defaults.resolve(algorithm, keys, at=algorithm_at, step=at, beside=others)
+        own, training = self._defaults.of_step(found.spec, own, fields_of(model), at=at, verb="recover")
         recovery = self._uses.use(
             "recovery", name, own, at=name_at, place=lambda key: (*at, key), beside=["recover", "with"]
         )

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from harness.errors import HarnessError, PluginError, UsageError
 from harness.plugin.interfaces import Reward
 from harness.plugin.registry import RegisteredPlugin, Registry
-from harness.plugin.specs import AlgorithmSpec, DomainSpec, ProbeSpec, ProtocolSpec, RecoverySpec
+from harness.plugin.specs import AlgorithmSpec, DomainSpec, MergeSpec, ProbeSpec, ProtocolSpec, RecoverySpec
 from harness.testing.data_contracts import check_domain, check_model, check_protocol, check_reward, training_rows
 from harness.testing.engine_contracts import check_engine
 from harness.testing.observer_contract import check_observer
@@ -77,7 +77,8 @@ def check_offer(  # noqa: PLR0912  # one branch per kind
         assert isinstance(offer.spec, RecoverySpec)
         check_recovery(built, folder, trains=offer.spec.trains, several=offer.spec.several)
     elif offer.kind == "merge":
-        check_merge(built, folder)
+        assert isinstance(offer.spec, MergeSpec)
+        check_merge(built, folder, trains=offer.spec.trains)
     elif offer.kind == "probe":
         assert isinstance(offer.spec, ProbeSpec)
         named = (*offer.spec.keys, *filter(None, [offer.spec.repeat]))

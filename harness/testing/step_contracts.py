@@ -10,11 +10,13 @@ from pathlib import Path
 from harness.plugin.config import Config
 from harness.plugin.interfaces import (
     Algorithm,
+    Expert,
     StepResult,
+    TrainingCall,
     TrainingContext,
     TrainingDomain,
 )
-from harness.plugin.merge_interface import Expert, Merge, MergeContext
+from harness.plugin.merge_interface import Merge, MergeContext
 from harness.plugin.probe_interface import Probe, ProbeContext
 from harness.plugin.recovery_interface import Recovery, RecoveryContext
 from harness.testing.requirement import require
@@ -83,10 +85,6 @@ def _check_targets(recovery: Recovery, folder: Path, targets: Sequence[str], *, 
     lineage = tiny_lineage(folder / "lineage")
 
     def once(places: _Places) -> StepResult:
-        def train(checkpoint: Path, domains: Sequence[str], *, mask: Path | None = None) -> StepResult:
-            require(set(domains) <= set(tiny_domains()), f"train was called with domains {domains!r}")
-            return tiny_training(places.output, checkpoint, seed=7, mask=mask)
-
         return recovery.recover(
             RecoveryContext(
                 lineage=lineage,
@@ -100,18 +98,28 @@ def _check_targets(recovery: Recovery, folder: Path, targets: Sequence[str], *, 
                 metrics=places.metrics,
                 seed=1,
                 progress=_quiet,
-                train=train if trains else None,
+                train=_tiny_training_call(places.output) if trains else None,
             )
         )
 
     _check_twice(once, folder, lineage[-1].folder)
 
 
-def check_merge(merge: Merge, folder: Path) -> None:
+def _tiny_training_call(output: Path) -> TrainingCall:
+    """Returns a `train` for contexts that simulates a training into `output`."""
+
+    def train(checkpoint: Path, domains: Sequence[str], *, mask: Path | None = None) -> StepResult:
+        require(set(domains) <= set(tiny_domains()), f"train was called with domains {domains!r}")
+        return tiny_training(output, checkpoint, seed=7, mask=mask)
+
+    return train
+
+
+def check_merge(merge: Merge, folder: Path, *, trains: bool = False) -> None:
     """Checks a merge by merging two tiny experts twice, in subfolders of the empty `folder`.
 
-    Performs the same checks as `check_algorithm`, and checks that the experts are unchanged. Raises PluginError for a
-    violation.
+    trains: as in the merge's spec; if True, the context has a `train`. Performs the same checks as `check_algorithm`,
+    and checks that the experts are unchanged. Raises PluginError for a violation.
     """
     from harness.weights.model_folder import hash_checkpoint
 
@@ -137,6 +145,7 @@ def check_merge(merge: Merge, folder: Path) -> None:
                 seed=1,
                 progress=_quiet,
                 domains=tiny_domains(),
+                train=_tiny_training_call(places.output) if trains else None,
             )
         )
 

@@ -42,6 +42,14 @@ def harness_merges() -> Iterator[MergeSpec]:
         cite="Goddard et al. 2024, Arcee's MergeKit, arXiv 2403.13257",
     )
     yield MergeSpec(
+        name="distill",
+        summary="Trains the base toward the experts, each on its own domains' prompts, by on-policy distillation",
+        load="harness_merges.distill:Distill",
+        trains=True,
+        algorithm="distillation",
+        cite="MOPD, arXiv 2606.30406",
+    )
+    yield MergeSpec(
         name="dare-ties",
         summary="Deltas with weights dropped at random and rescaled, then merged where their signs agree",
         load="harness_merges.merges:DareTies",

@@ -81,7 +81,11 @@ def test_a_merge_counts_as_the_training_of_its_experts_domains(bench_of):
         ("[{merge: [one, 2], with: join}]", "merge[1]", "should be a method's name, not 2", ""),
         ("[{merge: {one: 1, two: 0}, with: join}]", "merge.two", "a number above 0, not 0", ""),
         ("[a, {merge: [one, two], with: join}]", "[1].merge", "only be a method's first step", "method of their own"),
-        ("[{merge: [one, two]}]", "with", "is missing", "available: join"),
+        ("[{merge: [one, two]}]", "with", "is missing", "available: join, teach"),
+        ("[{merge: [one, two], with: teach, algorithm: add}]", "algorithm", "does not learn from experts", "leave"),
+        ("[{merge: [one, two], with: teach, algorithm: ad}]", "algorithm", "'ad'", "add"),
+        ("[{merge: [one, two], with: teach, density: 1}]", "density", "unknown key", ""),
+        ("[{merge: [one, again], with: teach, wary: true}]", "wary", "experts share a domain", ""),
         ("[{merge: [one, two], with: joni}]", "with", "joni", "join"),
         ("[{merge: [one, two], with: join, density: 1}]", "density", "unknown key", ""),
         ("[{merge: [one, two], train: a, with: join}]", "[0]", "both trains and merges", "two steps"),
@@ -91,7 +95,7 @@ def test_a_merge_counts_as_the_training_of_its_experts_domains(bench_of):
 )
 def test_what_is_wrong_with_a_merge_is_said(bench_of, method, key, message, hint):
     with pytest.raises(ProtocolError) as caught:
-        bench_of(f"  one: [a]\n  two: [b]\n  wrong: {method}\n")
+        bench_of(f"  one: [a]\n  two: [b]\n  again: [{{train: a, steps: 7}}]\n  wrong: {method}\n")
     [problem] = caught.value.problems
     assert problem.key.endswith(key)
     assert message in problem.message
@@ -268,3 +272,72 @@ def test_a_merge_may_be_merged(bench_of):
     assert not bench.run().failures
     assert read_model(bench.store.path(last_of(bench, "all")) / "model") == {"base": 1, "a": 6, "b": 3}
     assert load_protocol(bench.path, bench.registry).methods.keys() == {"one", "two", "both", "all"}
+
+
+# -------------------------------------------------------------------------------------------- merges that train
+
+TAUGHT = """\
+  one: [a]
+  two: [b]
+  taught: [{merge: {one: 2, two: 1}, with: teach, steps: 4}, {recover: a, with: undo}]
+"""
+
+
+def test_a_merge_trains_with_its_algorithm_over_the_defaults(bench_of):
+    bench = bench_of(TAUGHT)
+    taught = merge_of(bench, "taught")
+    assert (taught.training.name, taught.training.config["steps"]) == ("learn", 4)
+    assert taught.trained_with is taught.training
+    assert [use.name for use in taught.plugins(bench.plan.domains)][:2] == ["teach", "learn"]
+    assert taught.sampled_domains == ("a", "b")
+    assert cost_of(bench.plan, bench.registry).optimizer_steps == 4
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(bench.plan)))).nodes == bench.plan.nodes
+
+
+def test_the_key_of_a_merge_that_trains_covers_its_settings(bench_of):
+    keys = {merge_of(bench_of(TAUGHT.replace("steps: 4", f"steps: {steps}")), "taught").key for steps in (4, 5)}
+    assert len(keys) == 2
+
+
+def test_a_merge_trains_the_base_and_shows_it_its_experts(bench_of):
+    bench = bench_of(TAUGHT)
+    assert not bench.run().failures
+    taught = merge_of(bench, "taught")
+    assert read_model(bench.store.path(taught.key) / "model") == {"base": 1, "a": 4, "b": 4}
+    assert bench.world.experts == [[], [], [("one", 2.0, ("a",)), ("two", 1.0, ("b",))]]
+    board = build_leaderboard(collect_scores(bench.plan, bench.store), bench.plan, bench.store, {})
+    assert {row.method: row.cost.optimizer_steps for row in board.rows}["taught"] == 3 + 3 + 4
+
+
+def test_a_merge_runs_in_several_processes_if_it_trains(tmp_path):
+    launch = "{distributed_type: FSDP, num_processes: 2}"
+    text = text_with(TAUGHT + "  joined: [{merge: [one, two], with: join}]\n")
+    bench = Bench(tmp_path, f"{text}launch: {{accelerate: {launch}}}\n")
+    assert merge_of(bench, "taught").launch == {"distributed_type": "FSDP", "num_processes": 2}
+    assert merge_of(bench, "joined").launch is None
+
+
+def test_states_within_a_merge_that_trains_are_scored(tmp_path):
+    text = text_with(
+        TAUGHT.replace("[a]", "[{train: a, with: stepping}]").replace("[b]", "[{train: b, with: stepping}]")
+    )
+    bench = Bench(tmp_path, f"{text}evaluate: {{every: 2}}\n", methods=["taught"])
+    [state] = bench.plan.states[merge_of(bench, "taught").key]
+    assert not bench.run().failures
+    assert read_model(bench.store.path(state.key) / "model") == {"base": 1, "a": 2, "b": 2}
+
+
+def test_a_killed_merge_goes_on_training_where_it_was(bench_of):
+    bench = bench_of(TAUGHT, chosen=["taught"])
+
+    def kill(names, step, context):
+        if names == "a+b" and step == 3:
+            raise KeyboardInterrupt
+
+    bench.world.on_train = kill
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    bench.world.on_train = None
+    assert not bench.run().failures
+    result = json.loads((bench.store.path(merge_of(bench, "taught").key) / "result.json").read_bytes())
+    assert result["report"]["resumed_from"] == 2

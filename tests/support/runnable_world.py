@@ -89,6 +89,18 @@ class SteppingConfig(AddConfig):
         return Workload(optimizer_steps=self.steps)
 
 
+class LearnConfig(SteppingConfig):
+    """A SteppingConfig of an algorithm that learns from experts. wary: refuses experts of the same domains."""
+
+    wary: bool = False
+
+    def reads_experts(self):
+        return True
+
+    def fault_with_experts(self, experts):
+        return ("wary", "experts share a domain", "-") if self.wary and len(set(experts.values())) == 1 else None
+
+
 @dataclass
 class World:
     """What the plugins saw, and what they are to do. on_train: called before each optimizer step. drift: added to each
@@ -97,6 +109,7 @@ class World:
     seeds: list[tuple[str, int]] = field(default_factory=list)
     earlier: list[tuple[str, list[str]]] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
+    experts: list[list[tuple[str, float, tuple[str, ...]]]] = field(default_factory=list)
     evaluated: int = 0
     drift: int = 0
     on_train: Callable | None = None
@@ -123,6 +136,7 @@ def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Regi
             names = "+".join(domain.name for domain in context.domains)
             world.trained.append(names)
             world.seeds.append((names, context.seed))
+            world.experts.append([(expert.name, expert.weight, expert.domains) for expert in context.experts])
             world.earlier.append((names, [domain.name for domain in context.earlier]))
             world.sampled.append((names, {domain.name: domain.sampled_as() for domain in context.earlier}))
             state = context.scratch / "done"
@@ -173,6 +187,13 @@ def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Regi
             told = [[expert.name, expert.weight, list(expert.domains)] for expert in context.experts]
             return StepResult(report={"experts": told})
 
+    class Teach(Merge):
+        def __init__(self, config):
+            self.config = config
+
+        def merge(self, context):
+            return context.train(context.base, sorted(context.domains))
+
     class Count(Probe):
         def __init__(self, config):
             self.config = config
@@ -192,6 +213,7 @@ def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Regi
                 name="add", summary="-", load=Add, config=AddConfig, needs=needs.get("add", frozenset())
             )
             yield AlgorithmSpec(name="stepping", summary="-", load=Add, config=SteppingConfig, states=True)
+            yield AlgorithmSpec(name="learn", summary="-", load=Add, config=LearnConfig, states=True)
             yield AlgorithmSpec(name="replaying", summary="-", load=Add, config=AddConfig, replays=True)
 
         @hookimpl
@@ -202,6 +224,7 @@ def registry_of(world: World, *plugins: object, **needs: frozenset[str]) -> Regi
         @hookimpl
         def harness_merges(self):
             yield MergeSpec(name="join", summary="-", load=Join)
+            yield MergeSpec(name="teach", summary="-", load=Teach, trains=True, algorithm="learn")
 
         @hookimpl
         def harness_probes(self):

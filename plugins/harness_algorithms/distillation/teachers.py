@@ -2,49 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from harness import LineageEntry, StepFailed
+from harness import CheckpointError, StepFailed, TrainingContext
+from harness.domains import parse_json
 from harness.training import last_training
-from harness.weights import WeightFolder, check_same_tokenizer, loaded_model
+from harness.weights import CONFIG, WeightFolder, check_same_tokenizer, loaded_model
 
 
-def teacher_folders(
-    lineage: Sequence[LineageEntry], domains: Sequence[str], chosen: Mapping[str, int]
-) -> dict[str, Path]:
-    """Returns the folder of each domain's teacher.
+@dataclass(frozen=True)
+class Teacher:
+    """named: as in reports, the number of a step of the method or the name of an expert. weight: the expert's."""
 
-    lineage: from the base to the student. chosen: steps by domain; by default the domain's last training. Raises
-    StepFailed for a step that does not exist, and for a domain that was never trained.
+    named: int | str
+    folder: Path
+    weight: float = 1.0
+
+
+def teachers_of(context: TrainingContext, chosen: Mapping[str, int]) -> dict[str, Teacher]:
+    """Returns the teacher of each domain that is trained.
+
+    chosen: steps of the method by domain; by default the domain's last training, and if the method never trained it,
+    the expert that did. Raises StepFailed for a step that does not exist, and for a domain that has no teacher.
     """
-    folders = {}
-    for name in domains:
-        peak = last_training(lineage, name)
-        step = chosen.get(name, -1 if peak is None else peak.step)
-        if step < 0:
+    return {one.name: _teacher(one.name, context, chosen) for one in context.domains}
+
+
+def _teacher(name: str, context: TrainingContext, chosen: Mapping[str, int]) -> Teacher:
+    lineage = context.lineage
+    if name in chosen:
+        if chosen[name] >= len(lineage):
             raise StepFailed(
-                f"{name} has no teacher: no step before this one trained it",
-                hint=f"name a step of the method: teachers: {{{name}: 0}} is the base",
-            )
-        if step >= len(lineage):
-            raise StepFailed(
-                f"the teacher of {name} is step {step}, and the step before this one is {len(lineage) - 1}",
+                f"the teacher of {name} is step {chosen[name]}, and the step before this one is {len(lineage) - 1}",
                 hint=", ".join(f"{entry.step} ({entry.label})" for entry in lineage),
             )
-        folders[name] = lineage[step].folder
-    return folders
+        return Teacher(chosen[name], lineage[chosen[name]].folder)
+    peak = last_training(lineage, name)
+    if peak is not None:
+        return Teacher(peak.step, peak.folder)
+    able = [expert for expert in context.experts if name in expert.domains]
+    if not able:
+        raise StepFailed(
+            f"{name} has no teacher: no step before this one trained it",
+            hint=f"name a step of the method: teachers: {{{name}: 0}} is the base",
+        )
+    if len(able) > 1:
+        raise StepFailed(f"{name} has several teachers: {', '.join(expert.name for expert in able)}")
+    return Teacher(able[0].name, able[0].folder, able[0].weight)
 
 
-def check_teachers(student: Path, folders: Mapping[str, Path]) -> None:
-    """Raises CheckpointError if a teacher has another tokenizer than the student, so that their policies are over
-    different tokens."""
-    for folder in set(folders.values()):
-        check_same_tokenizer(WeightFolder(student), WeightFolder(folder))
+def check_teachers(student: Path, teachers: Mapping[str, Teacher]) -> None:
+    """Raises CheckpointError if a teacher has another tokenizer or vocabulary than the student, so that their policies
+    are over different tokens."""
+    for teacher in {teacher.folder: teacher for teacher in teachers.values()}.values():
+        check_same_tokenizer(WeightFolder(student), WeightFolder(teacher.folder))
+        sizes = [parse_json((folder / CONFIG).read_bytes()).get("vocab_size") for folder in (student, teacher.folder)]
+        if sizes[0] != sizes[1]:
+            raise CheckpointError(
+                f"the teacher has a vocabulary of {sizes[1]} tokens, and the student one of {sizes[0]}",
+                where=str(teacher.folder),
+                hint="student and teachers must come from the same base model",
+            )
 
 
 class Teachers:

@@ -33,10 +33,11 @@ DIVERGENCE = "divergence"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """folders: of the teachers by domain, in a fixed order. base: of the base model."""
+    """folders: of the teachers by domain, in a fixed order. shares: of the loss by domain. base: of the base model."""
 
     config: DistillationConfig
     folders: Mapping[str, Path]
+    shares: Mapping[str, float]
     base: Path
 
 
@@ -56,7 +57,7 @@ class OnPolicyDistillationTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL is 
         own = torch.tensor([self._domains.index(row[DOMAIN_COLUMN]) for row in inputs], device=mask.device)
         tokens = torch.zeros(len(self._domains), dtype=torch.float64, device=mask.device)
         tokens.index_add_(0, own, mask.sum(dim=1).double())
-        shares = [self._plan.config.budgets.get(name, 1.0) for name in self._domains]
+        shares = [self._plan.shares[name] for name in self._domains]
         output[DOMAIN] = own
         output[WEIGHT] = token_weights(self.accelerator.reduce(tokens), shares)[own].float()
         return output

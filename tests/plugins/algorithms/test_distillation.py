@@ -1,13 +1,14 @@
 """On-policy distillation on tiny models: toward whom, from whom, and what is refused."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from harness import CheckpointError, LineageEntry, StartContext, StepFailed, TrainingContext
+from harness import CheckpointError, Expert, LineageEntry, StartContext, StepFailed, TrainingContext
 from harness.testing.tiny_world import nudged_checkpoint, tiny_domains, tiny_lineage
 from harness_algorithms.distillation.algorithm import Distillation
 from harness_algorithms.distillation.config import DistillationConfig
@@ -27,7 +28,15 @@ def far_lineage(folder):
     ]
 
 
-def train(folder, lineage, *, names=("one",), kill_at=None, **settings):
+def experts_of(lineage, **domains):
+    """Returns the later checkpoints of a lineage as experts of the first; domains: of each, by name."""
+    return [
+        Expert(name=name, weight=weight, domains=tuple(trained), folder=lineage[index].folder)
+        for index, (name, (weight, *trained)) in enumerate(domains.items(), 1)
+    ]
+
+
+def train(folder, lineage, *, names=("one",), kill_at=None, experts=(), **settings):
     """Returns the result, the metrics by step, and the weights."""
     for name in ("output", "scratch"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -40,7 +49,7 @@ def train(folder, lineage, *, names=("one",), kill_at=None, **settings):
     context = TrainingContext(
         checkpoint=lineage[-1].folder, output=folder / "output", scratch=folder / "scratch",
         metrics=folder / "metrics.jsonl", domains=[domains[name] for name in names], seed=3, progress=progress,
-        lineage=lineage,
+        lineage=lineage, experts=experts,
     )  # fmt: skip
     result = Distillation(DistillationConfig(**SETTINGS | settings)).train(context)
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -133,3 +142,46 @@ def test_a_teacher_with_another_vocabulary_is_refused(tmp_path, lineage):
 def test_a_kl_to_the_start_is_refused():
     with pytest.raises(ValidationError, match="beta has no effect"):
         DistillationConfig(beta=0.1)
+
+
+def test_each_expert_of_a_merge_teaches_its_own_domains(tmp_path, lineage):
+    experts = experts_of(lineage, first=(1.0, "one"), second=(1.0, "two"))
+    result, rows, _ = train(tmp_path / "run", lineage[:1], names=("one", "two"), experts=experts)
+    assert result.report["teachers"] == {"one": "first", "two": "second"}
+    assert sum(row["divergence"] for row in rows[-3:]) < 0.9 * sum(row["divergence"] for row in rows[:3])
+    swapped = experts_of(lineage, first=(1.0, "two"), second=(1.0, "one"))
+    _, [other], _ = train(tmp_path / "swapped", lineage[:1], names=("one", "two"), experts=swapped, steps=1)
+    assert other["divergence/one"] != rows[0]["divergence/one"]
+
+
+def test_the_weight_of_an_expert_is_its_share_of_the_loss(tmp_path, lineage):
+    losses = {}
+    for name, weight, budgets in (("even", 1.0, {}), ("more", 9.0, {}), ("less", 9.0, {"one": 1.0})):
+        experts = experts_of(lineage, first=(weight, "one"), second=(1.0, "two"))
+        options = {"names": ("one", "two"), "experts": experts, "steps": 1, "budgets": budgets}
+        losses[name] = train(tmp_path / name, lineage[:1], **options)[1][0]["loss"]
+    assert losses["even"] == losses["less"] != losses["more"]
+
+
+def test_two_experts_of_one_domain_are_refused():
+    config = DistillationConfig(**SETTINGS)
+    assert config.fault_with_experts({"first": ["one"], "second": ["two"]}) is None
+    key, message, _ = config.fault_with_experts({"first": ["one", "two"], "second": ["two"]})
+    assert (key, message) == (
+        "merge",
+        "first and second were both trained on two, so which one teaches it is not clear",
+    )
+
+
+def test_a_teacher_with_more_tokens_is_refused(tmp_path, lineage):
+    other = tmp_path / "other"
+    shutil.copytree(lineage[1].folder, other)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"vocab_size": config["vocab_size"] + 8}))
+    with pytest.raises(CheckpointError, match="a vocabulary of"):
+        train(tmp_path / "run", [lineage[0], replace(lineage[1], folder=other), lineage[2]])
+
+
+def test_a_negative_step_is_refused():
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        DistillationConfig(teachers={"one": -1})
