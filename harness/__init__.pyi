@@ -82,6 +82,7 @@ from .plugin.capacity import Demand as Demand
 from .plugin.capacity import MachineResources as MachineResources
 from .plugin.config import Config as Config
 from .plugin.config import NoConfig as NoConfig
+from .plugin.config import TrainingPlace as TrainingPlace
 from .plugin.config import Unkeyed as Unkeyed
 from .plugin.config import missing_package as missing_package
 from .plugin.engine_interface import Engine as Engine

@@ -18,6 +18,8 @@ from harness.report.tables.layout import (
     name_of,
     number,
     shortest_first,
+    size_headers,
+    sizes_of,
 )
 from harness.report.tables.recoveries import by_target, recovery_notes, spent
 
@@ -122,6 +124,7 @@ def _bars(leaderboard: Leaderboard) -> list[str]:
 
 def _training(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
     heads = ["forgetting", "backward transfer", *metric_headers(leaderboard), "steps", "completions", "training"]
+    heads += [head.lower() for head in size_headers(leaderboard)]
     digits = decimals(leaderboard)
     rows = [row for row in leaderboard.rows if not row.reference]
     cells = []
@@ -134,7 +137,7 @@ def _training(leaderboard: Leaderboard, width: int) -> Iterator[Table]:
         )
         changes = [_spread(row.forgetting, digits), _spread(row.backward_transfer, digits)]
         further = [_spread(row.metrics.get(name), one.decimals) for name, one in leaderboard.metrics.items()]
-        cells.append([*changes, *further, *spent])
+        cells.append([*changes, *further, *spent, *sizes_of(leaderboard, row)])
     yield from split_tables("method", [name_of(row) for row in rows], by_column(heads, cells), width)
 
 

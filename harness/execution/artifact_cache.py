@@ -53,7 +53,7 @@ class StoredArtifactCache:
             "harness": self._plan.harness,
             "plugin": None if own else self._plugin.identity,
             "name": name,
-            "checkpoint": self._node.parents[checkpoint.step],
+            "checkpoint": self._node.lineage[checkpoint.step],
             "domain": self._plan.domains[domain].definition(),
             "settings": dict(settings),
         }

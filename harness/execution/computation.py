@@ -99,9 +99,10 @@ class NodeComputation:
             seed=named_seed(node.seed, "train", self._depth(node.key)),
             progress=progress,
             earlier=[domains[name] for name in node.earlier],
-            lineage=self._lineage(node.parents) if node.whole_lineage else (),
+            lineage=self._lineage(node.lineage) if node.whole_lineage else (),
             cache=StoredArtifactCache(self.plan, node, self.store, registered) if node.whole_lineage else None,
             states=self._states(node),
+            experts=self._experts(node),
         )
         with plugin_faults(registered, node.label, self.store.root):
             result = algorithm.train(context)
@@ -118,7 +119,7 @@ class NodeComputation:
             trained=self.plan.last_trainings(node.parents[-1]),
         )
         depth = self._depth(node.key)
-        lineage = self._lineage(node.parents)
+        lineage = self._lineage(node.lineage)
         cache = StoredArtifactCache(self.plan, node, self.store, registered)
         context = RecoveryContext(
             lineage=lineage,
@@ -142,6 +143,7 @@ class NodeComputation:
                 progress=progress,
                 lineage=lineage,
                 cache=cache,
+                experts=self._experts(node),
             ),
             cache=cache,
         )
@@ -156,11 +158,8 @@ class NodeComputation:
         work, metrics = self._workplace(folder)
         depth = self._depth(node.key)
         domains = LazyDomains({name: self.plan.domains[name] for name in node.trained}, self.plugins)
-        experts = [
-            Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self.checkpoints.folder(key))
-            for name, weight, key in zip(node.experts, node.weights, node.merged_checkpoints, strict=True)
-        ]
-        lineage = self._lineage([node.start])
+        experts = self._experts(node, node.weights)
+        lineage = self._lineage(node.lineage)
         context = MergeContext(
             base=lineage[0].folder,
             experts=experts,
@@ -280,8 +279,12 @@ class NodeComputation:
             raise PluginError(
                 f"returned a {type(result).__name__}", where=described(registered), hint="return a StepResult"
             )
-        report = {**result.report, **peak_memory()}
-        _write_report(folder / "result.json", {"cost": asdict(result.cost), "report": report}, registered)
+        content = {
+            "cost": asdict(result.cost),
+            "report": {**result.report, **peak_memory()},
+            **_parameters(folder / "model"),
+        }
+        _write_report(folder / "result.json", content, registered)
         lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
         whole = "".join(
             f"{line}\n" for line in lines if _is_json(line)
@@ -297,6 +300,14 @@ class NodeComputation:
                 folder=self.checkpoints.folder(key),
             )
             for step, key in enumerate(keys)
+        ]
+
+    def _experts(self, node: TrainingNode, weights: Sequence[float] = ()) -> list[Expert]:
+        return [
+            Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self.checkpoints.folder(key))
+            for name, weight, key in zip(
+                node.experts, weights or [1.0] * len(node.experts), node.merged_checkpoints, strict=True
+            )
         ]
 
     def _trained_to(self, key: str) -> tuple[str, ...]:
@@ -317,6 +328,14 @@ def state_folder(scratch: Path, optimizer_step: int) -> Path:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _parameters(model: Path) -> dict[str, Any]:
+    """Returns the part of a result with the number of the model's parameters, empty for an adapter."""
+    from harness.weights import count_parameters
+    from harness.weights.storage_forms import form_of
+
+    return {} if form_of(model) is not None else {"parameters": asdict(count_parameters(model))}
 
 
 def _write_report(path: Path, value: object, registered: RegisteredPlugin) -> None:

@@ -22,6 +22,7 @@ from harness.results.leaderboard import (
     MeanCost,
     MeasuredTask,
     Measurement,
+    ModelSize,
     RecoveryResult,
     Row,
     TrajectoryStep,
@@ -114,7 +115,7 @@ class _Builder:
         self.store = store
         self.scores = scores
         self.roles = roles
-        self._step_costs: dict[str, dict[str, float] | None] = {}
+        self._results: dict[str, dict[str, Any] | None] = {}
 
     def row(self, name: str) -> Row:
         """Returns the method's row, without a rank."""
@@ -137,6 +138,7 @@ class _Builder:
             cost=MeanCost.of(costs),
             seed_costs=costs,
             trajectory=tuple(self._trajectory_step(methods, lineages, k) for k in range(len(methods[0].lineage))),
+            parameters=self._parameters(methods[0].lineage),
         )
         peaks = {step: {name: peak.scores() for name, peak in one.peaks.items()} for step, one in recoveries.items()}
         return with_numbers(row, self.roles, peaks)
@@ -212,24 +214,36 @@ class _Builder:
             totals.append(MeanCost(**{field: sum(cost[field] for cost in known) for field in MeanCost.model_fields}))
         return tuple(totals)
 
-    def _cost_of(self, key: str) -> dict[str, float] | None:
-        if key not in self._step_costs:
-            self._step_costs[key] = self._read_cost(key)
-        return self._step_costs[key]
+    def _parameters(self, lineage: Sequence[str]) -> ModelSize | None:
+        """Returns the size of the last model, from the last step that stored a full one; None if it is unknown."""
+        for key in reversed(lineage):
+            result = self._result(key) or {}
+            if "parameters" in result:
+                return ModelSize(**result["parameters"])
+        return None
 
-    def _read_cost(self, key: str) -> dict[str, float] | None:
-        if not self.store.holds(key):
-            return None
+    def _cost_of(self, key: str) -> dict[str, float] | None:
+        result = self._result(key)
+        return None if result is None else {field: float(result["cost"][field]) for field in MeanCost.model_fields}
+
+    def _result(self, key: str) -> dict[str, Any] | None:
+        """Returns the content of a step's result.json, None if the store does not hold it."""
+        if key not in self._results:
+            self._results[key] = self._read_result(key) if self.store.holds(key) else None
+        return self._results[key]
+
+    def _read_result(self, key: str) -> dict[str, Any]:
         content = self.store.read(key, "result.json")
         try:
-            cost = parse_json(content)["cost"]
-            return {field: float(cost[field]) for field in MeanCost.model_fields}
+            result: dict[str, Any] = parse_json(content)
+            MeanCost(**{field: float(result["cost"][field]) for field in MeanCost.model_fields})
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
                 f"the cost of a step cannot be read: {type(error).__name__}: {error}",
                 where=str(self.store.path(key) / "result.json"),
                 hint="remove that folder of the store and run again",
             ) from error
+        return result
 
 
 def _recovered(targets: tuple[str, ...]) -> Recovered:

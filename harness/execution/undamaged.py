@@ -41,7 +41,7 @@ def undamaged_target(node: Node, plan: Plan, store: Store) -> Undamaged | None:
     and for any other step."""
     if not isinstance(node, RecoverNode):
         return None
-    peak = _mean({name: node.parents[node.peaks[name]] for name in node.targets}, plan, store)
+    peak = _mean({name: node.lineage[node.peaks[name]] for name in node.targets}, plan, store)
     present = _mean(dict.fromkeys(node.targets, node.parents[-1]), plan, store)
     if peak is None or present is None:
         return None

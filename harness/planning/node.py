@@ -101,8 +101,13 @@ class Node(ABC):
         return self.parents[-1]
 
     @property
+    def lineage(self) -> tuple[str, ...]:
+        """The keys of the checkpoints that the node reads of its own method: from the base, or only its start."""
+        return self.parents
+
+    @property
     def merged_checkpoints(self) -> tuple[str, ...]:
-        """The keys of the checkpoints that the node merges into its start."""
+        """The keys of the other methods' checkpoints that the node reads."""
         return ()
 
     @property
@@ -153,11 +158,25 @@ class TrainingNode(StepNode):
     """A step that may train.
 
     earlier: the domains trained before, by name, if the algorithm reads them. They are part of the parents' keys.
-    launch: accelerate's config if the step runs in several processes.
+    launch: accelerate's config if the step runs in several processes. experts: the names of other methods whose
+    checkpoints it reads, not part of the key; these are the first `parents`.
     """
 
     earlier: tuple[str, ...] = ()
     launch: Mapping[str, Any] | None = None
+    experts: tuple[str, ...] = ()
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        return self.parents[len(self.experts) :]
+
+    @property
+    def merged_checkpoints(self) -> tuple[str, ...]:
+        return self.parents[: len(self.experts)]
+
+    def _experts_definition(self) -> dict[str, Any]:
+        """Returns the part of a key for the checkpoints of other methods."""
+        return {"experts": list(self.merged_checkpoints)} if self.experts else {}
 
     def _launch_definition(self) -> dict[str, Any]:
         """Returns the part of a key for the launch. The number of processes matters, because it changes every sum."""

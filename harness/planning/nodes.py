@@ -39,8 +39,8 @@ class BaseNode(Node):
 class TrainNode(TrainingNode):
     """A training of `parents[-1]` on `domains` (weights by name, ordered by name) with `algorithm`.
 
-    whole_lineage: whether `parents` is the whole lineage from the base, for an algorithm that reads it; otherwise it is
-    the checkpoint to start from. The key covers the lineage in both cases.
+    whole_lineage: whether `lineage` is the whole one from the base, for an algorithm that reads it; otherwise it is the
+    checkpoint to start from. The key covers the lineage in both cases.
     """
 
     kind: Literal["train"] = "train"
@@ -49,16 +49,17 @@ class TrainNode(TrainingNode):
     whole_lineage: bool = False
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The harness, the seed, the parent, the algorithm, and each domain with its reward and weight, sorted by name
-        as the algorithm sees them. Replayed domains are part of the parent's key.
+        """The harness, the seed, the parent, the algorithm, the experts' checkpoints, and each domain with its reward
+        and weight, sorted by name as the algorithm sees them. Replayed domains are part of the parent's key.
         """
         return {
             "kind": self.kind,
             "harness": harness,
             "seed": self.seed,
             "parent": self.parents[-1],
-            "train": self.algorithm.definition(),
+            "train": self.algorithm.definition(self.experts),
             "domains": [domains[name].definition() | {"weight": weight} for name, weight in self.domains.items()],
+            **self._experts_definition(),
             **self._launch_definition(),
         }
 
@@ -83,9 +84,9 @@ class TrainNode(TrainingNode):
 
 @dataclass(frozen=True, kw_only=True)
 class RecoverNode(TrainingNode):
-    """A recovery of `targets` on `parents[-1]`; `parents` is the whole lineage from the base.
+    """A recovery of `targets` on `parents[-1]`; `lineage` is the whole one from the base.
 
-    peaks: the index into `parents` of the last training of each domain trained before; they follow from the parents.
+    peaks: the index into `lineage` of the last training of each domain trained before; they follow from the parents.
     training: the resolved algorithm of a recovery that trains, None for training-free recoveries.
     """
 
@@ -96,16 +97,18 @@ class RecoverNode(TrainingNode):
     training: PluginRef | None = None
 
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The harness, the seed, the lineage, the recovery, its training, the target and its peak, or several of them
-        sorted by name. The other domains that a recovery may read are part of the lineage's keys."""
+        """The harness, the seed, the lineage, the recovery, its training, the experts' checkpoints, the target and its
+        peak, or several of them sorted by name. The other domains that a recovery may read are part of the lineage's
+        keys."""
         targets = sorted(self.targets)
         return {
             "kind": self.kind,
             "harness": harness,
             "seed": self.seed,
-            "lineage": list(self.parents),
+            "lineage": list(self.lineage),
             "recover": self.recovery.definition(),
-            "train": None if self.training is None else self.training.definition(),
+            "train": None if self.training is None else self.training.definition(self.experts),
+            **self._experts_definition(),
             **(
                 {"target": domains[targets[0]].definition(), "peak": self.peaks[targets[0]]}
                 if len(targets) == 1
@@ -147,14 +150,12 @@ class RecoverNode(TrainingNode):
 class MergeNode(TrainingNode):
     """A merge of experts. `parents` is the base, then the last checkpoint of each expert in the protocol's order.
 
-    experts: the names of their methods, not part of the key. weights: of the experts, in the same order. trained: the
-    domains that the experts trained, by name. They count as trained by the merge. training: the resolved algorithm of a
-    merge that trains, else None.
+    weights: of the experts, in the same order. trained: the domains that the experts trained, by name. They count as
+    trained by the merge. training: the resolved algorithm of a merge that trains, else None.
     """
 
     kind: Literal["merge"] = "merge"
     merge: PluginRef
-    experts: tuple[str, ...]
     weights: tuple[float, ...]
     trained: tuple[str, ...]
     training: PluginRef | None = None
@@ -166,17 +167,21 @@ class MergeNode(TrainingNode):
             "kind": self.kind,
             "harness": harness,
             "seed": self.seed,
-            "base": self.parents[0],
-            "experts": list(self.parents[1:]),
+            "base": self.start,
+            **self._experts_definition(),
             "weights": list(self.weights),
             "merge": self.merge.definition(),
-            **({} if self.training is None else {"train": self.training.definition()}),
+            **({} if self.training is None else {"train": self.training.definition(self.experts)}),
             **self._launch_definition(),
         }
 
     @property
     def start(self) -> str:
         return self.parents[0]
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        return self.parents[:1]
 
     @property
     def merged_checkpoints(self) -> tuple[str, ...]:

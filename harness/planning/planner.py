@@ -6,7 +6,7 @@ such as torch are not part of keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -40,6 +40,7 @@ from harness.protocol import (
     config_of,
     instance_of,
 )
+from harness.protocol.data import ExpertMethod
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.source import key_text
@@ -185,6 +186,12 @@ class _Planner:
         )
         return self._keyed(node)
 
+    def _last_checkpoints(self, experts: Sequence[ExpertMethod], seed: int, base: CheckpointNode) -> Iterator[str]:
+        """Yields the keys of the last checkpoints of other methods, whose steps it adds."""
+        assert isinstance(base, BaseNode)
+        for expert in experts:
+            yield self._lineage(expert.steps, seed, base, scored=False)[-1].key
+
     def _base(self) -> BaseNode:
         model = self._protocol.model
         fingerprint = _fingerprint(model, self._registry)
@@ -199,7 +206,11 @@ class _Planner:
             key="",
             label=step.label,
             seed=seed,
-            parents=tuple(node.key for node in (lineage if reads else lineage[-1:])),
+            parents=(
+                *self._last_checkpoints(step.experts, seed, lineage[0]),
+                *(node.key for node in (lineage if reads else lineage[-1:])),
+            ),
+            experts=tuple(expert.name for expert in step.experts),
             whole_lineage=reads,
             algorithm=self._use(step.algorithm),
             domains=step.domains,
@@ -226,7 +237,11 @@ class _Planner:
             key="",
             label=step.label,
             seed=seed,
-            parents=tuple(node.key for node in lineage),
+            parents=(
+                *self._last_checkpoints(step.experts, seed, lineage[0]),
+                *(node.key for node in lineage),
+            ),
+            experts=tuple(expert.name for expert in step.experts),
             recovery=self._use(step.recovery),
             targets=step.targets,
             peaks=step.peaks,

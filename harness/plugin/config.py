@@ -30,6 +30,18 @@ class Unkeyed:
     entries: Collection[str] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlace:
+    """Where a training stands. labels: of the preceding checkpoints, base first. domains: those that it trains, by
+    name. peaks: the index in `labels` of the last training of each trained domain. experts: the methods that a merge or
+    the config names, with the domains that they trained."""
+
+    labels: Sequence[str]
+    domains: Sequence[str]
+    peaks: Mapping[str, int]
+    experts: Mapping[str, Sequence[str]]
+
+
 class Config(PydanticModel):
     """The base class of plugin configs: unknown keys are rejected, instances are frozen."""
 
@@ -54,14 +66,23 @@ class Config(PydanticModel):
         return False
 
     def reads_experts(self) -> bool:
-        """Whether an algorithm with this config learns from the checkpoints of other methods:
-        `TrainingContext.experts`."""
+        """Whether an algorithm with this config can learn from the experts of a merge: `TrainingContext.experts`."""
         return False
 
+    def reads_methods(self) -> Mapping[str, str]:
+        """Returns the methods whose last checkpoints an algorithm with this config reads, by the key that names each,
+        such as `teachers.math`. They are in `TrainingContext.experts`; keys of results cover the checkpoints instead of
+        the names."""
+        return {}
+
+    def fault_in_training(self, place: TrainingPlace) -> tuple[str, str, str] | None:
+        """Validates the config of an algorithm against its place in a method. Returns (key, message, hint) of the first
+        problem, or None. Called when the protocol is loaded."""
+        return None
+
     def fault_with_experts(self, experts: Mapping[str, Sequence[str]]) -> tuple[str, str, str] | None:
-        """Validates the config of a merge, or of the algorithm that it trains with, against the domains that each
-        expert trained, by the names of their methods. Returns (key, message, hint) of the first problem, or None; an
-        empty key is the whole step. Called when the protocol is loaded."""
+        """Validates the config of a merge against the domains that each expert trained, by the names of their methods.
+        Returns (key, message, hint) of the first problem, or None. Called when the protocol is loaded."""
         return None
 
     def fault_with_training(self, training: Config) -> tuple[str, str, str] | None:

@@ -40,12 +40,23 @@ class DeclaredColumn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExpertMethod:
+    """A method whose last checkpoint another method reads: its name, its weight in a merge, and its steps."""
+
+    name: str
+    weight: float
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainStep:
-    """A training on one or more domains. domains: weights by name, sorted by name."""
+    """A training on one or more domains. domains: weights by name, sorted by name. experts: the methods whose last
+    checkpoints the algorithm reads."""
 
     label: str
     algorithm: PluginRef
     domains: Mapping[str, float]
+    experts: tuple[ExpertMethod, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +65,7 @@ class RecoverStep:
 
     peaks: the index in the method's lineage (0 is the base) of the last train step on each trained domain, in the order
     of these steps. Recoveries do not count, even those that train: the reference is the checkpoint after training.
-    training: the resolved algorithm of a recovery that trains, else None.
+    training: the resolved algorithm of a recovery that trains, else None. experts: as in a TrainStep.
     """
 
     label: str
@@ -62,15 +73,7 @@ class RecoverStep:
     targets: tuple[str, ...]
     peaks: Mapping[str, int]
     training: PluginRef | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExpertMethod:
-    """A method whose last checkpoint is merged: its name, its weight and its steps."""
-
-    name: str
-    weight: float
-    steps: tuple[Step, ...]
+    experts: tuple[ExpertMethod, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

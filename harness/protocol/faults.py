@@ -38,6 +38,13 @@ class Faults:
         problem = Problem(line=self._source.line_of(path), key=key_text(path), message=message, hint=hint)
         self._problems.setdefault(problem, plugin)
 
+    def add_found(self, path: KeyPath, found: tuple[str, str, str] | None) -> None:
+        """Records what a config found wrong with its place, if anything: (key, message, hint), with the key relative to
+        the step at `path`."""
+        if found is not None:
+            key, message, hint = found
+            self.add((*path, *key.split(".")), message, hint)
+
     def add_plugin_error(self, path: KeyPath, error: PluginError, *, plugin: bool = True) -> None:
         """Records an error of the plugin that the key at `path` names. plugin: as for `add`."""
         message = f"{error.where}: {error.message}" if error.where else error.message

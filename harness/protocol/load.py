@@ -22,7 +22,6 @@ from harness.protocol.data import DeclaredColumn, DeclaredDomain, Protocol, Step
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness.protocol.faults import Faults, describe, near_match, validate
 from harness.protocol.launch import read_launch
-from harness.protocol.merging import reading_order
 from harness.protocol.placement import check_resources
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses
@@ -234,15 +233,8 @@ class _Sections:
         defaults = TrainDefaults(self.mapping("train"), self._uses)
         defaults.check(self._faults)
         section = self.mapping("methods")
-        reader = MethodReader(
-            domains=domains, defaults=defaults, uses=self._uses, faults=self._faults, methods=tuple(section)
-        )
-        read = {
-            name: reader.read(name, section[name], ("methods", name))
-            for name in reading_order(section, self._faults)
-            if isinstance(section[name], list)
-        }
-        return {name: read[name] for name in section if name in read}
+        reader = MethodReader(domains=domains, defaults=defaults, uses=self._uses, faults=self._faults, methods=section)
+        return {name: reader.read(name).steps for name, steps in section.items() if isinstance(steps, list)}
 
     def probes(self) -> tuple[PluginRef, ...]:
         """Returns the valid probes."""

@@ -1,12 +1,12 @@
-"""Merge steps of a protocol: their experts and weights, and the order in which methods are read."""
+"""Methods that other methods name, and the merge steps of a protocol: their experts and weights."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from harness.plugin.config import Config
+from harness.plugin.config import Config, TrainingPlace
 from harness.plugin.specs import MergeSpec
 from harness.protocol.data import ExpertMethod, MergeStep, Step
 from harness.protocol.faults import Faults, fields_of, near_match
@@ -18,48 +18,54 @@ from harness.protocol.train_defaults import TrainDefaults
 _WRITE = "write a list of methods, or a mapping of methods to weights"
 
 
-def reading_order(methods: Mapping[str, Any], faults: Faults) -> list[str]:
-    """Returns the names of the methods in topological order: after those that they merge. Records cycles as faults."""
-    merged = {name: [expert for expert in _names(steps) if expert in methods] for name, steps in methods.items()}
-    sorter = TopologicalSorter(merged)
-    try:
-        return list(sorter.static_order())
-    except CycleError as error:
-        cycle = [str(name) for name in reversed(error.args[1])]
-        message = "merges itself" if len(cycle) == 2 else f"is part of a cycle: {' merges '.join(cycle)}"
-        faults.add(("methods", cycle[0]), message, "a merge needs the results of its experts")
-        return list(methods)
+@dataclass(frozen=True, kw_only=True)
+class ReadMethod:
+    """A method that has been read. steps: the valid ones. whole: whether all are valid, so that other methods can use
+    it. trained: the domains that it trains, by name."""
+
+    steps: tuple[Step, ...] = ()
+    whole: bool = False
+    trained: tuple[str, ...] = ()
 
 
-def _names(steps: Any) -> list[str]:
-    """Returns the names in a method's merges, ignoring malformed parts."""
-    merges = [step["merge"] for step in steps if isinstance(step, dict) and "merge" in step] if _listed(steps) else []
-    return [name for merge in merges if _listed(merge) or isinstance(merge, dict) for name in merge if _text(name)]
+class MethodNames:
+    """The names of a protocol's methods, where steps name them. read: reads a method."""
 
+    def __init__(self, names: Collection[str], read: Callable[[str], ReadMethod], faults: Faults) -> None:
+        self._names = names
+        self._read = read
+        self._faults = faults
 
-def _listed(value: Any) -> bool:
-    return isinstance(value, list)
+    def known(self, name: object, at: KeyPath) -> bool:
+        """Returns whether there is a method with this name; records a fault if not."""
+        if isinstance(name, str) and name in self._names:
+            return True
+        if isinstance(name, str):
+            self._faults.add(at, f"there is no method {name!r}", near_match(name, self._names))
+        else:
+            self._faults.add(at, f"should be a method's name, not {name!r}")
+        return False
 
+    def trained_by(self, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Returns the domains that each of these methods trains."""
+        return {name: self._read(name).trained for name in names}
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
+    def experts(self, weights: Mapping[str, float]) -> tuple[ExpertMethod, ...] | None:
+        """Returns these methods, or None if one has a fault, which is recorded there."""
+        read = {name: self._read(name) for name in weights}
+        if not all(method.whole and method.steps for method in read.values()):
+            return None
+        return tuple(ExpertMethod(name=name, weight=weight, steps=read[name].steps) for name, weight in weights.items())
 
 
 class MergeReader:
-    """Reads the merge steps of a protocol. methods: the names of all methods."""
+    """Reads the merge steps of a protocol."""
 
-    def __init__(self, *, methods: Sequence[str], defaults: TrainDefaults, uses: PluginUses, faults: Faults) -> None:
+    def __init__(self, *, methods: MethodNames, defaults: TrainDefaults, uses: PluginUses, faults: Faults) -> None:
         self._methods = methods
         self._defaults = defaults
         self._uses = uses
         self._faults = faults
-        self._read: dict[str, tuple[Step, ...] | None] = {}
-        self._trained: dict[str, tuple[str, ...]] = {}
-
-    def keep(self, name: str, steps: tuple[Step, ...] | None, trained: Collection[str]) -> None:
-        """Records a method that has been read and the domains that it trains. steps: None if the method is invalid."""
-        self._read[name] = steps
-        self._trained[name] = tuple(sorted(trained))
 
     def read(
         self, step: Mapping[str, Any], at: KeyPath, position: int
@@ -76,19 +82,15 @@ class MergeReader:
         plugins = self._plugins(step, at)
         if weights is None:
             return None, None
-        methods = {name: self._read.get(name) for name in weights}
-        trained = tuple(sorted({domain for name in weights for domain in self._trained.get(name, ())}))
-        experts = tuple(
-            ExpertMethod(name=name, weight=weight, steps=steps)
-            for name, weight in weights.items()
-            if (steps := methods[name])
-        )
-        if len(experts) < len(weights):  # the fault is reported for that method
+        experts = self._methods.experts(weights)
+        if experts is None:
             return None, None
+        domains = self._methods.trained_by(weights)
+        trained = tuple(sorted({domain for names in domains.values() for domain in names}))
         if plugins is None or position > 1:
             return trained, None
         merge, training = plugins
-        self._check_experts([merge] if training is None else [merge, training], list(weights), at)
+        self._check_experts(merge, training, domains, at)
         label = f"merge {' + '.join(weights)} ({step['with']})"
         return trained, MergeStep(label=label, merge=merge, experts=experts, training=training)
 
@@ -112,21 +114,28 @@ class MergeReader:
             return None
         return merge, training
 
-    def _check_experts(self, plugins: Sequence[PluginRef], experts: Sequence[str], at: KeyPath) -> None:
+    def _check_experts(
+        self, merge: PluginRef, training: PluginRef | None, experts: Mapping[str, tuple[str, ...]], at: KeyPath
+    ) -> None:
         """Validates the configs of a merge and of its algorithm against the experts; records faults."""
-        trained = {name: self._trained[name] for name in experts}
-        for use in plugins:
-            config = config_of(use, self._uses.registry)
-            if not isinstance(config, Config):
-                continue
-            if use.kind == "algorithm" and not config.reads_experts():
-                message = f"the algorithm {use.name} does not learn from experts, as this merge needs"
-                self._faults.add((*at, "algorithm"), message, "leave algorithm out")
-                continue
-            fault = config.fault_with_experts(trained)
-            if fault is not None:
-                key, message, hint = fault
-                self._faults.add((*at, key) if key else at, message, hint)
+        config = config_of(merge, self._uses.registry)
+        if isinstance(config, Config):
+            self._faults.add_found(at, config.fault_with_experts(experts))
+        if training is None:
+            return
+        algorithm = config_of(training, self._uses.registry)
+        if not isinstance(algorithm, Config) or not algorithm.reads_experts():
+            message = f"the algorithm {training.name} does not learn from experts, as this merge needs"
+            self._faults.add((*at, "algorithm"), message, "leave algorithm out")
+            return
+        others = {key: name for key, name in training.methods.items() if name not in experts}
+        for key, name in others.items():
+            message = f"{name!r} is not among the experts of this merge"
+            self._faults.add((*at, *key.split(".")), message, f"they are {', '.join(experts)}")
+        if not others:
+            domains = tuple(sorted({domain for names in experts.values() for domain in names}))
+            place = TrainingPlace(labels=("base",), domains=domains, peaks={}, experts=experts)
+            self._faults.add_found(at, algorithm.fault_in_training(place))
 
     def _weights(self, value: Any, at: KeyPath) -> dict[str, float] | None:
         """Returns the weights of the experts, in the order of the protocol, or None if there is a fault."""
@@ -140,7 +149,7 @@ class MergeReader:
             what = f"names one expert, {named[0][0]!r}" if named else f"names no experts: {value!r}"
             self._faults.add(at, what, f"a merge takes two or more; {_WRITE}")
             return None
-        right = [self._known(name, place) and self._weighed(weight, place) for name, place, weight in named]
+        right = [self._methods.known(name, place) and self._weighed(weight, place) for name, place, weight in named]
         if not all(right):
             return None
         weights = {name: float(weight) for name, _, weight in named}
@@ -148,15 +157,6 @@ class MergeReader:
             self._faults.add(at, "names a method twice", "to weight it, write a mapping of methods to weights")
             return None
         return weights
-
-    def _known(self, name: object, at: KeyPath) -> bool:
-        if isinstance(name, str) and name in self._methods:
-            return True
-        if isinstance(name, str):
-            self._faults.add(at, f"there is no method {name!r}", near_match(name, self._methods))
-        else:
-            self._faults.add(at, f"should be a method's name, not {name!r}")
-        return False
 
     def _weighed(self, weight: Any, at: KeyPath) -> bool:
         number = isinstance(weight, int | float) and not isinstance(weight, bool)

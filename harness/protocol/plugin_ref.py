@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, PlainSerializer
@@ -18,7 +20,7 @@ class PluginRef:
     name: as in the protocol (possibly `distribution/name`). identity: `distribution:name`, version and source digest; a
     part of keys. config: JSON data, with defaults. needs: the requirements of its spec and of the rewards in its
     config. unkeyed: the paths of config values that do not affect results. reward_fingerprints: the fingerprints of the
-    rewards in its config, by path; set when a plan is made.
+    rewards in its config, by path; set when a plan is made. methods: the names of methods in its config, by path.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -30,10 +32,17 @@ class PluginRef:
     needs: Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])] = frozenset()
     unkeyed: tuple[tuple[str | int, ...], ...] = ()
     reward_fingerprints: Mapping[str, str] = field(default_factory=dict)
+    methods: Mapping[str, str] = field(default_factory=dict)
 
-    def definition(self) -> dict[str, Any]:
-        """Returns the part of the plugin that keys cover. It contains the identity instead of the name."""
+    def definition(self, experts: Sequence[str] = ()) -> dict[str, Any]:
+        """Returns the part of the plugin that keys cover. It contains the identity instead of the name.
+
+        experts: the names of the methods that its step reads. Those in the config are replaced by their index here.
+        """
         config = _without(self.config, frozenset(self.unkeyed))
+        for path, name in self.methods.items():
+            *above, last = path.split(".")
+            reduce(getitem, above, config)[last] = {"expert": list(experts).index(name)}
         rewards = {"reward_fingerprints": dict(self.reward_fingerprints)} if self.reward_fingerprints else {}
         return {"kind": self.kind, "identity": self.identity, "config": config, **rewards}
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from harness.errors import HarnessError, PluginError
-from harness.plugin.config import Unkeyed, faults_in
+from harness.plugin.config import Config, Unkeyed, faults_in
 from harness.plugin.nested_reward import RewardUse
 from harness.plugin.paths import marked_paths, seen_from
 from harness.plugin.registry import RegisteredPlugin, Registry
@@ -106,6 +106,7 @@ class PluginUses:
             config=whole,
             needs=frozenset(needs),
             unkeyed=tuple(unkeyed),
+            methods=dict(read.reads_methods()) if isinstance(read, Config) else {},
         )
 
     def _note_unmet(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel as PydanticModel
 
-from harness.plugin.config import Config
+from harness.plugin.config import Config, TrainingPlace
 from harness.plugin.specs import RecoverySpec
-from harness.protocol.data import MergeStep, RecoverStep, Step, TrainStep
+from harness.protocol.data import ExpertMethod, MergeStep, RecoverStep, Step, TrainStep
 from harness.protocol.faults import Faults, fields_of, near_match, validate
-from harness.protocol.merging import MergeReader
+from harness.protocol.merging import MergeReader, MethodNames, ReadMethod
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses, config_of
 from harness.protocol.source import KeyPath
@@ -32,31 +32,48 @@ class MethodReader:
         defaults: TrainDefaults,
         uses: PluginUses,
         faults: Faults,
-        methods: Sequence[str] = (),
+        methods: Mapping[str, Any],
     ) -> None:
         self._domains = domains
-        self._merges = MergeReader(methods=methods, defaults=defaults, uses=uses, faults=faults)
+        self._methods = methods
+        self._names = MethodNames(methods, self.read, faults)
+        self._merges = MergeReader(methods=self._names, defaults=defaults, uses=uses, faults=faults)
         self._defaults = defaults
         self._uses = uses
         self._faults = faults
         self._peaks: dict[str, int] = {}
         self._unclear = False
         self._labels: list[str | None] = []
+        self._read: dict[str, ReadMethod] = {}
+        self._open: list[str] = []
 
-    def read(self, name: str, steps: Sequence[Any], at: KeyPath) -> tuple[Step, ...]:
-        """Returns the valid steps of the method `name`; records faults of the others.
+    def read(self, name: str) -> ReadMethod:
+        """Returns the method `name`; reads it, and the methods that it names, unless they have been read. Records the
+        faults of its steps, and a cycle."""
+        if name in self._open:
+            cycle = [*self._open[self._open.index(name) :], name]
+            message = "needs itself" if len(cycle) == 2 else f"is part of a cycle: {' needs '.join(cycle)}"
+            self._faults.add(("methods", name), message, "a method starts after those that it names have ended")
+            return ReadMethod()
+        if name not in self._read:
+            outer = self._peaks, self._unclear, self._labels
+            self._peaks, self._unclear, self._labels = {}, False, ["base"]
+            self._open.append(name)
+            self._read[name] = self._steps(self._methods[name], ("methods", name))
+            self._open.pop()
+            self._peaks, self._unclear, self._labels = outer
+        return self._read[name]
 
-        Methods that it merges must have been read before.
-        """
-        self._peaks, self._unclear, self._labels = {}, False, ["base"]
+    def _steps(self, steps: Any, at: KeyPath) -> ReadMethod:
+        if not isinstance(steps, list):
+            return ReadMethod()  # recorded with the shape of the file
         read = []
         for index, step in enumerate(steps):
             right = self._step(step, (*at, index), index + 1)
             self._labels.append(right.label if right is not None else None)
             read.append(right)
-        whole = tuple(step for step in read if step is not None)
-        self._merges.keep(name, None if self._unclear else whole, self._peaks)
-        return whole
+        valid = tuple(step for step in read if step is not None)
+        return ReadMethod(steps=valid, whole=not self._unclear, trained=tuple(sorted(self._peaks)))
 
     def _step(self, step: Any, at: KeyPath, position: int) -> Step | None:
         """Returns the step at index `position` of the lineage, where 0 is the base."""
@@ -141,13 +158,34 @@ class MethodReader:
         if weights is None:
             self._unclear = True
             return None
+        experts = None if algorithm is None else self._experts(algorithm, weights, at)
         self._peaks.update(dict.fromkeys(weights, position))
-        if algorithm is None:
+        if algorithm is None or experts is None:
+            self._unclear |= algorithm is not None
             return None
         label = "+".join(name for name in self._domains if name in weights)
         return TrainStep(
-            label=label if name == self._defaults.name else f"{label} ({name})", algorithm=algorithm, domains=weights
+            label=label if name == self._defaults.name else f"{label} ({name})",
+            algorithm=algorithm,
+            domains=weights,
+            experts=experts,
         )
+
+    def _experts(self, algorithm: PluginRef, domains: Iterable[str], at: KeyPath) -> tuple[ExpertMethod, ...] | None:
+        """Returns the methods that the config of an algorithm names, None if one has a fault. Validates the config
+        against its place in the method. Records faults."""
+        named = dict(sorted(algorithm.methods.items()))
+        known = [self._names.known(name, (*at, *key.split("."))) for key, name in named.items()]
+        experts = self._names.experts(dict.fromkeys(named.values(), 1.0)) if all(known) else None
+        config = config_of(algorithm, self._uses.registry)
+        labels = [label for label in self._labels if label is not None]
+        if experts is not None and isinstance(config, Config) and len(labels) == len(self._labels):
+            trained = self._names.trained_by(named.values())
+            place = TrainingPlace(
+                labels=labels, domains=tuple(sorted(domains)), peaks=self._last_trainings(), experts=trained
+            )
+            self._faults.add_found(at, config.fault_in_training(place))
+        return experts
 
     def _check_place(
         self, model: type[PydanticModel], recovery: PluginRef, targets: Sequence[str], at: KeyPath
@@ -157,10 +195,7 @@ class MethodReader:
         labels = [label for label in self._labels if label is not None]
         if not isinstance(config, Config) or len(labels) < len(self._labels):
             return
-        fault = config.fault_with_targets(labels, targets, self._last_trainings())
-        if fault is not None:
-            key, message, hint = fault
-            self._faults.add((*at, key), message, hint)
+        self._faults.add_found(at, config.fault_with_targets(labels, targets, self._last_trainings()))
 
     def _check_training(
         self, model: type[PydanticModel], recovery: PluginRef, training: PluginRef, at: KeyPath
@@ -168,10 +203,7 @@ class MethodReader:
         """Validates a recovery's config against that of the algorithm that it trains with; records faults."""
         config, trained_with = validate(model, recovery.config), config_of(training, self._uses.registry)
         if isinstance(config, Config) and isinstance(trained_with, Config):
-            fault = config.fault_with_training(trained_with)
-            if fault is not None:
-                key, message, hint = fault
-                self._faults.add((*at, key), message, hint)
+            self._faults.add_found(at, config.fault_with_training(trained_with))
 
     def _last_trainings(self) -> dict[str, int]:
         return dict(sorted(self._peaks.items(), key=lambda item: item[1]))
@@ -229,8 +261,12 @@ class MethodReader:
         if recovery is None or (found.spec.trains and training is None) or targets is None:
             return None
         self._check_place(model, recovery, targets, at)
+        experts: tuple[ExpertMethod, ...] | None = ()
         if training is not None:
             self._check_training(model, recovery, training, at)
+            experts = self._experts(training, targets, at)
+        if experts is None:
+            return None
         recovered = ALL if len(targets) == len(self._domains) > 1 else "+".join(targets)
         return RecoverStep(
             label=f"recover {recovered} ({name})",
@@ -238,6 +274,7 @@ class MethodReader:
             targets=targets,
             peaks=self._last_trainings(),
             training=training,
+            experts=experts,
         )
 
 

@@ -9,6 +9,7 @@ from .leaderboard import MeanCost as MeanCost
 from .leaderboard import MeasuredTask as MeasuredTask
 from .leaderboard import Measurement as Measurement
 from .leaderboard import MetricColumn as MetricColumn
+from .leaderboard import ModelSize as ModelSize
 from .leaderboard import RecoveryResult as RecoveryResult
 from .leaderboard import Row as Row
 from .leaderboard import TargetResult as TargetResult

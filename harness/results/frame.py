@@ -55,6 +55,9 @@ def _cells(leaderboard: Leaderboard, row: Row) -> dict[str, Any]:
         cells |= _estimate(f"recovery_ratio_{name}", target.ratio if target else None)
     for name in ("optimizer_steps", "completions", "generated_tokens", "train_seconds"):
         cells[name] = getattr(row.cost, name) if row.cost else None
+    if leaderboard.has_mixtures:
+        cells["parameters"] = row.parameters.total if row.parameters else None
+        cells["active_parameters"] = row.parameters.active if row.parameters else None
     if leaderboard.evaluation_only:
         cells["evaluation_only"] = " ".join(leaderboard.evaluation_only)
     cells["notes"] = " ".join(leaderboard.notes[footnote - 1] for footnote in row.footnotes) or None

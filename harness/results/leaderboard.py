@@ -72,6 +72,13 @@ class MeanCost(Record):
         return cls(**{field: sum(getattr(one, field) for one in costs) / len(costs) for field in cls.model_fields})
 
 
+class ModelSize(Record):
+    """The number of a model's parameters: all, and those that work on one token, fewer in a mixture of experts."""
+
+    total: int
+    active: int
+
+
 class TargetResult(Record):
     """What a recovery did to a target.
 
@@ -143,7 +150,8 @@ class Row(Record):
     `harness.results.metrics`. forgetting_by_domain: also has the evaluation-only columns.
     metrics: the values of the leaderboard's `metrics`, by name.
     recovery: the method's last recovery. earlier_recoveries: the recoveries before it. seed_costs: the cost of each
-    seed, in the order of `seeds`, empty if one is unknown. footnotes: indices into `notes`, from 1.
+    seed, in the order of `seeds`, empty if one is unknown. footnotes: indices into `notes`, from 1. parameters: of the
+    last checkpoint, None for the base and if the record is older than this field.
     """
 
     method: str
@@ -164,6 +172,7 @@ class Row(Record):
     seed_costs: tuple[MeanCost, ...] = ()
     trajectory: tuple[TrajectoryStep, ...]
     footnotes: tuple[int, ...] = ()
+    parameters: ModelSize | None = Field(default=None, exclude_if=lambda size: size is None)
 
     def of_seed(self, column: str, *, seed: int, step: int) -> float | None:
         """Returns the score of a column after a step with a seed, None if there is none."""
@@ -212,6 +221,11 @@ class Leaderboard(Record):
     def higher_is_better(self, column: str) -> bool:
         """Returns whether higher is better in the column; true for a column that was never measured."""
         return column not in self.measurement or self.measurement[column].higher_is_better
+
+    @property
+    def has_mixtures(self) -> bool:
+        """Whether the model of a method is a mixture of experts, so that its parameters are a cost to compare."""
+        return any(row.parameters is not None and row.parameters.active < row.parameters.total for row in self.rows)
 
     def row(self, method: str) -> Row:
         """Returns the method's row. Raises UsageError with the list of methods if it does not exist."""

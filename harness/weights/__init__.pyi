@@ -21,6 +21,8 @@ from .merging import merge_linear as merge_linear
 from .model_folder import CONFIG as CONFIG
 from .model_folder import check_checkpoint as check_checkpoint
 from .model_folder import fingerprint_folder as fingerprint_folder
+from .parameter_counts import ParameterCounts as ParameterCounts
+from .parameter_counts import count_parameters as count_parameters
 from .parameter_groups import ChannelAxis as ChannelAxis
 from .parameter_groups import Granularity as Granularity
 from .parameter_groups import ParameterGroup as ParameterGroup

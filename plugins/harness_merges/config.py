@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -63,6 +64,15 @@ class MixtureConfig(Config):
         allow_inf_nan=False,
         description="how far an expert's router logit is above the others' for its own prompts, on average",
     )
+
+    def fault_with_experts(self, experts: Mapping[str, Sequence[str]]) -> tuple[str, str, str] | None:
+        if self.top_k > len(experts):
+            return "top_k", f"is {self.top_k}, and there are {len(experts)} experts", "give a smaller number"
+        for name, domains in experts.items():
+            if not domains:
+                message = f"{name} trained no domain, so no prompts say which tokens it gets"
+                return "merge", message, "merge methods that train"
+        return None
 
 
 class GateAccuracyConfig(Config):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from harness import Merge, MergeContext, StepFailed, StepResult
+from harness import Merge, MergeContext, Problem, StartContext, StepResult
 from harness.domains import parse_json
 from harness.weights import CONFIG, WeightFolder, check_same_tensors, check_same_tokenizer, loaded_model
 from harness_merges.config import MixtureConfig
@@ -30,19 +30,18 @@ class Mixture(Merge):
     def __init__(self, config: MixtureConfig) -> None:
         self.config = config
 
+    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
+        """Yields nothing. Raises StepFailed for an architecture that has no mixture."""
+        family_of(parse_json((start.model / CONFIG).read_bytes()))
+        return ()
+
     def merge(self, context: MergeContext) -> StepResult:
-        """Raises StepFailed for an architecture that has no mixture, for an expert that trained no domain, and if top_k
-        is larger than the number of experts."""
+        """Raises StepFailed for an architecture that has no mixture."""
         from transformers import AutoTokenizer
 
         base, experts = opened(context)
         dense = parse_json((base.folder / CONFIG).read_bytes())
         family = family_of(dense)
-        if self.config.top_k > len(experts):
-            raise StepFailed(f"top_k is {self.config.top_k}, and there are {len(experts)} experts")
-        for expert in context.experts:
-            if not expert.domains:
-                raise StepFailed(f"{expert.name} trained no domain, so no prompts say which tokens it gets")
         for _, folder in experts:
             check_same_tensors(base, folder, dtypes=True)
             check_same_tokenizer(base, folder)
@@ -66,7 +65,7 @@ class Mixture(Merge):
         config = mixture_config(dense, [expert.domains for expert in context.experts], self.config.top_k)
         (context.output / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         _copy_others(base.folder, context.output)
-        return StepResult(report={"parameters": _parameters(context.output, len(experts), self.config.top_k)})
+        return StepResult()
 
     def _tensors(
         self, base: WeightFolder, experts: Sequence[tuple[float, WeightFolder]], family: Any
@@ -130,11 +129,3 @@ def _copy_others(source: Path, output: Path) -> None:
     for path in source.iterdir():
         if path.is_file() and path.suffix != ".safetensors" and path.name not in (CONFIG, _INDEX):
             shutil.copy2(path, output / path.name)
-
-
-def _parameters(folder: Path, experts: int, top_k: int) -> dict[str, int]:
-    """Returns the number of all parameters, and of those that work on one token."""
-    weights = WeightFolder(folder)
-    total = sum(weights.place(name).count for name in weights.names())
-    in_experts = sum(weights.place(name).count for name in weights.names() if ".experts." in name)
-    return {"total": total, "active": total - in_experts + in_experts // experts * top_k}

@@ -85,12 +85,12 @@ def test_a_merge_counts_as_the_training_of_its_experts_domains(bench_of):
         ("[{merge: [one, two], with: teach, algorithm: add}]", "algorithm", "does not learn from experts", "leave"),
         ("[{merge: [one, two], with: teach, algorithm: ad}]", "algorithm", "'ad'", "add"),
         ("[{merge: [one, two], with: teach, density: 1}]", "density", "unknown key", ""),
-        ("[{merge: [one, again], with: teach, wary: true}]", "wary", "experts share a domain", ""),
+        ("[{merge: [one, again], with: teach, wary: true}]", "wary", "experts of a after base", ""),
         ("[{merge: [one, two], with: joni}]", "with", "joni", "join"),
         ("[{merge: [one, two], with: join, density: 1}]", "density", "unknown key", ""),
         ("[{merge: [one, two], train: a, with: join}]", "[0]", "both trains and merges", "two steps"),
         ("[{mrege: [one, two], with: join}]", "[0]", "neither trains, nor recovers, nor merges", "merge"),
-        ("[{merge: [one, wrong], with: join}]", "methods.wrong", "merges itself", "results of its experts"),
+        ("[{merge: [one, wrong], with: join}]", "methods.wrong", "needs itself", "after those that it names"),
     ],
 )
 def test_what_is_wrong_with_a_merge_is_said(bench_of, method, key, message, hint):
@@ -108,7 +108,7 @@ def test_methods_that_merge_one_another_are_refused_once(bench_of):
         bench_of(methods)
     [problem] = caught.value.problems
     assert "part of a cycle: " in problem.message
-    assert "one merges two" in problem.message or "two merges one" in problem.message
+    assert "one needs two needs one" in problem.message
 
 
 def test_a_fault_of_an_expert_is_told_where_it_is_and_nowhere_else(bench_of):
@@ -341,3 +341,73 @@ def test_a_killed_merge_goes_on_training_where_it_was(bench_of):
     assert not bench.run().failures
     result = json.loads((bench.store.path(merge_of(bench, "taught").key) / "result.json").read_bytes())
     assert result["report"]["resumed_from"] == 2
+
+
+# ------------------------------------------------------------------------------- methods that a training names
+
+NAMED = """\
+  one: [a]
+  taught: [b, {train: {a: 1}, with: learn, learn_from: {a: one}}]
+  again: [a, b, {recover: a, with: repeat, algorithm: learn, learn_from: {a: one}}]
+"""
+
+
+def node_of(bench, method, step):
+    [found] = [one for one in bench.plan.methods if one.name == method]
+    return bench.plan.nodes[found.lineage[step]]
+
+
+def test_a_training_may_read_the_last_checkpoints_of_other_methods(bench_of):
+    bench = bench_of(NAMED, chosen=["taught", "again"])
+    one = node_of(bench, "again", 1).key  # the same training as that of `one`
+    taught, again = node_of(bench, "taught", 2), node_of(bench, "again", 3)
+    assert taught.merged_checkpoints == (one,)
+    assert (taught.start, taught.lineage) == (node_of(bench, "taught", 1).key, (node_of(bench, "taught", 1).key,))
+    assert (again.merged_checkpoints, again.parents[1:]) == ((one,), again.lineage)
+    assert again.lineage[again.peaks["a"]] == one
+    assert bench.plan.lineage_of(again.key) == (*again.lineage, again.key)
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(bench.plan)))).nodes == bench.plan.nodes
+    assert not bench.run().failures
+    seen = [("one", 1.0, ("a",))]
+    assert bench.world.experts.count(seen) == 2
+    board = build_leaderboard(collect_scores(bench.plan, bench.store), bench.plan, bench.store, {})
+    assert {row.method: row.cost.optimizer_steps for row in board.rows}["taught"] == 3 + 3 + 1
+
+
+def test_a_key_covers_the_checkpoint_that_is_read_and_not_the_name_of_its_method(bench_of):
+    def keys(text):
+        bench = bench_of(text)
+        return node_of(bench, "taught", 2).key, node_of(bench, "again", 3).key
+
+    same = keys(NAMED)
+    assert keys(NAMED.replace("one: [a]", "other: [a]").replace("a: one", "a: other")) == same
+    assert not set(keys(NAMED.replace("one: [a]", "one: [{train: a, steps: 9}]"))) & set(same)
+    two = NAMED.replace("learn_from: {a: one}", "learn_from: {a: one, b: one}")
+    assert not set(keys(two)) & set(same)
+
+
+def test_the_definition_of_a_row_covers_the_methods_it_reads_and_no_seed(bench_of, tmp_path):
+    def digests(text):
+        bench = Bench(tmp_path, text_with(text).replace("seeds: [0]", "seeds: [0, 1]"), methods=["taught"])
+        return [definition(bench.plan, method) for method in bench.plan.methods]
+
+    first, second = digests(NAMED)
+    assert first == second
+    assert digests(NAMED.replace("one: [a]", "one: [{train: a, steps: 9}]"))[0] != first
+
+
+@pytest.mark.parametrize(
+    ("step", "key", "message"),
+    [
+        ("{train: a, with: learn, learn_from: {a: oen}}", "[0].learn_from.a", "there is no method 'oen'"),
+        ("{train: a, with: learn, learn_from: {a: wrong}}", "methods.wrong", "needs itself"),
+        ("{train: a, with: learn, wary: true, learn_from: {a: one, b: same}}", "wary", "experts of a after base"),
+        ("{merge: [one, two], with: teach, learn_from: {a: same}}", "learn_from.a", "not among the experts"),
+    ],
+)
+def test_what_is_wrong_with_a_named_method_is_said(bench_of, step, key, message):
+    with pytest.raises(ProtocolError) as caught:
+        bench_of(f"  one: [a]\n  two: [b]\n  same: [{{train: a, steps: 8}}]\n  wrong: [{step}]\n")
+    [problem] = caught.value.problems
+    assert problem.key.endswith(key)
+    assert message in problem.message

@@ -15,9 +15,10 @@ import harness.report.tables
 from harness.cli.leaderboard_view import print_tables
 from harness.plugin.registry import Registry
 from harness.report.tables.all_tables import text_tables
-from harness.report.tables.layout import number
+from harness.report.tables.layout import leaderboard_table, number
 from harness.report.tables.markdown import escape
-from harness.results.leaderboard import Leaderboard
+from harness.results.frame import leaderboard_frame
+from harness.results.leaderboard import Leaderboard, ModelSize
 from harness.results.published import Cell, PublishedRow, PublishedTable
 from harness.results.rebuild import rebuilt
 
@@ -262,3 +263,38 @@ def test_numbers_for_people(value, text):
 
 def test_the_json_format_is_the_record_of_the_run(board):
     assert json.loads(render(board, "json"))["schema"] == 2
+
+
+def with_sizes(board, **sizes):
+    """Returns the board with the number of total and active parameters of some methods."""
+    rows = [
+        row.model_copy(update={"parameters": ModelSize(total=sizes[row.method][0], active=sizes[row.method][1])})
+        if row.method in sizes
+        else row
+        for row in board.rows
+    ]
+    return board.model_copy(update={"rows": tuple(rows)})
+
+
+def test_the_cost_of_a_mixture_is_in_every_table(board):
+    mixed = with_sizes(board, sequential=(1500, 1500), **{"re-math": (4321, 2100)})
+    for name in FORMATS:
+        text = render(mixed, name).replace("\\", "").replace(",", "").replace("{", "").replace("}", "")
+        assert "4321" in text and "2100" in text
+    head, *rows = csv.reader(io.StringIO(render(mixed, "csv")))
+    cells = {
+        row[head.index("method")]: [row[head.index(c)] for c in ("parameters", "active_parameters")] for row in rows
+    }
+    assert cells["sequential"] == ["1500", "1500"]
+    assert cells["base"] == ["", ""]
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_tables(mixed, console)
+    assert "4,321" in console.export_text()
+    assert Leaderboard.parse(mixed.to_json(), "-") == rebuilt(mixed)
+
+
+def test_dense_models_have_no_columns_for_their_parameters(board):
+    dense = with_sizes(board, sequential=(1500, 1500))
+    assert "Parameters" not in leaderboard_table(dense).columns
+    assert "parameters" not in leaderboard_frame(dense).columns
+    assert '"parameters"' not in board.to_json()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from planned_bench import Games, PlannedBench, registry_with
+from pydantic import Field
 
 from harness import (
     Algorithm,
@@ -90,15 +91,22 @@ class SteppingConfig(AddConfig):
 
 
 class LearnConfig(SteppingConfig):
-    """A SteppingConfig of an algorithm that learns from experts. wary: refuses experts of the same domains."""
+    """A SteppingConfig of an algorithm that learns from experts. learn_from: methods by domain. wary: refuses experts
+    of the same domains."""
 
+    learn_from: Mapping[str, str] = Field(default_factory=dict)
     wary: bool = False
 
     def reads_experts(self):
         return True
 
-    def fault_with_experts(self, experts):
-        return ("wary", "experts share a domain", "-") if self.wary and len(set(experts.values())) == 1 else None
+    def reads_methods(self):
+        return {f"learn_from.{domain}": name for domain, name in self.learn_from.items()}
+
+    def fault_in_training(self, place):
+        if self.wary and len(place.experts) > 1 and len(set(place.experts.values())) == 1:
+            return "wary", f"experts of {'+'.join(place.domains)} after {place.labels[-1]}", "-"
+        return None
 
 
 @dataclass

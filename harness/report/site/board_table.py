@@ -17,6 +17,7 @@ from harness.report.tables.layout import (
     metric_headers,
     name_of,
     number,
+    size_headers,
 )
 from harness.results.estimates import Estimate
 from harness.results.leaderboard import Leaderboard
@@ -156,6 +157,10 @@ def _columns(leaderboard: Leaderboard) -> Iterator[tuple[Column, list[Cell]]]:
     for name, head, shown in _COSTS:
         column = Column(key=name.replace("_", "-"), head=head, part="Cost", shown=shown, first="ascending")
         yield column, [_number(getattr(row.cost, name) if row.cost else None, 0) for row in rows]
+    if leaderboard.has_mixtures:
+        for name, head in zip(("total", "active"), size_headers(leaderboard), strict=True):
+            column = Column(key=f"{name}-parameters", head=head, part="Cost", first="ascending")
+            yield column, [_number(getattr(row.parameters, name) if row.parameters else None, 0) for row in rows]
     column = Column(key="seeds", head="Seeds", part="Cost", shown=False)
     yield column, [_number(None if row.reference else len(row.seeds), 0) for row in rows]
 

@@ -74,6 +74,18 @@ def metric_headers(leaderboard: Leaderboard) -> list[str]:
     return [name if one.higher_is_better else f"{name} ↓" for name, one in leaderboard.metrics.items()]
 
 
+def size_headers(leaderboard: Leaderboard) -> list[str]:
+    """Returns the names of the columns with the numbers of parameters, none if no method's model is a mixture."""
+    return ["Parameters", "Active per token"] if leaderboard.has_mixtures else []
+
+
+def sizes_of(leaderboard: Leaderboard, row: Row) -> list[str]:
+    """Returns the cells of these columns."""
+    if not leaderboard.has_mixtures:
+        return []
+    return [MISSING] * 2 if row.parameters is None else [f"{row.parameters.total:,}", f"{row.parameters.active:,}"]
+
+
 def name_of(row: Row) -> str:
     """Returns the method's name with the marks of its footnotes."""
     marks = "".join(f" [{footnote}]" for footnote in row.footnotes)
@@ -101,8 +113,9 @@ def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
         further = [interval(row.metrics.get(name), one.decimals) for name, one in leaderboard.metrics.items()]
         steps = MISSING if row.cost is None else number(row.cost.optimizer_steps, 0)
         rank = MISSING if row.rank is None else str(row.rank)
+        cost = [steps, *sizes_of(leaderboard, row)]
         rows.append(
-            (name_of(row), rank, group_of(row), *scores, interval(row.average, average), *changes, *further, steps)
+            (name_of(row), rank, group_of(row), *scores, interval(row.average, average), *changes, *further, *cost)
         )
     heads = [header(leaderboard, column) for column in leaderboard.columns]
     metrics = metric_headers(leaderboard)
@@ -111,7 +124,7 @@ def leaderboard_table(leaderboard: Leaderboard) -> TextTable:
         subtitle=f"Base model {leaderboard.model}; {_seeds(leaderboard.seeds)}",
         columns=(
             *("Method", "Rank", "Group", *heads, "Average", "Forgetting", "Backward transfer"),
-            *(*metrics, "Optimizer steps"),
+            *(*metrics, "Optimizer steps", *size_headers(leaderboard)),
         ),
         rows=tuple(rows),
         notes=tuple(_notes(leaderboard)),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-from harness import PluginError, Problem, StartContext, StepResult, TrainingContext
+from harness import PluginError, StepResult, TrainingContext
 from harness.training import TRLAlgorithm
 from harness_algorithms.distillation.config import DistillationConfig
 
@@ -24,15 +23,6 @@ class Distillation(TRLAlgorithm):
 
     def __init__(self, config: DistillationConfig) -> None:
         self.config = config
-
-    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields a problem for each key that names a domain which the step does not train. Raises StepFailed if TRL
-        refuses the settings."""
-        yield from super().faults_at_start(start)
-        for key in ("teachers", "budgets"):
-            for name in sorted(set(getattr(self.config, key)) - set(start.domains)):
-                message = f"{name} is no domain that this step trains"
-                yield Problem(key=f"{key}.{name}", message=message, hint=f"one of {', '.join(start.domains)}")
 
     def train(self, context: TrainingContext) -> StepResult:
         """Raises StepFailed if a domain has no teacher, CheckpointError if a teacher has another tokenizer."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from harness import TrainingPlace
 from harness.training import OnPolicyConfig
+
+
+def _step_or_method(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | str) or (isinstance(value, int) and value < 0):
+        raise ValueError(f"should be the number of a step, 0 for the base, or the name of a method, not {value!r}")
+    return value
 
 
 class DistillationConfig(OnPolicyConfig):
@@ -19,10 +26,10 @@ class DistillationConfig(OnPolicyConfig):
         default="vocabulary",
         description="reverse KL over the whole vocabulary, or its estimate at the sampled tokens as an advantage",
     )
-    teachers: Mapping[str, Annotated[int, Field(ge=0)]] = Field(
+    teachers: Mapping[str, Annotated[int | str, BeforeValidator(_step_or_method)]] = Field(
         default_factory=dict,
-        description="the teacher of a domain as the number of a step of the method, 0 for the base; by default the"
-        " checkpoint after the domain's last training",
+        description="the teacher of a domain: the number of a step of the method, 0 for the base, or the name of"
+        " another method, for its last checkpoint; by default the checkpoint after the domain's last training",
     )
     budgets: Mapping[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
@@ -49,10 +56,24 @@ class DistillationConfig(OnPolicyConfig):
     def reads_experts(self) -> bool:
         return True
 
-    def fault_with_experts(self, experts: Mapping[str, Sequence[str]]) -> tuple[str, str, str] | None:
-        for domain in sorted({domain for domains in experts.values() for domain in domains}):
-            able = [name for name, domains in experts.items() if domain in domains]
-            if len(able) > 1 and domain not in self.teachers:
-                message = f"{' and '.join(able)} were both trained on {domain}, so which one teaches it is not clear"
-                return "merge", message, "merge experts of different domains"
+    def reads_methods(self) -> Mapping[str, str]:
+        return {f"teachers.{domain}": named for domain, named in self.teachers.items() if isinstance(named, str)}
+
+    def fault_in_training(self, place: TrainingPlace) -> tuple[str, str, str] | None:
+        for key in ("teachers", "budgets"):
+            for name in sorted(set(getattr(self, key)) - set(place.domains)):
+                message = f"{name} is no domain that this step trains"
+                return f"{key}.{name}", message, f"one of {', '.join(place.domains)}"
+        steps = ", ".join(f"{step} ({label})" for step, label in enumerate(place.labels))
+        for domain, named in self.teachers.items():
+            if isinstance(named, int) and named >= len(place.labels):
+                message = f"there is no step {named} before this one"
+                return f"teachers.{domain}", message, f"the steps so far: {steps}"
+        for domain in sorted(set(place.domains) - set(self.teachers) - set(place.peaks)):
+            able = [name for name, trained in place.experts.items() if domain in trained]
+            hint = f"say who teaches it, for example teachers: {{{domain}: {(able or [0])[0]}}}"
+            if not able:
+                return "teachers", f"{domain} has no teacher: no step before this one trained it", hint
+            if len(able) > 1:
+                return "teachers", f"{domain} has several teachers: {', '.join(able)} were trained on it", hint
         return None

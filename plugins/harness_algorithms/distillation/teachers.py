@@ -25,24 +25,29 @@ class Teacher:
     weight: float = 1.0
 
 
-def teachers_of(context: TrainingContext, chosen: Mapping[str, int]) -> dict[str, Teacher]:
+def teachers_of(context: TrainingContext, chosen: Mapping[str, int | str]) -> dict[str, Teacher]:
     """Returns the teacher of each domain that is trained.
 
-    chosen: steps of the method by domain; by default the domain's last training, and if the method never trained it,
-    the expert that did. Raises StepFailed for a step that does not exist, and for a domain that has no teacher.
+    chosen: steps of the method, or experts, by domain; by default the domain's last training, and if the method never
+    trained it, the expert that did. Raises StepFailed for a step that does not exist, and for a domain that has no
+    teacher.
     """
     return {one.name: _teacher(one.name, context, chosen) for one in context.domains}
 
 
-def _teacher(name: str, context: TrainingContext, chosen: Mapping[str, int]) -> Teacher:
+def _teacher(name: str, context: TrainingContext, chosen: Mapping[str, int | str]) -> Teacher:
     lineage = context.lineage
-    if name in chosen:
-        if chosen[name] >= len(lineage):
+    named = chosen.get(name)
+    if isinstance(named, str):
+        expert = next(expert for expert in context.experts if expert.name == named)
+        return Teacher(named, expert.folder, expert.weight)
+    if named is not None:
+        if named >= len(lineage):
             raise StepFailed(
-                f"the teacher of {name} is step {chosen[name]}, and the step before this one is {len(lineage) - 1}",
+                f"the teacher of {name} is step {named}, and the step before this one is {len(lineage) - 1}",
                 hint=", ".join(f"{entry.step} ({entry.label})" for entry in lineage),
             )
-        return Teacher(chosen[name], lineage[chosen[name]].folder)
+        return Teacher(named, lineage[named].folder)
     peak = last_training(lineage, name)
     if peak is not None:
         return Teacher(peak.step, peak.folder)

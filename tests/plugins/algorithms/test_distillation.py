@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from harness import CheckpointError, Expert, LineageEntry, StartContext, StepFailed, TrainingContext
+from harness import CheckpointError, Expert, LineageEntry, StepFailed, TrainingContext, TrainingPlace
 from harness.testing.tiny_world import nudged_checkpoint, tiny_domains, tiny_lineage
 from harness_algorithms.distillation.algorithm import Distillation
 from harness_algorithms.distillation.config import DistillationConfig
@@ -120,10 +120,21 @@ def test_a_teacher_that_is_no_step_is_refused(tmp_path, lineage):
         train(tmp_path / "run", lineage, teachers={"one": 7})
 
 
-def test_keys_that_name_other_domains_are_reported_at_the_start(lineage):
-    algorithm = Distillation(DistillationConfig(**SETTINGS, teachers={"three": 1}, budgets={"one": 2, "four": 1}))
-    problems = algorithm.faults_at_start(StartContext(model=lineage[0].folder, domains=tiny_domains()))
-    assert [problem.key for problem in problems] == ["teachers.three", "budgets.four"]
+@pytest.mark.parametrize(
+    ("settings", "key", "message"),
+    [
+        ({"teachers": {"three": 1}}, "teachers.three", "three is no domain that this step trains"),
+        ({"budgets": {"four": 1}}, "budgets.four", "four is no domain that this step trains"),
+        ({"teachers": {"two": 2}}, "teachers.two", "there is no step 2 before this one"),
+        ({}, "teachers", "two has no teacher"),
+        ({"teachers": {"two": 0}}, None, ""),
+        ({"teachers": {"two": "other"}}, None, ""),
+    ],
+)
+def test_teachers_that_cannot_be_are_found_in_the_protocol(settings, key, message):
+    place = TrainingPlace(labels=["base", "one"], domains=["one", "two"], peaks={"one": 1}, experts={})
+    found = DistillationConfig(**SETTINGS, **settings).fault_in_training(place)
+    assert found is None if key is None else (found[0] == key and message in found[1])
 
 
 def test_a_teacher_with_another_vocabulary_is_refused(tmp_path, lineage):
@@ -163,14 +174,22 @@ def test_the_weight_of_an_expert_is_its_share_of_the_loss(tmp_path, lineage):
     assert losses["even"] == losses["less"] != losses["more"]
 
 
-def test_two_experts_of_one_domain_are_refused():
-    config = DistillationConfig(**SETTINGS)
-    assert config.fault_with_experts({"first": ["one"], "second": ["two"]}) is None
-    key, message, _ = config.fault_with_experts({"first": ["one", "two"], "second": ["two"]})
-    assert (key, message) == (
-        "merge",
-        "first and second were both trained on two, so which one teaches it is not clear",
-    )
+def test_a_named_expert_teaches_in_the_place_of_the_last_training(tmp_path, lineage):
+    experts = experts_of(lineage, other=(1.0, "one"), further=(1.0, "one"))
+    result, [row], _ = train(tmp_path / "run", lineage, experts=experts, teachers={"one": "further"}, steps=1)
+    assert result.report["teachers"] == {"one": "further"}
+    assert abs(row["divergence"]) < 1e-6  # it is the student itself
+
+
+def test_two_experts_of_one_domain_are_refused_unless_one_is_named():
+    def fault(experts, **settings):
+        place = TrainingPlace(labels=["base"], domains=["one", "two"], peaks={}, experts=experts)
+        return DistillationConfig(**SETTINGS, **settings).fault_in_training(place)
+
+    both = {"first": ["one", "two"], "second": ["two"]}
+    assert fault({"first": ["one"], "second": ["two"]}) is None
+    assert fault(both)[1] == "two has several teachers: first, second were trained on it"
+    assert fault(both, teachers={"two": "second"}) is None
 
 
 def test_a_teacher_with_more_tokens_is_refused(tmp_path, lineage):
@@ -182,6 +201,8 @@ def test_a_teacher_with_more_tokens_is_refused(tmp_path, lineage):
         train(tmp_path / "run", [lineage[0], replace(lineage[1], folder=other), lineage[2]])
 
 
-def test_a_negative_step_is_refused():
-    with pytest.raises(ValidationError, match="greater than or equal to 0"):
-        DistillationConfig(teachers={"one": -1})
+@pytest.mark.parametrize("named", [-1, 1.0, True, None])
+def test_a_teacher_that_is_neither_a_step_nor_a_method_is_refused(named):
+    with pytest.raises(ValidationError, match="a step, 0 for the base, or the name of a method") as caught:
+        DistillationConfig(teachers={"one": named})
+    assert caught.value.error_count() == 1

@@ -7,9 +7,18 @@ import pytest
 import torch
 from datasets import Dataset
 
-from harness import CheckpointError, Expert, LineageEntry, MergeContext, ProbeContext, StepFailed, TrainingDomain
+from harness import (
+    CheckpointError,
+    Expert,
+    LineageEntry,
+    MergeContext,
+    ProbeContext,
+    StartContext,
+    StepFailed,
+    TrainingDomain,
+)
 from harness.testing.tiny_world import CharacterReward, Digits, tiny_checkpoint
-from harness.weights import WeightFolder, write_patched
+from harness.weights import ParameterCounts, WeightFolder, count_parameters, write_patched
 from harness_merges.config import GateAccuracyConfig, MixtureConfig
 from harness_merges.gate_accuracy import GateAccuracy
 from harness_merges.gates import router_weights
@@ -162,14 +171,15 @@ def test_the_probe_measures_where_tokens_go(world, tmp_path):
     assert {(row["accuracy"], row["chance"]) for row in measured(lineage[:1])} == {(1.0, 1.0)}
 
 
-def test_the_report_and_the_config_say_what_it_is(world, tmp_path):
+def test_its_parameters_are_counted_and_the_config_says_what_it_is(world, tmp_path):
     base, folders = world
-    result = merge(base, folders, tmp_path / "moe")
+    merge(base, folders, tmp_path / "moe")
     model = loaded(tmp_path / "moe")
     total = sum(parameter.numel() for parameter in model.parameters())
-    assert result.report["parameters"]["total"] == total
     mlps = 2 * 3 * 16 * 32
-    assert result.report["parameters"]["active"] == total - mlps
+    assert count_parameters(tmp_path / "moe") == ParameterCounts(total=total, active=total - mlps)
+    dense = sum(parameter.numel() for parameter in loaded(base).parameters())
+    assert count_parameters(base) == ParameterCounts(total=dense, active=dense)
     config = json.loads((tmp_path / "moe" / "config.json").read_text())
     assert config["expert_domains"] == [["words"], ["numbers"]] and config["num_experts_per_tok"] == 1
     assert model.config.model_type in ("mixtral", "qwen3_moe")
@@ -199,20 +209,29 @@ def test_router_logits_are_apart_by_the_sharpness_for_the_mean_states():
         assert gaps.mean() == pytest.approx(4.0, rel=1e-4)
 
 
-def test_architectures_without_mixtures_and_impossible_settings_are_refused(tmp_path):
+def test_impossible_settings_are_found_in_the_protocol():
+    def fault(experts, **settings):
+        return MixtureConfig(**settings).fault_with_experts(experts)
+
+    both = {"one": ("words",), "two": ("numbers",)}
+    assert fault(both, top_k=2) is None
+    assert fault(both, top_k=3)[:2] == ("top_k", "is 3, and there are 2 experts")
+    assert "two trained no domain" in fault(both | {"two": ()})[1]
+
+
+def test_architectures_without_mixtures_are_found_before_the_first_step(tmp_path):
     base = tiny_checkpoint(tmp_path / "base")
-    with pytest.raises(StepFailed, match="top_k is 3, and there are 2 experts"):
-        merge(base, [base, base], tmp_path / "a", top_k=3)
-    with pytest.raises(StepFailed, match="expert-1 trained no domain"):
-        merge(base, [base, base], tmp_path / "b", domains=(("words",), ()))
-    gpt = tiny_checkpoint(tmp_path / "gpt")
-    config = json.loads((gpt / "config.json").read_text())
-    (gpt / "config.json").write_text(json.dumps(config | {"model_type": "gpt2"}))
+    config = json.loads((base / "config.json").read_text())
+
+    def faults(**changed):
+        (base / "config.json").write_text(json.dumps(config | changed))
+        return list(Mixture(MixtureConfig()).faults_at_start(StartContext(model=base)))
+
+    assert faults() == []
     with pytest.raises(StepFailed, match="mixtures of llama and qwen3 models, and this one is gpt2"):
-        merge(gpt, [gpt, gpt], tmp_path / "c")
-    (base / "config.json").write_text(json.dumps(config | {"mlp_bias": True}))
+        faults(model_type="gpt2")
     with pytest.raises(StepFailed, match="mlp_bias"):
-        merge(base, [base, base], tmp_path / "d")
+        faults(mlp_bias=True)
 
 
 def test_an_expert_of_another_shape_is_refused(tmp_path):
