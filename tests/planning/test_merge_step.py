@@ -371,7 +371,7 @@ def test_a_training_may_read_the_last_checkpoints_of_other_methods(bench_of):
     seen = [("one", 1.0, ("a",))]
     assert bench.world.experts.count(seen) == 2
     board = build_leaderboard(collect_scores(bench.plan, bench.store), bench.plan, bench.store, {})
-    assert {row.method: row.cost.optimizer_steps for row in board.rows}["taught"] == 3 + 3 + 1
+    assert {row.method: row.cost.optimizer_steps for row in board.rows}["taught"] == 3 + 3 + 3
 
 
 def test_a_key_covers_the_checkpoint_that_is_read_and_not_the_name_of_its_method(bench_of):
