@@ -7,14 +7,49 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars
 from transformers import AutoTokenizer
 
+import harness
 from harness.evaluation.command import lm_eval_commands
 from harness.evaluation.lm_eval import evaluate_checkpoint
 from harness.plugin.interfaces import TaskSet
 from harness.protocol.evaluation_settings import EvaluationSettings
 from harness_lab.domains import CWDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
+
+MIXTURE = """schema: 1
+name: mixture
+model: {use: lab-tiny}
+domains:
+  math: {use: lab-math, prompts: 64}
+  cw: {use: lab-cw, prompts: 64}
+train: {with: grpo, steps: 2, learning_rate: 6.0e-4, prompts_per_step: 4, generations: 4}
+evaluate: {limit: 24, batch_size: 16}
+methods:
+  expert-math: [math]
+  expert-cw: [cw]
+  moe: [{merge: [expert-math, expert-cw], with: moe, prompts: 8}]
+"""
+
+
+def test_the_command_prints_the_leaderboards_numbers_of_a_mixture(tmp_path):
+    (tmp_path / "mixture.yaml").write_text(MIXTURE)
+    run = harness.run(tmp_path / "mixture.yaml", output=tmp_path / "runs")
+    dense, mixture = (run.record.row(name).parameters for name in ("expert-math", "moe"))
+    assert dense.active == dense.total < mixture.active < mixture.total
+    run.export("moe", tmp_path / "model")
+    command = [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", f"pretrained={tmp_path / 'model'}"]
+    command += ["--tasks", "lab_math,lab_cw", "--include_path", str(MathDomain(LabDomainConfig()).task_folder())]
+    command += ["--seed", "0", "--batch_size", "16", "--limit", "24", "--output_path", str(tmp_path / "out")]
+    subprocess.run(command, check=True, capture_output=True)
+    (results,) = (tmp_path / "out").rglob("results_*.json")
+    printed = json.loads(results.read_text())["results"]
+    rows = run.scores.filter(polars.col("primary"), method="moe", step=1).to_dicts()
+    assert {row["domain"] for row in rows} == {"math", "cw"}
+    for row in rows:
+        assert printed[row["task"]][f"{row['metric']},{row['filter']}"] == row["value"]
+        assert run.record.row("moe").scores[row["domain"]].mean == 100 * row["value"]
 
 
 def test_the_command_prints_the_same_sampled_score(tmp_path):
