@@ -11,9 +11,9 @@ from harness.plugin.workload import Workload
 from harness.training.workload import gradient_workload
 from harness.weights.parameter_groups import Granularity
 
-ScoreName = Literal["fisher", "gradient", "magnitude", "sign-conflict", "random"]
+ScoreName = Literal["fisher", "reward-fisher", "gradient", "magnitude", "sign-conflict", "random"]
 
-GRADIENT_SCORES = frozenset({"fisher", "gradient"})
+GRADIENT_SCORES = frozenset({"fisher", "reward-fisher", "gradient"})
 """The scores that need gradients of sampled completions."""
 
 FRACTION = 0.05
@@ -32,10 +32,8 @@ class ConflictSettings(Config):
         default=("norm",),
         description="parameters with one of these in their name are not selected; norm means norms of any name",
     )
-    completions: int = Field(
-        default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"
-    )
+    completions: int = Field(default=128, ge=2, description="sampled completions of the target domain for gradients")
 
     def workload(self) -> Workload:
-        """Returns the sampling, in whole groups of 8, and backward passes of `fisher` and `gradient`; else nothing."""
+        """Returns the sampling, in whole groups of 8, and backward passes of a score by gradients; else nothing."""
         return gradient_workload(self.completions) if self.score in GRADIENT_SCORES else Workload()

@@ -99,7 +99,16 @@ def check_scores(scores: Iterable[ScoreName], model: Path, exclude: Sequence[str
 
 def _fisher(case: ScoredCase) -> ImportanceScore:
     """F·δ²: the second-order damage ½ δᵀHδ of arXiv 2606.02398 per weight, with the Fisher diagonal F in place of H."""
-    return _by_gradients(case, "fisher", case.peak, lambda delta, more: delta.square_().mul_(more[0]))
+    return _by_curvature(case, "fisher")
+
+
+def _reward_fisher(case: ScoredCase) -> ImportanceScore:
+    """As `_fisher`, with the squares of the reward's gradients, advantage included, as the curvature F."""
+    return _by_curvature(case, "reward-fisher")
+
+
+def _by_curvature(case: ScoredCase, kind: Kind) -> ImportanceScore:
+    return _by_gradients(case, kind, case.peak, lambda delta, more: delta.square_().mul_(more[0]))
 
 
 def _gradient(case: ScoredCase) -> ImportanceScore:
@@ -153,6 +162,7 @@ def _random(case: ScoredCase) -> ImportanceScore:
 
 _SCORES: Mapping[ScoreName, Callable[[ScoredCase], ImportanceScore]] = {
     "fisher": _fisher,
+    "reward-fisher": _reward_fisher,
     "gradient": _gradient,
     "magnitude": _magnitude,
     "sign-conflict": _sign_conflict,

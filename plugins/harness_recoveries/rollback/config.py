@@ -30,9 +30,9 @@ class RollbackConfig(ConflictSettings):
     def _one_size(self) -> RollbackConfig:
         if self.budget is None:
             return self
-        if self.score not in ("fisher", "magnitude"):
+        if self.score not in (able := ("fisher", "reward-fisher", "magnitude")):
             raise ValueError(
-                f"budget needs a score that predicts damage, and {self.score} does not: use score: fisher or magnitude"
+                f"budget needs a score that predicts damage, and {self.score} does not: use one of {', '.join(able)}"
             )
         if self.fraction != FRACTION:
             raise ValueError("fraction and budget both set how much is set back: give one of them")
@@ -68,9 +68,7 @@ class CurveConfig(Config):
         default=("norm",),
         description="parameters with one of these in their name are not changed; norm means norms of any name",
     )
-    completions: int = Field(
-        default=128, ge=2, description="sampled completions of the target domain for fisher and gradient"
-    )
+    completions: int = Field(default=128, ge=2, description="sampled completions of the target domain for gradients")
 
     @model_validator(mode="after")
     def _a_range(self) -> CurveConfig:

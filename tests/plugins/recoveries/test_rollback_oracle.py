@@ -61,7 +61,7 @@ def cases(draw):
         "dtype": DTYPES[draw(st.sampled_from(sorted(DTYPES)))],
         "shards": draw(st.integers(1, 3)),
         "seed": draw(st.integers(0, 999)),
-        "score": draw(st.sampled_from(["fisher", "gradient", "magnitude", "sign-conflict", "random"])),
+        "score": draw(st.sampled_from(["fisher", "reward-fisher", "gradient", "magnitude", "sign-conflict", "random"])),
         "fraction": draw(st.sampled_from([1e-9, 0.05, 0.31, 0.8, 1.0])),
         "strength": draw(st.sampled_from([1.0, 0.5, 0.3])),
         "unchanged": draw(st.sampled_from([0.0, 0.8, 1.0])),
@@ -110,6 +110,7 @@ def test_the_same_bits_as_the_plain_rollback(tmp_path_factory, case):
     generator = torch.Generator().manual_seed(case["seed"])
     scores = {
         "fisher": lambda name, delta: measured[name] * delta.square(),
+        "reward-fisher": lambda name, delta: measured[name] * delta.square(),
         "gradient": lambda name, delta: -measured[name] * delta,
         "magnitude": lambda name, delta: delta.abs(),
         "sign-conflict": lambda name, delta: -(peak[name].float() - base[name].float()) * delta,

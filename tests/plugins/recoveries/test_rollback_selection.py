@@ -8,7 +8,11 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from harness import CheckpointError, LineageEntry, RecoveryContext, StepFailed
-from harness.testing.tiny_world import tiny_domains, tiny_lineage
+from harness.testing.tiny_world import tiny_domains, tiny_lineage, tiny_training
+from harness_recoveries.consolidate.config import ConsolidateConfig
+from harness_recoveries.consolidate.recovery import Consolidate
+from harness_recoveries.refresh.config import RefreshConfig
+from harness_recoveries.refresh.recovery import Refresh
 from harness_recoveries.rollback.config import CurveConfig, RollbackConfig
 from harness_recoveries.rollback.recovery import Rollback
 
@@ -198,9 +202,10 @@ def test_the_curve_has_its_fractions_on_a_logarithmic_scale():
         CurveConfig(smallest=0.3, largest=0.1)
 
 
-def test_a_rollback_of_another_size_takes_the_gradients_that_are_there(tmp_path):
-    lineage = tiny_lineage(tmp_path / "lineage")
-    kept, made = {}, []
+@pytest.fixture
+def recovered(tmp_path):
+    """Returns a function that runs recoveries of `one` on one lineage and one cache, with what they measured."""
+    lineage, kept, made = tiny_lineage(tmp_path / "lineage"), {}, []
 
     def cache(name, make, *, checkpoint, domain, settings):
         key = (name, checkpoint.step, domain, json.dumps(settings, sort_keys=True))
@@ -208,16 +213,43 @@ def test_a_rollback_of_another_size_takes_the_gradients_that_are_there(tmp_path)
             kept[key] = tmp_path / f"kept-{len(kept)}"
             kept[key].mkdir()
             make(kept[key])
-            made.append(key)
+            made.append(key[:3])
         return kept[key]
 
     cache.seed = 1
-    costs = []
-    for fraction in (0.05, 0.2):
-        context = RecoveryContext(
-            lineage=lineage, target="one", peak=1, domains=tiny_domains(), output=tmp_path / f"out-{fraction}",
-            scratch=tmp_path, metrics=tmp_path / "m", seed=1, progress=lambda done, total, metrics: None, cache=cache,
-        )  # fmt: skip
-        costs.append(Rollback(RollbackConfig(fraction=fraction, completions=8)).recover(context).cost)
-    assert [key[:3] for key in made] == [("fisher", 1, "one")]
-    assert costs[0] == costs[1] and costs[0].completions == 8
+
+    def run(*recoveries):
+        results = []
+        for number, recovery in enumerate(recoveries):
+            output, scratch = tmp_path / f"out-{number}", tmp_path / f"scratch-{number}"
+            scratch.mkdir()
+            context = RecoveryContext(
+                lineage=lineage, target="one", peak=1, targets=["one"], peaks={"one": 1, "two": 2},
+                domains=tiny_domains(), output=output, scratch=scratch, metrics=tmp_path / "m", seed=1,
+                progress=lambda done, total, metrics: None, cache=cache,
+                train=lambda checkpoint, domains, *, mask=None, output=output: tiny_training(
+                    output, checkpoint, seed=7, mask=mask
+                ),
+            )  # fmt: skip
+            results.append(recovery.recover(context))
+        return results, made
+
+    return run
+
+
+def test_a_rollback_of_another_size_takes_the_gradients_that_are_there(recovered):
+    sizes = [Rollback(RollbackConfig(fraction=fraction, completions=8)) for fraction in (0.05, 0.2)]
+    (one, two), made = recovered(*sizes)
+    assert made == [("fisher", 1, "one")]
+    assert one.cost == two.cost and one.cost.completions == 8
+
+
+def test_rollbacks_masks_and_merges_share_the_curvature_of_the_reward(recovered):
+    settings = {"score": "reward-fisher", "completions": 8}
+    results, made = recovered(
+        Rollback(RollbackConfig(**settings)),
+        Refresh(RefreshConfig(mask=settings)),
+        Consolidate(ConsolidateConfig(completions=8)),
+    )
+    assert made == [("reward-fisher", 1, "one"), ("reward-fisher", 2, "two")]
+    assert results[0].report["coordinates"] == results[1].report["mask"]["coordinates"]
