@@ -27,6 +27,7 @@ from harness.execution.seeds import named_seed
 from harness.planning.node import Node, TrainingNode
 from harness.planning.nodes import EvaluateNode, MergeNode, ProbeNode, RecoverNode, StateNode, TrainNode
 from harness.planning.plan import Plan
+from harness.plugin.artifacts import ArtifactCache
 from harness.plugin.interfaces import (
     Cost,
     Expert,
@@ -133,18 +134,7 @@ class NodeComputation:
             metrics=metrics,
             seed=named_seed(node.seed, "recover", depth),
             progress=progress,
-            train=self._training_call(
-                node,
-                trainable=domains,
-                output=folder / "model",
-                scratch=work / "training",
-                metrics=metrics,
-                seed=named_seed(node.seed, "recover", "train", depth),
-                progress=progress,
-                lineage=lineage,
-                cache=cache,
-                experts=self._experts(node),
-            ),
+            train=self._training_call(node, domains, folder, progress, cache),
             cache=cache,
         )
         recovery = self.plugins.recovery(node.recovery)
@@ -158,28 +148,16 @@ class NodeComputation:
         work, metrics = self._workplace(folder)
         depth = self._depth(node.key)
         domains = LazyDomains({name: self.plan.domains[name] for name in node.trained}, self.plugins)
-        experts = self._experts(node, node.weights)
-        lineage = self._lineage(node.lineage)
+        cache = StoredArtifactCache(self.plan, node, self.store, registered)
         context = MergeContext(
-            base=lineage[0].folder,
-            experts=experts,
+            base=self.checkpoints.folder(node.start),
+            experts=self._experts(node),
             output=folder / "model",
             scratch=work,
             seed=named_seed(node.seed, "merge", depth),
             progress=progress,
             domains=domains,
-            train=self._training_call(
-                node,
-                trainable=domains,
-                output=folder / "model",
-                scratch=work / "training",
-                metrics=metrics,
-                seed=named_seed(node.seed, "merge", "train", depth),
-                progress=progress,
-                lineage=lineage,
-                cache=StoredArtifactCache(self.plan, node, self.store, registered),
-                experts=experts,
-            ),
+            train=self._training_call(node, domains, folder, progress, cache),
         )
         merge = self.plugins.merge(node.merge)
         with plugin_faults(registered, node.label, self.store.root):
@@ -228,29 +206,41 @@ class NodeComputation:
         _write_report(folder / "rows.json", rows, registered)
 
     def _training_call(
-        self, node: RecoverNode | MergeNode, *, trainable: Mapping[str, TrainingDomain], scratch: Path, **context: Any
+        self,
+        node: RecoverNode | MergeNode,
+        trainable: Mapping[str, TrainingDomain],
+        folder: Path,
+        progress: Progress,
+        cache: ArtifactCache,
     ) -> TrainingCall | None:
         """Returns the training that a recovery or a merge may start, None if it does not train.
 
-        trainable: the domains that it may train or replay. context: fields of its `TrainingContext`.
+        trainable: the domains that it may train or replay.
         """
         use = node.training
         if use is None:
             return None
 
         def train(checkpoint: Path, domains: Sequence[str], *, mask: Path | None = None) -> StepResult:
-            made = TrainingContext(
+            work, metrics = self._workplace(folder)
+            context = TrainingContext(
                 checkpoint=checkpoint,
+                output=folder / "model",
+                scratch=_made(work / "training"),
+                metrics=metrics,
                 domains=[trainable[name] for name in domains],
+                seed=named_seed(node.seed, node.kind, "train", self._depth(node.key)),
+                progress=progress,
                 earlier=[trainable[name] for name in node.earlier if name not in domains],
                 whole=True,
-                scratch=_made(scratch),
+                lineage=self._lineage(node.lineage),
+                cache=cache,
                 mask=mask,
                 states=self._states(node),
-                **context,
+                experts=self._experts(node),
             )
             with plugin_faults(self.plugins.registered(use), node.label, self.store.root):
-                return self.plugins.algorithm(use).train(made)
+                return self.plugins.algorithm(use).train(context)
 
         return train
 
@@ -302,12 +292,11 @@ class NodeComputation:
             for step, key in enumerate(keys)
         ]
 
-    def _experts(self, node: TrainingNode, weights: Sequence[float] = ()) -> list[Expert]:
+    def _experts(self, node: TrainingNode) -> list[Expert]:
+        weights = node.weights if isinstance(node, MergeNode) else [1.0] * len(node.experts)
         return [
             Expert(name=name, weight=weight, domains=self._trained_to(key), folder=self.checkpoints.folder(key))
-            for name, weight, key in zip(
-                node.experts, weights or [1.0] * len(node.experts), node.merged_checkpoints, strict=True
-            )
+            for name, weight, key in zip(node.experts, weights, node.merged_checkpoints, strict=True)
         ]
 
     def _trained_to(self, key: str) -> tuple[str, ...]:
