@@ -57,7 +57,7 @@ class TrainNode(TrainingNode):
             "harness": harness,
             "seed": self.seed,
             "parent": self.parents[-1],
-            "train": self.algorithm.definition(self.experts),
+            "train": self.algorithm.definition(),
             "domains": [domains[name].definition() | {"weight": weight} for name, weight in self.domains.items()],
             **self._experts_definition(),
             **self._launch_definition(),
@@ -107,7 +107,7 @@ class RecoverNode(TrainingNode):
             "seed": self.seed,
             "lineage": list(self.lineage),
             "recover": self.recovery.definition(),
-            "train": None if self.training is None else self.training.definition(self.experts),
+            "train": None if self.training is None else self.training.definition(),
             **self._experts_definition(),
             **(
                 {"target": domains[targets[0]].definition(), "peak": self.peaks[targets[0]]}

@@ -34,15 +34,21 @@ class PluginRef:
     reward_fingerprints: Mapping[str, str] = field(default_factory=dict)
     methods: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def named_methods(self) -> tuple[str, ...]:
+        """The names of the methods in its config, in the order of their paths."""
+        return tuple(dict.fromkeys(name for _, name in sorted(self.methods.items())))
+
     def definition(self, experts: Sequence[str] = ()) -> dict[str, Any]:
         """Returns the part of the plugin that keys cover. It contains the identity instead of the name.
 
-        experts: the names of the methods that its step reads. Those in the config are replaced by their index here.
+        experts: the names of the methods that a merge names; by default those of `named_methods`. The config has their
+        index here in the place of a name.
         """
-        config = _without(self.config, frozenset(self.unkeyed))
+        config, named = _without(self.config, frozenset(self.unkeyed)), list(experts or self.named_methods)
         for path, name in self.methods.items():
             *above, last = path.split(".")
-            reduce(getitem, above, config)[last] = {"expert": list(experts).index(name)}
+            reduce(getitem, above, config)[last] = {"expert": named.index(name)}
         rewards = {"reward_fingerprints": dict(self.reward_fingerprints)} if self.reward_fingerprints else {}
         return {"kind": self.kind, "identity": self.identity, "config": config, **rewards}
 

@@ -174,13 +174,12 @@ class MethodReader:
     def _experts(self, algorithm: PluginRef, domains: Iterable[str], at: KeyPath) -> tuple[ExpertMethod, ...] | None:
         """Returns the methods that the config of an algorithm names, None if one has a fault. Validates the config
         against its place in the method. Records faults."""
-        named = dict(sorted(algorithm.methods.items()))
-        known = [self._names.known(name, (*at, *key.split("."))) for key, name in named.items()]
-        experts = self._names.experts(dict.fromkeys(named.values(), 1.0)) if all(known) else None
+        known = [self._names.known(name, (*at, *key.split("."))) for key, name in algorithm.methods.items()]
+        experts = self._names.experts(dict.fromkeys(algorithm.named_methods, 1.0)) if all(known) else None
         config = config_of(algorithm, self._uses.registry)
         labels = [label for label in self._labels if label is not None]
         if experts is not None and isinstance(config, Config) and len(labels) == len(self._labels):
-            trained = self._names.trained_by(named.values())
+            trained = self._names.trained_by(algorithm.named_methods)
             place = TrainingPlace(
                 labels=labels, domains=tuple(sorted(domains)), peaks=self._last_trainings(), experts=trained
             )

@@ -365,6 +365,7 @@ def test_a_training_may_read_the_last_checkpoints_of_other_methods(bench_of):
     assert (taught.start, taught.lineage) == (node_of(bench, "taught", 1).key, (node_of(bench, "taught", 1).key,))
     assert (again.merged_checkpoints, again.parents[1:]) == ((one,), again.lineage)
     assert again.lineage[again.peaks["a"]] == one
+    assert [use.definition()["config"]["learn_from"] for use, _ in taught.calls({})] == [{"a": {"expert": 0}}]
     assert bench.plan.lineage_of(again.key) == (*again.lineage, again.key)
     assert plan_from_json(json.loads(json.dumps(plan_to_json(bench.plan)))).nodes == bench.plan.nodes
     assert not bench.run().failures
