@@ -326,7 +326,8 @@ class TrainingContext:
     reads the lineage. cache: a cache for measurements of them, if the config reads the lineage. mask: the file of an
     update mask; weights outside it must keep their bits. `harness.training.train_with_trl` does so.
     states: folders by number of optimizer steps; after that many, the model is also written to the folder, which is
-    replaced if it exists; empty unless the algorithm's spec sets `states`. experts: in a merge, its experts.
+    replaced if it exists; empty unless the algorithm's spec sets `states`. experts: in a merge, its experts; else the
+    methods that the config names.
     """
 
     checkpoint: Path
