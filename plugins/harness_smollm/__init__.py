@@ -5,11 +5,14 @@ from pathlib import Path
 
 from harness import ProtocolSpec, hookimpl
 
+FOLDER = Path(__file__).parent
+
 
 @hookimpl
 def harness_protocols() -> Iterator[ProtocolSpec]:
-    yield ProtocolSpec(
-        name="smollm",
-        summary="Code, Math, QA and writing in turn, on SmolLM2-135M-Instruct",
-        path=Path(__file__).parent / "smollm.yaml",
-    )
+    for name, summary in (
+        ("smollm", "Code, Math, QA and writing in turn, on SmolLM2-135M-Instruct"),
+        ("smollm-full", "The protocol smollm with all weights trained, in fp32"),
+        ("smollm-benchmarks", "The protocol smollm with GSM8K, MBPP, IFEval and MMLU-Pro beside its domains"),
+    ):
+        yield ProtocolSpec(name=name, summary=summary, path=FOLDER / f"{name}.yaml")

@@ -43,12 +43,15 @@ STATUS = "needs a run with a plan; tests/cli/test_cli_status.py runs it"
 CURVES = "needs a run with `every`; tests/end_to_end/test_states.py runs it"
 NETWORK, SERVER, MINE = "needs the network", "starts a server", "my.yaml is the reader's"
 BY_HAND = "loads a model; benchmarks/lm_eval_agreement.py runs lm-eval by hand"
+SCAN = "trains a real model; tests/plugins/smollm/test_smollm_scan.py looks at what it reads"
 NOT_RUN = {
     "make demo": "takes ten minutes; a fresh clone is tested with it",
     "make docs": NETWORK + "; tests/project/test_site.py builds the site",
     "make figures": "needs .venv; tests/project/test_site.py draws the figures",
     ".venv/bin/mkdocs serve": SERVER,
     "vllm serve Qwen/Qwen3-32B --port 8000": SERVER + ", on a GPU",
+    "python benchmarks/smollm_scan.py -o scans --learning-rate 1e-4 --steps 30 --order math,qa,writing,code": SCAN,
+    "python benchmarks/smollm_scan.py -o scans --protocol smollm-full --learning-rate 3e-5": SCAN,
     "make smollm": NETWORK + ", and trains long; tests/end_to_end/test_smollm.py runs it in small",
     "pip install --editable .": NETWORK + "; the page's plugin is put on the path instead",
     "pip install 'mdrl-harness[ifollow]'": NETWORK,

@@ -18,7 +18,11 @@ class JsonlConfig(DataSource):
     """Prompts and answers: their source and columns, the prompts' format, and the held-out rows with their scoring."""
 
     prompt: str = Field(default="prompt", min_length=1, description="the column with the prompt")
-    answer: str = Field(default="answer", min_length=1, description="the column with the answer, or a list of answers")
+    answer: str = Field(
+        default="answer",
+        min_length=1,
+        description="the column with the answer, or a list of answers; `a.b` is a field of a column",
+    )
     template: str | None = Field(
         default=None, description="the prompt with columns in braces, as in 'Q: {prompt} A:'; {{ and }} are braces"
     )
@@ -81,7 +85,9 @@ class JsonlConfig(DataSource):
         """Returns the required columns and a description of each."""
         further = dict.fromkeys(template_columns(self.template), "named in the template")
         further |= dict.fromkeys(self.keep, "named under keep")
-        return further | {self.prompt: "the prompt", self.answer: "the answer, or a list of answers"}
+        column, dot, field = self.answer.partition(".")
+        held = f"an object whose field {field} is the answer" if dot else "the answer"
+        return further | {self.prompt: "the prompt", column: f"{held}, or a list of answers"}
 
     def text_columns(self) -> tuple[str, ...]:
         """Returns the columns that are read as text: numbers and dates keep their spelling."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness import UsageError
-from harness.domains import SOURCE_ROW, SOURCE_TEXT, DataSource, load_table, nested_subset
+from harness.domains import SOURCE_ROW, SOURCE_TEXT, DataSource, as_text, load_table, nested_subset
 from harness_domains.jsonl.config import JsonlConfig, template_columns
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _prepared(config: JsonlConfig, source: DataSource) -> Dataset:
 
     rows = load_table(source, config.columns(), text=config.text_columns())
     shown = template_columns(config.template) or [config.prompt]
-    prompts, texts = [], []
+    prompts, texts, answers = [], [], []
     for row in rows:
         for column in {config.prompt, *shown}:
             if not isinstance(row[column], str) or (column == config.prompt and not row[column].strip()):
@@ -69,15 +70,24 @@ def _prepared(config: JsonlConfig, source: DataSource) -> Dataset:
                     where=row[SOURCE_ROW],
                     hint="every row needs a prompt, and text or numbers in the columns of the template",
                 )
-        _check_answer(row[config.answer], config.answer, row[SOURCE_ROW])
+        answers.append(_answer(row, config.answer))
         prompts.append(config.rendered(row))
         texts.append("\n".join(row[column] for column in dict.fromkeys(shown)))
     kept = {name: rows[name][:] for name in (*config.keep, SOURCE_ROW)}
-    return Dataset.from_dict(kept | {"prompt": prompts, "answer": rows[config.answer][:], SOURCE_TEXT: texts})
+    return Dataset.from_dict(kept | {"prompt": prompts, "answer": answers, SOURCE_TEXT: texts})
 
 
-def _check_answer(answer: Any, column: str, where: str) -> None:
-    """Raises UsageError for an answer that is not text, a list of texts, or missing."""
+def _answer(row: Mapping[str, Any], column: str) -> Any:
+    """Returns the answer of a row: text, a list of texts, or None if it is missing.
+
+    column: its name, or `a.b` for a field of a column. Raises UsageError for any other answer.
+    """
+    name, dot, field = column.partition(".")
+    answer, where = row[name], row[SOURCE_ROW]
+    if dot:
+        if not isinstance(answer, dict) or field not in answer:
+            raise UsageError(f"the column {name} has no field {field}", where=where, hint="set `answer` to the column")
+        answer = as_text(answer[field])
     for part in answer if isinstance(answer, list) else [answer]:
         if part is not None and not isinstance(part, str):
             raise UsageError(
@@ -85,6 +95,7 @@ def _check_answer(answer: Any, column: str, where: str) -> None:
                 where=where,
                 hint="an answer is text, a number, or a list of those",
             )
+    return answer
 
 
 def _some(rows: Dataset, config: JsonlConfig, what: str) -> Dataset:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
+ROWS = {"m-a-p/SuperGPQA": 26_529, "TIGER-Lab/MMLU-Pro": 12_032}
+"""The number of questions of the default data sets, from their cards."""
+
+
 class QADomain(Domain):
     """Multiple-choice questions. A share of every stratum is held out."""
 
@@ -45,7 +49,9 @@ class QADomain(Domain):
         return Path(__file__).parent / "lm_eval_tasks"
 
     def scored_completions(self, limit: int | None) -> int | None:
-        return most_rows(self.config, self.config.test_items, limit)
+        config = self.config
+        rows = None if config.data_files else ROWS.get(config.dataset or "")
+        return most_rows(config, config.test_items, limit, rows and max(1, round(config.test_share * rows)))
 
     def example_prompts(self) -> Sequence[str]:
         config = self.config

@@ -25,6 +25,7 @@ def test_the_perturbation_protocol_passes_validate_and_plan_offline(tmp_path):
     planned = harness("plan", "code-math-qa-cw", "-o", str(tmp_path), "--json")
     nodes = {node["label"] for node in planned["nodes"] if node["kind"] in ("train", "recover")}
     assert {"code", "math", "qa", "cw", "recover math (refresh)", "recover math (rollback)"} <= nodes
+    assert not planned["estimate"]["total"]["not_counted"]
 
 
 @pytest.mark.parametrize("name", ["math-chat-if", "math-chat-if-llama"])
