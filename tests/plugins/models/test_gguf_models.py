@@ -7,7 +7,8 @@ from importlib.util import find_spec
 import pytest
 from gguf_world import write_gguf
 
-from harness import CheckpointError, NoConfig
+import harness
+from harness import CheckpointError, HarnessError, NoConfig
 from harness.weights import check_checkpoint, gguf_digest
 from harness_models.pretrained.model import Pretrained, PretrainedConfig
 from harness_models.smollm2 import model as smollm2
@@ -90,3 +91,51 @@ def test_the_stated_sizes_are_those_in_the_packages_file():
     from harness.weights import gguf_config
 
     assert dict(smollm2.SmolLM2(NoConfig()).config_json()) == gguf_config(smollm2._checked_file())
+
+
+PROTOCOL = """\
+schema: 1
+name: wrong
+model: MODEL
+domains: {math: {use: lab-math}}
+train: {steps: 1}
+methods: {one: [math]}
+"""
+
+
+@pytest.fixture
+def message_of(tmp_path):
+    """Returns the only message of a run with a model, which stores nothing."""
+
+    def message(model):
+        (tmp_path / "wrong.yaml").write_text(PROTOCOL.replace("MODEL", json.dumps(model)))
+        with pytest.raises(HarnessError) as caught:
+            harness.run(tmp_path / "wrong.yaml", output=tmp_path / "runs", progress=False, jobs=1)
+        assert not list(tmp_path.glob("runs/store/*/DONE.json"))
+        return str(caught.value)
+
+    return message
+
+
+def test_a_run_without_the_package_names_it_once(message_of, monkeypatch):
+    monkeypatch.setattr(smollm2, "find_spec", lambda name: None)
+    assert message_of({"use": "smollm2-135m"}).count("which is not installed") == 1
+
+
+def test_a_run_with_a_damaged_file_names_it_once(message_of, package):
+    write_gguf(package / smollm2.FILE)
+    told = message_of({"use": "smollm2-135m"})
+    assert told.count("the sha256 of the file") == told.count(str(package / smollm2.FILE)) == 1
+
+
+def test_a_run_whose_cache_cannot_be_written_names_it_once(message_of, tmp_path):
+    write_gguf(tmp_path / "tiny.gguf")
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    told = message_of({"pretrained": str(tmp_path), "gguf_file": "tiny.gguf"})
+    assert told.count("cannot be written") == told.count("set HF_HOME") == 1
+
+
+def test_a_run_with_an_architecture_that_transformers_does_not_read_names_it_once(message_of, tmp_path):
+    write_gguf(tmp_path / "tiny.gguf", architecture="frog")
+    told = message_of({"pretrained": str(tmp_path), "gguf_file": "tiny.gguf"})
+    assert told.count("frog") == 1 and "lists the architectures" in told
