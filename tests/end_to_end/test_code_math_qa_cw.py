@@ -13,48 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 from judge_server import Say, judge_server
+from paper_world import DOMAINS, PACKAGED, changes, put
 from thinking_model import thinking_model
 
-import harness_papers
 from harness import UsageError
 from harness.domains.sandbox import SandboxConfig, open_sandbox
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
-PACKAGED = Path(harness_papers.__file__).parent / "code-math-qa-cw.yaml"
 OFFLINE = {"HARNESS_OFFLINE", "HF_HUB_OFFLINE"}  # under which a judge is refused
-TOKENS = 12
-DOMAINS = ["code", "math", "qa", "cw"]
-
-
-def changes(folder: Path, endpoint: str) -> dict:
-    """Returns what is other than in the packaged file, by the path of its key."""
-    judge = {"endpoint": endpoint, "cache": str(folder / "answers.sqlite"), "attempts": 1}
-    lengths = {f"domains.{name}.completion_tokens": TOKENS for name in DOMAINS}
-    return lengths | {
-        "model.pretrained": str(folder / "model"),
-        "domains.code.data_files": str(FIXTURES / "code" / "klear_train.jsonl"),
-        "domains.code.humaneval": {"data_files": str(FIXTURES / "code" / "humaneval_test.jsonl")},
-        "domains.code.mbpp": {"data_files": str(FIXTURES / "code" / "mbpp_test.jsonl")},
-        "domains.math.data_files": str(FIXTURES / "math" / "openr1_math_train.jsonl"),
-        "domains.math.test_sets": {"aime25": {"data_files": str(FIXTURES / "math" / "aime25_test.jsonl")}},
-        "domains.math.repeats.aime25": 2,
-        "domains.qa.data_files": str(FIXTURES / "qa" / "super_gpqa.jsonl"),
-        "domains.qa.mmlu_pro.data_files": str(FIXTURES / "qa" / "mmlu_pro.parquet"),
-        "domains.qa.mmlu_pro.completion_tokens": TOKENS,
-        "domains.cw.data_files": str(FIXTURES / "open_ended" / "creative_writing.jsonl"),
-        "domains.cw.test_items": 4,
-        **{f"domains.cw.judge.{key}": value for key, value in judge.items()},
-        **{f"domains.cw.reward.{key}": value for key, value in judge.items()},
-        "train.steps": 2,
-        "train.prompts_per_step": 4,
-        "evaluate.limit": 4,
-        "methods.re-math.4.steps": 2,
-        "methods.re-code.4.steps": 2,
-        "methods.re-qa.4.steps": 2,
-        "methods.rollback.3.completions": 8,
-        "methods.random-rollback.3.completions": 8,
-        "methods.mixed.0.steps": 2,
-    }
 
 
 def leaves(value, path=""):
@@ -63,13 +28,6 @@ def leaves(value, path=""):
         return {path: value}
     items = value.items() if isinstance(value, dict) else enumerate(value)
     return {key: leaf for name, item in items for key, leaf in leaves(item, f"{path}.{name}".lstrip(".")).items()}
-
-
-def put(protocol, path, value):
-    *parents, last = [int(name) if name.isdigit() else name for name in path.split(".")]
-    for name in parents:
-        protocol = protocol[name]
-    protocol[last] = value
 
 
 def harness(*arguments):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+from byte_tokenizer import END, byte_tokenizer
+
 END_OF_THOUGHT = "</think>\n"
 ANSWERS = (
     "```python\nprint(sum(map(int, input().split())))\n```\n",
@@ -27,22 +28,10 @@ TEMPLATE = (
 def thinking_model(folder: Path, *, seed: int = 0) -> Path:
     """Writes the model and its tokenizer of bytes, pieces and marks to `folder`; returns it."""
     import torch
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+    from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(text, special=True) for text in (PAD, START, END)])
-    # As in Qwen3's tokenizer, the marks of the thinking are tokens and not special: they stay in decoded text.
-    tokenizer.add_tokens(
-        [AddedToken(text, special=False) for text in ("<think>", "</think>", END_OF_THOUGHT, *ANSWERS)]
-    )
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, padding_side="left", model_max_length=4096
-    )
-    wrapped.chat_template = TEMPLATE
+    # As in Qwen3's tokenizer, the marks of the thinking are tokens and not special.
+    wrapped = byte_tokenizer(("<think>", "</think>", END_OF_THOUGHT, *ANSWERS), TEMPLATE, longest=4096)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen3ForCausalLM(
