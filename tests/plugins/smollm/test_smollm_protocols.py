@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import Registry, RewardBatch
+from harness import Registry, RewardBatch, UsageError
 from harness.execution.readiness.tasks import task_faults
 from harness.plugin.interfaces import TaskSet
 from harness.protocol import find_protocol, instance_of, load_protocol
@@ -74,7 +74,12 @@ def test_a_benchmark_is_scored_from_local_files_in_its_own_columns(registry, tmp
     protocol["evaluate"]["columns"] = {name: given | keys(str(path))}
     (tmp_path / "local.yaml").write_text(yaml.safe_dump(protocol))
     read = load_protocol(tmp_path / "local.yaml", registry).columns[name]
-    assert list(task_faults(TaskSet.of(instance_of(read.plugin, registry)), 0)) == []
+    try:
+        assert list(task_faults(TaskSet.of(instance_of(read.plugin, registry)), 0)) == []
+    except UsageError as error:
+        if "nltk's data" not in error.message:
+            raise
+        pytest.skip(error.message)  # some constraints of the published IFEval count sentences
 
 
 def domain(name, **changed):
