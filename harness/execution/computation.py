@@ -191,13 +191,14 @@ class NodeComputation:
         scratch = self._scratch
         scores = ProbeScores(self.plan, self.plugins, self._evaluator_or_default(), scratch / "scores")
         context = ProbeContext(
-            lineage=self._lineage(node.parents),
-            domains=LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.parents[-1])),
+            lineage=self._lineage(node.lineage),
+            domains=LazyDomains(self.plan.domains, self.plugins, trained=self.plan.last_trainings(node.start)),
             scratch=_made(scratch / "work"),
             seed=named_seed(node.seed, "probe"),
             progress=progress,
             score=scores if isinstance(registered.spec, ProbeSpec) and registered.spec.scores else None,
             cache=StoredArtifactCache(self.plan, node, self.store, registered),
+            states=self._states_read(node),
         )
         with plugin_faults(registered, node.label, self.store.root):
             rows = [dict(row) for row in probe.measure(context)]
@@ -255,6 +256,16 @@ class NodeComputation:
             state.optimizer_step: state_folder(self._scratch, state.optimizer_step)
             for state in self.plan.states.get(node.key, ())
         }
+
+    def _states_read(self, node: ProbeNode) -> dict[int, dict[int, Path]]:
+        """Returns the model folders of the states that a probe reads, by step of its lineage and optimizer steps."""
+        found: dict[int, dict[int, Path]] = {}
+        for key in node.states:
+            state = self.plan.nodes[key]
+            assert isinstance(state, StateNode)
+            step = node.lineage.index(state.training.key)
+            found.setdefault(step, {})[state.optimizer_step] = self.checkpoints.folder(key)
+        return found
 
     def _keep(self, registered: RegisteredPlugin, result: StepResult, folder: Path, metrics: Path) -> None:
         """Checks the model of a step and writes the other files of its folder. Raises PluginError if there is no model,

@@ -332,7 +332,7 @@ class Runner:
         built = build_leaderboard(scores, self._plan, self._store, self._folder.provenance())
         leaderboard = with_metrics(built, self._protocol.metrics, self._registry)
         write_text(self._folder.path / LEADERBOARD, leaderboard.to_json())
-        if self._plan.states:
+        if self._plan.scores_states:
             self._write_curves()
         self._folder.tables_written(done, self._metrics)
 

@@ -298,22 +298,33 @@ class EvaluateNode(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeNode(Node):
-    """A probe over a method's lineage, `parents`, base first.
+    """A probe over a method's lineage, base first, and the models within its recoveries that the probe reads.
 
-    scored_with: the settings of each domain, for a probe that evaluates models.
+    parents: the lineage, then `states`. scored_with: the settings of each domain, for a probe that evaluates models.
     """
 
     kind: Literal["probe"] = "probe"
     probe: PluginRef
+    states: tuple[str, ...] = ()
     scored_with: Mapping[str, EvaluationSettings] = field(default_factory=dict)
 
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """The keys of the method's checkpoints, base first."""
+        return self.parents[: len(self.parents) - len(self.states)]
+
+    @property
+    def start(self) -> str:
+        return self.lineage[-1]
+
     def definition(self, harness: str, domains: Domains) -> dict[str, Any]:
-        """The harness, the seed, the lineage, the probe, every domain of the protocol in order, and the settings."""
+        """The harness, the seed, the lineage, the probe, every domain of the protocol in order, and the settings. The
+        states follow from the lineage and the probe's config."""
         return {
             "kind": self.kind,
             "harness": harness,
             "seed": self.seed,
-            "lineage": list(self.parents),
+            "lineage": list(self.lineage),
             "probe": self.probe.definition(),
             "domains": [domain.definition() for domain in domains.values()],
             "evaluate": {name: settings.definition() for name, settings in self.scored_with.items()},

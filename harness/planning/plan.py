@@ -63,12 +63,17 @@ class Plan:
 
     @cached_property
     def states(self) -> Mapping[str, tuple[StateNode, ...]]:
-        """The states within each training that are scored, by the training's key, in order."""
-        found: dict[str, tuple[StateNode, ...]] = {}
+        """The states within each training that are scored or probed, by the training's key, in order."""
+        found: dict[str, list[StateNode]] = {}
         for node in self.nodes.values():
             if isinstance(node, StateNode):
-                found[node.training.key] = (*found.get(node.training.key, ()), node)
-        return found
+                found.setdefault(node.training.key, []).append(node)
+        return {key: tuple(sorted(states, key=lambda one: one.optimizer_step)) for key, states in found.items()}
+
+    @property
+    def scores_states(self) -> bool:
+        """Whether models within trainings are scored."""
+        return any(isinstance(self.nodes[checkpoint], StateNode) for checkpoint in self.evaluations)
 
     @property
     def scored_names(self) -> tuple[str, ...]:

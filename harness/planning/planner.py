@@ -154,7 +154,12 @@ class _Planner:
 
     def _states(self, training: TrainNode | RecoverNode | MergeNode) -> None:
         """Adds the states within a training that the protocol scores, with their evaluations."""
-        every, algorithm = self._protocol.every, training.trained_with
+        for state in self._states_within(training, self._protocol.every):
+            self._evaluate(state)
+
+    def _states_within(self, training: TrainNode | RecoverNode | MergeNode, every: int | None) -> Iterator[StateNode]:
+        """Adds and yields the states within a training after every `every` optimizer steps."""
+        algorithm = training.trained_with
         if every is None or algorithm is None:
             return
         for step in range(every, optimizer_steps(algorithm, self._registry), every):
@@ -166,7 +171,7 @@ class _Planner:
                 training=training,
                 optimizer_step=step,
             )
-            self._evaluate(self._add(self._keyed(state)))
+            yield self._add(self._keyed(state))
 
     def _merge(self, step: MergeStep, seed: int, base: BaseNode) -> MergeNode:
         lineages = [self._lineage(expert.steps, seed, base, scored=False) for expert in step.experts]
@@ -276,15 +281,28 @@ class _Planner:
     def _probe(self, probe: PluginRef, method: str, seed: int, lineage: tuple[str, ...]) -> ProbeNode:
         spec = self._registry.find("probe", probe.name).spec
         scores = isinstance(spec, ProbeSpec) and spec.scores
+        states = tuple(self._states_read(probe, lineage))
         node = ProbeNode(
             key="",
             label=f"{probe.name} of {method}",
             seed=seed,
-            parents=lineage,
+            parents=(*lineage, *states),
+            states=states,
             probe=self._use(probe),
             scored_with={name: self._settings(name) for name in self._domains} if scores else {},
         )
         return self._keyed(node)
+
+    def _states_read(self, probe: PluginRef, lineage: Sequence[str]) -> Iterator[str]:
+        """Adds the states that a probe reads, within the recoveries whose algorithms write states. Yields their
+        keys."""
+        config = config_of(probe, self._registry)
+        every = config.reads_states() if isinstance(config, Config) else None
+        for node in (self._nodes[key] for key in lineage):
+            if isinstance(node, RecoverNode) and node.training is not None:
+                spec = self._registry.find("algorithm", node.training.name).spec
+                if isinstance(spec, AlgorithmSpec) and spec.states:
+                    yield from (state.key for state in self._states_within(node, every))
 
 
 def _fingerprint(use: PluginRef, registry: Registry) -> str:

@@ -85,6 +85,11 @@ class Config(PydanticModel):
         Returns (key, message, hint) of the first problem, or None. Called when the protocol is loaded."""
         return None
 
+    def reads_states(self) -> int | None:
+        """After how many optimizer steps each a probe with this config reads the models within the recoveries of a
+        method that train: `ProbeContext.states`. None for a probe that does not read them."""
+        return None
+
     def fault_with_training(self, training: Config) -> tuple[str, str, str] | None:
         """Validates the config of a recovery that trains with the config of its algorithm. Returns (key, message, hint)
         of the first problem, or None. Called when the protocol is loaded."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ class ProbeContext(FormerlyShared):
     folder that survives a killed process, for resuming. seed: the seed of all random draws. progress: call it to
     report progress. score: evaluates the model in a folder and returns its score per
     domain, as in the leaderboard; None unless the probe's spec sets `scores`. cache: a cache for measurements; None
-    outside a run.
+    outside a run. states: model folders within the recoveries that train, by the step in the lineage and the number of
+    optimizer steps; as often as the config's `reads_states` asks, for algorithms whose spec sets `states`.
     """
 
     lineage: Sequence[LineageEntry]
@@ -31,6 +32,7 @@ class ProbeContext(FormerlyShared):
     progress: Progress
     score: Callable[[Path], Mapping[str, float]] | None = None
     cache: ArtifactCache | None = None
+    states: Mapping[int, Mapping[int, Path]] = field(default_factory=dict)
 
 
 class Probe(ChecksStart, ABC):

@@ -70,7 +70,7 @@ def read_run(folder: Path, prediction: Path | None = None) -> RunRecord:
         state=_state(run.events(), done=len(done), nodes=len(keys), kept=kept),
         prediction=foretold,
         curves=curves,
-        score_curves=_score_curves(plan, store, folder / SCORE_CURVES) if plan.states else None,
+        score_curves=_score_curves(plan, store, folder / SCORE_CURVES) if plan.scores_states else None,
         problems=(*problems, *unread, *further, *unreadable),
     )
 

@@ -11,6 +11,7 @@ from harness.plugin.config import Config
 from harness.plugin.interfaces import (
     Algorithm,
     Expert,
+    LineageEntry,
     StepResult,
     TrainingCall,
     TrainingContext,
@@ -157,10 +158,17 @@ def check_merge(merge: Merge, folder: Path, *, trains: bool = False) -> None:
 def check_probe(probe: Probe, folder: Path, *, scores: bool = False, keys: Collection[str] = ()) -> None:
     """Checks a probe by measuring a tiny lineage twice: reproducible rows of JSON data, all with the same keys.
 
-    scores: as in the probe's spec; if True, the context has a `score`. keys: the columns named by its spec. Raises
-    PluginError for a violation.
+    scores: as in the probe's spec; if True, the context has a `score`. keys: the columns named by its spec. A probe
+    whose config reads states gets a recovery with one. Raises PluginError for a violation.
     """
     lineage = tiny_lineage(folder / "lineage")
+    config = getattr(probe, "config", None)
+    states: dict[int, dict[int, Path]] = {}
+    if isinstance(config, Config) and (every := config.reads_states()) is not None:
+        within = nudged_checkpoint(lineage[-1].folder, folder / "lineage" / "within", seed=4)
+        recovered = nudged_checkpoint(within, folder / "lineage" / "recovered", seed=5)
+        lineage.append(LineageEntry(step=3, label="recover one", domains=("one",), folder=recovered))
+        states[3] = {every: within}
 
     def once(name: str) -> list[Mapping[str, object]]:
         scratch = folder / name
@@ -172,6 +180,7 @@ def check_probe(probe: Probe, folder: Path, *, scores: bool = False, keys: Colle
             seed=1,
             progress=_quiet,
             score=_score_by_bytes if scores else None,
+            states=states,
         )
         return [dict(row) for row in probe.measure(context)]
 
