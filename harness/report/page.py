@@ -17,6 +17,7 @@ from harness.report.best import column_standings
 from harness.report.figure import Absent, Figure
 from harness.report.figures.causal_split import causal_split
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
+from harness.report.figures.contraction import contraction
 from harness.report.figures.cost import cost
 from harness.report.figures.forgetting import change_by_step, forgetting
 from harness.report.figures.paired_differences import paired_differences
@@ -62,6 +63,7 @@ FURTHER: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
     conflict_share,
     rollback_curve,
     causal_split,
+    contraction,
     predicted_damage,
     prediction,
 )

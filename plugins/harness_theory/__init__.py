@@ -30,6 +30,15 @@ def harness_probes() -> Iterator[ProbeSpec]:
         cite=_PAPER,
     )
     yield ProbeSpec(
+        name="contraction",
+        summary="How a recovery moves the weights back to the target's peak where its reward is curved, and elsewhere",
+        load="harness_theory.contraction:Contraction",
+        config="harness_theory.config:ContractionConfig",
+        keys=("target", "peak", "recovery", "part", "optimizer_step"),
+        repeat="draw",
+        cite=_PAPER,
+    )
+    yield ProbeSpec(
         name="bf16-sparsity",
         summary="The share of weights that each step changes, in fp32 and rounded to bf16",
         load="harness_theory.rounding:RoundedSparsity",
@@ -40,8 +49,9 @@ def harness_probes() -> Iterator[ProbeSpec]:
 
 @hookimpl
 def harness_protocols() -> Iterator[ProtocolSpec]:
-    yield ProtocolSpec(
-        name="lab-theory",
-        summary="The local perturbation theory tested on the lab's sequence, with random controls",
-        path=Path(__file__).parent / "lab-theory.yaml",
-    )
+    for name, summary in (
+        ("lab-theory", "The local perturbation theory tested on the lab's sequence, with random controls"),
+        ("lab-contraction", "How a refresh and a distillation on Math move the lab's weights back to Math's peak"),
+        ("lab-rounding", "The share of weights that a training changes in fp32 and in bf16, by learning rate"),
+    ):
+        yield ProtocolSpec(name=name, summary=summary, path=Path(__file__).parent / f"{name}.yaml")

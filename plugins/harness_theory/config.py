@@ -51,3 +51,13 @@ class SignedCurvatureConfig(Config):
     completions: int = Field(
         default=1024, ge=2, description="sampled completions of the target, in groups of 8, per measured reward"
     )
+
+
+class ContractionConfig(SubspaceConfig):
+    """Settings of `contraction`."""
+
+    every: int = Field(default=3, ge=1, description="optimizer steps between the measured models of a recovery")
+    draws: int = Field(default=3, ge=1, description="random subspaces")
+
+    def reads_states(self) -> int:
+        return self.every

@@ -32,15 +32,21 @@ class Update:
         return policy.flat(lambda name: new.read(name).float() - old.read(name).float())
 
 
-def peak_of(context: ProbeContext, target: str | None) -> tuple[LineageEntry, str] | None:
-    """Returns the checkpoint after the target's last training and the target's name, by default the domain that the
-    method trained first; None if the method did not train it. Raises StepFailed for an unknown domain."""
+def target_of(context: ProbeContext, target: str | None) -> str:
+    """Returns the target, by default the domain that the method trained first; empty if it trained none. Raises
+    StepFailed for an unknown domain."""
     if target is not None and target not in context.domains:
         raise StepFailed(
             f"the protocol has no domain {target!r}", where="target", hint=f"it has {', '.join(context.domains)}"
         )
     trained = [entry for entry in context.lineage if entry.domains]
-    name = target or (sorted(trained[0].domains)[0] if trained else "")
+    return target or (sorted(trained[0].domains)[0] if trained else "")
+
+
+def peak_of(context: ProbeContext, target: str | None) -> tuple[LineageEntry, str] | None:
+    """Returns the checkpoint after the target's last training, and the target's name; None if the method did not train
+    it. Raises as `target_of`."""
+    name = target_of(context, target)
     peak = last_training(context.lineage, name)
     return None if peak is None else (peak, name)
 

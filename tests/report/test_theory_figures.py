@@ -2,10 +2,11 @@
 
 import pytest
 from fake_run import make_leaderboard
-from report_world import IMAGE, record_of, split
+from report_world import IMAGE, contracted, record_of, split
 
 from harness.report.figure import Absent
 from harness.report.figures.causal_split import causal_split
+from harness.report.figures.contraction import contraction
 from harness.report.plots.markup import along, bar
 from harness.results.probe_rows import ProbeRows
 
@@ -40,3 +41,25 @@ def test_rows_without_a_loss_are_no_parts(tmp_path):
     rows = [{"target": "math", "against": "cw", "piece": "full", "loss": None}, {"piece": 3, "loss": 1.0}]
     probes = (ProbeRows(probe="p", method="sequential", seed=0, rows=rows),)
     assert isinstance(causal_split(record_of(leaderboard, probes=probes)), Absent)
+
+
+def test_a_recovery_has_a_line_for_each_part_and_a_grey_control(tmp_path):
+    leaderboard, _ = make_leaderboard(tmp_path)
+    rows = contracted()
+    probes = tuple(
+        ProbeRows(
+            probe="p", method=method, seed=seed, rows=[{**row, "log_ratio": row["log_ratio"] + seed} for row in rows]
+        )
+        for method in ("re-math", "other")
+        for seed in (0, 1)
+    )
+    figure = contraction(record_of(leaderboard, probes=probes))
+    [panel] = figure.views[0].panels
+    assert panel.title == "re-math: math"
+    lines = {one.name: one for one in panel.series}
+    assert [mark.y for mark in lines["subspace"].marks] == pytest.approx([0.5, 0.0, -0.5])
+    assert [mark.y for mark in lines["random-subspace"].marks] == pytest.approx([0.5, 0.65, 0.8])
+    assert [mark.x for mark in lines["complement"].marks] == [0.0, 5.0, 10.0]
+    assert [name for name, one in lines.items() if one.look is None] == ["random-subspace"]
+    missing = tuple(ProbeRows(probe="p", method="a", seed=0, rows=[{**row, "log_ratio": None}]) for row in rows)
+    assert isinstance(contraction(record_of(leaderboard, probes=missing)), Absent)

@@ -114,6 +114,23 @@ def split():
     ]
 
 
+def contracted():
+    """Returns the distances within one recovery; the random control has two draws."""
+    falls = [("subspace", 0, -0.1), ("complement", 0, 0.0), ("random-subspace", 0, 0.02), ("random-subspace", 1, 0.04)]
+    return [
+        {
+            "target": "math",
+            "recovery": IMAGE,
+            "part": part,
+            "draw": draw,
+            "optimizer_step": step,
+            "log_ratio": fall * step,
+        }
+        for part, draw, fall in falls
+        for step in (0, 5, 10)
+    ]
+
+
 def predicted():
     return [
         {"step": step, "domain": domain, "predicted_first_order": 0.1 * step - 0.03 * index}
@@ -208,7 +225,9 @@ def full_record(root, *, seeds=(0, 1)):
             for seed in seeds
         ),
         probes=tuple(
-            ProbeRows(probe="curve", method="re-math", seed=seed, rows=[*curve(), *split(), *predicted()])
+            ProbeRows(
+                probe="curve", method="re-math", seed=seed, rows=[*curve(), *split(), *contracted(), *predicted()]
+            )
             for seed in seeds
         ),
         prediction=kept_prediction(board),
