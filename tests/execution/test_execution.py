@@ -39,6 +39,7 @@ def test_a_training_leaves_its_model_metrics_and_result(bench):
         "optimizer_steps": 3, "completions": 0, "generated_tokens": 0, "train_seconds": 0.0
     }  # fmt: skip
     assert result["report"]["resumed_from"] == 0
+    assert result["parameters"] == {"total": 0, "active": 0}  # these models hold no tensor
 
 
 def test_a_step_goes_on_from_its_parent_and_is_made_once(bench):

@@ -13,6 +13,7 @@ from harness.execution.score_table import collect_scores
 from harness.planning.counts import cost_of
 from harness.planning.nodes import MergeNode
 from harness.planning.serialization import plan_from_json, plan_to_json
+from harness.results.leaderboard import ModelSize
 
 HEAD = PROTOCOL.split("methods:")[0]
 
@@ -68,6 +69,7 @@ def test_a_merge_trains_the_base_and_shows_it_its_experts(bench_of):
     assert bench.world.experts == [[], [], [("one", 2.0, ("a",)), ("two", 1.0, ("b",))]]
     board = build_leaderboard(collect_scores(bench.plan, bench.store), bench.plan, bench.store, {})
     assert {row.method: row.cost.optimizer_steps for row in board.rows}["taught"] == 3 + 3 + 4
+    assert {row.method: row.parameters for row in board.rows}["taught"] == ModelSize(total=0, active=0)
 
 
 def test_a_merge_runs_in_several_processes_if_it_trains(tmp_path):
