@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.cli.graphics import draws, interval_marks
-from harness.cli.leaderboard_view import score_heads
 from harness.cli.narrow_table import by_column, split_tables
-from harness.report.tables.layout import MISSING, decimals, interval, interval_notes, number, p_text
+from harness.report.tables.differences import AVERAGE, ComparedScore, difference_notes
+from harness.report.tables.layout import MISSING, interval, number, p_text
 from harness.results.ranks import FAMILY_WISE_ERROR
 
 if TYPE_CHECKING:
@@ -21,51 +21,78 @@ if TYPE_CHECKING:
 MARKS_WIDTH = 21
 
 
-def print_differences(leaderboard: Leaderboard, differences: PairedDifferences, console: Console) -> None:
-    """Prints one line per domain and one for the average: the difference with its interval, its p-value and the
-    difference per seed."""
-    from rich.text import Text
-
-    console.print(Text(f"{differences.method} − {differences.other}, {leaderboard.protocol}", style="bold"))
-    names, rows, shown = [], [], []
-    for column, head in score_heads(leaderboard).items():
-        one = differences.scores.get(column) if column else differences.average
-        if one is not None:
-            digits = decimals(leaderboard, column or None) + 1
-            p_value = differences.p_values[column] if column else differences.average_p_value
-            names.append(head)
-            rows.append([interval(one, digits), p_text(p_value), *(number(value, digits) for value in one.per_seed)])
-            shown.append(one)
-    heads = ["difference", "p", *(f"seed {seed}" for seed in differences.seeds)]
-    print_rows(console, "", names, (heads, rows), differences=shown, corrected=[None] * len(shown))
-    _print_notes(leaderboard, [differences], console)
-
-
-def print_comparisons(leaderboard: Leaderboard, found: Sequence[PairedDifferences], console: Console) -> None:
-    """Prints one line per compared method: the difference of the averages and its significance."""
-    from rich.text import Text
-
-    console.print(Text(f"{found[0].method} − each, {leaderboard.protocol}: average", style="bold"))
-    print_averages(console, "compared with", [one.other for one in found], found, decimals(leaderboard) + 1)
+def print_differences(
+    leaderboard: Leaderboard,
+    found: Sequence[PairedDifferences],
+    scores: Sequence[ComparedScore],
+    console: Console,
+) -> None:
+    """Prints a single difference with one line per score and the difference per seed, or several, with one table per
+    score and one line per compared method."""
+    if len(found) == 1:
+        _print_single(leaderboard, found[0], scores, console)
+    else:
+        _print_several(leaderboard, found, scores, console)
     _print_notes(leaderboard, found, console)
+
+
+def _print_single(
+    leaderboard: Leaderboard, one: PairedDifferences, scores: Sequence[ComparedScore], console: Console
+) -> None:
+    from rich.text import Text
+
+    console.print(Text(f"{one.method} − {one.other}, {leaderboard.protocol}", style="bold"))
+    rows, shown = [], []
+    for score in scores:
+        [(difference, p_value, _)] = score.differences
+        seeds = [number(value, score.digits) for value in difference.per_seed]
+        rows.append([interval(difference, score.digits), p_text(p_value), *seeds])
+        shown.append(difference)
+    heads = ["difference", "p", *(f"seed {seed}" for seed in one.seeds)]
+    names = [score.head for score in scores]
+    print_rows(console, "", names, (heads, rows), differences=shown, corrected=[None] * len(shown))
+
+
+def _print_several(
+    leaderboard: Leaderboard,
+    found: Sequence[PairedDifferences],
+    scores: Sequence[ComparedScore],
+    console: Console,
+) -> None:
+    from rich.text import Text
+
+    names = [one.other for one in found]
+    for place, score in enumerate(scores):
+        title = f"{found[0].method} − each, {leaderboard.protocol}: {score.head}"
+        console.print(Text(title if place == 0 else f"\n{title}", style="bold"))
+        _print_score(console, "compared with", names, score)
 
 
 def print_averages(
     console: Console, first: str, names: Sequence[str], found: Sequence[PairedDifferences], digits: int
 ) -> None:
     """Prints the differences of averages, one per line. first: the header of their names."""
+    averages = tuple((one.average, one.average_p_value, one.average_holm_p_value) for one in found)
+    score = ComparedScore(name=AVERAGE, head=AVERAGE, digits=digits, lower=False, differences=averages)
+    _print_score(console, first, names, score)
+
+
+def _print_score(console: Console, first: str, names: Sequence[str], score: ComparedScore) -> None:
     rows = []
-    for one in found:
-        known = [value for value in one.average.per_seed if value is not None]
-        corrected = one.average_holm_p_value
+    for one, p_value, corrected in score.differences:
         shown = MISSING if corrected is None else "yes" if corrected <= FAMILY_WISE_ERROR else "no"
-        ahead = f"{sum(value > 0 for value in known)} of {len(known)} seeds"
-        p_values = [p_text(one.average_p_value), p_text(corrected)]
-        rows.append([interval(one.average, digits), *p_values, shown, ahead])
-    heads = ["difference", "p", "p (Holm)", "shown", "higher on"]
-    corrected_values = [one.average_holm_p_value for one in found]
-    averages = [one.average for one in found]
-    print_rows(console, first, names, (heads, rows), differences=averages, corrected=corrected_values)
+        ahead = score.ahead(one) if one.mean is not None else MISSING
+        rows.append([interval(one, score.digits), p_text(p_value), p_text(corrected), shown, ahead])
+    heads = ["difference", "p", "p (Holm)", "shown", "lower on" if score.lower else "higher on"]
+    print_rows(
+        console,
+        first,
+        names,
+        (heads, rows),
+        differences=[one for one, _, _ in score.differences],
+        corrected=[corrected for _, _, corrected in score.differences],
+        lower=score.lower,
+    )
 
 
 def print_rows(
@@ -76,14 +103,16 @@ def print_rows(
     *,
     differences: Sequence[Estimate],
     corrected: Sequence[float | None],
+    lower: bool = False,
 ) -> None:
     """Prints a table of differences, as many columns beside one another as fit. On a terminal, the intervals are drawn.
 
-    table: the headers and the rows. corrected: the p-values that decide whether a difference is shown in colour.
+    table: the headers and the rows. corrected: the p-values that decide whether a difference is shown in colour. lower:
+    whether lower is better.
     """
     columns = by_column(*table)
     marks = _marks(differences) if draws(console) else {}
-    styles = [_style(one, p_value) for one, p_value in zip(differences, corrected, strict=True)]
+    styles = [_style(one, p_value, lower) for one, p_value in zip(differences, corrected, strict=True)]
     left = tuple(marks)
     for part in split_tables(first, names, columns | marks, console.width, styles=styles, left=left):
         console.print()
@@ -101,10 +130,10 @@ def _marks(differences: Sequence[Estimate]) -> dict[str, list[str]]:
     return {head: [interval_marks(one, reach, MARKS_WIDTH) for one in differences]}
 
 
-def _style(one: Estimate, p_value: float | None) -> str:
+def _style(one: Estimate, p_value: float | None, lower: bool) -> str:
     if p_value is None or p_value > FAMILY_WISE_ERROR or not one.mean:
         return ""
-    return "green" if one.mean > 0 else "red"
+    return "green" if (one.mean > 0) != lower else "red"
 
 
 def _print_notes(leaderboard: Leaderboard, found: Sequence[PairedDifferences], console: Console) -> None:
@@ -113,17 +142,3 @@ def _print_notes(leaderboard: Leaderboard, found: Sequence[PairedDifferences], c
     console.print()
     for note in difference_notes(leaderboard, found, "methods"):
         console.print(Text(note, style="dim"))
-
-
-def difference_notes(leaderboard: Leaderboard, found: Sequence[PairedDifferences], compared: str) -> list[str]:
-    """Returns notes on intervals and p-values. compared: what differs, `methods` or `runs`."""
-    notes = interval_notes(estimate for one in found for estimate in (*one.scores.values(), one.average))
-    if any(one.average_p_value is not None for one in found):
-        notes.append("p: two-sided paired t test over seeds, not corrected for the number of domains.")
-    if len(found) > 1:
-        notes.append(f"p (Holm): corrected over the {len(found)} methods; shown: at most 0.05.")
-    if max((len(one.seeds) for one in found), default=0) < 2:
-        notes.append(f"One seed in common: no difference between the {compared} is shown.")
-    if leaderboard.roles.lower:
-        notes.append("↓: lower is better, so that a negative difference is the better one.")
-    return notes

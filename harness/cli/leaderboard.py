@@ -64,6 +64,7 @@ def export(
 
 @commands.command("compare")
 def compare(
+    *,
     method: Annotated[str, typer.Argument(metavar="METHOD", help="A method of the run.")],
     other: Annotated[
         str, typer.Argument(metavar="OTHER", help="A method, several separated by commas, or `all` others.")
@@ -71,35 +72,48 @@ def compare(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A run, folder or name. Default: the latest run.")
     ] = None,
+    scores: Annotated[
+        str,
+        typer.Option("--scores", metavar="NAMES", help="Only these: `average`, `forgetting`, columns; with commas."),
+    ] = "",
     runs: Annotated[Path | None, typer.Option("--runs", metavar="RUNS", help="The folder of runs.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all differences as JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the differences as a Markdown table.")] = False,
 ) -> None:
-    """Show by how much one method of a run is ahead of another, seed by seed, with the paired t test.
+    """Show by how much one method of a run is ahead of another, seed by seed, with the paired t test: in the average,
+    the mean forgetting, and each column.
 
-    With several others, the p-values are corrected over them by Holm's method.
+    With several others, the p-values are corrected over them by Holm's method, in each score on its own.
     """
     import json
 
     from harness._util.console import terminal
     from harness.api import load_run
-    from harness.cli.differences_view import print_comparisons, print_differences
+    from harness.cli.differences_view import print_differences
+    from harness.report.tables.differences import compared_scores, comparison_markdown
 
     found = load_run(run, output=runs, finished=True)
     differences = found.compare(method, _others(found, other))
+    shown = compared_scores(found.record, differences, _listed(scores))
     if as_json:
         data = [one.model_dump(mode="json") for one in differences]
         typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=2))
-    elif len(differences) > 1:
-        print_comparisons(found.record, differences, terminal())
+    elif markdown:
+        typer.echo(comparison_markdown(found.record, differences, shown), nl=False)
     else:
-        print_differences(found.record, differences[0], terminal())
+        print_differences(found.record, differences, shown, terminal())
 
 
 def _others(run: Run, named: str) -> list[str] | None:
     """Returns the methods that `named` lists, or None for `all`."""
     if any(row.method == named for row in run.record.rows):
         return [named]
-    return None if named == "all" else list(dict.fromkeys(part.strip() for part in named.split(",")))
+    return None if named == "all" else _listed(named)
+
+
+def _listed(text: str) -> list[str]:
+    """Returns the names in a list with commas, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 @commands.command("validate")

@@ -14,9 +14,10 @@ from harness.results.metrics import Score, difference
 class PairedDifferences(Record):
     """The differences `method` − `other` per seed.
 
-    scores: the difference in each column. average: the difference of the rows' averages. p_values, average_p_value:
-    two-sided paired t test, None with fewer than two seeds. holm_p_values, average_holm_p_value: the p-values with
-    Holm's correction, per column, over all methods that `method` is compared with.
+    scores: the difference in each column. average, forgetting: the differences of the rows' averages and of their mean
+    forgetting, where less is better. p_values, average_p_value, forgetting_p_value: two-sided paired t test, None with
+    fewer than two seeds. holm_p_values, average_holm_p_value, forgetting_holm_p_value: the p-values with Holm's
+    correction over all methods that `method` is compared with, for each of these numbers on its own.
     """
 
     method: str
@@ -24,10 +25,13 @@ class PairedDifferences(Record):
     seeds: tuple[int, ...]
     scores: dict[str, Estimate]
     average: Estimate
+    forgetting: Estimate
     p_values: dict[str, float | None]
     average_p_value: float | None
+    forgetting_p_value: float | None
     holm_p_values: dict[str, float | None]
     average_holm_p_value: float | None
+    forgetting_holm_p_value: float | None
 
 
 def compared(leaderboard: Leaderboard, method: str, others: Sequence[str]) -> list[PairedDifferences]:
@@ -36,14 +40,17 @@ def compared(leaderboard: Leaderboard, method: str, others: Sequence[str]) -> li
 
 
 def with_holm(found: Sequence[PairedDifferences], columns: Sequence[str]) -> list[PairedDifferences]:
-    """Returns the differences with p-values that are corrected over all of them, for each column and the average."""
+    """Returns the differences with p-values that are corrected over all of them, for each column, the average and
+    forgetting."""
     averages = holm([one.average_p_value for one in found])
+    forgetting = holm([one.forgetting_p_value for one in found])
     corrected = {column: holm([one.p_values.get(column) for one in found]) for column in columns}
     return [
         one.model_copy(
             update={
                 "holm_p_values": {column: corrected[column][place] for column in one.p_values},
                 "average_holm_p_value": averages[place],
+                "forgetting_holm_p_value": forgetting[place],
             }
         )
         for place, one in enumerate(found)
@@ -90,6 +97,7 @@ def row_differences(one: Row, two: Row, columns: Sequence[str]) -> PairedDiffere
         if column in one.scores and column in two.scores
     }
     average = _paired(one, one.average, two, two.average, seeds)
+    forgetting = _paired(one, one.forgetting, two, two.forgetting, seeds)
     p_values = {column: _p_value(score) for column, score in scores.items()}
     return PairedDifferences(
         method=one.method,
@@ -97,10 +105,13 @@ def row_differences(one: Row, two: Row, columns: Sequence[str]) -> PairedDiffere
         seeds=seeds,
         scores=scores,
         average=average,
+        forgetting=forgetting,
         p_values=p_values,
         average_p_value=_p_value(average),
+        forgetting_p_value=_p_value(forgetting),
         holm_p_values=p_values,
         average_holm_p_value=_p_value(average),
+        forgetting_holm_p_value=_p_value(forgetting),
     )
 
 

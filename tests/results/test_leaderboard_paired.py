@@ -10,9 +10,11 @@ from fake_run import RECOVERED, SEQUENTIAL, make_leaderboard
 
 from harness.cli import leaderboard as leaderboard_command
 from harness.errors import UsageError
-from harness.results.compare import PairedDifferences, paired_differences
+from harness.results.compare import PairedDifferences, compared, paired_differences
 from harness.results.estimates import estimate
 from harness.results.metrics import Score
+
+FORGOTTEN = {"re-math": (1.0, 0.5, 2.0), "sequential": (6.0, 7.0, 6.0), "third": (2.0, 4.0, 1.5)}
 
 
 @pytest.fixture
@@ -136,6 +138,45 @@ def test_several_others_are_compared_with_holms_correction(tmp_path, invoke):
     assert f"{2 * raw:.3f}" in text
     assert "corrected over the 2 methods" in " ".join(text.split())
     assert "3 of 3 seeds" in text
+
+
+def test_forgetting_is_compared_with_its_own_correction(tmp_path):
+    board, _ = make_leaderboard(tmp_path, seeds=(0, 1, 2), shift=lambda seed: 0.02 * seed)
+    lost = {name: estimate([Score(value, None, 1) for value in values]) for name, values in FORGOTTEN.items()}
+    rows = [row.model_copy(update={"forgetting": lost[row.method]}) for row in board.rows if row.method in lost]
+    third = board.row("sequential").model_copy(update={"method": "third", "forgetting": lost["third"]})
+    board = board.model_copy(update={"rows": (*rows, third)})
+    one, two = compared(board, "re-math", ["sequential", "third"])
+    raw = [scipy.stats.ttest_rel(FORGOTTEN["re-math"], FORGOTTEN[name]).pvalue for name in ("sequential", "third")]
+    assert one.forgetting.per_seed == pytest.approx((-5.0, -6.5, -4.0))
+    assert (one.forgetting_p_value, two.forgetting_p_value) == pytest.approx(raw)
+    assert one.forgetting_holm_p_value == pytest.approx(2 * min(raw))
+    assert two.forgetting_holm_p_value == pytest.approx(max(raw))
+
+
+def test_every_score_is_printed_and_those_that_are_named(tmp_path, invoke):
+    make_leaderboard(tmp_path, seeds=(0, 1), shift=lambda seed: 0.01 * seed)
+    several = ("leaderboard", "compare", "re-math", "sequential,base")
+    heads = [line.partition(": ")[2] for line in invoke(*several).splitlines() if line.startswith("re-math − each")]
+    assert heads == ["average", "forgetting ↓", "code", "math", "qa"]
+    text = invoke(*several, "--scores", "math,forgetting")
+    heads = [line.partition(": ")[2] for line in text.splitlines() if line.startswith("re-math − each")]
+    assert heads == ["math", "forgetting ↓"] and "lower on" in text
+    with pytest.raises(UsageError, match="not compared in 'chess'") as caught:
+        invoke(*several, "--scores", "chess")
+    assert "forgetting" in caught.value.hint
+
+
+def test_markdown_has_a_row_per_method_or_per_score(tmp_path, invoke):
+    make_leaderboard(tmp_path, seeds=(0, 1), shift=lambda seed: 0.01 * seed)
+    command = ("leaderboard", "compare", "re-math")
+    lines = invoke(*command, "sequential,base", "--scores", "average,forgetting", "--markdown").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert rows[0] == ["Compared with", "average", "p (Holm)", "better on", "forgetting ↓", "p (Holm)", "better on"]
+    assert [row[0] for row in rows[2:]] == ["sequential", "base"]
+    assert rows[2][3] == "2 of 2 seeds" and rows[3][4:] == ["–", "–", "–"]  # the base model forgets nothing
+    single = invoke(*command, "sequential", "--markdown")
+    assert "| math | 18.00 |" in single and "| Score | Difference | p | Seed 0 | Seed 1 |" in single
 
 
 def test_a_method_that_is_not_there_is_told_with_those_that_are(tmp_path, invoke):

@@ -26,7 +26,7 @@ def shipped(arxiv):
 
 def test_every_shipped_table_names_its_source():
     tables = read_published_folder(FOLDER)
-    assert {table.arxiv for table in tables} == {"2606.02398", "2602.02301"}
+    assert {table.arxiv for table in tables} == {"2606.02398", "2602.02301", "2602.12566", "2606.00609", "2606.30406"}
     assert all(table.url == f"https://arxiv.org/abs/{table.arxiv}" for table in tables)
 
 
@@ -51,6 +51,43 @@ def test_the_gain_over_naive_mixing_follows_from_the_rows():
     assert len(totals) == 11
     for model, gain in (("Llama-3.1-8B", 4.3), ("Qwen-2.5-7B", 4.5)):
         assert totals[model, "MGS"] - totals[model, "Naive mixing"] == pytest.approx(gain)
+
+
+def values_of(row):
+    return {name: cell.value for name, cell in row.cells.items() if cell is not None}
+
+
+def test_averages_and_costs_of_mixing_and_merging_follow_from_the_rows():
+    rows = {row.method: values_of(row) for row in shipped("2602.12566").rows}
+    for values in rows.values():
+        benchmarks = [value for name, value in values.items() if name not in ("Average", "GPU hours")]
+        assert len(benchmarks) == 9 and sum(benchmarks) / 9 == pytest.approx(values["Average"], abs=0.006)
+    experts = [rows[f"RL on {name}"]["GPU hours"] for name in ("math", "coding", "science", "instruction following")]
+    merges = [values["GPU hours"] for name, values in rows.items() if name.startswith("Merge of the four")]
+    assert merges == [pytest.approx(sum(experts))] * 6
+    assert rows["RL on all four domains, mixed"]["GPU hours"] / sum(experts) == pytest.approx(0.332, abs=5e-4)
+
+
+def test_the_headroom_that_distillation_closed_follows_from_the_rows():
+    def of_domains(values):
+        return [
+            (values["AIME25"] + values["AIME26"]) / 2,
+            (values["IFBench"] + values["IFEval"]) / 2,
+            values["SWE-bench Verified"],
+        ]
+
+    table = shipped("2606.30406")
+    assert table.grades() == ["S"]
+    start, teacher = (of_domains(values_of(row)) for row in table.rows[:2])
+    for row in table.rows:
+        shares = [(b - a) / (c - a) for a, b, c in zip(start, of_domains(values_of(row)), teacher, strict=True)]
+        assert 100 * sum(shares) / 3 == pytest.approx(row.cells["Headroom closed (%)"].value, abs=0.006)
+
+
+def test_of_a_paper_whose_tables_we_do_not_have_only_the_abstract_is_published():
+    totals = {row.model: values_of(row) for row in shipped("2606.00609").rows}
+    assert totals == {"Qwen2.5-7B": {"Total": 47.9}, "Qwen3-4B": {"Total": 50.7}}
+    assert shipped("2606.00609").grades() == ["P"]
 
 
 @pytest.mark.parametrize(
