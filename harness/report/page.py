@@ -34,7 +34,7 @@ from harness.report.figures.transfer import transfer
 from harness.report.headline import headline
 from harness.report.looks import method_looks, method_numbers
 from harness.report.notices import notices
-from harness.report.plots.markup import look_class, plot_environment, resource, view_markup
+from harness.report.plots.markup import MARKS, figure_markup, look_class, plot_environment, resource
 from harness.report.plots.model import Matrix, size_of
 from harness.report.plots.printable import printable
 from harness.report.provenance_tables import measurement_table, provenance_tables
@@ -80,10 +80,10 @@ _CODE = re.compile(r"`([^`]+)`")
 
 @dataclass(frozen=True, kw_only=True)
 class ShownFigure:
-    """A figure with its views as HTML, none if it is too large, which `undrawn` says."""
+    """A figure as HTML, empty if it is too large, which `undrawn` says."""
 
     figure: Figure
-    views: tuple[tuple[str, markupsafe.Markup], ...]
+    drawing: markupsafe.Markup
     undrawn: str = ""
 
     @property
@@ -148,9 +148,8 @@ def _shown(figure: Figure, numbers: dict[str, int]) -> ShownFigure:
     size = max(size_of(view.panels) for view in figure.views)
     if size > MOST_DRAWN_MARKS:
         reason = f"the figure has {size:,} marks, and the limit is {MOST_DRAWN_MARKS:,}"
-        return ShownFigure(figure=figure, views=(), undrawn=reason)
-    views = tuple((view.name, view_markup(view, numbers)) for view in figure.views)
-    return ShownFigure(figure=figure, views=views)
+        return ShownFigure(figure=figure, drawing=markupsafe.Markup(), undrawn=reason)
+    return ShownFigure(figure=figure, drawing=figure_markup(figure, numbers))
 
 
 def _page(
@@ -196,6 +195,7 @@ def _page(
         "script": script,
         "script_hash": f"sha256-{digest}",
         "version": VERSION,
+        "marks": MARKS,
     }
     return environment.from_string(_resource("page.html")).render(values) + "\n"
 

@@ -85,7 +85,8 @@ def test_seeds_are_paired_by_number_and_not_by_place(tmp_path):
 
     def turned(row):
         scores = {column: last_two(one) for column, one in row.scores.items()}
-        return row.model_copy(update={"seeds": (2, 1), "scores": scores, "average": last_two(row.average)})
+        changes = {"average": last_two(row.average), "forgetting": last_two(row.forgetting)}
+        return row.model_copy(update={"seeds": (2, 1), "scores": scores, **changes})
 
     rows = tuple(turned(row) if row.method == "sequential" else row for row in board.rows)
     before = paired_differences(board, "re-math", "sequential").scores["math"].per_seed

@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
+from harness.report.figure import Figure
 from harness.report.plots.model import NEAR_AN_END, Axis, Matrix, Points, Rows, Series, View, legend_of
 from harness.report.plots.printable import printable
 from harness.report.theme import DASHES, SERIES
@@ -120,4 +121,13 @@ def view_markup(view: View, methods: Mapping[str, int]) -> markupsafe.Markup:
     return markupsafe.Markup(_TEMPLATE.render(values))
 
 
+def figure_markup(figure: Figure, methods: Mapping[str, int]) -> markupsafe.Markup:
+    """Returns the views of a figure as HTML, with the choice between them. methods: as in `view_markup`."""
+    views = [(view.name, view_markup(view, methods)) for view in figure.views]
+    return markupsafe.Markup(_DRAWING.render({"figure": figure, "views": views}))
+
+
+MARKS = markupsafe.Markup(resource("marks.html"))
+"""The symbols of points, which a page with plots has once."""
+_DRAWING = plot_environment().get_template("drawing.html")
 _TEMPLATE = plot_environment().get_template("plots.html")

@@ -16,8 +16,11 @@ from harness._util.version import VERSION
 from harness.plugin.config import NoConfig
 from harness.plugin.registry import Registry
 from harness.report.captions import items, over_scored_seeds
-from harness.report.plots.markup import page_environment, resource
+from harness.report.figure import Figure
+from harness.report.figures.pareto import pareto
+from harness.report.plots.markup import MARKS, figure_markup, page_environment, resource
 from harness.report.provenance_tables import measurement_table, provenance_tables
+from harness.report.record import RunRecord
 from harness.report.site.board_table import BoardTable, board_table
 from harness.report.site.citations import Work, bibliography, cited_tables, works_of
 from harness.report.site.method_tables import cost_table, difference_table, recoveries_of, score_table, settings_of
@@ -91,8 +94,7 @@ def site_files(
     environment = _environment()
     style = files("harness.report").joinpath("theme.css").read_text(encoding="utf-8") + _resource("site.css")
     found = {"site.css": style.encode(), "site.js": _resource("site.js").encode()}
-    if any(record.curves for board in boards for record in board.records):
-        found |= {name: resource(name).encode() for name in ("plots.css", "plots.js")}
+    found |= {name: resource(name).encode() for name in ("plots.css", "plots.js")}
 
     def write(path: str, template: str, **values: Any) -> None:
         text = environment.get_template(template).render(root="../" * path.count("/"), path=path, **values)
@@ -134,6 +136,7 @@ def _board_page(
 def _write_board(page: BoardPage, write: Any, found: dict[str, bytes]) -> None:
     leaderboard = page.board.leaderboard
     recoveries = any(row.recoveries for row in leaderboard.rows)
+    front = pareto(RunRecord(leaderboard=leaderboard, protocol="", provenance={}))
     write(
         f"{page.folder}/index.html",
         "board.html",
@@ -142,6 +145,9 @@ def _write_board(page: BoardPage, write: Any, found: dict[str, bytes]) -> None:
         seeds=over_scored_seeds(leaderboard),
         items=items(leaderboard),
         notes=leaderboard_table(leaderboard).notes,
+        front=front if isinstance(front, Figure) else None,
+        drawing=figure_markup(front, {}) if isinstance(front, Figure) else "",
+        marks=MARKS,
         recoveries=recovery_table(leaderboard) if recoveries else None,
         measurement=measurement_table(leaderboard),
         provenance=[(record, provenance_tables(record.provenance)) for record in page.board.records],

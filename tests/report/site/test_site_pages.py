@@ -52,6 +52,16 @@ def test_there_is_a_page_per_method_with_its_numbers_settings_and_lineage(site):
     assert "Three domains in turn" in pages["index.html"].text
 
 
+def test_a_board_has_the_averages_against_completions_and_what_they_need(site):
+    page = pages_of(site)["boards/fake/index.html"]
+    assert "Average against completions" in page.text and "One point per method" in str(page.all("div"))
+    assert [one["href"] for one in page.all("link")][1:] == ["../../site.css", "../../plots.css"]
+    assert [one["src"] for one in page.all("script")] == ["../../site.js", "../../plots.js"]
+    used = {one["href"].removeprefix("#") for one in page.all("use")}
+    assert used and used <= {one.get("id") for _, one in page.tags}
+    assert "768" in page.text  # completions of the refresh
+
+
 def test_every_link_leads_to_a_file_of_the_site_or_to_a_paper(site, hostile):
     for root in (site, hostile):
         for place, page in pages_of(root).items():
