@@ -127,7 +127,8 @@ def of_rank_correlations(random: np.random.Generator, correlation: float) -> flo
     held = 0
     for _ in range(RANK_RUNS):
         observed, predictor = (
-            {(seed, "on", str(pair)): float(value) for (seed, pair), value in np.ndenumerate(of)} for of in drawn(12, 3)
+            {(seed, "on", str(pair), ""): float(value) for (seed, pair), value in np.ndenumerate(of)}
+            for of in drawn(12, 3)
         )
         [found] = agreements(observed, {"prediction": predictor})
         held += found.ci95 is not None and found.ci95[0] <= truth <= found.ci95[1]

@@ -25,6 +25,7 @@ def predict(
     completions: int = 1024,
     horizon: int | None = None,
     check: Run | None = None,
+    pilot: int = 0,
     progress: Callable[[str], None] | None = None,
     registry: Registry | None = None,
 ) -> PredictionRecord:
@@ -35,6 +36,7 @@ def predict(
     packaged protocol. seeds: replaces the protocol's seeds. at: a model folder instead of the base model. along:
     predict before each training of this method of `check`. completions: sampled per domain and seed. horizon: the
     length of a training, in full optimizer steps; default: 8. check: a finished run to compare the prediction with.
+    pilot: how many optimizer steps of each training of `check` are trained again, as one more predictor; 0 for none.
     progress: called with messages. registry: the plugins to use; default: all installed ones.
 
     Raises ProtocolError for a protocol that is not valid, UsageError if it cannot be predicted or the run has no
@@ -53,34 +55,35 @@ def predict(
     if len(plan.domains) < 2:
         raise UsageError("a prediction needs two domains or more", where=str(read.path))
     paces_of(plan)
-    _check_place(at, along, check)
-    from harness.prediction.work import PredictionWork
+    _check_place(at, along, check, pilot)
+    from harness.prediction.check import agreed
+    from harness.prediction.work import PredictionWork, Settings
 
     work = PredictionWork(
         plan,
         plugins,
+        Settings(completions=completions, horizon=horizon, pilot=pilot),
         run=None if check is None else check.folder,
-        completions=completions,
-        horizon=horizon,
         tell=progress or (lambda text: None),
     )
     with closing(work):
         starts = work.starts(at=None if at is None else Path(at), along=along)
-        observed = work.observed(starts)
-        predicted = work.predictions(starts)
-        checked, agreed = work.check(predicted, observed) if check is not None else ([], [])
-    pairs = [pair for one in predicted.values() for pair in one.pairs]
+        measured = [work.measured(start, pairs) for start, pairs in work.observed(starts).items()]
+    checked = [pair for _, pairs in measured for pair in pairs]
+    pairs = [pair for one, _ in measured for pair in one.pairs]
     return PredictionRecord(
         protocol=plan.protocol,
         order=advised_order(list(plan.domains), mean_damage(pairs)) if along is None else (),
-        predictions=tuple(predicted.values()),
+        predictions=tuple(one for one, _ in measured),
         checked=tuple(checked),
-        agreed=tuple(agreed),
+        agreed=tuple(agreed(checked)) if checked else (),
     )
 
 
-def _check_place(at: str | Path | None, along: str | None, check: Run | None) -> None:
+def _check_place(at: str | Path | None, along: str | None, check: Run | None, pilot: int) -> None:
     if along is not None and at is not None:
         raise UsageError("--at and --along exclude each other", hint="give only one of them")
     if along is not None and check is None:
         raise UsageError("--along needs the run of the method", where="--along", hint="give it with --check RUN")
+    if pilot and check is None:
+        raise UsageError("--pilot needs the run whose trainings it begins", where="--pilot", hint="give --check RUN")

@@ -44,6 +44,15 @@ def predict(
     check: Annotated[
         str | None, typer.Option("--check", metavar="RUN", help="Compare it with a finished run: a folder or a name.")
     ] = None,
+    pilot: Annotated[
+        int,
+        typer.Option(
+            "--pilot",
+            min=0,
+            metavar="STEPS",
+            help="Train the first STEPS of each training of --check's run again, as one more predictor.",
+        ),
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Predict how much training on each domain harms the others, and advise an order of the domains.
@@ -65,6 +74,7 @@ def predict(
         completions=completions,
         horizon=horizon,
         check=run,
+        pilot=pilot,
         progress=lambda text: typer.echo(text, err=True),
         registry=registry,
     )

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 TERMS = ("damage", "first_order", "second_order", "gradient_cosine")
 
+NOTES = (
+    "cost: completions, as a share of those of the training. sign: share of pairs whose sign is predicted. lead: "
+    "Spearman minus that of the gradient cosine. 95 %: percentiles of bootstrap draws of pairs and of seeds; over "
+    "seeds alone: Student's t of the lead within each seed"
+)
+
 
 def print_prediction(console: Console, record: PredictionRecord) -> None:
     """Prints the matrix over all seeds and checkpoints, and the order and the comparison if there are any."""
@@ -31,7 +37,7 @@ def print_prediction(console: Console, record: PredictionRecord) -> None:
         console.print(Text("\nAgainst what happened", style="bold"))
         console.print(_observed(record.checked))
         console.print(_agreement(record.agreed))
-        console.print(Text("95 %: percentiles of bootstrap draws of pairs and of seeds", style="dim"))
+        console.print(Text(NOTES, style="dim"))
 
 
 def _new_table(*columns: str) -> Table:
@@ -65,12 +71,26 @@ def _observed(checked: Sequence[CheckedPair]) -> Table:
 
 
 def _agreement(agreed: Sequence[Agreement]) -> Table:
-    table = _new_table("predictor", "Spearman", "95 %", f"{agreed[0].predictor} ahead by", "95 %")
+    table = _new_table(
+        "predictor", "known", "cost", "Spearman", "95 %", "sign", "lead", "95 %, pairs and seeds", "95 %, seeds"
+    )
     for one in agreed:
         table.add_row(
-            one.predictor, _number(one.spearman), _range(one.ci95), _number(one.margin), _range(one.margin_ci95)
+            one.predictor,
+            one.known,
+            _percent(one.cost),
+            _number(one.spearman),
+            _range(one.ci95),
+            _percent(one.signs),
+            _number(one.lead),
+            _range(one.lead_ci95),
+            _range(one.seed_lead_ci95),
         )
     return table
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
 
 
 def _number(value: float | None) -> str:

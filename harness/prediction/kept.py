@@ -15,7 +15,7 @@ from harness.prediction.check import CheckedPair
 from harness.prediction.matrix import Prediction
 from harness.prediction.observed import ObservedPair
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,9 @@ class PredictionRecord:
     def to_json(self) -> str:
         """Returns the record as JSON text. `check` is null without a check, `order` is empty if not advised."""
         check = {
-            "pairs": [{**asdict(one.pair), "predicted": dict(one.predicted)} for one in self.checked],
+            "pairs": [
+                {**asdict(one.pair), "predicted": dict(one.predicted), "costs": dict(one.costs)} for one in self.checked
+            ],
             "agreement": [asdict(one) for one in self.agreed],
         }
         data = {
@@ -70,6 +72,7 @@ def read_prediction(path: Path) -> PredictionRecord:
                 CheckedPair(
                     pair=TypeAdapter(ObservedPair).validate_python(pair),
                     predicted=TypeAdapter(dict[str, float]).validate_python(pair["predicted"]),
+                    costs=TypeAdapter(dict[str, float]).validate_python(pair["costs"]),
                 )
                 for pair in check["pairs"]
             ),

@@ -15,7 +15,8 @@ from harness.execution.score_table import domain_scores, read_scores
 @dataclass(frozen=True, kw_only=True)
 class ObservedPair:
     """damage: points that `harmed` lost in a training step on `trained` alone, positive for harm. before, after: keys
-    of the checkpoints before and after the step. from_base: whether the step starts from the base model."""
+    of the checkpoints before and after the step. from_base: whether the step starts from the base model. place: the
+    method and step, the same for all seeds; the first one if methods share the step."""
 
     seed: int
     trained: str
@@ -24,6 +25,7 @@ class ObservedPair:
     before: str
     after: str
     from_base: bool
+    place: str = ""
 
 
 def observed_pairs(run: Path) -> list[ObservedPair]:
@@ -50,7 +52,7 @@ def observed_pairs(run: Path) -> list[ObservedPair]:
                 if harmed == trained or harmed not in earlier or harmed not in later:
                     continue
                 lost = earlier[harmed].value - later[harmed].value
-                pairs[after, harmed] = ObservedPair(
+                one = ObservedPair(
                     seed=method["seed"],
                     trained=trained,
                     harmed=harmed,
@@ -58,7 +60,9 @@ def observed_pairs(run: Path) -> list[ObservedPair]:
                     before=before,
                     after=after,
                     from_base=step == 1,
+                    place=f"{method['name']}, step {step}",
                 )
+                pairs.setdefault((after, harmed), one)
     if not pairs:
         raise UsageError(
             "this run has no training on a single domain with another domain scored before and after it",

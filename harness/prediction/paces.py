@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness.errors import UsageError
 from harness.planning.nodes import TrainNode
 from harness.planning.plan import Plan
@@ -22,7 +19,7 @@ def paces_of(plan: Plan) -> dict[str, TrainingPace]:
     """
     found: dict[str, TrainingPace] = {}
     for node in plan.nodes.values():
-        if isinstance(node, TrainNode) and (pace := _pace(node.algorithm.config)) is not None:
+        if isinstance(node, TrainNode) and (pace := pace_of(node)) is not None:
             for name in node.domains:
                 found.setdefault(name, pace)
     if not found:
@@ -34,7 +31,9 @@ def paces_of(plan: Plan) -> dict[str, TrainingPace]:
     return {name: found.get(name, first) for name in plan.domains}
 
 
-def _pace(config: Mapping[str, Any]) -> TrainingPace | None:
+def pace_of(node: TrainNode) -> TrainingPace | None:
+    """Returns the pace of a training, None if its config lacks one of learning rate, steps and completions."""
+    config = node.algorithm.config
     if any(key not in config for key in _ON_POLICY):
         return None
     return TrainingPace(

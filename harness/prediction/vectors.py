@@ -37,3 +37,11 @@ class Vectors:
         """Yields slices that cover a vector."""
         for start in range(0, self.size, SEGMENT):
             yield slice(start, start + SEGMENT)
+
+
+def parts(model: torch.nn.Module, vector: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yields the vector's elements for each parameter of the model, in the parameter's shape."""
+    start = 0
+    for parameter in model.parameters():
+        yield vector[start : start + parameter.numel()].view_as(parameter)
+        start += parameter.numel()

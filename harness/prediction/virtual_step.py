@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +18,35 @@ import torch
 
 from harness.execution.seeds import named_seed
 from harness.plugin.interfaces import TrainingDomain
+from harness.prediction.domain_measure import (
+    EPSILON,
+    DomainMeasure,
+    DomainSamples,
+    log_probabilities,
+    measure_domain,
+    model_in,
+    ratios,
+)
 from harness.prediction.matrix import PairPrediction, Prediction, TrainingPace
+from harness.prediction.updates import bures_wasserstein, overlap
 from harness.prediction.vectors import Vectors
-from harness.training.policy_gradients import handed_over, rewards_of, sample_policy
-from harness.training.sampling import Sample
-from harness.training.workload import GROUP
 
 HORIZON = 8
 """The number of fully aligned optimizer steps that a training is equivalent to. Chosen on lab seed 7, where the real
 weight delta after 60 steps was 6.7 to 8.5 such steps along the virtual direction; the rest was in other directions."""
 
-CHUNK = 16 * GROUP
-"""The number of completions per gradient when its variance is measured."""
-
-LARGEST_RATIO = 10.0
-"""The upper limit of importance weights, so that a single completion cannot dominate a domain."""
-
-EPSILON = 1e-12
-
 
 @dataclass(frozen=True, kw_only=True)
-class DomainMeasure:
-    """The measurements of a domain at the checkpoint.
+class StartMeasure:
+    """A prediction, and what else was measured at its checkpoint.
 
-    samples, advantages: the completions, and their rewards minus the mean of their group. spread: the standard
-    deviation of the reward. gain: ∇ of the expected reward. direction: one optimizer step of a training on the domain,
-    in units of the learning rate. policy: the gradient of that step. All vectors are flat, fp32, and in files.
+    samples: by domain. rivals: by (trained, harmed), the values of the predictors that need no training and are not in
+    the prediction, by name; empty unless asked for.
     """
 
-    samples: tuple[Sample, ...]
-    advantages: torch.Tensor
-    spread: float
-    gain: torch.Tensor
-    policy: torch.Tensor
-    direction: torch.Tensor
+    prediction: Prediction
+    samples: Mapping[str, DomainSamples]
+    rivals: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
 
 
 def predict(
@@ -64,14 +59,15 @@ def predict(
     horizon: int = HORIZON,
     checkpoint: str = "base",
     trained: Sequence[str] | None = None,
+    rivals: bool = False,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> tuple[Prediction, dict[str, tuple[Sample, ...]]]:
-    """Returns the predicted damage of every ordered pair of `domains` for the model in `folder`, and the completions
-    sampled for each domain.
+) -> StartMeasure:
+    """Returns the predicted damage of every ordered pair of `domains` for the model in `folder`.
 
     paces: the pace of the predicted trainings, by domain. completions: the number per domain, in whole groups of 8.
-    trained: the domains whose training is predicted, None for all. progress: called with the number of finished parts,
-    their total, and the domain. Raises StepFailed if a domain's completions get no reward.
+    trained: the domains whose training is predicted, None for all. rivals: whether to compute the values of the other
+    predictors. progress: called with the number of finished parts, their total, and the domain.
+    Raises StepFailed if a domain's completions get no reward.
     """
     steps = list(domains) if trained is None else list(trained)
     total = len(domains) + len(steps)
@@ -87,9 +83,10 @@ def predict(
                 completions=completions,
                 scratch=Path(scratch) / str(done),
             )
-        model = _model(folder)
-        before = {name: log_probabilities(model, measure.samples) for name, measure in measures.items()}
+        model = model_in(folder)
+        before = {name: log_probabilities(model, measure.sampled.samples) for name, measure in measures.items()}
         pairs: list[PairPrediction] = []
+        others_say: dict[tuple[str, str], dict[str, float]] = {}
         virtual = _VirtualStep(model, Path(scratch))
         for done, step in enumerate(steps, start=len(domains)):
             progress(done, total, step)
@@ -99,9 +96,9 @@ def predict(
             there, back = (_ratios(virtual, sign, measures, before, others) for sign in (1.0, -1.0))
             for name in others:
                 harmed = measures[name]
-                scale = 100 / max(harmed.spread, EPSILON)
+                scale = 100 / max(harmed.sampled.spread, EPSILON)
                 first = float(harmed.gain @ virtual.delta) * scale
-                second = float(((there[name] + back[name] - 2) * harmed.advantages).mean()) / 2 * scale
+                second = float(((there[name] + back[name] - 2) * harmed.sampled.advantages).mean()) / 2 * scale
                 pairs.append(
                     PairPrediction(
                         trained=step,
@@ -112,100 +109,32 @@ def predict(
                         gradient_cosine=_cosine(source.policy, harmed.policy),
                     )
                 )
-        samples = {name: measure.samples for name, measure in measures.items()}
+                if rivals:
+                    others_say[step, name] = _rivals(model, source, harmed, float(harmed.gain @ virtual.delta))
+        samples = {name: measure.sampled for name, measure in measures.items()}
     progress(total, total, "")
     prediction = Prediction(
         seed=seed,
         checkpoint=checkpoint,
         pairs=tuple(pairs),
-        completions=sum(len(some) for some in samples.values()),
-        generated_tokens=sum(len(s.ids) - s.prompt_length for some in samples.values() for s in some),
+        completions=sum(len(some.samples) for some in samples.values()),
+        generated_tokens=sum(len(s.ids) - s.prompt_length for some in samples.values() for s in some.samples),
     )
-    return prediction, samples
+    return StartMeasure(prediction=prediction, samples=samples, rivals=others_say)
 
 
-def measure_domain(
-    folder: Path, domain: TrainingDomain, pace: TrainingPace, *, seed: int, completions: int, scratch: Path
-) -> DomainMeasure:
-    """Samples a domain at the checkpoint and returns its gradients, stored in files in `scratch`.
+def _rivals(model: Any, source: DomainMeasure, harmed: DomainMeasure, first_order: float) -> dict[str, float]:
+    """Returns the values of predictors from the same measurements; positive or larger values are harm.
 
-    The direction is Adam's, u = m / √(m² + v), where m is the mean policy gradient and v its variance over batches of
-    the training's batch size. A weight's update is therefore large if its gradient is large compared with its noise.
+    first_order: the predicted change of the harmed domain's expected reward.
     """
-    model, samples, rows = sample_policy(folder, domain, count=max(completions // GROUP, 1) * GROUP, seed=seed)
-    rewards = torch.tensor([float("nan") if r is None else r for r in rewards_of(samples, rows, domain)])
-    plain, standard = _advantages(rewards)
-    trained = torch.tensor([not sample.masked for sample in samples], dtype=torch.float32)
-    standard = standard * trained
-    scratch.mkdir()
-    vectors = Vectors(scratch, model)
-    gain, policy, squares = (vectors.zeros(name) for name in ("gain", "policy", "squares"))
-    chunks = 0
-    for start in range(0, len(samples), CHUNK):
-        part = slice(start, start + CHUNK)
-        values, mask = _token_log_probabilities(model, samples[part])
-        weight = len(samples[part]) / len(samples)
-
-        def add_gain(name: str, gradient: torch.Tensor, weight: float = weight) -> None:
-            vectors.part(gain, name).add_(weight * gradient.flatten().cpu())
-
-        def add_policy(name: str, gradient: torch.Tensor, weight: float = weight) -> None:
-            flat = gradient.flatten().cpu()
-            vectors.part(policy, name).add_(weight * flat)
-            vectors.part(squares, name).add_(weight * flat.square())
-
-        with handed_over(model, add_gain):
-            (values.sum(1) * plain[part].to(values.device)).mean().backward(retain_graph=True)  # type: ignore[no-untyped-call]
-        with handed_over(model, add_policy):
-            tokens = (mask * trained[part, None].to(mask.device)).sum().clamp(min=1)
-            loss = (values * standard[part, None].to(values.device)).sum() / tokens
-            loss.backward()  # type: ignore[no-untyped-call]
-        chunks += 1
-    for segment in vectors.segments():
-        mean = policy[segment].square()
-        per_chunk = (squares[segment] - mean).clamp(min=0) * (chunks / max(chunks - 1, 1))
-        variance = per_chunk * min(CHUNK, len(samples)) / pace.completions_per_step
-        squares[segment] = policy[segment] / (mean + variance).sqrt().clamp(min=EPSILON)
-    return DomainMeasure(
-        samples=tuple(samples),
-        advantages=plain,
-        spread=float(rewards[~rewards.isnan()].std(correction=0)),
-        gain=gain,
-        policy=policy,
-        direction=squares,
-    )
-
-
-def log_probabilities(model: Any, samples: tuple[Sample, ...]) -> torch.Tensor:
-    """Returns log π(completion | prompt) of each sample under the current weights, on the CPU."""
-    with torch.no_grad():
-        parts = [
-            _token_log_probabilities(model, samples[start : start + CHUNK])[0].sum(1).cpu()
-            for start in range(0, len(samples), CHUNK)
-        ]
-    return torch.cat(parts)
-
-
-def kl_on(folder: Path, samples: tuple[Sample, ...], before: Path) -> float:
-    """Returns KL(π_before ‖ π in `folder`) on a domain's prompts, in nats per completion, from samples of π_before."""
-    old = log_probabilities(_model(before), samples)
-    return float((old - log_probabilities(_model(folder), samples)).mean())
-
-
-def _model(folder: Path) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
-
-
-def _advantages(rewards: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns each reward minus its group's mean, and that divided by the group's standard deviation, 0 if missing."""
-    groups = rewards.view(-1, GROUP)
-    centred = groups - groups.nanmean(1, keepdim=True)
-    deviation = centred.square().nanmean(1, keepdim=True).sqrt()
-    plain, standard = centred.nan_to_num(0.0), (centred / (deviation + 1e-4)).nan_to_num(0.0)
-    return plain.flatten(), standard.flatten()
+    return {
+        "first order, in reward": -100 * first_order,
+        "reward of the harmed domain": 100 * harmed.sampled.reward,
+        "prompts with an advantage": 100 * source.sampled.active,
+        "update overlap": overlap(model, source.direction, harmed.direction),
+        "negative update distance": -bures_wasserstein(model, source.direction, harmed.direction),
+    }
 
 
 class _VirtualStep:
@@ -246,30 +175,7 @@ def _ratios(
 ) -> dict[str, torch.Tensor]:
     """Returns π_{θ ± delta} / π_θ of each sample of the domains `names`, clipped at LARGEST_RATIO."""
     with virtual.moved(sign):
-        return {
-            name: (log_probabilities(virtual.model, measures[name].samples) - before[name])
-            .exp()
-            .clamp(max=LARGEST_RATIO)
-            for name in names
-        }
-
-
-def _token_log_probabilities(
-    model: Any, samples: tuple[Sample, ...] | list[Sample]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns log π of each token (0 outside of completions) and the completion mask, both samples × tokens."""
-    width = max(len(sample.ids) for sample in samples)
-    ids = torch.zeros(len(samples), width, dtype=torch.long, device=model.device)
-    seen, mask = torch.zeros_like(ids), torch.zeros_like(ids)
-    temperatures = torch.tensor([sample.temperature for sample in samples], device=model.device)
-    for row, sample in enumerate(samples):
-        length = len(sample.ids)
-        ids[row, :length] = sample.ids.to(model.device)
-        seen[row, :length] = 1
-        mask[row, sample.prompt_length : length] = 1
-    logits = model(input_ids=ids, attention_mask=seen).logits[:, :-1].float() / temperatures[:, None, None]
-    values = torch.log_softmax(logits, dim=-1).gather(2, ids[:, 1:, None])[..., 0]
-    return values * mask[:, 1:], mask[:, 1:]
+        return {name: ratios(virtual.model, measures[name].sampled.samples, before[name]) for name in names}
 
 
 def _cosine(first: torch.Tensor, second: torch.Tensor) -> float:

@@ -1,8 +1,9 @@
-"""Computes the predictions of a plan at its starts and compares them with a run, using models from stores."""
+"""Measures the predictors of a plan at its starts, and matches them with what happened in a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,49 +13,59 @@ from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.plugin_instances import LazyDomains, PluginInstances
 from harness.execution.run_folder import PLAN
 from harness.execution.store import Store
+from harness.planning.nodes import TrainNode
 from harness.planning.plan import Plan
 from harness.planning.serialization import read_plan
-from harness.prediction.agreement import Agreement
-from harness.prediction.check import CheckedPair, check
-from harness.prediction.matrix import Prediction
+from harness.prediction.check import CheckedPair
+from harness.prediction.domain_measure import kl_on
+from harness.prediction.matrix import Prediction, TrainingPace
 from harness.prediction.observed import ObservedPair, observed_pairs
-from harness.prediction.paces import paces_of
+from harness.prediction.paces import pace_of, paces_of
+from harness.prediction.pilots import Pilots, pilot_damage
+from harness.prediction.predictors import PREDICTORS, Effort, before_training
 from harness.prediction.starts import BASE, Start, starts_along
-from harness.prediction.virtual_step import HORIZON, kl_on, predict
+from harness.prediction.virtual_step import HORIZON, StartMeasure, predict
+from harness.weights import WeightFolder, delta_summary
 from harness.weights.model_folder import check_checkpoint, hash_checkpoint
 
 if TYPE_CHECKING:
     from harness.plugin.registry import Registry
-    from harness.training.sampling import Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How predictions are measured. completions: sampled per domain. horizon: None for the default. pilot: the
+    optimizer steps of a pilot, 0 for none."""
+
+    completions: int
+    horizon: int | None = None
+    pilot: int = 0
 
 
 class PredictionWork:
     """Predicts for one plan.
 
-    run: the finished run to compare with, or None. horizon: None for the default. tell: called with progress messages.
-    Raises UsageError if the run's plan cannot be read.
+    run: the finished run to compare with, or None. tell: called with progress messages. Raises UsageError if the run's
+    plan cannot be read.
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        registry: Registry,
-        *,
-        run: Path | None,
-        completions: int,
-        horizon: int | None,
-        tell: Callable[[str], None],
+        self, plan: Plan, registry: Registry, settings: Settings, *, run: Path | None, tell: Callable[[str], None]
     ) -> None:
         self._plan = plan
         self._plugins = PluginInstances(registry)
+        self._settings = settings
         self._run = run
         self._ran = read_plan(run / PLAN) if run is not None else plan
         store = Store((run or Path()).resolve().parent / "store")
         self._checkpoints = CheckpointFolders(self._ran, store, registry, plugins=self._plugins)
-        self._completions = completions
-        self._horizon = HORIZON if horizon is None else horizon
+        self._domains = LazyDomains(plan.domains, self._plugins, trained=plan.first_trainings())
+        self._pilots = (
+            Pilots(self._ran, registry, store, steps=settings.pilot, domains=plan.domains, harness=plan.harness)
+            if settings.pilot
+            else None
+        )
         self._tell = tell
-        self._samples: dict[Start, dict[str, tuple[Sample, ...]]] = {}
 
     def close(self) -> None:
         """Deletes restored models. The folders of starts must not be used afterwards."""
@@ -74,13 +85,15 @@ class PredictionWork:
         folder = self._plugins.base_folder(self._plan.base)
         return tuple(Start(seed=seed, name=BASE, folder=folder) for seed in self._plan.seeds)
 
-    def observed(self, starts: Sequence[Start]) -> list[ObservedPair]:
-        """Returns the observed pairs of the plan's domains whose training begins at one of the `starts`.
+    def observed(self, starts: Sequence[Start]) -> dict[Start, list[ObservedPair]]:
+        """Returns the observed pairs of the plan's domains whose training begins at one of the `starts`, by the first
+        start that fits. Without a run, there are none.
 
-        Starts are matched by their weights. Raises UsageError if there are no such pairs.
+        Starts are matched by their weights. Raises UsageError if the run has no such pairs.
         """
+        found: dict[Start, list[ObservedPair]] = {start: [] for start in starts}
         if self._run is None:
-            return []
+            return found
         digest = cache(lambda key: hash_checkpoint(self._checkpoints.folder(key)))
         given = {start: hash_checkpoint(start.folder) for start in starts if start.after is None and start.name != BASE}
 
@@ -89,14 +102,12 @@ class PredictionWork:
                 return True
             return pair.from_base if start.name == BASE else digest(pair.before) == given[start]
 
-        found = [
-            pair
-            for pair in observed_pairs(self._run)
-            if pair.trained in self._plan.domains
-            and pair.harmed in self._plan.domains
-            and any(start.fits(pair) and begins(pair, start) for start in starts)
-        ]
-        if not found:
+        for pair in observed_pairs(self._run):
+            if pair.trained in self._plan.domains and pair.harmed in self._plan.domains:
+                start = next((start for start in starts if start.fits(pair) and begins(pair, start)), None)
+                if start is not None:
+                    found[start].append(pair)
+        if not any(found.values()):
             raise UsageError(
                 f"the run has no training on a single domain from {starts[0].name} with a seed of this prediction",
                 where=str(self._run),
@@ -105,42 +116,81 @@ class PredictionWork:
             )
         return found
 
-    def predictions(self, starts: Sequence[Start]) -> dict[Start, Prediction]:
-        """Returns the prediction at each start. With a run, the data for its check are kept in memory."""
-        domains = LazyDomains(self._plan.domains, self._plugins, trained=self._plan.first_trainings())
-        paces = paces_of(self._plan)
-        found = {}
-        for start in starts:
-            found[start], samples = predict(
-                start.folder,
-                domains,
-                paces,
-                seed=start.seed,
-                completions=self._completions,
-                horizon=self._horizon,
-                checkpoint=start.name,
-                trained=start.trained,
-                progress=lambda done, total, name, start=start: self._tell(  # type: ignore[misc]
-                    f"seed {start.seed}, {start.name}: {done} of {total}{f', {name}' if name else ''}"
-                ),
-            )
-            if self._run is not None:
-                self._samples[start] = samples
-        return found
+    def measured(self, start: Start, observed: Sequence[ObservedPair]) -> tuple[Prediction, list[CheckedPair]]:
+        """Returns the prediction at a start, and the observed pairs that begin there with the values of all predictors.
 
-    def check(
-        self, predictions: Mapping[Start, Prediction], observed: Sequence[ObservedPair]
-    ) -> tuple[list[CheckedPair], list[Agreement]]:
-        """Returns the observed pairs with their predictions, and the agreement of each predictor.
-
-        Raises StepFailed if the store of the run lacks a checkpoint.
+        Raises StepFailed if the store of the run lacks a checkpoint, UsageError if a training is shorter than a pilot.
         """
+        measure = predict(
+            start.folder,
+            self._domains,
+            self._paces(start),
+            seed=start.seed,
+            completions=self._settings.completions,
+            horizon=HORIZON if self._settings.horizon is None else self._settings.horizon,
+            checkpoint=start.name,
+            trained=start.trained,
+            rivals=bool(observed),
+            progress=lambda done, total, name: self._tell(
+                f"seed {start.seed}, {start.name}: {done} of {total}{f', {name}' if name else ''}"
+            ),
+        )
+        return measure.prediction, list(self._checked(start, measure, observed))
 
-        def divergence(pair: ObservedPair, start: Start, after: Path) -> float:
-            self._tell(f"KL on {pair.harmed} after {pair.trained}, seed {pair.seed}")
-            return kl_on(after, self._samples[start][pair.harmed], start.folder)
+    def _checked(self, start: Start, measure: StartMeasure, observed: Sequence[ObservedPair]) -> Sequence[CheckedPair]:
+        of = {(pair.trained, pair.harmed): pair for pair in measure.prediction.pairs}
+        checked = []
+        for after in dict.fromkeys(pair.after for pair in observed):
+            own = [pair for pair in observed if pair.after == after]
+            [trained] = {pair.trained for pair in own}
+            effort = self._effort(start, trained)
+            harmed = [pair.harmed for pair in own]
+            piloted = self._piloted(start, measure, after, harmed, effort)
+            afterwards = self._afterwards(start, measure, after, trained, harmed)
+            for pair in own:
+                values = {
+                    **before_training(of[trained, pair.harmed]),
+                    **measure.rivals[trained, pair.harmed],
+                    **piloted[pair.harmed],
+                    **afterwards[pair.harmed],
+                }
+                costs = {name: PREDICTORS[name].cost(effort) for name in values}
+                checked.append(CheckedPair(pair=pair, predicted=values, costs=costs))
+        return checked
 
-        return check(predictions, observed, self._checkpoints.folder, divergence)
+    def _piloted(
+        self, start: Start, measure: StartMeasure, after: str, harmed: Sequence[str], effort: Effort
+    ) -> Mapping[str, Mapping[str, float]]:
+        if self._pilots is None:
+            return {name: {} for name in harmed}
+        self._tell(f"seed {start.seed}, {start.name}: pilot")
+        folder = self._pilots.folder(after)
+        samples = {name: measure.samples[name] for name in harmed}
+        factor = effort.pace.steps / self._pilots.steps
+        return pilot_damage(start.folder, folder, self._domains, samples, factor=factor)
 
-    def _base(self, plan: Plan) -> Path:
-        return self._plugins.base_folder(plan.base)
+    def _afterwards(
+        self, start: Start, measure: StartMeasure, after: str, trained: str, harmed: Sequence[str]
+    ) -> dict[str, dict[str, float]]:
+        """Returns the values of the predictors that are known after the training, by harmed domain."""
+        self._tell(f"seed {start.seed}, {start.name}: after {trained}")
+        folder = self._checkpoints.folder(after)
+        norm = delta_summary(WeightFolder(start.folder), WeightFolder(folder)).norm
+        kl = {name: kl_on(folder, measure.samples[name].samples, start.folder) for name in (trained, *harmed)}
+        return {name: {"edit norm": norm, "KL": kl[name], "KL on the trained domain": kl[trained]} for name in harmed}
+
+    def _effort(self, start: Start, trained: str) -> Effort:
+        return Effort(
+            pace=self._paces(start)[trained],
+            completions=self._settings.completions,
+            domains=len(self._plan.domains),
+            pilot=self._settings.pilot,
+        )
+
+    def _paces(self, start: Start) -> Mapping[str, TrainingPace]:
+        """Returns the pace of each domain's training: that of the plan, or that of the run's training at the start."""
+        paces = paces_of(self._plan)
+        node = None if start.after is None else self._ran.nodes[start.after]
+        if isinstance(node, TrainNode) and (own := pace_of(node)) is not None:
+            paces |= dict.fromkeys(node.domains, own)
+        return paces

@@ -35,9 +35,9 @@ class Point:
 
 def correlations(points: Sequence[Point]) -> list[str]:
     """Returns Spearman's rank correlation of each kind with its interval and n, as in `harness predict --check`."""
-    kinds: dict[str, dict[tuple[int, str, str], tuple[float, float]]] = defaultdict(dict)
+    kinds: dict[str, dict[tuple[int, str, str, str], tuple[float, float]]] = defaultdict(dict)
     for point in points:
-        kinds[point.kind][point.seed, point.step, point.domain] = (point.predicted, point.measured)
+        kinds[point.kind][point.seed, point.step, point.domain, point.place] = (point.predicted, point.measured)
     texts = []
     for kind, kept in kinds.items():
         [one] = agreements(

@@ -7,9 +7,10 @@ import torch
 
 from harness.errors import StepFailed
 from harness.plugin.interfaces import Reward, RewardResult, TrainingDomain
+from harness.prediction.domain_measure import kl_on
 from harness.prediction.matrix import TrainingPace
 from harness.prediction.vectors import Vectors
-from harness.prediction.virtual_step import HORIZON, kl_on, predict
+from harness.prediction.virtual_step import HORIZON, predict
 from harness.testing.tiny_world import CharacterReward, Digits, nudged_checkpoint, tiny_checkpoint, tiny_domains
 from harness.weights.model_folder import hash_checkpoint
 
@@ -43,7 +44,7 @@ def predicted(base, domains=None, *, learning_rate=1e-4, steps=60, **changes):
 def test_two_domains_that_want_the_same_help_each_other_and_opposite_ones_harm(base):
     before = hash_checkpoint(base)
     domains = tiny_domains() | {"three": TrainingDomain(name="three", domain=Digits(), reward=Opposite())}
-    prediction, _ = predicted(base, domains)
+    prediction = predicted(base, domains).prediction
     damage = prediction.damages()
     assert len(damage) == 6
     assert damage["one", "two"] < 0
@@ -57,7 +58,7 @@ def test_two_domains_that_want_the_same_help_each_other_and_opposite_ones_harm(b
 
 
 def test_the_terms_grow_with_the_first_and_second_power_of_the_learning_rate(base):
-    small, large = (predicted(base, learning_rate=rate)[0].pairs for rate in (1e-4, 2e-4))
+    small, large = (predicted(base, learning_rate=rate).prediction.pairs for rate in (1e-4, 2e-4))
     for one, two in zip(small, large, strict=True):
         assert two.first_order == pytest.approx(2 * one.first_order, rel=1e-4)
         assert abs(two.second_order) > 2.5 * abs(one.second_order)
@@ -66,7 +67,7 @@ def test_the_terms_grow_with_the_first_and_second_power_of_the_learning_rate(bas
 
 def test_a_training_counts_no_longer_than_its_steps_nor_than_the_horizon(base):
     def first(**changes):
-        return predicted(base, completions=64, **changes)[0].pairs[0].first_order
+        return predicted(base, completions=64, **changes).prediction.pairs[0].first_order
 
     assert first(steps=2) == pytest.approx(first(steps=HORIZON) * 2 / HORIZON, rel=1e-4)
     assert first(steps=HORIZON) == first(steps=1000)
@@ -76,17 +77,17 @@ def test_the_same_seed_predicts_the_same_and_leaves_the_global_generator_alone(b
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    first = predicted(base, completions=64)[0]
+    first = predicted(base, completions=64).prediction
     assert torch.equal(torch.rand(3), expected)
-    assert predicted(base, completions=64)[0] == first
-    assert predicted(base, completions=64, seed=1)[0].pairs != first.pairs
+    assert predicted(base, completions=64).prediction == first
+    assert predicted(base, completions=64, seed=1).prediction.pairs != first.pairs
 
 
 def test_kl_is_none_to_the_model_itself_and_positive_to_another(base, tmp_path):
-    _, measures = predicted(base)
+    samples = predicted(base).samples["one"].samples
     other = nudged_checkpoint(base, tmp_path / "other", seed=1, size=0.1)
-    assert kl_on(base, measures["one"], base) == 0
-    assert kl_on(other, measures["one"], base) > 0
+    assert kl_on(base, samples, base) == 0
+    assert kl_on(other, samples, base) > 0
 
 
 def test_vectors_are_zeros_in_files_with_a_part_for_each_parameter(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from fake_run import BASE, SEQUENTIAL, key_of, make_plan, put_scores
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
+from scipy.stats import spearmanr, ttest_1samp
 
 from harness.errors import UsageError
 from harness.execution.run_folder import PLAN, SCORES
@@ -44,7 +44,7 @@ def test_many_domains_in_a_line_are_ordered_though_not_every_order_is_tried():
 
 
 def told(values, seeds=(0, 1)):
-    return {(seed, *pair): value + seed / 100 for seed in seeds for pair, value in zip(PAIRS, values, strict=True)}
+    return {(seed, *pair, ""): value + seed / 100 for seed in seeds for pair, value in zip(PAIRS, values, strict=True)}
 
 
 def test_a_predictor_that_orders_as_it_happened_correlates_fully_and_one_that_reverses_it_negatively():
@@ -56,11 +56,35 @@ def test_a_predictor_that_orders_as_it_happened_correlates_fully_and_one_that_re
             "reverse": {key: -value for key, value in happened.items()},
             "constant": dict.fromkeys(happened, 1.0),
         },
+        reference="same",
     )
-    assert (same.spearman, same.margin) == (pytest.approx(1.0), None)
-    assert (reverse.spearman, reverse.margin) == (pytest.approx(-1.0), pytest.approx(2.0))
+    assert (same.spearman, same.lead) == (pytest.approx(1.0), None)
+    assert (reverse.spearman, reverse.lead) == (pytest.approx(-1.0), pytest.approx(-2.0))
     assert reverse.ci95 == (pytest.approx(-1.0), pytest.approx(-1.0))
-    assert (constant.spearman, constant.ci95, constant.margin) == (None, None, None)
+    assert (reverse.seed_lead, reverse.seed_lead_ci95) == (pytest.approx(-2.0), pytest.approx((-2.0, -2.0)))
+    assert (constant.spearman, constant.ci95, constant.lead) == (None, None, None)
+
+
+def test_the_lead_over_seeds_is_students_interval_of_the_leads_within_each_seed():
+    happened = told(range(12), seeds=(0, 1, 2))
+    noise = [{0: 0, 1: 3, 2: 9}[key[0]] * (place % 2) for place, key in enumerate(happened)]
+    guess = {key: value + off for (key, value), off in zip(happened.items(), noise, strict=True)}
+    poor = {key: -value for key, value in happened.items()}
+    lead = agreements(happened, {"guess": guess, "poor": poor}, reference="poor")[0]
+    within = []
+    for seed in (0, 1, 2):
+        own = [key for key in happened if key[0] == seed]
+        within.append(spearmanr([happened[key] for key in own], [guess[key] for key in own]).statistic + 1)
+    ends = ttest_1samp(within, 0).confidence_interval()
+    assert lead.seed_lead == pytest.approx(sum(within) / 3)
+    assert lead.seed_lead_ci95 == (pytest.approx(ends.low), pytest.approx(ends.high))
+    assert lead.lead_ci95[0] <= lead.lead <= lead.lead_ci95[1]
+
+
+def test_signs_are_counted_where_the_predictor_says_what_happened():
+    happened = {(0, "a", name, ""): value for name, value in zip("bcde", (1, -1, 2, -2), strict=True)}
+    always = dict.fromkeys(happened, 1.0)
+    assert [one.signs for one in agreements(happened, {"same": happened, "always": always})] == [1.0, 0.5]
 
 
 def test_an_interval_holds_the_estimate_and_is_the_same_again():

@@ -7,8 +7,8 @@ from fake_run import make_leaderboard
 from report_world import cells, kept_prediction, record_of, write_run
 
 from harness.errors import UsageError
-from harness.prediction.check import PREDICTORS
 from harness.prediction.kept import read_prediction
+from harness.prediction.predictors import PREDICTED
 from harness.report.figure import Absent
 from harness.report.figures.prediction import points_of, prediction
 from harness.report.notices import notices
@@ -34,7 +34,7 @@ def test_what_was_written_is_read_back_as_it_was(tmp_path, board):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "protocol": "p", "order": [], "predictions": [{}]}']
+    "text", ["", "[]", "{}", '{"schema": 1}', '{"schema": 2, "protocol": "p", "order": [], "predictions": [{}]}']
 )
 def test_a_file_that_holds_no_prediction_is_told(tmp_path, text):
     path = tmp_path / "p.json"
@@ -50,7 +50,7 @@ def test_a_checked_prediction_is_drawn_for_every_predictor_where_its_checkpoint_
     kept = kept_prediction(board)
     points = list(points_of(record_of(board, prediction=kept)))
     assert list(dict.fromkeys(point.kind for point in points)) == [
-        *PREDICTORS[:4],
+        *(one.name for one in PREDICTED),
         "edit norm (known after training)",
         "KL (known after training)",
     ]
@@ -69,7 +69,7 @@ def test_a_checked_prediction_is_drawn_for_every_predictor_where_its_checkpoint_
 def test_a_prediction_made_before_the_run_meets_the_trainings_from_the_base(board):
     kept = replace(kept_prediction(board), checked=(), agreed=())
     points = list(points_of(record_of(board, prediction=kept)))
-    assert {point.kind for point in points} == set(PREDICTORS[:4])
+    assert {point.kind for point in points} == {one.name for one in PREDICTED}
     assert {(point.step, point.domain) for point in points} == {("code", "math"), ("code", "qa")}
     elsewhere = replace(kept, predictions=tuple(replace(one, checkpoint="there") for one in kept.predictions))
     assert isinstance(prediction(record_of(board, prediction=elsewhere)), Absent)

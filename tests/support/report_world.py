@@ -10,10 +10,11 @@ from harness.execution.run_folder import RunFolder
 from harness.execution.score_table import collect_scores, write_scores
 from harness.execution.store import Store
 from harness.planning.serialization import plan_to_json
-from harness.prediction.check import CheckedPair, before_training
+from harness.prediction.check import CheckedPair
 from harness.prediction.kept import PredictionRecord
 from harness.prediction.matrix import PairPrediction, Prediction
 from harness.prediction.observed import ObservedPair
+from harness.prediction.predictors import before_training
 from harness.report.figure import Figure
 from harness.report.record import RunRecord, RunState, StepReport
 from harness.report.tables.layout import shortest_first
@@ -171,7 +172,7 @@ def kept_prediction(board):
                 from_base=True,
             )
             told = before_training(pair) | {"edit norm": 1.0, "KL": 0.5}
-            checked.append(CheckedPair(pair=observed, predicted=told))
+            checked.append(CheckedPair(pair=observed, predicted=told, costs=dict.fromkeys(told, 0.1)))
     return PredictionRecord(
         protocol=board.protocol, order=board.columns, predictions=tuple(predictions), checked=tuple(checked)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.prediction.check import AFTERWARDS, before_training
+from harness.prediction.predictors import before_training, described
 from harness.prediction.starts import BASE
 from harness.report.figure import Absent, Figure
 from harness.report.measured_damage import MeasuredDamage, measured_damages
@@ -43,7 +43,7 @@ def _points(happened: MeasuredDamage, predicted: Mapping[str, float]) -> Iterato
     [trained] = happened.trained
     for name, value in predicted.items():
         yield Point(
-            kind=f"{name} (known after training)" if name in AFTERWARDS else name,
+            kind=described(name),
             seed=happened.seed,
             step=trained,
             place=f"{trained} ({happened.method}, step {happened.step})",
