@@ -155,7 +155,9 @@ from .prediction.check import CheckedPair as CheckedPair
 from .prediction.kept import PredictionRecord as PredictionRecord
 from .prediction.matrix import PairPrediction as PairPrediction
 from .prediction.matrix import Prediction as Prediction
+from .prediction.matrix import TrainingPace as TrainingPace
 from .prediction.observed import ObservedPair as ObservedPair
+from .prediction.predictors import Effort as Effort
 from .results.leaderboard import Leaderboard as Leaderboard
 from .results.run_comparison import AfterStep as AfterStep
 from .results.run_comparison import ItemFlips as ItemFlips

@@ -29,8 +29,12 @@ def predict(
         Path | None, typer.Option("--at", metavar="CHECKPOINT", help="A model folder instead of the base.")
     ] = None,
     along: Annotated[
-        str | None,
-        typer.Option("--along", metavar="METHOD", help="Predict before each training of this method of --check's run."),
+        list[str] | None,
+        typer.Option(
+            "--along",
+            metavar="METHOD",
+            help="Predict before each training of this method of --check's run. May be given several times.",
+        ),
     ] = None,
     completions: Annotated[
         int, typer.Option("--completions", min=32, metavar="N", help="Completions sampled per domain and seed.")
@@ -42,7 +46,10 @@ def predict(
         ),
     ] = None,
     check: Annotated[
-        str | None, typer.Option("--check", metavar="RUN", help="Compare it with a finished run: a folder or a name.")
+        list[str] | None,
+        typer.Option(
+            "--check", metavar="RUN", help="Compare it with a run: a folder or a name. May be given several times."
+        ),
     ] = None,
     pilot: Annotated[
         int,
@@ -53,6 +60,14 @@ def predict(
             help="Train the first STEPS of each training of --check's run again, as one more predictor.",
         ),
     ] = 0,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            "--fit",
+            metavar="0,1,2",
+            help="Seeds that predictors are fitted to; the others decide. Default: the first half of four or more.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Predict how much training on each domain harms the others, and advise an order of the domains.
@@ -65,16 +80,17 @@ def predict(
     from harness.cli.prediction_view import print_prediction
 
     registry = session_of(context).registry
-    run = None if check is None else api.load_run(check, output=runs, finished=True, registry=registry)
+    checked = [api.load_run(name, output=runs, registry=registry) for name in check or ()]
     record = api.predict(
         protocol,
         seeds=seeds_from(seeds),
         at=at,
-        along=along,
+        along=along or (),
         completions=completions,
         horizon=horizon,
-        check=run,
+        check=checked,
         pilot=pilot,
+        fit=seeds_from(fit),
         progress=lambda text: typer.echo(text, err=True),
         registry=registry,
     )
@@ -82,7 +98,7 @@ def predict(
         typer.echo(record.to_json(), nl=False)
     else:
         print_prediction(terminal(), record)
-    if run is not None:
+    for run in checked:
         _save(record, run)
 
 

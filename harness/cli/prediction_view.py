@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 TERMS = ("damage", "first_order", "second_order", "gradient_cosine")
 
+SHOWN = ("predicted damage", "negative gradient cosine", "pilot, reweighted", "combined", "combined with the pilot")
+"""The predictors that are printed for each pair. `--json` has all."""
 NOTES = (
     "cost: completions, as a share of those of the training. sign: share of pairs whose sign is predicted. lead: "
     "Spearman minus that of the gradient cosine. 95 %: percentiles of bootstrap draws of pairs and of seeds; over "
@@ -36,6 +38,9 @@ def print_prediction(console: Console, record: PredictionRecord) -> None:
     if record.checked:
         console.print(Text("\nAgainst what happened", style="bold"))
         console.print(_observed(record.checked))
+        if record.fitted:
+            held_out = dict.fromkeys(one.pair.seed for one in record.checked if one.pair.seed not in record.fitted)
+            console.print(Text(f"seeds {_listed(held_out)}; fitted to seeds {_listed(record.fitted)}"))
         console.print(_agreement(record.agreed))
         console.print(Text(NOTES, style="dim"))
 
@@ -63,9 +68,10 @@ def _matrix(pairs: Sequence[PairPrediction]) -> Table:
 
 
 def _observed(checked: Sequence[CheckedPair]) -> Table:
-    table = _new_table("training", "on", "seed", "observed damage, points", *checked[0].predicted)
+    names = [name for name in SHOWN if any(name in one.predicted for one in checked)]
+    table = _new_table("training", "on", "seed", "observed damage, points", *names)
     for one in checked:
-        numbers = [f"{value:+.3g}" for value in one.predicted.values()]
+        numbers = [f"{one.predicted[name]:+.3g}" if name in one.predicted else "–" for name in names]
         table.add_row(one.pair.trained, one.pair.harmed, str(one.pair.seed), f"{one.pair.damage:+.2f}", *numbers)
     return table
 
@@ -87,6 +93,10 @@ def _agreement(agreed: Sequence[Agreement]) -> Table:
             _range(one.seed_lead_ci95),
         )
     return table
+
+
+def _listed(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, seeds))
 
 
 def _percent(value: float | None) -> str:

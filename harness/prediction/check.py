@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 
 from harness.prediction.agreement import Agreement, Key, agreements
 from harness.prediction.observed import ObservedPair
-from harness.prediction.predictors import PREDICTORS, REFERENCE
+from harness.prediction.predictors import PREDICTORS, REFERENCE, Effort
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedPair:
-    """An observed pair with the value of each predictor, and what the predictor cost, as a share of the completions of
-    the training. The keys of both are names in `PREDICTORS`."""
+    """An observed pair with the value of each predictor, by its name in `PREDICTORS`, and what the predictions took."""
 
     pair: ObservedPair
     predicted: Mapping[str, float]
-    costs: Mapping[str, float]
+    effort: Effort
 
 
 def agreed(pairs: Sequence[CheckedPair]) -> list[Agreement]:
@@ -26,15 +25,15 @@ def agreed(pairs: Sequence[CheckedPair]) -> list[Agreement]:
     truth = {_key(one.pair): one.pair.damage for one in pairs}
     names = [name for name in PREDICTORS if all(name in one.predicted for one in pairs)]
     said = {name: {_key(one.pair): one.predicted[name] for one in pairs} for name in names}
-    return [
-        replace(one, known=PREDICTORS[one.predictor].known, cost=_mean([pair.costs[one.predictor] for pair in pairs]))
-        for one in agreements(truth, said, reference=REFERENCE)
-    ]
+    return [_described(one, pairs) for one in agreements(truth, said, reference=REFERENCE)]
+
+
+def _described(found: Agreement, pairs: Sequence[CheckedPair]) -> Agreement:
+    """Returns the agreement with when its predictor is known, and its mean cost."""
+    predictor = PREDICTORS[found.predictor]
+    costs = [] if predictor.cost is None else [predictor.cost(pair.effort) for pair in pairs]
+    return replace(found, known=predictor.known, cost=math.fsum(costs) / len(costs) if costs else None)
 
 
 def _key(pair: ObservedPair) -> Key:
     return pair.seed, pair.trained, pair.harmed, pair.after
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

@@ -14,6 +14,7 @@ from harness.prediction.agreement import Agreement
 from harness.prediction.check import CheckedPair
 from harness.prediction.matrix import Prediction
 from harness.prediction.observed import ObservedPair
+from harness.prediction.predictors import Effort
 
 SCHEMA = 2
 
@@ -23,7 +24,8 @@ class PredictionRecord:
     """The predictions of a protocol.
 
     predictions: one per start and seed. order: the advised order, empty unless all pairs were predicted. checked,
-    agreed: the pairs observed in a run and the agreement of each predictor, empty without a run.
+    agreed: the pairs observed in a run and the agreement of each predictor, empty without a run. fitted: the seeds that
+    fitted predictors are fitted to. If there are any, `agreed` is over the pairs of the other seeds.
     """
 
     protocol: str
@@ -31,14 +33,17 @@ class PredictionRecord:
     predictions: tuple[Prediction, ...]
     checked: tuple[CheckedPair, ...] = ()
     agreed: tuple[Agreement, ...] = ()
+    fitted: tuple[int, ...] = ()
 
     def to_json(self) -> str:
         """Returns the record as JSON text. `check` is null without a check, `order` is empty if not advised."""
         check = {
             "pairs": [
-                {**asdict(one.pair), "predicted": dict(one.predicted), "costs": dict(one.costs)} for one in self.checked
+                {**asdict(one.pair), "predicted": dict(one.predicted), "effort": asdict(one.effort)}
+                for one in self.checked
             ],
             "agreement": [asdict(one) for one in self.agreed],
+            "fitted": list(self.fitted),
         }
         data = {
             "schema": SCHEMA,
@@ -63,7 +68,7 @@ def read_prediction(path: Path) -> PredictionRecord:
                 where=str(path),
                 hint="`harness predict PROTOCOL --json` prints one",
             )
-        check = data["check"] or {"pairs": [], "agreement": []}
+        check = data["check"] or {"pairs": [], "agreement": [], "fitted": []}
         return PredictionRecord(
             protocol=TypeAdapter(str).validate_python(data["protocol"]),
             order=TypeAdapter(tuple[str, ...]).validate_python(data["order"]),
@@ -72,11 +77,12 @@ def read_prediction(path: Path) -> PredictionRecord:
                 CheckedPair(
                     pair=TypeAdapter(ObservedPair).validate_python(pair),
                     predicted=TypeAdapter(dict[str, float]).validate_python(pair["predicted"]),
-                    costs=TypeAdapter(dict[str, float]).validate_python(pair["costs"]),
+                    effort=TypeAdapter(Effort).validate_python(pair["effort"]),
                 )
                 for pair in check["pairs"]
             ),
             agreed=TypeAdapter(tuple[Agreement, ...]).validate_python(check["agreement"]),
+            fitted=TypeAdapter(tuple[int, ...]).validate_python(check["fitted"]),
         )
     except OSError as error:
         raise UsageError(f"this prediction cannot be read: {error.strerror}", where=str(path)) from error

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness._util.json_reading import parse_json
 from harness.errors import UsageError
 from harness.execution.run_folder import PLAN, SCORES
 from harness.execution.score_table import domain_scores, read_scores
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +32,14 @@ class ObservedPair:
     place: str = ""
 
 
-def observed_pairs(run: Path) -> list[ObservedPair]:
+def observed_pairs(run: Path, scored: Callable[[], pl.DataFrame] | None = None) -> list[ObservedPair]:
     """Returns each training step on a single domain, paired with every other domain. Shared steps are returned once.
 
-    Raises UsageError if the folder has no readable run, or no such step was scored before and after.
+    scored: returns the score table of a run that is not finished and has no file of it. Raises UsageError if the folder
+    has no readable run, or no such step was scored before and after.
     """
     plan = _plan(run)
-    frame = read_scores(run / SCORES)
+    frame = read_scores(run / SCORES) if scored is None or (run / SCORES).is_file() else scored()
     scores = domain_scores(frame)
     higher = dict(frame.filter(frame["primary"]).select("domain", "higher_is_better").iter_rows())
     nodes = {node["key"]: node for node in plan["nodes"]}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
+from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.executor import Executor
 from harness.planning.definitions import key_of
 from harness.planning.node import DomainUse
@@ -22,6 +23,7 @@ from harness.prediction.domain_measure import (
     ratios,
     sample_domain,
 )
+from harness.prediction.paces import pace_of
 
 if TYPE_CHECKING:
     from harness.execution.store import Store
@@ -46,7 +48,7 @@ class Pilots:
     ) -> None:
         self._nodes: dict[str, TrainNode] = {}
         for key, node in plan.nodes.items():
-            if isinstance(node, TrainNode) and len(node.domains) == 1 and "steps" in node.algorithm.config:
+            if isinstance(node, TrainNode) and len(node.domains) == 1 and pace_of(node) is not None:
                 installed = registry.find(node.algorithm.kind, node.algorithm.name).identity
                 config = {**node.algorithm.config, "steps": steps}
                 pilot = replace(
@@ -58,29 +60,29 @@ class Pilots:
         nodes = {**plan.nodes, **{node.key: node for node in self._nodes.values()}}
         self._plan = replace(plan, harness=harness, domains={**plan.domains, **domains}, nodes=nodes)
         self._executor = Executor(self._plan, registry, store)
-        self._store = store
+        self._checkpoints = CheckpointFolders(self._plan, store, registry)
         self.steps = steps
 
-    def folder(self, after: str) -> Path:
-        """Returns the model folder of the pilot of the training that ends at the checkpoint `after`; trains it unless
-        the store has it.
-
-        The pilot draws what the training draws in its first steps. Raises UsageError if the training is no longer than
-        the pilot, and the errors of `Executor.execute`.
-        """
-        trained = self._plan.nodes[after]
-        if after not in self._nodes or self._steps_of(trained) <= self.steps:
+    def check(self, after: str) -> None:
+        """Raises UsageError if the training that ends at the checkpoint `after` is no longer than its pilot."""
+        node = self._plan.nodes[after]
+        pace = pace_of(node) if after in self._nodes and isinstance(node, TrainNode) else None
+        if pace is None or pace.steps <= self.steps:
             raise UsageError(
-                f"{trained.label} is not longer than {self.steps} steps",
+                f"{node.label} is not longer than {self.steps} steps",
                 where="--pilot",
                 hint="a pilot is the beginning of a training; give a smaller number",
             )
-        self._executor.execute(self._nodes[after].key)
-        return self._store.path(self._nodes[after].key) / "model"
 
-    def _steps_of(self, node: object) -> int:
-        assert isinstance(node, TrainNode)
-        return int(node.algorithm.config["steps"])
+    def folder(self, after: str) -> Path:
+        """Returns the model folder of the pilot of the training that ends at the checkpoint `after`; trains it unless
+        the store has it. It draws what the training draws in its first steps. Raises as `Executor.execute`."""
+        self._executor.execute(self._nodes[after].key)
+        return self._checkpoints.folder(self._nodes[after].key)
+
+    def close(self) -> None:
+        """Deletes restored models."""
+        self._checkpoints.close()
 
 
 def pilot_damage(

@@ -35,12 +35,12 @@ class Effort:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictor:
-    """A predictor. cost: completions, as a share of those of the training that is predicted; for all domains that are
-    harmed by one training."""
+    """A predictor. cost: completions, as a share of those of the training that is predicted, for all domains that it
+    may harm; None for predictors that need whole trainings of other seeds."""
 
     name: str
     known: Known
-    cost: Callable[[Effort], float]
+    cost: Callable[[Effort], float] | None
 
 
 def _all(effort: Effort) -> float:
@@ -87,7 +87,29 @@ AFTERWARDS = (
     Predictor(name="KL on the trained domain", known="after", cost=lambda effort: effort.share(1, trained=True)),
 )
 
-PREDICTORS = {one.name: one for one in (*PREDICTED, *RIVALS, *PILOTS, *AFTERWARDS)}
+SAME_PAIR, COMPLETION = "same pair, other seeds", "matrix completion"
+COMBINED, COMBINED_PILOT = "combined", "combined with the pilot"
+
+FITTED = (
+    Predictor(name=SAME_PAIR, known="before", cost=None),
+    Predictor(name=COMPLETION, known="after", cost=None),
+    Predictor(name=COMBINED, known="before", cost=_all),
+    Predictor(name=COMBINED_PILOT, known="during", cost=lambda effort: effort.share(effort.domains, pilot=True)),
+)
+"""Predictors that are fitted to other seeds."""
+
+_CHEAP = (
+    "predicted damage",
+    "first order, in reward",
+    REFERENCE,
+    "reward of the harmed domain",
+    "prompts with an advantage",
+    "update overlap",
+)
+INPUTS = {COMBINED: _CHEAP, COMBINED_PILOT: (*_CHEAP, "pilot, reweighted")}
+"""The inputs of each regression. They were chosen before any of them was compared with a measurement."""
+
+PREDICTORS = {one.name: one for one in (*PREDICTED, *RIVALS, *PILOTS, *AFTERWARDS, *FITTED)}
 
 
 def before_training(pair: PairPrediction) -> dict[str, float]:

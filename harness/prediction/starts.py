@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -34,37 +35,39 @@ class Start:
         return known and pair.seed == self.seed and self.after in (None, pair.after)
 
 
-def starts_along(method: str, plan: Plan, seeds: Sequence[int], folder_of: Callable[[str], Path]) -> tuple[Start, ...]:
-    """Returns a start for each training on a single domain in the method, for each seed.
+def starts_along(
+    methods: Sequence[str],
+    plan: Plan,
+    seeds: Sequence[int],
+    folder_of: Callable[[str], Path],
+    has: Callable[[str], bool],
+) -> tuple[Start, ...]:
+    """Returns a start for each training on a single domain in the methods, for each seed. Methods may share trainings.
 
-    plan: the plan of the run. folder_of: returns the model folder of a checkpoint's key. Raises UsageError if the plan
-    lacks the method or all of the seeds, or if the method has no training on a single domain.
+    plan: the plan of the run. folder_of: returns the model folder of a checkpoint's key. has: whether the checkpoint
+    exists; a run that is not finished lacks some. Raises UsageError if the plan lacks the methods or all of the seeds,
+    or if the methods have no training on a single domain.
     """
-    lineages = {one.seed: one.lineage for one in plan.methods if one.name == method}
-    if not lineages:
-        raise UsageError(
-            f"the run has no method {method!r}",
-            where="--along",
-            hint=f"its methods are {', '.join(dict.fromkeys(one.name for one in plan.methods))}",
-        )
-    starts: dict[tuple[int, str], Start] = {}
-    for seed in seeds:
-        for step, (before, after) in enumerate(zip(lineages.get(seed, ()), lineages.get(seed, ())[1:], strict=False)):
+    starts: dict[str, Start] = {}
+    for method in (one for one in plan.methods if one.name in methods and one.seed in seeds):
+        for step, (before, after) in enumerate(pairwise(method.lineage)):
             node = plan.nodes[after]
-            if not isinstance(node, TrainNode) or len(node.domains) != 1:
+            if not isinstance(node, TrainNode) or len(node.domains) != 1 or after in starts or not has(after):
                 continue
-            at_base = before == plan.base.key
-            starts[seed, after] = Start(
-                seed=seed,
-                name=BASE if at_base else f"{method} after {plan.nodes[before].label} (step {step})",
+            starts[after] = Start(
+                seed=method.seed,
+                name=BASE
+                if before == plan.base.key
+                else f"{method.name} after {plan.nodes[before].label} (step {step})",
                 folder=folder_of(before),
                 trained=tuple(node.domains),
                 after=after,
             )
     if not starts:
+        known = dict.fromkeys(str(one.seed) for one in plan.methods if one.name in methods)
         raise UsageError(
-            f"the method {method!r} has no training on a single domain with a seed of this prediction",
+            f"the method {', '.join(methods)} has no training on a single domain with a seed of this prediction",
             where="--along",
-            hint=f"its seeds in the run are {', '.join(map(str, lineages))}",
+            hint=f"its seeds in the run are {', '.join(known)}",
         )
     return tuple(starts.values())

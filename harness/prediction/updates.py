@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from harness.prediction.vectors import parts
@@ -44,7 +46,7 @@ def bures_wasserstein(model: torch.nn.Module, first: torch.Tensor, second: torch
             continue
         common = torch.linalg.matrix_norm(_square(one) @ _square(two).mT, ord="nuc")
         squared += float(one.square().sum() + two.square().sum() - 2 * common)
-    return max(squared, 0.0) ** 0.5
+    return math.sqrt(max(squared, 0.0))
 
 
 def _square(update: torch.Tensor) -> torch.Tensor:

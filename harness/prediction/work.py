@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.execution.checkpoints import CheckpointFolders
 from harness.execution.plugin_instances import LazyDomains, PluginInstances
 from harness.execution.run_folder import PLAN
+from harness.execution.score_table import collect_scores
 from harness.execution.store import Store
 from harness.planning.nodes import TrainNode
 from harness.planning.plan import Plan
@@ -22,8 +23,9 @@ from harness.prediction.matrix import Prediction, TrainingPace
 from harness.prediction.observed import ObservedPair, observed_pairs
 from harness.prediction.paces import pace_of, paces_of
 from harness.prediction.pilots import Pilots, pilot_damage
-from harness.prediction.predictors import PREDICTORS, Effort, before_training
+from harness.prediction.predictors import Effort, before_training
 from harness.prediction.starts import BASE, Start, starts_along
+from harness.prediction.stored import Measured, stored
 from harness.prediction.virtual_step import HORIZON, StartMeasure, predict
 from harness.weights import WeightFolder, delta_summary
 from harness.weights.model_folder import check_checkpoint, hash_checkpoint
@@ -57,7 +59,7 @@ class PredictionWork:
         self._settings = settings
         self._run = run
         self._ran = read_plan(run / PLAN) if run is not None else plan
-        store = Store((run or Path()).resolve().parent / "store")
+        self._store = store = Store((run or Path()).resolve().parent / "store")
         self._checkpoints = CheckpointFolders(self._ran, store, registry, plugins=self._plugins)
         self._domains = LazyDomains(plan.domains, self._plugins, trained=plan.first_trainings())
         self._pilots = (
@@ -70,15 +72,22 @@ class PredictionWork:
     def close(self) -> None:
         """Deletes restored models. The folders of starts must not be used afterwards."""
         self._checkpoints.close()
+        if self._pilots is not None:
+            self._pilots.close()
 
-    def starts(self, *, at: Path | None = None, along: str | None = None) -> tuple[Start, ...]:
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of the run, by name."""
+        return tuple(dict.fromkeys(one.name for one in self._ran.methods))
+
+    def starts(self, *, at: Path | None = None, along: Sequence[str] = ()) -> tuple[Start, ...]:
         """Returns the starts: the base model with each seed, the model folder `at`, or the checkpoint before each
-        training of the run's method `along`.
+        training of the run's methods `along`.
 
-        Raises CheckpointError if the folder has no complete model, UsageError if the run does not have the method.
+        Raises CheckpointError if the folder has no complete model, UsageError if the run has no such training.
         """
-        if along is not None:
-            return starts_along(along, self._ran, self._plan.seeds, self._checkpoints.folder)
+        if along:
+            return starts_along(along, self._ran, self._plan.seeds, self._checkpoints.folder, self._store.has)
         if at is not None:
             check_checkpoint(at)
             return tuple(Start(seed=seed, name=str(at), folder=at) for seed in self._plan.seeds)
@@ -89,7 +98,7 @@ class PredictionWork:
         """Returns the observed pairs of the plan's domains whose training begins at one of the `starts`, by the first
         start that fits. Without a run, there are none.
 
-        Starts are matched by their weights. Raises UsageError if the run has no such pairs.
+        Starts are matched by their weights. Raises UsageError if the run has no such pairs, or a pilot is too long.
         """
         found: dict[Start, list[ObservedPair]] = {start: [] for start in starts}
         if self._run is None:
@@ -102,11 +111,13 @@ class PredictionWork:
                 return True
             return pair.from_base if start.name == BASE else digest(pair.before) == given[start]
 
-        for pair in observed_pairs(self._run):
+        for pair in observed_pairs(self._run, lambda: collect_scores(self._ran, self._store)):
             if pair.trained in self._plan.domains and pair.harmed in self._plan.domains:
                 start = next((start for start in starts if start.fits(pair) and begins(pair, start)), None)
                 if start is not None:
                     found[start].append(pair)
+                    if self._pilots is not None:
+                        self._pilots.check(pair.after)
         if not any(found.values()):
             raise UsageError(
                 f"the run has no training on a single domain from {starts[0].name} with a seed of this prediction",
@@ -119,9 +130,41 @@ class PredictionWork:
     def measured(self, start: Start, observed: Sequence[ObservedPair]) -> tuple[Prediction, list[CheckedPair]]:
         """Returns the prediction at a start, and the observed pairs that begin there with the values of all predictors.
 
-        Raises StepFailed if the store of the run lacks a checkpoint, UsageError if a training is shorter than a pilot.
+        What was measured for observed pairs is kept in the store. Raises StepFailed if the store of the run lacks a
+        checkpoint.
         """
-        measure = predict(
+        if not observed:
+            return self._predicted(start).prediction, []
+        measured = stored(
+            self._store,
+            lambda: self._measured(start, observed),
+            harness=self._plan.harness,
+            checkpoint=observed[0].before,
+            start=start.name,
+            seed=start.seed,
+            trained=start.trained,
+            pairs=sorted([pair.after, pair.trained, pair.harmed] for pair in observed),
+            paces={name: asdict(pace) for name, pace in self._paces(start).items()},
+            domains={name: use.definition() for name, use in self._plan.domains.items()},
+            sampled_as={
+                name: node.trained_with.definition()
+                for name, node in self._plan.first_trainings().items()
+                if node.trained_with is not None
+            },
+            settings=asdict(self._settings),
+        )
+        checked = [
+            CheckedPair(
+                pair=pair,
+                predicted=measured.values[pair.after][pair.harmed],
+                effort=self._effort(start, pair.trained),
+            )
+            for pair in observed
+        ]
+        return measured.prediction, checked
+
+    def _predicted(self, start: Start, *, rivals: bool = False) -> StartMeasure:
+        return predict(
             start.folder,
             self._domains,
             self._paces(start),
@@ -130,43 +173,41 @@ class PredictionWork:
             horizon=HORIZON if self._settings.horizon is None else self._settings.horizon,
             checkpoint=start.name,
             trained=start.trained,
-            rivals=bool(observed),
+            rivals=rivals,
             progress=lambda done, total, name: self._tell(
                 f"seed {start.seed}, {start.name}: {done} of {total}{f', {name}' if name else ''}"
             ),
         )
-        return measure.prediction, list(self._checked(start, measure, observed))
 
-    def _checked(self, start: Start, measure: StartMeasure, observed: Sequence[ObservedPair]) -> Sequence[CheckedPair]:
+    def _measured(self, start: Start, observed: Sequence[ObservedPair]) -> Measured:
+        measure = self._predicted(start, rivals=True)
         of = {(pair.trained, pair.harmed): pair for pair in measure.prediction.pairs}
-        checked = []
+        values: dict[str, dict[str, dict[str, float]]] = {}
         for after in dict.fromkeys(pair.after for pair in observed):
-            own = [pair for pair in observed if pair.after == after]
-            [trained] = {pair.trained for pair in own}
-            effort = self._effort(start, trained)
-            harmed = [pair.harmed for pair in own]
-            piloted = self._piloted(start, measure, after, harmed, effort)
+            harmed = [pair.harmed for pair in observed if pair.after == after]
+            trained = next(pair.trained for pair in observed if pair.after == after)
+            piloted = self._piloted(start, measure, after, trained, harmed)
             afterwards = self._afterwards(start, measure, after, trained, harmed)
-            for pair in own:
-                values = {
-                    **before_training(of[trained, pair.harmed]),
-                    **measure.rivals[trained, pair.harmed],
-                    **piloted[pair.harmed],
-                    **afterwards[pair.harmed],
+            values[after] = {
+                name: {
+                    **before_training(of[trained, name]),
+                    **measure.rivals[trained, name],
+                    **piloted[name],
+                    **afterwards[name],
                 }
-                costs = {name: PREDICTORS[name].cost(effort) for name in values}
-                checked.append(CheckedPair(pair=pair, predicted=values, costs=costs))
-        return checked
+                for name in harmed
+            }
+        return Measured(prediction=measure.prediction, values=values)
 
     def _piloted(
-        self, start: Start, measure: StartMeasure, after: str, harmed: Sequence[str], effort: Effort
+        self, start: Start, measure: StartMeasure, after: str, trained: str, harmed: Sequence[str]
     ) -> Mapping[str, Mapping[str, float]]:
         if self._pilots is None:
             return {name: {} for name in harmed}
         self._tell(f"seed {start.seed}, {start.name}: pilot")
         folder = self._pilots.folder(after)
         samples = {name: measure.samples[name] for name in harmed}
-        factor = effort.pace.steps / self._pilots.steps
+        factor = self._effort(start, trained).pace.steps / self._pilots.steps
         return pilot_damage(start.folder, folder, self._domains, samples, factor=factor)
 
     def _afterwards(

@@ -5,6 +5,7 @@ import shutil
 from itertools import permutations
 
 import pytest
+from fake_run import put_scores
 from typer.testing import CliRunner
 
 from harness.cli import app
@@ -13,7 +14,7 @@ from harness.execution.run_folder import LEADERBOARD, PLAN, SCORES
 from harness.execution.score_table import SCHEMA, write_scores
 from harness.execution.store import Store
 from harness.planning.planner import make_plan
-from harness.planning.serialization import plan_to_json
+from harness.planning.serialization import plan_to_json, read_plan
 from harness.plugin.registry import Registry
 from harness.prediction.order import advised_order
 from harness.protocol import find_protocol, load_protocol
@@ -121,10 +122,43 @@ def test_along_a_method_each_training_is_predicted_where_it_starts(run):
     assert first["edit norm"] > 0 and second["edit norm"] > 0 and first["KL"] != second["KL"]
 
 
+def test_a_pilot_is_trained_once_and_what_was_measured_is_kept_in_the_store(run, monkeypatch):
+    arguments = ["smoke", "--completions", 32, "--check", run, "--along", "sequential", "--pilot", 1]
+    first = json.loads(invoke(*arguments, "--json"))
+    told = [pair["predicted"] for pair in first["check"]["pairs"]]
+    assert all({"pilot", "pilot, reweighted"} <= set(one) for one in told)
+    known = {one["predictor"]: one["known"] for one in first["check"]["agreement"]}
+    assert (known["pilot"], known["KL on the trained domain"], known["first order"]) == ("during", "after", "before")
+    monkeypatch.setattr("harness.prediction.work.predict", lambda *_, **__: pytest.fail("measured again"))
+    assert json.loads(invoke(*arguments, "--json")) == first
+    table = invoke(*arguments)
+    assert "pilot, reweighted" in table and "during" in table
+
+
+def test_a_run_that_is_not_finished_is_compared_as_far_as_it_is_scored(run, tmp_path):
+    begun = shutil.copytree(run, tmp_path / run.name, ignore=shutil.ignore_patterns("leaderboard*", "scores*"))
+    shutil.copytree(run.parent / "store", tmp_path / "store")
+    plan, store = read_plan(begun / PLAN), Store(tmp_path / "store")
+    base, first = plan.methods[0].lineage[:2]
+    for key, value in ((base, 0.5), (first, 0.25)):
+        put_scores(store, plan, key, dict.fromkeys(plan.domains, value))
+    told = json.loads(invoke("smoke", "--completions", 32, "--json", "--check", begun, "--along", "sequential"))
+    assert [(pair["trained"], pair["damage"]) for pair in told["check"]["pairs"]] == [("math", pytest.approx(25.0))]
+
+
+def test_several_runs_are_compared_as_one(run):
+    arguments = ["smoke", "--completions", 32, "--json", "--along", "sequential", "--check", run]
+    one, two = json.loads(invoke(*arguments)), json.loads(invoke(*arguments, "--check", run))
+    assert two["check"]["pairs"] == one["check"]["pairs"] * 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["--along", "nothing"], "no method 'nothing'"),
+        (["--along", "sequential", "--along", "nothing"], "no method 'nothing'"),
+        (["--along", "sequential", "--fit", "0,1"], "fitted to 2 seeds"),
+        (["--along", "sequential", "--pilot", 2], "not longer than 2 steps"),
         (["--along", "mixed"], "no training on a single domain"),
         (["--along", "sequential", "--at", "."], "exclude each other"),
     ],
@@ -134,9 +168,10 @@ def test_a_start_that_is_none_is_refused_before_anything_is_sampled(run, argumen
         invoke("smoke", "--check", run, *arguments)
 
 
-def test_along_needs_a_run():
+@pytest.mark.parametrize("arguments", [["--along", "sequential"], ["--pilot", "3"]])
+def test_what_is_about_a_run_needs_one(arguments):
     with pytest.raises(UsageError, match="needs the run"):
-        invoke("smoke", "--along", "sequential")
+        invoke("smoke", *arguments)
 
 
 def load_base(plan, registry):

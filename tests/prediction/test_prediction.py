@@ -1,5 +1,6 @@
 """The prediction from virtual updates, on a tiny model with two identical domains."""
 
+import shutil
 import tempfile
 
 import pytest
@@ -7,8 +8,10 @@ import torch
 
 from harness.errors import StepFailed
 from harness.plugin.interfaces import Reward, RewardResult, TrainingDomain
-from harness.prediction.domain_measure import kl_on
+from harness.prediction.domain_measure import kl_on, model_in
 from harness.prediction.matrix import TrainingPace
+from harness.prediction.pilots import pilot_damage
+from harness.prediction.predictors import RIVALS
 from harness.prediction.vectors import Vectors
 from harness.prediction.virtual_step import HORIZON, predict
 from harness.testing.tiny_world import CharacterReward, Digits, nudged_checkpoint, tiny_checkpoint, tiny_domains
@@ -88,6 +91,43 @@ def test_kl_is_none_to_the_model_itself_and_positive_to_another(base, tmp_path):
     other = nudged_checkpoint(base, tmp_path / "other", seed=1, size=0.1)
     assert kl_on(base, samples, base) == 0
     assert kl_on(other, samples, base) > 0
+
+
+def test_a_step_towards_the_reward_of_two_is_told_by_both_pilots(base, tmp_path):
+    """The domains `one` and `two` want the same characters, of which a biased model writes more."""
+    domains = {**tiny_domains(), "three": TrainingDomain(name="three", domain=Digits(), reward=Opposite())}
+    samples = predicted(base, domains).samples
+    end = trained_checkpoint(base, domains["one"], tmp_path / "end", samples["one"])
+    harmed = {name: samples[name] for name in ("two", "three")}
+    small, large = (pilot_damage(base, end, domains, harmed, factor=factor) for factor in (1.0, 20.0))
+    for name in ("pilot", "pilot, reweighted"):
+        assert small["two"][name] < 0 < small["three"][name]
+        assert large["two"][name] == pytest.approx(20 * small["two"][name])
+    nothing = pilot_damage(base, base, domains, harmed, factor=20.0)
+    assert all(value == 0 for values in nothing.values() for value in values.values())
+
+
+def trained_checkpoint(base, domain, folder, sampled):
+    """Writes the model after one step of gradient ascent on the reward of the samples."""
+    model = model_in(base)
+    tokens = [sample.ids for sample in sampled.samples]
+    for ids, sample, advantage in zip(tokens, sampled.samples, sampled.advantages, strict=True):
+        logits = model(input_ids=ids[None]).logits[0, sample.prompt_length - 1 : -1]
+        picked = torch.log_softmax(logits, -1).gather(1, ids[sample.prompt_length :, None]).sum()
+        (-advantage * picked / len(tokens)).backward()
+    torch.optim.SGD(model.parameters(), lr=1.0).step()
+    shutil.copytree(base, folder)
+    model.save_pretrained(folder)
+    return folder
+
+
+def test_rivals_are_measured_only_where_they_are_asked_for(base):
+    assert predicted(base, completions=32).rivals == {}
+    rivals = predicted(base, completions=32, rivals=True).rivals
+    assert {frozenset(values) for values in rivals.values()} == {frozenset(one.name for one in RIVALS)}
+    both = rivals["one", "two"], rivals["two", "one"]
+    for name in ("update overlap", "negative update distance"):
+        assert both[0][name] == pytest.approx(both[1][name], rel=1e-4)
 
 
 def test_vectors_are_zeros_in_files_with_a_part_for_each_parameter(tmp_path):

@@ -12,9 +12,9 @@ from harness.execution.store import Store
 from harness.planning.serialization import plan_to_json
 from harness.prediction.check import CheckedPair
 from harness.prediction.kept import PredictionRecord
-from harness.prediction.matrix import PairPrediction, Prediction
+from harness.prediction.matrix import PairPrediction, Prediction, TrainingPace
 from harness.prediction.observed import ObservedPair
-from harness.prediction.predictors import before_training
+from harness.prediction.predictors import Effort, before_training
 from harness.report.figure import Figure
 from harness.report.record import RunRecord, RunState, StepReport
 from harness.report.tables.layout import shortest_first
@@ -147,6 +147,8 @@ def kept_prediction(board):
     [trained] = after.trained
     others = [column for column in board.columns if column != trained]
     predictions, checked = [], []
+    pace = TrainingPace(learning_rate=1e-4, steps=60, completions_per_step=256)
+    effort = Effort(pace=pace, completions=64, domains=len(board.columns))
     for place, seed in enumerate(first.seeds):
         pairs = tuple(
             PairPrediction(
@@ -172,7 +174,7 @@ def kept_prediction(board):
                 from_base=True,
             )
             told = before_training(pair) | {"edit norm": 1.0, "KL": 0.5}
-            checked.append(CheckedPair(pair=observed, predicted=told, costs=dict.fromkeys(told, 0.1)))
+            checked.append(CheckedPair(pair=observed, predicted=told, effort=effort))
     return PredictionRecord(
         protocol=board.protocol, order=board.columns, predictions=tuple(predictions), checked=tuple(checked)
     )
