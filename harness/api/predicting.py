@@ -77,17 +77,21 @@ def predict(
             for folder in folders
         ]
         _check_methods(methods, [work.methods for work in works])
-        begun = []
+        begun, seen = [], set()
         for work in works:
             own = [name for name in methods if name in work.methods]
             if own or not methods:
                 starts = work.starts(at=None if at is None else Path(at), along=own)
-                begun += [(work, start, pairs) for start, pairs in work.observed(starts).items()]
+                for start, found in work.observed(starts).items():
+                    new = [pair for pair in found if (pair.after, pair.harmed) not in seen]  # runs may share trainings
+                    seen |= {(pair.after, pair.harmed) for pair in new}
+                    if new or not found:
+                        begun.append((work, start, new))
         fitted = fitted_seeds(fit, [pair.seed for _, _, pairs in begun for pair in pairs])
         for work, start, pairs in begun:
-            prediction, found = work.measured(start, pairs)
+            prediction, compared = work.measured(start, pairs)
             predictions.append(prediction)
-            checked += found
+            checked += compared
     held_out = with_fitted(checked, fitted) if fitted else checked
     return PredictionRecord(
         protocol=plan.protocol,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class ObservedPair:
     """damage: points that `harmed` lost in a training step on `trained` alone, positive for harm. before, after: keys
     of the checkpoints before and after the step. from_base: whether the step starts from the base model. place: the
-    method and step, the same for all seeds; the first one if methods share the step."""
+    protocol, method and step, the same for all seeds; the first one if methods share the step."""
 
     seed: int
     trained: str
@@ -65,7 +65,7 @@ def observed_pairs(run: Path, scored: Callable[[], pl.DataFrame] | None = None) 
                     before=before,
                     after=after,
                     from_base=step == 1,
-                    place=f"{method['name']}, step {step}",
+                    place=f"{plan['protocol']}: {method['name']}, step {step}",
                 )
                 pairs.setdefault((after, harmed), one)
     if not pairs:

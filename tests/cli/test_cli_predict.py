@@ -146,10 +146,16 @@ def test_a_run_that_is_not_finished_is_compared_as_far_as_it_is_scored(run, tmp_
     assert [(pair["trained"], pair["damage"]) for pair in told["check"]["pairs"]] == [("math", pytest.approx(25.0))]
 
 
-def test_several_runs_are_compared_as_one(run):
+def test_several_runs_are_compared_as_one_and_a_training_that_they_share_counts_once(run):
+    other = shutil.copytree(run, run.parent / "other")
+    plan = json.loads((other / PLAN).read_text())
+    plan["protocol"] = "other"
+    plan["methods"] = [first | {"lineage": first["lineage"][:2]} for first in plan["methods"][:1]]
+    (other / PLAN).write_text(json.dumps(plan))
     arguments = ["smoke", "--completions", 32, "--json", "--along", "sequential", "--check", run]
-    one, two = json.loads(invoke(*arguments)), json.loads(invoke(*arguments, "--check", run))
-    assert two["check"]["pairs"] == one["check"]["pairs"] * 2
+    told = json.loads(invoke(*arguments, "--check", other))["check"]
+    assert told == json.loads(invoke(*arguments))["check"]
+    assert [pair["place"] for pair in told["pairs"]] == ["smoke: sequential, step 1", "smoke: sequential, step 2"]
 
 
 @pytest.mark.parametrize(
