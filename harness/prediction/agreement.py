@@ -25,9 +25,9 @@ class Agreement:
 
     known: before, during or after the training. cost: completions, as a share of those of the training, None if
     unknown. spearman: rank correlation, None if either is constant. ci95: its percentile interval over bootstrap
-    samples of seeds and pairs. signs: the share of pairs whose sign is predicted. lead, lead_ci95: the correlation
-    minus that of the reference, None for the reference itself. seed_lead, seed_lead_ci95: the mean over seeds of the
-    same difference within a seed, and Student's t interval.
+    samples of seeds and pairs. signs: the share of pairs whose sign is predicted, without those of damage 0. lead,
+    lead_ci95: the correlation minus that of the reference, None for the reference itself. seed_lead, seed_lead_ci95:
+    the mean over seeds of the same difference within a seed, and Student's t interval.
     """
 
     predictor: str
@@ -64,12 +64,17 @@ def agreements(
             predictor=name,
             spearman=correlation,
             ci95=_interval(drawn[name]) if correlation is not None else None,
-            signs=float((np.sign(truth) == np.sign(one)).mean()) if len(truth) else None,
+            signs=_signs(truth, one),
         )
         if reference is not None and name != reference and correlation is not None:
             found = _with_lead(found, keys, truth, (one, values[reference]), (drawn[name], drawn[reference]))
         result.append(found)
     return result
+
+
+def _signs(truth: Array, predicted: Array) -> float | None:
+    signed = truth != 0
+    return float((np.sign(truth) == np.sign(predicted))[signed].mean()) if signed.any() else None
 
 
 def _with_lead(

@@ -82,7 +82,7 @@ def test_the_lead_over_seeds_is_students_interval_of_the_leads_within_each_seed(
 
 
 def test_signs_are_counted_where_the_predictor_says_what_happened():
-    happened = {(0, "a", name, ""): value for name, value in zip("bcde", (1, -1, 2, -2), strict=True)}
+    happened = {(0, "a", name, ""): value for name, value in zip("bcdefg", (1, -1, 2, -2, 0, 0), strict=True)}
     always = dict.fromkeys(happened, 1.0)
     assert [one.signs for one in agreements(happened, {"same": happened, "always": always})] == [1.0, 0.5]
 
