@@ -26,18 +26,19 @@ _ROUNDS = 100
 def fitted_seeds(given: Sequence[int] | None, observed: Iterable[int]) -> tuple[int, ...]:
     """Returns the seeds to fit to: those given, or the first half of the observed ones if that is `FEWEST` or more.
 
-    Raises UsageError if fewer than `FEWEST` of the given seeds are observed, or no other seed is.
+    There are none if nothing was observed. Raises UsageError if fewer than `FEWEST` of the given seeds are observed, or
+    no other seed is.
     """
     seeds = sorted(set(observed))
     if given is None:
         half = len(seeds) // 2
         return tuple(seeds[:half]) if half >= FEWEST else ()
     fitted = tuple(sorted(set(given) & set(seeds)))
-    if given and (len(fitted) < FEWEST or len(fitted) == len(seeds)):
+    if given and seeds and (len(fitted) < FEWEST or len(fitted) == len(seeds)):
         raise UsageError(
             f"predictors are fitted to {FEWEST} seeds or more and need another one",
             where="--fit",
-            hint=f"seeds with observed trainings: {', '.join(map(str, seeds)) or 'none'}",
+            hint=f"seeds with observed trainings: {', '.join(map(str, seeds))}",
         )
     return fitted
 

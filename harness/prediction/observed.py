@@ -35,8 +35,8 @@ class ObservedPair:
 def observed_pairs(run: Path, scored: Callable[[], pl.DataFrame] | None = None) -> list[ObservedPair]:
     """Returns each training step on a single domain, paired with every other domain. Shared steps are returned once.
 
-    scored: returns the score table of a run that is not finished and has no file of it. Raises UsageError if the folder
-    has no readable run, or no such step was scored before and after.
+    A step without scores before and after it is left out. scored: returns the score table of a run that is not finished
+    and has no file of it. Raises UsageError if the folder has no readable run.
     """
     plan = _plan(run)
     frame = read_scores(run / SCORES) if scored is None or (run / SCORES).is_file() else scored()
@@ -68,12 +68,6 @@ def observed_pairs(run: Path, scored: Callable[[], pl.DataFrame] | None = None) 
                     place=f"{plan['protocol']}: {method['name']}, step {step}",
                 )
                 pairs.setdefault((after, harmed), one)
-    if not pairs:
-        raise UsageError(
-            "this run has no training on a single domain with another domain scored before and after it",
-            where=str(run),
-            hint="add a method such as `math: [math]` to get such pairs",
-        )
     return list(pairs.values())
 
 

@@ -96,9 +96,9 @@ class PredictionWork:
 
     def observed(self, starts: Sequence[Start]) -> dict[Start, list[ObservedPair]]:
         """Returns the observed pairs of the plan's domains whose training begins at one of the `starts`, by the first
-        start that fits. Without a run, there are none.
+        start that fits. Without a run, there are none, and none yet for a training along a method without scores.
 
-        Starts are matched by their weights. Raises UsageError if the run has no such pairs, or a pilot is too long.
+        Starts are matched by their weights. Raises UsageError if the run has no such training, or a pilot is too long.
         """
         found: dict[Start, list[ObservedPair]] = {start: [] for start in starts}
         if self._run is None:
@@ -116,9 +116,10 @@ class PredictionWork:
                 start = next((start for start in starts if start.fits(pair) and begins(pair, start)), None)
                 if start is not None:
                     found[start].append(pair)
-                    if self._pilots is not None:
-                        self._pilots.check(pair.after)
-        if not any(found.values()):
+        if self._pilots is not None:
+            for after in {key for start, pairs in found.items() for key in _trainings(start, pairs)}:
+                self._pilots.check(after)
+        if not any(_trainings(start, pairs) for start, pairs in found.items()):
             raise UsageError(
                 f"the run has no training on a single domain from {starts[0].name} with a seed of this prediction",
                 where=str(self._run),
@@ -130,20 +131,21 @@ class PredictionWork:
     def measured(self, start: Start, observed: Sequence[ObservedPair]) -> tuple[Prediction, list[CheckedPair]]:
         """Returns the prediction at a start, and the observed pairs that begin there with the values of all predictors.
 
-        What was measured for observed pairs is kept in the store. Raises StepFailed if the store of the run lacks a
-        checkpoint.
+        What was measured for the trainings of a run does not depend on their scores, and is kept in the store. Raises
+        StepFailed if the store of the run lacks a checkpoint.
         """
-        if not observed:
+        trainings = _trainings(start, observed)
+        if not trainings:
             return self._predicted(start).prediction, []
         measured = stored(
             self._store,
-            lambda: self._measured(start, observed),
+            lambda: self._measured(start, trainings),
             harness=self._plan.harness,
-            checkpoint=observed[0].before,
+            checkpoint=self._ran.nodes[next(iter(trainings))].start,
             start=start.name,
             seed=start.seed,
             trained=start.trained,
-            pairs=sorted([pair.after, pair.trained, pair.harmed] for pair in observed),
+            trainings=trainings,
             paces={name: asdict(pace) for name, pace in self._paces(start).items()},
             domains={name: use.definition() for name, use in self._plan.domains.items()},
             sampled_as={
@@ -179,13 +181,12 @@ class PredictionWork:
             ),
         )
 
-    def _measured(self, start: Start, observed: Sequence[ObservedPair]) -> Measured:
+    def _measured(self, start: Start, trainings: Mapping[str, str]) -> Measured:
         measure = self._predicted(start, rivals=True)
         of = {(pair.trained, pair.harmed): pair for pair in measure.prediction.pairs}
         values: dict[str, dict[str, dict[str, float]]] = {}
-        for after in dict.fromkeys(pair.after for pair in observed):
-            harmed = [pair.harmed for pair in observed if pair.after == after]
-            trained = next(pair.trained for pair in observed if pair.after == after)
+        for after, trained in trainings.items():
+            harmed = [name for name in self._plan.domains if name != trained]
             piloted = self._piloted(start, measure, after, trained, harmed)
             afterwards = self._afterwards(start, measure, after, trained, harmed)
             values[after] = {
@@ -235,3 +236,11 @@ class PredictionWork:
         if isinstance(node, TrainNode) and (own := pace_of(node)) is not None:
             paces |= dict.fromkeys(node.domains, own)
         return paces
+
+
+def _trainings(start: Start, observed: Sequence[ObservedPair]) -> dict[str, str]:
+    """Returns the trained domain of each training at the start, by the checkpoint after it: that which the start is
+    for, or all that were observed."""
+    if start.after is not None and start.trained is not None:
+        return dict.fromkeys([start.after], start.trained[0])
+    return {pair.after: pair.trained for pair in observed}

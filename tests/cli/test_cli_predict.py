@@ -139,10 +139,14 @@ def test_a_run_that_is_not_finished_is_compared_as_far_as_it_is_scored(run, tmp_
     begun = shutil.copytree(run, tmp_path / run.name, ignore=shutil.ignore_patterns("leaderboard*", "scores*"))
     shutil.copytree(run.parent / "store", tmp_path / "store")
     plan, store = read_plan(begun / PLAN), Store(tmp_path / "store")
+    arguments = ["smoke", "--completions", 32, "--json", "--check", begun, "--along", "sequential"]
+    before = json.loads(invoke(*arguments))
+    assert before["check"] is None and len(before["predictions"]) == 2
     base, first = plan.methods[0].lineage[:2]
     for key, value in ((base, 0.5), (first, 0.25)):
         put_scores(store, plan, key, dict.fromkeys(plan.domains, value))
-    told = json.loads(invoke("smoke", "--completions", 32, "--json", "--check", begun, "--along", "sequential"))
+    told = json.loads(invoke(*arguments))
+    assert told["predictions"] == before["predictions"]
     assert [(pair["trained"], pair["damage"]) for pair in told["check"]["pairs"]] == [("math", pytest.approx(25.0))]
 
 

@@ -103,7 +103,7 @@ def test_without_a_pilot_only_the_predictors_before_training_are_combined():
 def test_half_of_the_seeds_are_fitted_to_unless_others_are_given():
     assert fitted_seeds(None, SEEDS) == fitted_seeds(None, range(7)) == (0, 1, 2)
     assert fitted_seeds((5, 4, 9), SEEDS) == (4, 5)
-    assert fitted_seeds((), SEEDS) == fitted_seeds(None, range(3)) == fitted_seeds(None, ()) == ()
+    assert fitted_seeds((), SEEDS) == fitted_seeds(None, range(3)) == fitted_seeds((0, 1), ()) == ()
     for wrong in ((0,), tuple(SEEDS)):
         with pytest.raises(UsageError) as raised:
             fitted_seeds(wrong, SEEDS)
