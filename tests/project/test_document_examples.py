@@ -80,6 +80,8 @@ NOT_RUN = {
     "pip install 'mdrl-harness[slurm]'": NETWORK,
     "harness predict PROTOCOL": "samples 1,024 completions per domain; tests/cli/test_cli_predict.py runs it",
     "harness predict lab-pairs --seeds 0,1,2 --check lab-pairs": "an hour; tests/cli/test_cli_predict.py runs it",
+    "harness predict lab-recoveries --check lab-recoveries --check lab-recoveries-rotated --along sequential --pilot 3 "
+    "--fit 0,1,2,3,7": "needs two runs of hours; tests/cli/test_cli_predict.py runs such a command",
     "harness export RUN re-math FOLDER": "tests/cli/test_cli_export.py runs it on a stored checkpoint",
     "harness export RUN re-math --push ORG/NAME": "tests/api/test_hub_push.py runs it against a hub of its own",
     "harness leaderboard push ORG/NAME": "tests/api/test_hub_push.py runs it against a hub of its own",
