@@ -199,7 +199,7 @@ def killed(protocol: Path, moment: float, context: ForkServerContext) -> bool:
 
 def newest_state(folder: Path) -> int:
     """Returns the optimizer steps of the newest whole state that the killed step left, 0 for none."""
-    marks = folder.glob("store/.scratch/*/work/checkpoint-*/COMPLETE.json")
+    marks = (folder / "store" / ".scratch").rglob("checkpoint-*/COMPLETE.json")
     return max((int(mark.parent.name.rpartition("-")[2]) for mark in marks), default=0)
 
 
