@@ -30,10 +30,11 @@ ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "leaderboards" / "lab"
 CHARTS: dict[str, tuple[Callable[[RunRecord], Figure | Absent], Path]] = {
     "scores-by-step.svg": (trajectories, RECORD),
-    "plasticity.svg": (plasticity_against_forgetting, RECORD / "recoveries"),
-    "recoveries.svg": (recoveries, RECORD / "recoveries"),
-    "differences.svg": (paired_differences, RECORD / "recoveries"),
+    "plasticity.svg": (plasticity_against_forgetting, RECORD / "eight-seeds"),
+    "recoveries.svg": (recoveries, RECORD / "eight-seeds"),
+    "differences.svg": (paired_differences, RECORD / "eight-seeds"),
     "pareto.svg": (pareto, RECORD / "recoveries"),
+    "pareto-rotated.svg": (pareto, RECORD / "recoveries-rotated"),
 }
 SVG = "{http://www.w3.org/2000/svg}"
 DARK = {"#1b1f24": "#e6edf3", "#57606a": "#9198a1", "#d8dee4": "#3d444d", "#ffffff": "#0d1117"}

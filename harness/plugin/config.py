@@ -32,9 +32,12 @@ class Unkeyed:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlace:
-    """Where a training stands. labels: of the preceding checkpoints, base first. domains: those that it trains, by
-    name. peaks: the index in `labels` of the last training of each trained domain. experts: the methods that a merge or
-    the config names, with the domains that they trained."""
+    """Where a training stands.
+
+    labels: of the preceding checkpoints, base first. domains: those that it trains, by name. peaks: the index in
+    `labels` of the last training of each trained domain. experts: the methods that a merge or the config names, with
+    the domains that they trained.
+    """
 
     labels: Sequence[str]
     domains: Sequence[str]

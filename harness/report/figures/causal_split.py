@@ -21,7 +21,7 @@ Part = tuple[str, str]
 
 def causal_split(record: RunRecord) -> Figure | Absent:
     """Returns the figure; absent if no probe scored the parts of an update."""
-    name, title = "causal-split", "Where an update does harm"
+    name, title = "harm-by-part", "Where an update does harm"
     losses = list(_losses(record))
     if not losses:
         reason = (
