@@ -76,7 +76,7 @@ def test_recoveries_get_lineage_peak_and_training(bench):
     assert read_model(again) == {"base": 1, "a": 6, "b": 3}
     assert read_model(back) == {"base": 1, "a": 3}
     report = read(bench, "recover a (undo)", "result.json")["report"]
-    assert report == {"lineage": ["base", "a", "b"], "loss": None}
+    assert report.items() >= {"lineage": ["base", "a", "b"], "loss": None}.items()
 
 
 def test_an_algorithm_that_replays_is_handed_what_its_method_trained_before(tmp_path):
