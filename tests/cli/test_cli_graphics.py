@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.text import Text
 
 from harness._util.console import safe_console
-from harness.cli.differences_view import print_comparisons, print_differences
+from harness.cli.differences_view import print_differences
 from harness.cli.graphics import BLOCKS, bar, draws, group_style, interval_marks, sparkline
 from harness.cli.leaderboard_view import print_tables
 from harness.cli.narrow_table import add_row, new_table
+from harness.report.tables.differences import compared_scores
 from harness.results.compare import comparable_methods, compared
 from harness.results.estimates import Estimate
 
@@ -93,8 +94,9 @@ def test_without_a_terminal_there_are_numbers_alone(board):
 def printers(board):
     found = compared(board, "sequential", comparable_methods(board, "sequential"))
     yield lambda console: print_tables(board, console)
-    yield lambda console: print_comparisons(board, found, console)
-    yield lambda console: print_differences(board, found[0], console)
+    for some in (found, found[:1]):
+        scores = compared_scores(board, some)
+        yield lambda console, some=some, scores=scores: print_differences(board, some, scores, console)
 
 
 def test_no_color_leaves_no_colour(board, monkeypatch):

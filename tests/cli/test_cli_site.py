@@ -13,5 +13,5 @@ def test_the_command_writes_the_site_and_names_its_first_page(tmp_path):
     )
     assert result.exit_code == 0, result.output
     first, second = result.output.splitlines()
-    assert first.startswith("1 record in 1 table, 10 files, ")
+    assert first.startswith("1 record in 1 table, 12 files, ")
     assert second == str(tmp_path / "site/index.html") and (tmp_path / "site/index.html").is_file()
