@@ -38,7 +38,7 @@ def test_a_training_leaves_its_model_metrics_and_result(bench):
     assert result["cost"] == {
         "optimizer_steps": 3, "completions": 0, "generated_tokens": 0, "train_seconds": 0.0
     }  # fmt: skip
-    assert result["report"]["resumed_from"] == 0
+    assert result["report"] == {"resumed_from": 0}
     assert result["parameters"] == {"total": 0, "active": 0}  # these models hold no tensor
 
 
@@ -64,7 +64,7 @@ def test_a_killed_step_goes_on_from_its_scratch_and_keeps_its_metrics(bench):
         file.write("\n")
     bench.world.on_train = None
     make(bench, "a")
-    assert read(bench, "a", "result.json")["report"]["resumed_from"] == 2
+    assert read(bench, "a", "result.json")["report"] == {"resumed_from": 2}
     lines = (bench.store.path(bench.key("a")) / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
 
@@ -76,7 +76,7 @@ def test_recoveries_get_lineage_peak_and_training(bench):
     assert read_model(again) == {"base": 1, "a": 6, "b": 3}
     assert read_model(back) == {"base": 1, "a": 3}
     report = read(bench, "recover a (undo)", "result.json")["report"]
-    assert report.items() >= {"lineage": ["base", "a", "b"], "loss": None}.items()
+    assert report == {"lineage": ["base", "a", "b"], "loss": None}
 
 
 def test_an_algorithm_that_replays_is_handed_what_its_method_trained_before(tmp_path):

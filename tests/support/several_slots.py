@@ -1,7 +1,6 @@
 """An engine with several slots, whose nodes end in any order, and the content of a store."""
 
 import queue
-import re
 import threading
 from concurrent.futures import Future
 
@@ -55,13 +54,8 @@ class Several(Engine):
 
 
 def bytes_of(bench):
-    """Returns the content of all results in the store, without the logs of the evaluation library and the memory that a
-    step took."""
+    """Returns the content of all results in the store, without the logs of the evaluation library."""
     files = sorted(
         path for path in bench.store.root.glob("[0-9a-f]*/**/*") if path.is_file() and path.name != "DONE.json"
     )
-    return {str(path.relative_to(bench.store.root)): _without_memory(path.read_bytes()) for path in files}
-
-
-def _without_memory(content):
-    return re.sub(rb',?\s*"peak_memory_bytes": \d+', b"", content)
+    return {str(path.relative_to(bench.store.root)): path.read_bytes() for path in files}
