@@ -65,7 +65,7 @@ def same(first, second):
 
 
 def counted(result):
-    """What a step counted of itself; wall times, and what is told per second, differ."""
+    """Returns what a step counted. Wall times and rates differ between runs and are left out."""
     return {k: v for k, v in result.report.items() if "second" not in k}, result.cost.completions
 
 
