@@ -5,21 +5,13 @@ columns, the judge is on this machine, and lengths and counts are small.
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from judge_server import Say, judge_server
-from paper_world import DOMAINS, PACKAGED, changes, put
+from paper_world import DOMAINS, PACKAGED, changes, harness_json, put, skip_without_sandbox
 from thinking_model import thinking_model
-
-from harness import UsageError
-from harness.domains.sandbox import SandboxConfig, open_sandbox
-
-OFFLINE = {"HARNESS_OFFLINE", "HF_HUB_OFFLINE"}  # under which a judge is refused
 
 
 def leaves(value, path=""):
@@ -30,22 +22,10 @@ def leaves(value, path=""):
     return {key: leaf for name, item in items for key, leaf in leaves(item, f"{path}.{name}".lstrip(".")).items()}
 
 
-def harness(*arguments):
-    environment = {name: value for name, value in os.environ.items() if name not in OFFLINE}
-    environment |= {"NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "harness", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """Returns the run's folder, what two runs of it print, and what the judge was asked."""
-    try:
-        open_sandbox(SandboxConfig()).close()
-    except UsageError as error:
-        pytest.skip(error.message)
+    skip_without_sandbox()
     folder = tmp_path_factory.mktemp("paper")
     thinking_model(folder / "model")
     protocol = yaml.safe_load(PACKAGED.read_text())
@@ -53,8 +33,8 @@ def ran(tmp_path_factory):
         for path, value in changes(folder, server.endpoint).items():
             put(protocol, path, value)
         (folder / "paper.yaml").write_text(yaml.safe_dump(protocol, sort_keys=False))
-        first = harness("run", folder / "paper.yaml", "-o", folder / "runs", "--json")
-        second = harness("run", folder / "paper.yaml", "-o", folder / "runs", "--json")
+        first = harness_json("run", folder / "paper.yaml", "-o", folder / "runs")
+        second = harness_json("run", folder / "paper.yaml", "-o", folder / "runs")
         asked = [body["messages"][0]["content"] for body in server.bodies]
         asked = [question for question in asked if question != "Say yes."]  # before the start: does it answer?
     return folder, first, second, asked

@@ -5,25 +5,19 @@ is its own judge, served like a judge on another machine.
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from paper_world import DOMAINS, PACKAGED, changes, put
+from paper_world import DOMAINS, PACKAGED, changes, harness_json, put, skip_without_sandbox
 from polars import read_parquet
 from small_smollm import small_smollm
 
-from harness import UsageError
-from harness.domains.sandbox import SandboxConfig, open_sandbox
 from harness.evaluation.server import OwnServer
 from harness.protocol.backends import DEFAULT_SERVE
 
 for package in ("fastapi", "openai", "uvicorn"):
     pytest.importorskip(package)
-OFFLINE = {"HARNESS_OFFLINE", "HF_HUB_OFFLINE"}  # under which a judge is refused
 LENGTH = 3
 """The longest completion: an answer, and the end."""
 
@@ -31,10 +25,7 @@ LENGTH = 3
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The folder of a finished run of `sequential` and `re-math`."""
-    try:
-        open_sandbox(SandboxConfig()).close()
-    except UsageError as error:
-        pytest.skip(error.message)
+    skip_without_sandbox()
     folder = tmp_path_factory.mktemp("rehearsal")
     model = small_smollm(folder / "model")
     protocol = yaml.safe_load(PACKAGED.read_text())
@@ -50,15 +41,11 @@ def run(tmp_path_factory):
         protocol["domains"]["qa"]["mmlu_pro"]["completion_tokens"] = LENGTH
         del protocol["evaluate"]["think_end"]
         (folder / "paper.yaml").write_text(yaml.safe_dump(protocol, sort_keys=False))
-        environment = {name: value for name, value in os.environ.items() if name not in OFFLINE}
-        environment |= {"NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1"}
-        arguments = ("run", "paper.yaml", "-o", "runs", "--methods", "sequential,re-math", "--jobs", "1", "--json")
-        command = [sys.executable, "-m", "harness", *arguments]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
-        assert done.returncode == 0, done.stderr
+        arguments = ("-o", folder / "runs", "--methods", "sequential,re-math", "--jobs", "1")
+        told = harness_json("run", folder / "paper.yaml", *arguments)
     finally:
         server.stop()
-    return folder / json.loads(done.stdout)["run"]
+    return folder / told["run"]
 
 
 def _judge(model: Path) -> dict[str, object]:

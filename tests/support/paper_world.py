@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import harness_papers
+from harness import UsageError
+from harness.domains.sandbox import SandboxConfig, open_sandbox
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PACKAGED = Path(harness_papers.__file__).parent / "code-math-qa-cw.yaml"
 TOKENS = 12
 DOMAINS = ["code", "math", "qa", "cw"]
+OFFLINE = {"HARNESS_OFFLINE", "HF_HUB_OFFLINE"}  # under which a judge is refused
+
+
+def skip_without_sandbox() -> None:
+    """Skips the test where no sandbox can run the code domain's programs."""
+    try:
+        open_sandbox(SandboxConfig()).close()
+    except UsageError as error:
+        pytest.skip(error.message)
+
+
+def harness_json(*arguments: object) -> Any:
+    """Returns what `harness` prints with `--json`. It may ask a judge on this machine."""
+    environment = {name: value for name, value in os.environ.items() if name not in OFFLINE}
+    environment |= {"NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "harness", *map(str, arguments), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def changes(folder: Path, endpoint: str) -> dict[str, Any]:
