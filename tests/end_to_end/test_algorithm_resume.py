@@ -4,6 +4,7 @@ from importlib import import_module
 
 import pytest
 from safetensors.torch import load_file
+from step_reports import repeatable
 
 from harness import NoConfig, TrainingContext, TrainingDomain
 from harness_lab.domains import CodeDomain, LabDomainConfig, MathDomain
@@ -65,8 +66,8 @@ def same(first, second):
 
 
 def counted(result):
-    """Returns what a step counted. Wall times and rates differ between runs and are left out."""
-    return {k: v for k, v in result.report.items() if "second" not in k}, result.cost.completions
+    """Returns what a step counted."""
+    return repeatable(result.report), result.cost.completions
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
