@@ -13,6 +13,9 @@ from .importance import check_scores as check_scores
 from .importance import importance_score as importance_score
 from .lineage import last_training as last_training
 from .lora import LoRASettings as LoRASettings
+from .measurements import MeasuringContext as MeasuringContext
+from .measurements import measured_folder as measured_folder
+from .measurements import measurement_seed as measurement_seed
 from .movement import with_movement as with_movement
 from .policy_gradients import Gradients as Gradients
 from .policy_gradients import each_gradient as each_gradient

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Literal
 import torch
 from safetensors.torch import save_file
 
-from harness.plugin.interfaces import Cost, LineageEntry, TrainingContext, TrainingDomain
-from harness.plugin.probe_interface import ProbeContext
-from harness.plugin.recovery_interface import RecoveryContext
+from harness.plugin.interfaces import Cost, LineageEntry, TrainingDomain
+from harness.training.measurements import MeasuringContext, measured_folder, measurement_seed
 from harness.training.policy_gradients import (
     mean_policy_gradient,
     mean_squared_gradient,
@@ -35,7 +33,7 @@ _SUMS = "sums.json"
 
 def cached_gradients(
     kind: Kind,
-    context: RecoveryContext | ProbeContext | TrainingContext,
+    context: MeasuringContext,
     *,
     checkpoint: LineageEntry,
     domain: TrainingDomain,
@@ -47,21 +45,15 @@ def cached_gradients(
     Uses the cache's seed, so that all steps and probes share it; outside a run, the context's. Definitions and errors:
     see `harness.training.policy_gradients`.
     """
-    seed = context.seed if context.cache is None else context.cache.seed
-    make = _maker(kind, checkpoint.folder, domain, count, seed)
-    if context.cache is None:
-        folder = context.scratch / f"{kind}-{checkpoint.step}-{domain.name}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        make(folder)
-    else:
-        folder = context.cache(
-            kind,
-            make,
-            checkpoint=checkpoint,
-            domain=domain.name,
-            settings={"completions": count, "seed": seed, "sampling": asdict(domain.sampled_as())},
-        )
+    seed = measurement_seed(context)
+    folder = measured_folder(
+        kind,
+        context,
+        _maker(kind, checkpoint.folder, domain, count, seed),
+        checkpoint=checkpoint,
+        domain=domain.name,
+        settings={"completions": count, "seed": seed, "sampling": asdict(domain.sampled_as())},
+    )
     sampled = json.loads((folder / _SAMPLED).read_text(encoding="utf-8"))
     cost = Cost(completions=sampled["completions"], generated_tokens=sampled["tokens"])
     return WeightFolder(folder, model=False), cost

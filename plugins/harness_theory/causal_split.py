@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness import Probe, ProbeContext, Problem, StartContext, StepFailed
-from harness.training import sample_policy
+from harness.training import measurement_seed, sample_policy
 from harness.weights import check_gradient_names
 from harness_theory.config import CausalSplitConfig
 from harness_theory.eigenvectors import curvature_subspace
@@ -46,7 +46,7 @@ class CausalSplit(Probe):
         peak, target = found
         domain = context.domains[target]
         subspace = curvature_subspace(context, self.config, peak, domain)
-        seed = context.seed if context.cache is None else context.cache.seed
+        seed = measurement_seed(context)
         model, samples, rows = sample_policy(peak.folder, domain, count=self.config.completions, seed=seed)
         policy = SampledPolicy(model, samples)
         term = curvature_term(self.config.curvature, advantages_of(samples, rows, domain)[0])

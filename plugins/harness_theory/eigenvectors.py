@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from harness import LineageEntry, ProbeContext, StepFailed, TrainingDomain
-from harness.training import sample_policy
+from harness.training import measured_folder, measurement_seed, sample_policy
 from harness_theory.config import SubspaceConfig
 from harness_theory.sampled_policy import SampledPolicy, advantages_of, curvature_term
 
@@ -81,7 +80,7 @@ def curvature_subspace(
     Completions are sampled with the cache's seed, which steps and probes of one seed share; outside a run, with the
     context's.
     """
-    seed = context.seed if context.cache is None else context.cache.seed
+    seed = measurement_seed(context)
 
     def make(folder: Path) -> None:
         model, samples, rows = sample_policy(peak.folder, domain, count=config.completions, seed=seed)
@@ -106,20 +105,14 @@ def curvature_subspace(
             json.dumps({"values": found.values, "products": found.products}) + "\n", encoding="utf-8"
         )
 
+    settings = {
+        "completions": config.completions,
+        "rank": config.rank,
+        "tolerance": config.tolerance,
+        "seed": seed,
+        "sampling": asdict(domain.sampled_as()),
+    }
     name = f"eigenvectors-of-{config.curvature}"
-    if context.cache is None:
-        folder = context.scratch / f"{name}-{peak.step}-{domain.name}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        make(folder)
-    else:
-        settings = {
-            "completions": config.completions,
-            "rank": config.rank,
-            "tolerance": config.tolerance,
-            "seed": seed,
-            "sampling": asdict(domain.sampled_as()),
-        }
-        folder = context.cache(name, make, checkpoint=peak, domain=domain.name, settings=settings)
+    folder = measured_folder(name, context, make, checkpoint=peak, domain=domain.name, settings=settings)
     stored = json.loads((folder / _VALUES).read_text(encoding="utf-8"))
     return Subspace(**stored, vectors=load_file(folder / _VECTORS)["vectors"])

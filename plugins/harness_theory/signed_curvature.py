@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from harness import Probe, ProbeContext, Problem, StartContext, TrainingDomain
-from harness.training import rewards_of, sample_policy
+from harness.training import measurement_seed, rewards_of, sample_policy
 from harness.weights import check_gradient_names
 from harness_theory.config import SignedCurvatureConfig
 from harness_theory.sampled_policy import SampledPolicy, Term, advantages_of, expected_reward
@@ -44,7 +44,9 @@ class SignedCurvature(Probe):
             return []
         peak, target = found
         domain = context.domains[target]
-        model, samples, rows = sample_policy(peak.folder, domain, count=self.config.completions, seed=_seed(context))
+        model, samples, rows = sample_policy(
+            peak.folder, domain, count=self.config.completions, seed=measurement_seed(context)
+        )
         policy = SampledPolicy(model, samples)
         advantages, _ = advantages_of(samples, rows, domain)
         prompts = [sample.prompt for sample in samples]
@@ -82,17 +84,12 @@ class SignedCurvature(Probe):
         return measured
 
     def _reward_by_prompt(self, folder: Path, domain: TrainingDomain, context: ProbeContext) -> dict[int, float]:
-        _, samples, rows = sample_policy(folder, domain, count=self.config.completions, seed=_seed(context))
+        _, samples, rows = sample_policy(folder, domain, count=self.config.completions, seed=measurement_seed(context))
         groups: dict[int, list[float]] = {}
         for sample, value in zip(samples, rewards_of(samples, rows, domain), strict=True):
             if value is not None:
                 groups.setdefault(sample.prompt, []).append(value)
         return {prompt: math.fsum(group) / len(group) for prompt, group in groups.items()}
-
-
-def _seed(context: ProbeContext) -> int:
-    """Returns the seed of the completions: the one that probes of one seed share."""
-    return context.seed if context.cache is None else context.cache.seed
 
 
 def _derivatives(
