@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.plugin.config import Config, TrainingPlace
-from harness.plugin.specs import MergeSpec
 from harness.protocol.data import ExpertMethod, MergeStep, Step
-from harness.protocol.faults import Faults, fields_of, near_match
+from harness.protocol.faults import Faults, near_match
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses, config_of
 from harness.protocol.source import KeyPath
@@ -79,7 +78,8 @@ class MergeReader:
         if position > 1:
             message = "a merge can only be a method's first step"
             self._faults.add((*at, "merge"), message, "move the steps before it to a method of their own")
-        plugins = self._plugins(step, at)
+        found = self._uses.find_of_step("merge", step, at)
+        plugins = None if found is None else self._defaults.of_step(found, step, at=at, verb="merge")
         if weights is None:
             return None, None
         experts = self._methods.experts(weights)
@@ -93,26 +93,6 @@ class MergeReader:
         self._check_experts(merge, training, domains, at)
         label = f"merge {' + '.join(weights)} ({step['with']})"
         return trained, MergeStep(label=label, merge=merge, experts=experts, training=training)
-
-    def _plugins(self, step: Mapping[str, Any], at: KeyPath) -> tuple[PluginRef, PluginRef | None] | None:
-        """Returns the merge and the algorithm that it trains with, or None if there is a fault."""
-        if "with" not in step:
-            names = ", ".join(sorted({found.name for found in self._uses.registry.all("merge")})) or "none"
-            self._faults.add((*at, "with"), "is missing", f"name a merge plugin; available: {names}")
-            return None
-        found = self._uses.find("merge", step["with"], (*at, "with"))
-        model = None if found is None else self._uses.config_type(found, (*at, "with"))
-        if found is None or model is None:
-            return None
-        assert isinstance(found.spec, MergeSpec)
-        own = {key: value for key, value in step.items() if key not in ("merge", "with")}
-        own, training = self._defaults.of_step(found.spec, own, fields_of(model), at=at, verb="merge")
-        merge = self._uses.use(
-            "merge", step["with"], own, at=(*at, "with"), place=lambda key: (*at, key), beside=["merge", "with"]
-        )
-        if merge is None or (found.spec.trains and training is None):
-            return None
-        return merge, training
 
     def _check_experts(
         self, merge: PluginRef, training: PluginRef | None, experts: Mapping[str, tuple[str, ...]], at: KeyPath

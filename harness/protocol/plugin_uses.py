@@ -47,6 +47,14 @@ class PluginUses:
             self._faults.add_plugin_error(at, error)
             return None
 
+    def find_of_step(self, kind: str, step: Mapping[str, Any], at: KeyPath) -> RegisteredPlugin | None:
+        """Returns the plugin that a step names with `with`; if there is none, records a fault and returns None."""
+        if "with" in step:
+            return self.find(kind, step["with"], (*at, "with"))
+        names = ", ".join(sorted({found.name for found in self.registry.all(kind)})) or "none"
+        self._faults.add((*at, "with"), "is missing", f"name a {kind} plugin; available: {names}")
+        return None
+
     def config_type(self, found: RegisteredPlugin, at: KeyPath) -> type[BaseModel] | None:
         """Returns the config type; if it cannot be imported, records a fault and returns None."""
         try:

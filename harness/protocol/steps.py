@@ -10,7 +10,7 @@ from pydantic import BaseModel as PydanticModel
 from harness.plugin.config import Config, TrainingPlace
 from harness.plugin.specs import RecoverySpec
 from harness.protocol.data import ExpertMethod, MergeStep, RecoverStep, Step, TrainStep
-from harness.protocol.faults import Faults, fields_of, near_match, validate
+from harness.protocol.faults import Faults, near_match, validate
 from harness.protocol.merging import MergeReader, MethodNames, ReadMethod
 from harness.protocol.plugin_ref import PluginRef
 from harness.protocol.plugin_uses import PluginUses, config_of
@@ -186,21 +186,15 @@ class MethodReader:
             self._faults.add_found(at, config.fault_in_training(place))
         return experts
 
-    def _check_place(
-        self, model: type[PydanticModel], recovery: PluginRef, targets: Sequence[str], at: KeyPath
-    ) -> None:
+    def _check_place(self, config: Config, targets: Sequence[str], at: KeyPath) -> None:
         """Validates a recovery's config against its position in the method; records faults."""
-        config = validate(model, recovery.config)
         labels = [label for label in self._labels if label is not None]
-        if not isinstance(config, Config) or len(labels) < len(self._labels):
-            return
-        self._faults.add_found(at, config.fault_with_targets(labels, targets, self._last_trainings()))
+        if len(labels) == len(self._labels):
+            self._faults.add_found(at, config.fault_with_targets(labels, targets, self._last_trainings()))
 
-    def _check_training(
-        self, model: type[PydanticModel], recovery: PluginRef, training: PluginRef, at: KeyPath
-    ) -> None:
+    def _check_training(self, config: PydanticModel, training: PluginRef, at: KeyPath) -> None:
         """Validates a recovery's config against that of the algorithm that it trains with; records faults."""
-        config, trained_with = validate(model, recovery.config), config_of(training, self._uses.registry)
+        trained_with = config_of(training, self._uses.registry)
         if isinstance(config, Config) and isinstance(trained_with, Config):
             self._faults.add_found(at, config.fault_with_training(trained_with))
 
@@ -240,29 +234,20 @@ class MethodReader:
         return None if untrained else tuple(one for one in self._domains if one in names)
 
     def _recover(self, step: Mapping[str, Any], at: KeyPath, position: int) -> RecoverStep | None:
-        name, name_at, target_at = step.get("with"), (*at, "with"), (*at, "recover")
-        found = self._uses.find("recovery", name, name_at) if "with" in step else None
+        name = step.get("with")
+        found = self._uses.find_of_step("recovery", step, at)
         several = found is None or _takes_several(found.spec)
-        targets = self._targets(step["recover"], several, name, target_at, position)
-        if "with" not in step:
-            names = ", ".join(sorted({found.name for found in self._uses.registry.all("recovery")})) or "none"
-            self._faults.add(name_at, "is missing", f"name a recovery; available: {names}")
+        targets = self._targets(step["recover"], several, name, (*at, "recover"), position)
+        plugins = None if found is None else self._defaults.of_step(found, step, at=at, verb="recover")
+        if found is None or plugins is None or targets is None:
             return None
-        model = self._uses.config_type(found, name_at) if found is not None else None
-        if found is None or model is None:
-            return None
-        assert isinstance(found.spec, RecoverySpec)
-        own = {key: item for key, item in step.items() if key not in ("recover", "with")}
-        own, training = self._defaults.of_step(found.spec, own, fields_of(model), at=at, verb="recover")
-        recovery = self._uses.use(
-            "recovery", name, own, at=name_at, place=lambda key: (*at, key), beside=["recover", "with"]
-        )
-        if recovery is None or (found.spec.trains and training is None) or targets is None:
-            return None
-        self._check_place(model, recovery, targets, at)
+        recovery, training = plugins
+        config = validate(found.config_type(), recovery.config)
+        if isinstance(config, Config):
+            self._check_place(config, targets, at)
         experts: tuple[ExpertMethod, ...] | None = ()
         if training is not None:
-            self._check_training(model, recovery, training, at)
+            self._check_training(config, training, at)
             experts = self._experts(training, targets, at)
         if experts is None:
             return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.plugin.registry import RegisteredPlugin
 from harness.plugin.specs import MergeSpec, RecoverySpec
 from harness.protocol.faults import Faults, describe, fields_of, validate
 from harness.protocol.plugin_ref import PluginRef
@@ -58,14 +59,35 @@ class TrainDefaults:
         )
 
     def of_step(
+        self, found: RegisteredPlugin, step: Mapping[str, Any], *, at: KeyPath, verb: str
+    ) -> tuple[PluginRef, PluginRef | None] | None:
+        """Returns the recovery or merge of a step, and the algorithm that it trains with, None if it does not; None
+        if there is a fault.
+
+        found: the plugin that the step names. verb: the key that makes the step one.
+        """
+        model = self._uses.config_type(found, (*at, "with"))
+        if model is None:
+            return None
+        assert isinstance(found.spec, RecoverySpec | MergeSpec)
+        own = {key: value for key, value in step.items() if key not in (verb, "with")}
+        training = None
+        if found.spec.trains:
+            own, training = self._split(found.spec, own, fields_of(model), at=at, verb=verb)
+        plugin = self._uses.use(
+            found.kind, step["with"], own, at=(*at, "with"), place=lambda key: (*at, key), beside=[verb, "with"]
+        )
+        if plugin is None or (found.spec.trains and training is None):
+            return None
+        return plugin, training
+
+    def _split(
         self, spec: RecoverySpec | MergeSpec, own: Mapping[str, Any], known: Collection[str], *, at: KeyPath, verb: str
     ) -> tuple[dict[str, Any], PluginRef | None]:
-        """Returns the keys of a recovery or merge that are its own, and its algorithm, None if it does not train.
+        """Returns the keys of a step that are its plugin's, and the algorithm with the others, None for a fault.
 
         own: the keys of the step beside `verb` and `with`. known: the keys of the plugin's config.
         """
-        if not spec.trains:
-            return dict(own), None
         algorithm = own.get("algorithm", spec.algorithm or self.name)
         keys = {key: value for key, value in own.items() if key not in known and key != "algorithm"}
         algorithm_at = (*at, "algorithm") if "algorithm" in own else at
