@@ -7,6 +7,7 @@ from .conflict_settings import ScoreName as ScoreName
 from .gradient_cache import Kind as Kind
 from .gradient_cache import cached_gradients as cached_gradients
 from .gradient_cache import tensor_sums as tensor_sums
+from .gradient_probe import GradientProbe as GradientProbe
 from .importance import ImportanceScore as ImportanceScore
 from .importance import ScoredCase as ScoredCase
 from .importance import check_scores as check_scores

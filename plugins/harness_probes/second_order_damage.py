@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from harness import Probe, ProbeContext, Problem, StartContext
-from harness.training import each_gradient, sample_policy
+from harness import ProbeContext
+from harness.training import GradientProbe, each_gradient, sample_policy
 from harness.weights import WeightFolder, check_gradient_names, check_same_tensors
 from harness_probes.config import DomainsConfig
 from harness_probes.places import chosen_domains
 
 
-class SecondOrderDamage(Probe):
+class SecondOrderDamage(GradientProbe):
     """½ δᵀFδ of each step for each domain that it did not train, and its concentration on few weights.
 
     arXiv 2606.02398: the damage of a later weight delta δ to domain A is about ½ δᵀ H_A δ. Here F, the Fisher matrix of
@@ -32,11 +32,6 @@ class SecondOrderDamage(Probe):
 
     def __init__(self, config: DomainsConfig) -> None:
         self.config = config
-
-    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields nothing. Raises CheckpointError if gradients of the base model do not fit its stored weights."""
-        check_gradient_names(start.model)
-        return ()
 
     def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
         names = chosen_domains(context, self.config.domains)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness import Probe, ProbeContext, Problem, StartContext, StepFailed
-from harness.training import measurement_seed, sample_policy
-from harness.weights import check_gradient_names
+from harness import ProbeContext, StepFailed
+from harness.training import GradientProbe, measurement_seed, sample_policy
 from harness_theory.config import CausalSplitConfig
 from harness_theory.eigenvectors import curvature_subspace
 from harness_theory.pieces import pieces
@@ -15,7 +14,7 @@ from harness_theory.sampled_policy import SampledPolicy, advantages_of, curvatur
 from harness_theory.updates import later_updates, peak_of, shifted
 
 
-class CausalSplit(Probe):
+class CausalSplit(GradientProbe):
     """Adds parts of each later training's update δ_B to the target's peak θ_A and scores each sum on held-out items.
 
     S is spanned by the eigenvectors with the largest eigenvalues of the target's curvature at θ_A. If the damage is
@@ -30,11 +29,6 @@ class CausalSplit(Probe):
 
     def __init__(self, config: CausalSplitConfig) -> None:
         self.config = config
-
-    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields nothing. Raises CheckpointError if gradients of the base model do not fit its stored weights."""
-        check_gradient_names(start.model)
-        return ()
 
     def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
         if context.score is None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from harness import LineageEntry, Probe, ProbeContext, Problem, StartContext
-from harness.training import last_training
-from harness.weights import WeightFolder, check_gradient_names, check_same_tensors, loaded_model
+from harness import LineageEntry, ProbeContext
+from harness.training import GradientProbe, last_training
+from harness.weights import WeightFolder, check_same_tensors, loaded_model
 from harness_theory.config import ContractionConfig
 from harness_theory.eigenvectors import curvature_subspace
 from harness_theory.sampled_policy import SampledPolicy
@@ -21,7 +21,7 @@ from harness_theory.updates import target_of
 SUBSPACE, COMPLEMENT, RANDOM = "subspace", "complement", "random-subspace"
 
 
-class Contraction(Probe):
+class Contraction(GradientProbe):
     """The distance from the target's peak θ_A over the optimizer steps t of each recovery that trains on the target.
 
     arXiv 2606.02398: a refresh of step size α gives ‖P_S(θ_t − θ_A)‖ ≤ (1 − αμ)^t ‖P_S(θ_0 − θ_A)‖, μ the least
@@ -34,11 +34,6 @@ class Contraction(Probe):
 
     def __init__(self, config: ContractionConfig) -> None:
         self.config = config
-
-    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields nothing. Raises CheckpointError if gradients of the base model do not fit its stored weights."""
-        check_gradient_names(start.model)
-        return ()
 
     def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
         target = target_of(context, self.config.target)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from harness import Probe, ProbeContext, Problem, StartContext, TrainingDomain
-from harness.training import measurement_seed, rewards_of, sample_policy
-from harness.weights import check_gradient_names
+from harness import ProbeContext, TrainingDomain
+from harness.training import GradientProbe, measurement_seed, rewards_of, sample_policy
 from harness_theory.config import SignedCurvatureConfig
 from harness_theory.sampled_policy import SampledPolicy, Term, advantages_of, expected_reward
 from harness_theory.updates import later_updates, peak_of, shifted
 
 
-class SignedCurvature(Probe):
+class SignedCurvature(GradientProbe):
     """The expected and the measured loss of the target's reward at θ_A + t·δ_B, for each later update δ_B.
 
     θ_A is the target's peak and R_A the mean reward on its training prompts. Rows are in units of that reward.
@@ -31,11 +30,6 @@ class SignedCurvature(Probe):
 
     def __init__(self, config: SignedCurvatureConfig) -> None:
         self.config = config
-
-    def faults_at_start(self, start: StartContext) -> Iterable[Problem]:
-        """Yields nothing. Raises CheckpointError if gradients of the base model do not fit its stored weights."""
-        check_gradient_names(start.model)
-        return ()
 
     def measure(self, context: ProbeContext) -> Sequence[Mapping[str, Any]]:
         found = peak_of(context, self.config.target)

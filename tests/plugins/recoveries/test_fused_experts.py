@@ -11,12 +11,19 @@ from harness_probes.second_order_damage import SecondOrderDamage
 from harness_recoveries.rollback.config import CurveConfig, RollbackConfig
 from harness_recoveries.rollback.curve import RollbackCurve
 from harness_recoveries.rollback.recovery import Rollback
+from harness_theory.causal_split import CausalSplit
+from harness_theory.config import CausalSplitConfig, ContractionConfig, SignedCurvatureConfig
+from harness_theory.contraction import Contraction
+from harness_theory.signed_curvature import SignedCurvature
 
 NEEDS_GRADIENTS = [
     Rollback(RollbackConfig(score="fisher")),
     Rollback(RollbackConfig(score="gradient")),
     RollbackCurve(CurveConfig()),
     SecondOrderDamage(DomainsConfig()),
+    CausalSplit(CausalSplitConfig()),
+    SignedCurvature(SignedCurvatureConfig()),
+    Contraction(ContractionConfig()),
 ]
 NEEDS_NONE = [Rollback(RollbackConfig(score="magnitude")), RollbackCurve(CurveConfig(scores=("random",)))]
 
