@@ -19,6 +19,7 @@ def comparison_page(found: RunComparison) -> str:
     environment.filters |= {"texts": text_columns, "range": unbroken_range}
     values = {
         "found": found,
+        "methods": {},
         "style": "".join([_resource("theme.css"), resource("plots.css"), _resource("comparison/comparison.css")]),
         "plots": {name: view_markup(view, {}) for name, view in _views(found).items() if view.panels},
         "settings": settings_table(found),

@@ -19,7 +19,7 @@ MOST_KEYS = 30
 
 
 def resource(name: str) -> str:
-    """Returns the text of a file of this package: `plots.css`, `plots.js` or `plots.html`."""
+    """Returns the text of a file of this package, such as `plots.css`."""
     return files("harness.report.plots").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -86,7 +86,8 @@ def finalized(value: object) -> object:
 def page_environment(load: Callable[[str], str], finalize: Callable[[Any], object]) -> jinja2.Environment:
     """Returns an environment of templates, which escapes every value and refuses names that it does not know.
 
-    load: returns a template by its name. finalize: is called with every value before it is escaped.
+    load: returns a template by its name, besides `document.html`, the frame of every page. finalize: is called with
+    every value before it is escaped.
     """
     return jinja2.Environment(
         autoescape=True,
@@ -94,7 +95,9 @@ def page_environment(load: Callable[[str], str], finalize: Callable[[Any], objec
         finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(load),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.DictLoader({"document.html": resource("document.html")}), jinja2.FunctionLoader(load)]
+        ),
     )
 
 
