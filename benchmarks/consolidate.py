@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from anonymous_memory import run_measured
-from rollback import BUFFER, bytes_read, identical, sync
+from rollback import Cache, bytes_read, drop, identical, read_and_copy
 
 RATIO_LIMIT, MEMORY_LIMIT_GB = 1.5, 0.5
 WEIGHTS = ("uniform", "policy-fisher")
@@ -152,7 +152,8 @@ def turns(folder: Path) -> dict[str, Any]:
     read: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(int(os.environ["ROUNDS"]) + 1):
         for side in list(sides) if number % 2 == 0 else list(sides)[::-1]:
-            drop(folder)
+            os.sync()
+            drop(inputs(folder))
             before = bytes_read()
             taken = sides[side](folder)
             if number:  # the first round is not measured: imports, and the first touch of idle memory
@@ -168,47 +169,9 @@ def inputs(folder: Path) -> list[Path]:
     return [path for name in names for path in sorted((folder / name).glob("*.safetensors"))]
 
 
-def drop(folder: Path) -> None:
-    """Tells the kernel to drop the checkpoints and curvatures from its cache."""
-    os.sync()
-    for path in inputs(folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        os.close(descriptor)
-
-
 def raw(folder: Path) -> float:
     """Reads all inputs through one buffer, writes a copy of the last checkpoint, and syncs it. Returns the seconds."""
-    output, buffer = folder / "raw", memoryview(bytearray(BUFFER))
-    last = f"stage-{stages()[-1]}"
-    started = time.perf_counter()
-    output.mkdir()
-    for path in inputs(folder):
-        with path.open("rb", buffering=0) as reading:
-            if path.parent.name != last:
-                while reading.readinto(buffer):
-                    pass
-                continue
-            with (output / path.name).open("wb", buffering=0) as writing:
-                while read := reading.readinto(buffer):
-                    writing.write(buffer[:read])
-    for path in output.iterdir():
-        sync(path)
-    seconds = time.perf_counter() - started
-    shutil.rmtree(output)
-    return seconds
-
-
-class Cache:
-    """The store's cache, which has every curvature."""
-
-    seed = 0
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, name: str, make: Any, *, checkpoint: Any, domain: str, settings: Any) -> Path:
-        return self.folder / f"fisher-{checkpoint.step}"
+    return read_and_copy(inputs(folder), f"stage-{stages()[-1]}", folder / "raw")
 
 
 def merge(folder: Path, *, keep: bool = False) -> float:
@@ -235,7 +198,7 @@ def merge(folder: Path, *, keep: bool = False) -> float:
         metrics=folder / "metrics.jsonl",
         seed=0,
         progress=lambda done, total, metrics: None,
-        cache=Cache(folder),
+        cache=Cache(lambda checkpoint: folder / f"fisher-{checkpoint.step}"),
     )
     started = time.perf_counter()
     Consolidate(ConsolidateConfig(weights=os.environ["WEIGHTS"])).recover(context)  # type: ignore[arg-type]

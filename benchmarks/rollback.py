@@ -28,6 +28,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -195,17 +196,27 @@ def bytes_read() -> int:
 def prepare(folder: Path, place: str) -> None:
     """Brings the checkpoints to where they shall be read from, and the memory that is free into use."""
     buffer = bytearray(BUFFER)
-    inputs = [path for name in NAMES for path in sorted((folder / name).glob("*.safetensors"))]
-    for path in inputs:
+    for path in inputs(folder):
         with path.open("rb", buffering=0) as file:
             while file.readinto(buffer):
                 pass
     with (folder / "idle").open("wb", buffering=0) as file:
-        for _ in range(sum(path.stat().st_size for path in inputs) // len(NAMES) // BUFFER):
+        for _ in range(sum(path.stat().st_size for path in inputs(folder)) // len(NAMES) // BUFFER):
             file.write(buffer)
     (folder / "idle").unlink()
     os.sync()
-    for path in inputs if place == "disk" else ():
+    if place == "disk":
+        drop(inputs(folder))
+
+
+def inputs(folder: Path) -> list[Path]:
+    """Returns the files of the three checkpoints."""
+    return [path for name in NAMES for path in sorted((folder / name).glob("*.safetensors"))]
+
+
+def drop(paths: Iterable[Path]) -> None:
+    """Tells the kernel to drop files from its cache; what was written to them must be synced."""
+    for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(descriptor)
@@ -213,20 +224,24 @@ def prepare(folder: Path, place: str) -> None:
 
 def raw(folder: Path) -> float:
     """Reads all three checkpoints through one buffer, writes one of them, and syncs it. Returns the seconds."""
-    output = folder / "raw"
+    return read_and_copy(inputs(folder), "now", folder / "raw")
+
+
+def read_and_copy(paths: Iterable[Path], copied: str, output: Path) -> float:
+    """Reads files through one buffer, writes those that lie in a folder named `copied` to `output`, syncs them, and
+    removes them. Returns the seconds, without the removal."""
     buffer = memoryview(bytearray(BUFFER))
     started = time.perf_counter()
     output.mkdir()
-    for name in NAMES:
-        for path in sorted((folder / name).glob("*.safetensors")):
-            with path.open("rb", buffering=0) as reading:
-                if name != "now":
-                    while reading.readinto(buffer):
-                        pass
-                    continue
-                with (output / path.name).open("wb", buffering=0) as writing:
-                    while read := reading.readinto(buffer):
-                        writing.write(buffer[:read])
+    for path in paths:
+        with path.open("rb", buffering=0) as reading:
+            if path.parent.name != copied:
+                while reading.readinto(buffer):
+                    pass
+                continue
+            with (output / path.name).open("wb", buffering=0) as writing:
+                while read := reading.readinto(buffer):
+                    writing.write(buffer[:read])
     for path in output.iterdir():
         sync(path)
     seconds = time.perf_counter() - started
@@ -268,7 +283,7 @@ def rollback(folder: Path, *, keep: bool = False) -> float:
         metrics=folder / "metrics.jsonl",
         seed=0,
         progress=lambda done, total, metrics: None,
-        cache=Cache(folder),
+        cache=Cache(lambda checkpoint: folder / "fisher"),
     )
     started = time.perf_counter()
     Rollback(RollbackConfig(score="fisher", fraction=FRACTION)).recover(context)
@@ -279,15 +294,15 @@ def rollback(folder: Path, *, keep: bool = False) -> float:
 
 
 class Cache:
-    """The store's cache, which has the Fisher diagonal."""
+    """The store's cache, which has every curvature. place: returns the folder of that of a checkpoint."""
 
     seed = 0
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, place: Callable[[Any], Path]) -> None:
+        self.place = place
 
     def __call__(self, name: str, make: Any, *, checkpoint: Any, domain: str, settings: Any) -> Path:
-        return self.folder / "fisher"
+        return self.place(checkpoint)
 
 
 class Named:
