@@ -126,21 +126,20 @@ class NoConfig(Config):
     """The config of a plugin without options."""
 
 
+def parts_of(value: Any) -> Iterable[tuple[Any, Any]]:
+    """Returns the parts of a model, mapping or list with their keys or places, as in a protocol; none for a scalar."""
+    if isinstance(value, PydanticModel):
+        return [(field.alias or name, getattr(value, name)) for name, field in type(value).model_fields.items()]
+    if isinstance(value, Mapping):
+        return value.items()
+    return enumerate(value) if isinstance(value, list | tuple) else ()
+
+
 def faults_in(value: Any) -> Iterator[Problem]:
     """Yields the faults of a config and of all nested configs, with keys relative to `value`."""
     if isinstance(value, Config):
         yield from value.faults()
-    if isinstance(value, PydanticModel):
-        parts: Iterable[tuple[object, Any]] = (
-            (field.alias or name, getattr(value, name)) for name, field in type(value).model_fields.items()
-        )
-    elif isinstance(value, Mapping):
-        parts = value.items()
-    elif isinstance(value, list | tuple):
-        parts = enumerate(value)
-    else:
-        return
-    for key, part in parts:
+    for key, part in parts_of(value):
         for problem in faults_in(part):
             yield replace(problem, key=f"{key}.{problem.key}" if problem.key else str(key))
 

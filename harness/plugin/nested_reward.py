@@ -7,13 +7,13 @@ reward is built before the outer plugin.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field, PrivateAttr, model_validator
 
 from harness.errors import PluginError
-from harness.plugin.config import Config
+from harness.plugin.config import Config, parts_of
 from harness.plugin.interfaces import Reward
 
 KeyPath = tuple[str | int, ...]
@@ -69,15 +69,5 @@ def reward_uses(value: Any, at: KeyPath = ()) -> Iterator[tuple[KeyPath, RewardU
     if isinstance(value, RewardUse):
         yield at, value
         return
-    if isinstance(value, BaseModel):
-        parts: Iterable[tuple[str | int, Any]] = (
-            (field.alias or name, getattr(value, name)) for name, field in type(value).model_fields.items()
-        )
-    elif isinstance(value, Mapping):
-        parts = value.items()
-    elif isinstance(value, list | tuple):
-        parts = enumerate(value)
-    else:
-        return
-    for key, part in parts:
+    for key, part in parts_of(value):
         yield from reward_uses(part, (*at, key))
