@@ -11,6 +11,7 @@ from harness.report.plots.model import Line, Rows, View
 from harness.report.plots.scales import linear_axis
 from harness.report.record import RunRecord
 from harness.report.tables.layout import TextTable, interval
+from harness.report.unmeasured import unmeasured
 from harness.results.probe_rows import is_finite_number
 
 NEEDED = ("piece", "target", "against", "loss")
@@ -24,12 +25,8 @@ def causal_split(record: RunRecord) -> Figure | Absent:
     name, title = "harm-by-part", "Where an update does harm"
     losses = list(_losses(record))
     if not losses:
-        reason = (
-            "No probe of this run scored parts of an update. This figure needs rows with "
-            f"{', '.join(f'`{key}`' for key in NEEDED)}. To produce them, add a probe that splits updates under "
-            "`probes`."
-        )
-        return Absent(name=name, title=title, reason=reason)
+        done, probe = "scored parts of an update", "a probe that splits updates"
+        return unmeasured(name, title, measured=done, needed=NEEDED, probe=probe)
     means = means_of_draws(losses)
     updates = list(dict.fromkeys(update for update, _ in means))
     worst = max(means, key=lambda part: means[part].over_seeds.mean or 0.0)

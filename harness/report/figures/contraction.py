@@ -11,6 +11,7 @@ from harness.report.plots.model import Mark, Points, Rule, Series, View
 from harness.report.plots.scales import linear_axis
 from harness.report.record import RunRecord
 from harness.report.tables.layout import TextTable, interval
+from harness.report.unmeasured import unmeasured
 from harness.results.probe_rows import is_finite_number
 
 NEEDED = ("target", "recovery", "part", "optimizer_step", "log_ratio")
@@ -24,11 +25,8 @@ def contraction(record: RunRecord) -> Figure | Absent:
     name, title = "contraction", "What a recovery moves back"
     values = list(_values(record))
     if not values:
-        reason = (
-            "No probe of this run measured distances from a peak within a recovery. This figure needs rows with "
-            f"{', '.join(f'`{key}`' for key in NEEDED)}. To produce them, add a probe of contraction under `probes`."
-        )
-        return Absent(name=name, title=title, reason=reason)
+        done, probe = "measured distances from a peak within a recovery", "a probe of contraction"
+        return unmeasured(name, title, measured=done, needed=NEEDED, probe=probe)
     means = means_of_draws(values)
     recoveries = list(dict.fromkeys(recovery for recovery, _, _ in means))
     last = min(means, key=lambda point: means[point].over_seeds.mean or 0.0)

@@ -12,6 +12,7 @@ from harness.report.plots.scales import linear_axis, log_axis
 from harness.report.record import RunRecord
 from harness.report.rollback_rows import NEEDED, REFERENCES, CurvePoint, curve_points
 from harness.report.tables.layout import MISSING, TextTable, interval, number
+from harness.report.unmeasured import unmeasured
 from harness.results.estimates import Estimate, estimate
 from harness.results.metrics import Score
 
@@ -24,11 +25,7 @@ def rollback_curve(record: RunRecord) -> Figure | Absent:
     name, title = "rollback-by-fraction", "Rollback curve"
     points = list(curve_points(record))
     if all(point.fraction is None for point in points):
-        reason = (
-            f"No probe of this run measured a rollback curve. This figure needs rows with "
-            f"{', '.join(f'`{key}`' for key in NEEDED)}. To produce them, add a rollback probe under `probes`."
-        )
-        return Absent(name=name, title=title, reason=reason)
+        return unmeasured(name, title, measured="measured a rollback curve", needed=NEEDED, probe="a rollback probe")
     rows = _rows(points)
     kinds = list(dict.fromkeys(point.kind for point in points if point.fraction is not None))
     draws = sum(point.kind == RANDOM for point in points)
