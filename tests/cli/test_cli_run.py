@@ -4,14 +4,11 @@ import subprocess
 import sys
 
 import pytest
-import typer
+from own_commands import commands_on
 from runnable_world import Bench
-from typer.testing import CliRunner
 
 from harness import PluginError, StepFailed, UsageError
 from harness._util.environment import prepare_process
-from harness.cli import exec_node, run
-from harness.cli.session import Session
 from harness.execution.engines.child_process import ChildProcess
 from harness.plugin.config import NoConfig
 from harness.plugin.engine_interface import NodeRequest
@@ -24,15 +21,8 @@ def bench(tmp_path):
 
 def invoke(bench, monkeypatch, *arguments):
     """Runs a command on the plugins of the bench, scored as it scores."""
-    monkeypatch.setattr("harness.evaluation.lm_eval.evaluate_checkpoint", bench.evaluate)
-    monkeypatch.setattr("harness.execution.runner.faults_before_start", lambda *_: [])
-    session = Session()
-    session.__dict__["registry"] = bench.registry
-    app = typer.Typer()
-    run.register(app)
-    exec_node.register(app)
-    command, *rest = map(str, arguments)
-    return CliRunner().invoke(app, [command, str(bench.path), *rest, "-o", str(bench.runs)], obj=session)
+    command, *rest = arguments
+    return commands_on(monkeypatch, bench.registry, bench.evaluate)(command, bench.path, *rest, "-o", bench.runs)
 
 
 def test_run_prints_the_folder_and_the_leaderboard(bench, monkeypatch):

@@ -6,11 +6,10 @@ import statistics
 from pathlib import Path
 
 import pytest
-import typer
 from judge_server import SILENT, judge_server
+from own_commands import commands_on
 from safetensors.torch import load_file
 from trl import GRPOTrainer
-from typer.testing import CliRunner
 
 import harness.execution.engines
 import harness_algorithms.grpo
@@ -29,8 +28,6 @@ from harness import (
     TrainingDomain,
     hookimpl,
 )
-from harness.cli import run
-from harness.cli.session import Session
 from harness.domains.judge import JudgeConfig, JudgeReward
 from harness.execution.store import Store
 from harness.plugin.registry import Registry
@@ -229,26 +226,20 @@ def evaluate(folder, tasks, settings, output):
     ],
 )
 def test_a_run_names_the_plugin_and_keeps_what_was_made_before(model, tmp_path, monkeypatch, reward, says):
-    monkeypatch.setattr("harness.evaluation.lm_eval.evaluate_checkpoint", evaluate)
-    monkeypatch.setattr(
-        "harness.execution.runner.faults_before_start", lambda *_: []
-    )  # what fails here would be found by it
     plugins = {
         "broken-places": Places(),
         "our-rewards": harness_rewards,
         "grpo": harness_algorithms.grpo,
         "e": harness.execution.engines,
     }
-    session = Session()
-    session.__dict__["registry"] = Registry.of(plugins.items())
-    assert session.registry.failures == []
-    app = typer.Typer()
-    run.register(app)
+    registry = Registry.of(plugins.items())
+    assert registry.failures == []
+    command = commands_on(monkeypatch, registry, evaluate)  # faults before a start would be what fails here
     path = tmp_path / "failing.yaml"
     with judge_server(lambda question, tries: SILENT) as server:
         text = PROTOCOL.replace("FOLDER", str(model)).replace("REWARD", reward).replace("ENDPOINT", server.endpoint)
         path.write_text(text)
-        result = CliRunner().invoke(app, [str(path), "-o", str(tmp_path / "runs")], obj=session)
+        result = command("run", path, "-o", tmp_path / "runs")
     error = result.exception
     assert isinstance(error, StepFailed), result.output
     assert error.exit_code == 1

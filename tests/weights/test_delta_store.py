@@ -9,13 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
+from own_commands import commands_on
 from tensor_world import PROTOCOL, TensorBench
-from typer.testing import CliRunner
 
 from harness._util.disk_errors import StoreFull
-from harness.cli import exec_node, run
-from harness.cli.session import Session
 from harness.errors import CheckpointError, StepFailed
 from harness.execution import CheckpointFolders
 from harness.execution.restoring import RestoredModels, soonest
@@ -331,24 +328,18 @@ def test_processes_that_share_a_store_and_drop_what_they_can_make_the_same_resul
 @pytest.mark.parametrize(("chosen", "variable", "kept"), [([], "always", is_delta), (["never"], "always", is_whole)])
 def test_the_switch_reaches_other_processes_and_stands_above_the_variable(bench, monkeypatch, chosen, variable, kept):
     monkeypatch.setenv("HARNESS_DELTA_CHECKPOINTS", variable)
-    monkeypatch.setattr("harness.evaluation.lm_eval.evaluate_checkpoint", bench.evaluate)
-    monkeypatch.setattr("harness.execution.runner.faults_before_start", lambda *_: [])
-    session = Session()
-    session.__dict__["registry"] = bench.registry
-    app = typer.Typer()
-    run.register(app)
-    exec_node.register(app)
+    command = commands_on(monkeypatch, bench.registry, bench.evaluate)
 
     def make(engine, request):
         """Makes the node by the command that another process would be started with."""
         monkeypatch.delenv("HARNESS_DELTA_CHECKPOINTS", raising=False)
-        words = list(request.arguments[request.arguments.index("exec-node") :])
-        assert CliRunner().invoke(app, words, obj=session, catch_exceptions=False).exit_code == 0
+        words = request.arguments[request.arguments.index("exec-node") :]
+        assert command(*words, catch_exceptions=False).exit_code == 0
 
     monkeypatch.setattr("harness.execution.engines.local.Local.execute", make)
     switch = ["--delta-checkpoints", *chosen] if chosen else []
-    words = ["run", str(bench.path), "-o", str(bench.runs), "--methods", "sequential", *switch]
-    assert CliRunner().invoke(app, words, obj=session, catch_exceptions=False).exit_code == 0
+    words = ["run", bench.path, "-o", bench.runs, "--methods", "sequential", *switch]
+    assert command(*words, catch_exceptions=False).exit_code == 0
     lineage = next(method.lineage for method in bench.plan.methods if method.name == "sequential")
     assert all(kept(bench.store.path(key) / "model") for key in lineage[1:])
     assert bench.restored() == set()
