@@ -6,6 +6,7 @@ import json
 from importlib.metadata import version
 
 import pytest
+from small_llama import SMALL_LLAMA
 from small_world import PROTOCOL, small_world
 from typer.testing import CliRunner
 
@@ -74,16 +75,7 @@ def test_the_tree_shows_each_checkpoint_once(harness, tmp_path):
     assert "optimizer steps: 363, 303 to do" in lines
 
 
-CONFIG = {
-    "model_type": "llama",
-    "hidden_size": 8,
-    "intermediate_size": 12,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "vocab_size": 10,
-    "torch_dtype": "float32",
-}
+CONFIG = {**SMALL_LLAMA, "torch_dtype": "float32"}
 
 
 def test_tokens_hours_and_disk_are_estimated_from_a_config(harness, tmp_path, monkeypatch):

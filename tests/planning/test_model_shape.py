@@ -8,21 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_llama import SMALL_LLAMA
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from harness.planning.model_shape import EXACT, ModelShape, shape_of
 from harness_models.pretrained.model import Pretrained, PretrainedConfig
 from harness_models.pretrained.published import PUBLISHED
-
-TINY = {
-    "model_type": "llama",
-    "hidden_size": 8,
-    "intermediate_size": 12,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "vocab_size": 10,
-}
 
 
 def counted_by_transformers(config):
@@ -64,9 +55,9 @@ def test_the_known_families_are_counted_to_the_last_parameter(config, heads, wid
 def test_parameters_and_operations_worked_by_hand():
     # A layer: queries 8·8, keys and values 8·4 each, output 8·8: 192; feed-forward 3·8·12 = 288; norms 2·8 = 16.
     # Two layers and the last norm: 2·496 + 8 = 1000; the output head 10·8 = 80; an embedding of its own 80.
-    shape = shape_of(TINY)
+    shape = shape_of(SMALL_LLAMA)
     assert shape == ModelShape(parameters=1160, multiplied=1080, layers=2, attention_width=8)
-    assert shape_of({**TINY, "tie_word_embeddings": True}).parameters == 1080
+    assert shape_of({**SMALL_LLAMA, "tie_word_embeddings": True}).parameters == 1080
     # 5 tokens: 2·5·1080 for the weights; 2·2 layers·5·8 = 160 a token for attention.
     assert shape.forward_flops(5) == 10_800 + 800
 
@@ -86,7 +77,7 @@ def test_the_packaged_models_have_their_published_sizes(name, parameters):
 
 
 def test_other_families_are_counted_as_llamas_and_say_so():
-    shape = shape_of({**TINY, "model_type": "olmo9"})
+    shape = shape_of({**SMALL_LLAMA, "model_type": "olmo9"})
     assert (shape.parameters, shape.exact) == (1160, False)
 
 
@@ -94,11 +85,11 @@ def test_other_families_are_counted_as_llamas_and_say_so():
     "config",
     [
         {},
-        {**TINY, "num_experts": 8},
-        {**TINY, "quantization_config": {"bits": 4}},
-        {**TINY, "hidden_size": None},
-        {**TINY, "vocab_size": "many"},
-        {**TINY, "num_hidden_layers": 0},
+        {**SMALL_LLAMA, "num_experts": 8},
+        {**SMALL_LLAMA, "quantization_config": {"bits": 4}},
+        {**SMALL_LLAMA, "hidden_size": None},
+        {**SMALL_LLAMA, "vocab_size": "many"},
+        {**SMALL_LLAMA, "num_hidden_layers": 0},
         {"model_type": "gpt2", "n_embd": 8},
     ],
 )
@@ -115,8 +106,8 @@ def test_a_pretrained_model_tells_its_config_without_the_network(tmp_path, monke
     local = tmp_path / "local"
     local.mkdir()
     assert told(str(local)) is None
-    (local / "config.json").write_text(json.dumps(TINY))
-    assert told(str(local)) == TINY
+    (local / "config.json").write_text(json.dumps(SMALL_LLAMA))
+    assert told(str(local)) == SMALL_LLAMA
     assert told("somebody/unknown") is None
     assert told("not a/name/of the hub") is None
     assert told("Qwen/Qwen2.5-7B") == PUBLISHED["Qwen/Qwen2.5-7B"]
@@ -125,5 +116,5 @@ def test_a_pretrained_model_tells_its_config_without_the_network(tmp_path, monke
     (cached / "snapshots" / "abc").mkdir(parents=True)
     (cached / "refs").mkdir()
     (cached / "refs" / "main").write_text("abc")
-    (cached / "snapshots" / "abc" / "config.json").write_text(json.dumps(TINY))
-    assert told("somebody/unknown") == TINY
+    (cached / "snapshots" / "abc" / "config.json").write_text(json.dumps(SMALL_LLAMA))
+    assert told("somebody/unknown") == SMALL_LLAMA

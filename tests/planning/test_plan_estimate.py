@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from ruamel.yaml import YAML
+from small_llama import SMALL_LLAMA
 from small_world import DISTRIBUTION, PROTOCOL, SmallWorld
 
 from harness.planning.counts import workloads_of
@@ -26,16 +27,7 @@ from harness_algorithms.anchored.config import AnchoredConfig
 from harness_recoveries.rollback.config import RollbackConfig
 
 REGISTRY = Registry.of([(DISTRIBUTION, SmallWorld())])
-CONFIG = {
-    "model_type": "llama",
-    "hidden_size": 8,
-    "intermediate_size": 12,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "vocab_size": 10,
-    "dtype": "bfloat16",
-}  # 1160 parameters, 1080 of them multiplied, by tests/planning/test_model_shape.py
+CONFIG = {**SMALL_LLAMA, "dtype": "bfloat16"}
 SHAPE = shape_of(CONFIG)
 ASSUMED = Assumptions(prompt_tokens=3, gpu_teraflops=1e-6, generation_utilization=0.5, training_utilization=1.0)
 
