@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from harness.weights.loading import loaded_model, loaded_tokenizer
 
 CHUNK = 16 * GROUP
 """The number of completions per gradient when its variance is measured."""
+
+LOGITS = 1 << 26
+"""The largest number of logits of a pass, 256 MiB in fp32, where one completion does not have more."""
 
 LARGEST_RATIO = 10.0
 """The upper limit of importance weights, so that a single completion cannot dominate a domain."""
@@ -109,26 +113,33 @@ def measure_domain(
     vectors = Vectors(scratch, model)
     gain, policy, squares = (vectors.zeros(name) for name in ("gain", "policy", "squares"))
     chunks = 0
-    for start in range(0, len(samples), CHUNK):
-        part = slice(start, start + CHUNK)
-        values, mask = _token_log_probabilities(model, samples[part])
-        weight = len(samples[part]) / len(samples)
+    with vectors.temporary("chunk") as summed:
+        for start in range(0, len(samples), CHUNK):
+            chunk = range(start, min(start + CHUNK, len(samples)))
+            weight = len(chunk) / len(samples)
+            lengths = torch.tensor([len(samples[place].ids) - samples[place].prompt_length for place in chunk])
+            tokens = float((lengths * trained[chunk]).sum().clamp(min=1))
+            summed.zero_()
 
-        def add_gain(name: str, gradient: torch.Tensor, weight: float = weight) -> None:
-            vectors.part(gain, name).add_(weight * gradient.flatten().cpu())
+            def add_gain(name: str, gradient: torch.Tensor, weight: float = weight) -> None:
+                vectors.part(gain, name).add_(weight * gradient.flatten().cpu())
 
-        def add_policy(name: str, gradient: torch.Tensor, weight: float = weight) -> None:
-            flat = gradient.flatten().cpu()
-            vectors.part(policy, name).add_(weight * flat)
-            vectors.part(squares, name).add_(weight * flat.square())
+            def add_policy(name: str, gradient: torch.Tensor) -> None:
+                vectors.part(summed, name).add_(gradient.flatten().cpu())
 
-        with handed_over(model, add_gain):
-            (values.sum(1) * plain[part].to(values.device)).mean().backward(retain_graph=True)  # type: ignore[no-untyped-call]
-        with handed_over(model, add_policy):
-            tokens = (mask * trained[part, None].to(mask.device)).sum().clamp(min=1)
-            loss = (values * standard[part, None].to(values.device)).sum() / tokens
-            loss.backward()  # type: ignore[no-untyped-call]
-        chunks += 1
+            # A completion without an advantage has no gradient.
+            for batch in _batches(model, samples, [place for place in chunk if plain[place] or standard[place]]):
+                values = _log_probabilities(model, [samples[place] for place in batch])
+                with handed_over(model, add_gain):
+                    mean = (values * plain[batch].to(values.device)).sum() / len(chunk)
+                    mean.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+                with handed_over(model, add_policy):
+                    loss = (values * standard[batch].to(values.device)).sum() / tokens
+                    loss.backward()  # type: ignore[no-untyped-call]
+            for segment in vectors.segments():
+                policy[segment].add_(weight * summed[segment])
+                squares[segment].add_(weight * summed[segment].square())
+            chunks += 1
     for segment in vectors.segments():
         mean = policy[segment].square()
         per_chunk = (squares[segment] - mean).clamp(min=0) * (chunks / max(chunks - 1, 1))
@@ -141,8 +152,9 @@ def log_probabilities(model: Any, samples: tuple[Sample, ...]) -> torch.Tensor:
     """Returns log π(completion | prompt) of each sample under the current weights, on the CPU."""
     with torch.no_grad():
         parts = [
-            _token_log_probabilities(model, samples[start : start + CHUNK])[0].sum(1).cpu()
+            _log_probabilities(model, [samples[place] for place in batch]).cpu()
             for start in range(0, len(samples), CHUNK)
+            for batch in _batches(model, samples, range(start, min(start + CHUNK, len(samples))))
         ]
     return torch.cat(parts)
 
@@ -172,10 +184,23 @@ def _advantages(rewards: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return plain.flatten(), standard.flatten()
 
 
-def _token_log_probabilities(
-    model: Any, samples: tuple[Sample, ...] | list[Sample]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns log π of each token (0 outside of completions) and the completion mask, both samples × tokens."""
+def _batches(model: Any, samples: Sequence[Sample], places: Sequence[int]) -> Iterator[list[int]]:
+    """Yields the places in batches of samples with at most `LOGITS` logits when padded, or of one sample."""
+    vocabulary = model.get_output_embeddings().weight.shape[0]
+    batch: list[int] = []
+    width = 0
+    for place in places:
+        width = max(width, len(samples[place].ids))
+        if batch and (len(batch) + 1) * width * vocabulary > LOGITS:
+            yield batch
+            batch, width = [], len(samples[place].ids)
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _log_probabilities(model: Any, samples: Sequence[Sample]) -> torch.Tensor:
+    """Returns log π of each sample's completion, in one pass: [samples], fp32."""
     width = max(len(sample.ids) for sample in samples)
     ids = torch.zeros(len(samples), width, dtype=torch.long, device=model.device)
     seen, mask = torch.zeros_like(ids), torch.zeros_like(ids)
@@ -187,4 +212,4 @@ def _token_log_probabilities(
         mask[row, sample.prompt_length : length] = 1
     logits = model(input_ids=ids, attention_mask=seen).logits[:, :-1].float() / temperatures[:, None, None]
     values = torch.log_softmax(logits, dim=-1).gather(2, ids[:, 1:, None])[..., 0]
-    return values * mask[:, 1:], mask[:, 1:]
+    return (values * mask[:, 1:]).sum(1)

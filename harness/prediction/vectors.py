@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -28,6 +29,15 @@ class Vectors:
         if path.exists():
             raise FileExistsError(path)
         return torch.from_file(str(path), shared=True, size=self.size, dtype=torch.float32)
+
+    @contextmanager
+    def temporary(self, name: str) -> Iterator[torch.Tensor]:
+        """Gives a vector of zeros, as `zeros`, whose file is deleted afterwards."""
+        vector = self.zeros(name)
+        try:
+            yield vector
+        finally:
+            (self._folder / name).unlink()
 
     def part(self, vector: torch.Tensor, parameter: str) -> torch.Tensor:
         """Returns a flat view of the vector's elements for a parameter."""

@@ -67,8 +67,8 @@ def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, se
     """Returns the policy gradient of the domain's mean reward at the checkpoint in `folder`.
 
     g = mean over sampled completions y of (r(y) − mean r of y's prompt) · ∇ log π(y|x) (REINFORCE with a group
-    baseline). A completion that training masks counts as 0. Memory: as `mean_squared_gradient`. Raises StepFailed if no
-    completion got a reward.
+    baseline). A completion that training masks counts as 0, and a factor of 0 costs no backward pass. Memory: as
+    `mean_squared_gradient`. Raises StepFailed if no completion got a reward.
     """
     model, samples, rows = sample_policy(folder, domain, count=count, seed=seed)
     advantages = _advantages(samples, rows, domain)
@@ -78,8 +78,9 @@ def mean_policy_gradient(folder: Path, domain: TrainingDomain, *, count: int, se
         def add(name: str, gradient: torch.Tensor, weight: float = advantage / len(samples)) -> None:
             total[name].add_(gradient, alpha=weight)
 
-        with handed_over(model, add):
-            log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
+        if advantage:
+            with handed_over(model, add):
+                log_probability(model, sample).backward()  # type: ignore[no-untyped-call]
     return _measured(total, samples)
 
 

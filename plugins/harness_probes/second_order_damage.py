@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
-from harness import ProbeContext
+from harness import LineageEntry, ProbeContext
 from harness.training import GradientProbe, each_gradient, sample_policy
 from harness.weights import WeightFolder, check_gradient_names, check_same_tensors
 from harness_probes.config import DomainsConfig
 from harness_probes.places import chosen_domains
+
+_AT_ONCE = 1 << 22
+"""Terms that are converted to fp64 at a time."""
 
 
 class SecondOrderDamage(GradientProbe):
@@ -43,51 +48,56 @@ class SecondOrderDamage(GradientProbe):
                 context.progress(done * len(names) + place, len(steps) * len(names), {})
                 if name in after.domains:
                     continue
-                model, samples, _ = sample_policy(
-                    before.folder, context.domains[name], count=self.config.completions, seed=context.seed
-                )
-                parameters = dict(model.named_parameters())
-                new = WeightFolder(after.folder)
-                check_same_tensors(WeightFolder(before.folder), new)
-                delta = {
-                    name: new.read(name).float().to(parameter.device) - parameter.detach()
-                    for name, parameter in parameters.items()
-                }
-                fisher = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
-                full = 0.0
-                for _ in each_gradient(model, samples):
-                    along = 0.0
-                    for key, parameter in parameters.items():
-                        if parameter.grad is not None:
-                            fisher[key].addcmul_(parameter.grad, parameter.grad, value=1 / len(samples))
-                            along += float((parameter.grad * delta[key]).sum())
-                    full += along * along / len(samples)
-                terms = torch.cat([(fisher[key] * delta[key].square()).flatten() for key in parameters])
-                rows.append(
-                    {
-                        "step": after.step,
-                        "label": after.label,
-                        "harmed_domain": name,
-                        "diagonal_damage": 0.5 * float(terms.double().sum()),
-                        "full_damage": 0.5 * full,
-                        **concentration(terms),
-                        "coordinates": terms.numel(),
-                        "completions": len(samples),
-                    }
-                )
+                rows.append(self._damage(before, after, name, context))
         return rows
+
+    def _damage(self, before: LineageEntry, after: LineageEntry, name: str, context: ProbeContext) -> Mapping[str, Any]:
+        model, samples, _ = sample_policy(
+            before.folder, context.domains[name], count=self.config.completions, seed=context.seed
+        )
+        parameters = dict(model.named_parameters())
+        new = WeightFolder(after.folder)
+        check_same_tensors(WeightFolder(before.folder), new)
+        delta = {
+            key: new.read(key).float().to(parameter.device) - parameter.detach()
+            for key, parameter in parameters.items()
+        }
+        fisher = {key: torch.zeros_like(parameter) for key, parameter in parameters.items()}
+        full = 0.0
+        for _ in each_gradient(model, samples):
+            along = 0.0
+            for key, parameter in parameters.items():
+                if parameter.grad is not None:
+                    fisher[key].addcmul_(parameter.grad, parameter.grad, value=1 / len(samples))
+                    along += float((parameter.grad * delta[key]).sum())
+            full += along * along / len(samples)
+        model.zero_grad(set_to_none=True)
+        terms = torch.cat([fisher.pop(key).mul_(delta.pop(key).square_()).flatten().cpu() for key in parameters])
+        return {
+            "step": after.step,
+            "label": after.label,
+            "harmed_domain": name,
+            "diagonal_damage": 0.5 * float(terms.numpy().sum(dtype=np.float64)),
+            "full_damage": 0.5 * full,
+            **concentration(terms),
+            "coordinates": terms.numel(),
+            "completions": len(samples),
+        }
 
 
 def concentration(terms: torch.Tensor) -> dict[str, float | None]:
     """Returns the shares of the sum of `terms`, which are not negative, in the top 1 % and 5 % of them, and their
-    participation ratio; None where all are 0."""
-    total = float(terms.double().sum())
+    participation ratio; None where all are 0. Changes the order of `terms`, and needs no memory beside them."""
+    values = terms.numpy()
+    total = float(values.sum(dtype=np.float64))
     if total == 0:
         return {"top_1_percent_share": None, "top_5_percent_share": None, "effective_dimension": None}
-    highest = torch.topk(terms, max(1, round(0.05 * terms.numel()))).values.double()
-    one = max(1, round(0.01 * terms.numel()))
+    places = [len(values) - max(1, round(share * len(values))) for share in (0.05, 0.01)]
+    values.partition(places)
+    five, one = (float(values[place:].sum(dtype=np.float64)) for place in places)
+    squares = math.fsum(float(part.double().square().sum()) for part in terms.split(_AT_ONCE))
     return {
-        "top_1_percent_share": float(highest[:one].sum()) / total,
-        "top_5_percent_share": float(highest.sum()) / total,
-        "effective_dimension": total * total / float(terms.double().square().sum()),
+        "top_1_percent_share": one / total,
+        "top_5_percent_share": five / total,
+        "effective_dimension": total * total / squares,
     }

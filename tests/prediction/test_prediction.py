@@ -8,7 +8,8 @@ import torch
 
 from harness.errors import StepFailed
 from harness.plugin.interfaces import Reward, RewardResult, TrainingDomain
-from harness.prediction.domain_measure import kl_on, model_in
+from harness.prediction import domain_measure
+from harness.prediction.domain_measure import kl_on, measure_domain, model_in
 from harness.prediction.matrix import TrainingPace
 from harness.prediction.pilots import pilot_damage
 from harness.prediction.predictors import RIVALS
@@ -156,3 +157,33 @@ def test_a_domain_without_any_reward_is_told(base):
     silent = TrainingDomain(name="silent", domain=Digits(), reward=Silent(), reward_label="x: reward 'silent'")
     with pytest.raises(StepFailed, match="no judge"):
         predicted(base, {"silent": silent}, completions=32)
+
+
+def test_passes_of_few_logits_measure_the_same(base, tmp_path, monkeypatch):
+    """Also where a chunk of completions, whose gradients are the samples of the variance, takes several passes."""
+    pace = TrainingPace(learning_rate=1e-4, steps=60, completions_per_step=64)
+
+    def measured(folder):
+        given = {"seed": 0, "completions": 256, "scratch": folder}
+        return measure_domain(base, tiny_domains()["one"], pace, **given)
+
+    whole = measured(tmp_path / "whole")
+    sizes = []
+    loss = torch.log_softmax
+
+    def recorded(logits, **given):
+        sizes.append(logits.numel())
+        return loss(logits, **given)
+
+    limit = 4 * max(len(sample.ids) for sample in whole.sampled.samples) * vocabulary_of(base)
+    monkeypatch.setattr(domain_measure, "LOGITS", limit)
+    monkeypatch.setattr(torch, "log_softmax", recorded)
+    small = measured(tmp_path / "small")
+    assert max(sizes) <= limit
+    for vector in ("gain", "policy", "direction"):
+        one, two = getattr(whole, vector), getattr(small, vector)
+        assert torch.linalg.vector_norm(one - two) <= 1e-3 * torch.linalg.vector_norm(one) > 0
+
+
+def vocabulary_of(folder):
+    return model_in(folder).get_output_embeddings().weight.shape[0]
