@@ -44,6 +44,7 @@ CURVES = "needs a run with `every`; tests/end_to_end/test_states.py runs it"
 NETWORK, SERVER, MINE = "needs the network", "starts a server", "my.yaml is the reader's"
 BY_HAND = "loads a model; benchmarks/lm_eval_agreement.py runs lm-eval by hand"
 SCAN = "trains a real model; tests/plugins/smollm/test_smollm_scan.py looks at what it reads"
+WEIGHTS = "needs the package of the weights; tests/plugins/smollm/test_smollm_protocols.py plans it"
 NOT_RUN = {
     "make demo": "takes ten minutes; a fresh clone is tested with it",
     "make docs": NETWORK + "; tests/project/test_site.py builds the site",
@@ -82,6 +83,8 @@ NOT_RUN = {
     "harness predict lab-pairs --seeds 0,1,2 --check lab-pairs": "an hour; tests/cli/test_cli_predict.py runs it",
     "harness predict lab-recoveries --check lab-recoveries --check lab-recoveries-rotated --along sequential --pilot 3 "
     "--fit 0,1,2,3,7": "needs two runs of hours; tests/cli/test_cli_predict.py runs such a command",
+    **{f"harness run {name} --seeds 0": WEIGHTS for name in ("smollm", "smollm-claims", "smollm-rounding")},
+    "harness predict smollm --seeds 0 --along sequential --check smollm --completions 256": "hours, with a real model",
     "harness export RUN re-math FOLDER": "tests/cli/test_cli_export.py runs it on a stored checkpoint",
     "harness export RUN re-math --push ORG/NAME": "tests/api/test_hub_push.py runs it against a hub of its own",
     "harness leaderboard push ORG/NAME": "tests/api/test_hub_push.py runs it against a hub of its own",

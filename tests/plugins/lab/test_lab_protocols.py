@@ -1,6 +1,7 @@
 """The lab's packaged protocols: what they share in one store."""
 
 import pytest
+from step_keys import step_keys
 
 import harness_algorithms.distillation
 import harness_algorithms.grpo
@@ -10,7 +11,6 @@ import harness_recoveries.distill
 import harness_recoveries.refresh
 import harness_recoveries.rollback
 import harness_theory
-from harness.planning.nodes import EvaluateNode, TrainNode
 from harness.planning.planner import make_plan
 from harness.plugin.registry import Registry
 from harness.protocol import find_protocol, load_protocol
@@ -32,16 +32,7 @@ def keys_of():
     registry = Registry.of([("mdrl-harness", plugin) for plugin in plugins])
 
     def keys(name):
-        plan = make_plan(load_protocol(find_protocol(name, registry), registry, seeds=[0]), registry)
-        return {
-            method.name: {
-                made.key
-                for key in method.lineage
-                for made in (plan.nodes[key], *(plan.nodes[scored] for scored in plan.evaluations[key].values()))
-                if isinstance(made, TrainNode | EvaluateNode)
-            }
-            for method in plan.methods
-        }
+        return step_keys(make_plan(load_protocol(find_protocol(name, registry), registry, seeds=[0]), registry))
 
     return keys
 

@@ -2,13 +2,16 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from step_keys import step_keys
 
 from harness import Registry, RewardBatch, UsageError
 from harness.execution.readiness.tasks import task_faults
+from harness.planning.planner import make_plan
 from harness.plugin.interfaces import TaskSet
 from harness.protocol import find_protocol, instance_of, load_protocol
 from harness_smollm import FOLDER
@@ -42,6 +45,29 @@ def test_smollm_has_the_sequence_its_recoveries_their_controls_and_training_at_o
     assert {"sequential", "re-math", "random-rollback", "merge-uniform", "merge-fisher", "mixed"} <= methods.keys()
     steps = text_of("smollm")["train"]["steps"]
     assert methods["mixed"][0]["steps"] == methods["mgs"][0]["steps"] == 4 * steps
+
+
+def keys_of(registry, name):
+    """Returns the keys of a protocol's trainings and of their scores, by method, with a model that needs no package."""
+    protocol, lab = (load_protocol(find_protocol(one, registry), registry) for one in (name, "lab"))
+    return step_keys(make_plan(replace(protocol, model=lab.model), registry))
+
+
+def test_the_claims_are_measured_on_the_checkpoints_of_smollm(registry):
+    claims, smollm = keys_of(registry, "smollm-claims"), keys_of(registry, "smollm")
+    assert claims == {"sequential": smollm["sequential"]}
+    # Four trainings, and four domains' scores of five checkpoints.
+    assert len(claims["sequential"]) == 4 + 4 * 5
+
+
+def test_one_training_for_rounding_is_the_first_of_smollm_full_and_the_others_differ_in_the_rate(registry):
+    rounding, full = keys_of(registry, "smollm-rounding"), keys_of(registry, "smollm-full")
+    shared = {name: keys & full["sequential"] for name, keys in rounding.items()}
+    assert shared.pop("rate-3e-5") == rounding["rate-3e-5"]
+    [at_base] = {frozenset(keys) for keys in shared.values()}
+    assert len(at_base) == 1  # the score of the base model
+    steps = [steps for name, [steps] in text_of("smollm-rounding")["methods"].items() if name != "rate-3e-5"]
+    assert steps == [{"train": "code", "learning_rate": rate} for rate in (1e-4, 1e-5, 1e-6)]
 
 
 LOCAL = {
