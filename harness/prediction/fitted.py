@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from harness.errors import UsageError
 from harness.prediction.check import CheckedPair
 from harness.prediction.predictors import COMPLETION, INPUTS, SAME_PAIR
+from harness.prediction.regressions import PENALTIES, REGRESSIONS
 
 Array = NDArray[np.float64]
 
 FEWEST = 2
 """The smallest number of fitted seeds. One of them at a time is left out to choose a penalty."""
-_PENALTIES = (0.1, 1.0, 10.0, 100.0)
 _ROUNDS = 100
 
 
@@ -50,7 +50,7 @@ def with_fitted(pairs: Sequence[CheckedPair], seeds: Sequence[int]) -> list[Chec
     values = {SAME_PAIR: _same_pair(fit, held_out), COMPLETION: _completed(fit, held_out)}
     for name, inputs in INPUTS.items():
         if all(key in one.predicted for one in pairs for key in inputs):
-            values[name] = _combined(fit, held_out, inputs)
+            values[name] = REGRESSIONS[name](fit, held_out, inputs)
     return [
         replace(
             one,
@@ -73,7 +73,7 @@ def _completed(fit: Sequence[CheckedPair], held_out: Sequence[CheckedPair]) -> A
     damage of the training before and after shares a measured score with the hidden one.
     """
     table = _Table(fit)
-    penalty = min(_PENALTIES, key=table.error)
+    penalty = min(PENALTIES, key=table.error)
     found = []
     for one in held_out:
         row = np.full(table.matrix.shape[1], np.nan)
@@ -142,30 +142,3 @@ def _soft_impute(matrix: Array, means: Array, penalty: float) -> Array:
         low = (left * np.maximum(sizes - penalty, 0)) @ right
     completed: Array = low + means
     return completed
-
-
-def _combined(fit: Sequence[CheckedPair], held_out: Sequence[CheckedPair], inputs: Sequence[str]) -> Array:
-    """Returns the prediction of a ridge regression of the damage on standardized inputs.
-
-    The penalty has the least squared error over the fitted seeds, each left out once.
-    """
-    x, y = _inputs(fit, inputs), np.array([one.pair.damage for one in fit])
-    seeds = np.array([one.pair.seed for one in fit])
-
-    def error(penalty: float) -> float:
-        out = [seeds == seed for seed in np.unique(seeds)]
-        return sum(float(np.square(_ridge(x[~own], y[~own], x[own], penalty) - y[own]).sum()) for own in out)
-
-    return _ridge(x, y, _inputs(held_out, inputs), min(_PENALTIES, key=error))
-
-
-def _inputs(pairs: Sequence[CheckedPair], names: Sequence[str]) -> Array:
-    return np.array([[one.predicted[name] for name in names] for one in pairs])
-
-
-def _ridge(x: Array, y: Array, new: Array, penalty: float) -> Array:
-    centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)
-    known = (x - centre) / scale
-    weights = np.linalg.solve(known.T @ known + penalty * np.eye(x.shape[1]), known.T @ (y - y.mean()))
-    predicted: Array = y.mean() + (new - centre) / scale @ weights
-    return predicted

@@ -89,12 +89,15 @@ AFTERWARDS = (
 
 SAME_PAIR, COMPLETION = "same pair, other seeds", "matrix completion"
 COMBINED, COMBINED_PILOT = "combined", "combined with the pilot"
+BOOSTED, BOOSTED_NEW = "boosted trees", "boosted trees, new pairs"
 
 FITTED = (
     Predictor(name=SAME_PAIR, known="before", cost=None),
     Predictor(name=COMPLETION, known="after", cost=None),
     Predictor(name=COMBINED, known="before", cost=_all),
     Predictor(name=COMBINED_PILOT, known="during", cost=lambda effort: effort.share(effort.domains, pilot=True)),
+    Predictor(name=BOOSTED, known="before", cost=_all),
+    Predictor(name=BOOSTED_NEW, known="before", cost=_all),
 )
 """Predictors that are fitted to other seeds."""
 
@@ -106,8 +109,15 @@ _CHEAP = (
     "prompts with an advantage",
     "update overlap",
 )
-INPUTS = {COMBINED: _CHEAP, COMBINED_PILOT: (*_CHEAP, "pilot, reweighted")}
-"""The inputs of each regression. They were chosen before any of them was compared with a measurement."""
+_BEFORE = tuple(one.name for one in (*PREDICTED, *RIVALS))
+INPUTS = {
+    COMBINED: _CHEAP,
+    COMBINED_PILOT: (*_CHEAP, "pilot, reweighted"),
+    BOOSTED: _BEFORE,
+    BOOSTED_NEW: _BEFORE,
+}
+"""The inputs of each regression. Those of `combined` were chosen before any of them was compared with a measurement;
+the trees get all that is known before a training."""
 
 PREDICTORS = {one.name: one for one in (*PREDICTED, *RIVALS, *PILOTS, *AFTERWARDS, *FITTED)}
 

@@ -11,13 +11,24 @@ from harness.prediction.check import CheckedPair, agreed
 from harness.prediction.fitted import fitted_seeds, with_fitted
 from harness.prediction.matrix import TrainingPace
 from harness.prediction.observed import ObservedPair
-from harness.prediction.predictors import COMBINED, COMBINED_PILOT, COMPLETION, INPUTS, REFERENCE, SAME_PAIR, Effort
+from harness.prediction.predictors import (
+    BOOSTED,
+    BOOSTED_NEW,
+    COMBINED,
+    COMBINED_PILOT,
+    COMPLETION,
+    INPUTS,
+    REFERENCE,
+    SAME_PAIR,
+    Effort,
+)
 
 EFFORT = Effort(
     pace=TrainingPace(learning_rate=1e-3, steps=60, completions_per_step=256), completions=512, domains=4, pilot=3
 )
 NAMES = ("code", "math", "qa", "cw")
 SEEDS = range(6)
+DRAWN = (*INPUTS[BOOSTED], "pilot, reweighted")
 
 
 def checked(damage, seeds=SEEDS):
@@ -26,7 +37,7 @@ def checked(damage, seeds=SEEDS):
     pairs = []
     for seed in seeds:
         for trained, harmed in permutations(NAMES, 2):
-            drawn = dict(zip(INPUTS[COMBINED_PILOT], random.normal(size=7).tolist(), strict=True))
+            drawn = dict(zip(DRAWN, random.normal(size=len(DRAWN)).tolist(), strict=True))
             pair = ObservedPair(
                 seed=seed,
                 trained=trained,
@@ -51,6 +62,38 @@ def test_a_regression_finds_the_inputs_that_the_damage_depends_on():
     assert spearman(held_out, COMBINED_PILOT) > 0.99 > spearman(held_out, COMBINED) > spearman(held_out, SAME_PAIR)
 
 
+def test_trees_find_what_is_not_linear_in_the_inputs():
+    held_out = with_fitted(checked(lambda *of: abs(of[3][REFERENCE]), range(12)), tuple(range(8)))
+    assert min(spearman(held_out, BOOSTED), spearman(held_out, BOOSTED_NEW)) > 0.9
+    assert spearman(held_out, COMBINED) < 0.5
+
+
+def test_trees_for_new_pairs_are_fitted_without_the_pair_that_they_predict():
+    pairs = checked(lambda seed, trained, harmed, drawn: drawn[REFERENCE])
+
+    def harms(one):
+        return one.pair.trained == "code" and one.pair.harmed == "math"
+
+    changed = [
+        replace(one, pair=replace(one.pair, damage=one.pair.damage + 50))
+        if harms(one) and one.pair.seed in (0, 1, 2)
+        else one
+        for one in pairs
+    ]
+    before, after = with_fitted(pairs, (0, 1, 2)), with_fitted(changed, (0, 1, 2))
+    for one, other in zip(before, after, strict=True):
+        assert (one.predicted[BOOSTED_NEW] == other.predicted[BOOSTED_NEW]) == harms(one)
+        assert one.predicted[BOOSTED] != other.predicted[BOOSTED]
+
+
+def test_trees_predict_the_mean_of_too_few_pairs():
+    pairs = [
+        one for one in checked(lambda seed, *_: float(seed)) if (one.pair.trained, one.pair.harmed) == ("qa", "cw")
+    ]
+    for one in with_fitted(pairs, (0, 1, 2)):
+        assert (one.predicted[BOOSTED], one.predicted[BOOSTED_NEW]) == (1.0, 0.0)
+
+
 def test_the_damage_of_the_same_pair_is_its_mean_over_the_fitted_seeds():
     held_out = with_fitted(checked(lambda seed, trained, harmed, _: 10 * NAMES.index(harmed) + seed), (0, 2))
     assert {one.predicted[SAME_PAIR] for one in held_out if one.pair.harmed == "qa"} == {21.0}
@@ -67,7 +110,7 @@ def test_a_matrix_completes_a_training_from_what_it_did_to_the_other_domains():
     assert errors[COMPLETION] < 0.6 * errors[SAME_PAIR]
 
 
-@pytest.mark.parametrize("name", [SAME_PAIR, COMPLETION, COMBINED, COMBINED_PILOT])
+@pytest.mark.parametrize("name", [SAME_PAIR, COMPLETION, COMBINED, COMBINED_PILOT, BOOSTED, BOOSTED_NEW])
 def test_no_fitted_predictor_sees_the_damage_that_it_predicts(name):
     pairs = checked(lambda seed, trained, harmed, drawn: drawn[REFERENCE] + NAMES.index(harmed))
     fit = (0, 1, 2)
