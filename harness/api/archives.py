@@ -29,10 +29,12 @@ from harness.verification.kept_lines import DEFINITIONS, MANIFEST, SAMPLES
 
 if TYPE_CHECKING:
     from harness.plugin.registry import Registry
+    from harness.prediction.kept import PredictionRecord
     from harness.results.leaderboard import Leaderboard
     from harness.results.probe_tables import ProbeRecord
 
 _COPIED = (PROVENANCE, PROTOCOL, SCORES, PREDICTION, SCORE_CURVES, SCORE_CURVE_RECORD)
+PREDICTION_TABLE = "prediction.md"
 
 
 def archive_run(
@@ -53,7 +55,7 @@ def archive_run(
         texts |= _probe_texts(probes)
     record = read_run(folder)
     kept = {STEPS: steps_to_json(record.steps), CURVES: curves_to_json(record.curves)}
-    texts |= {name: text for name, text in kept.items() if text}
+    texts |= {name: text for name, text in kept.items() if text} | _prediction_texts(record.prediction)
     files = {target / name: read_untrusted(folder / name) for name in _COPIED if (folder / name).is_file()}
     files |= {target / name: text.encode() for name, text in texts.items()}
     files |= {target / name: content for name, content in _for_checks(folder, samples_limit_mb).items()}
@@ -84,6 +86,7 @@ def rebuild_leaderboard(folder: str | Path, *, registry: Registry | None = None)
 
     registry: the plugins to use; default: all installed ones. Raises UsageError if a record cannot be read.
     """
+    from harness.prediction.kept import read_prediction
     from harness.results.leaderboard import Leaderboard
     from harness.results.probe_tables import ProbeRecord, recomputed
     from harness.results.rebuild import rebuilt
@@ -92,6 +95,8 @@ def rebuild_leaderboard(folder: str | Path, *, registry: Registry | None = None)
     texts = _tables(rebuilt(Leaderboard.read(folder / LEADERBOARD)), plugins)
     if (folder / PROBES).is_file():
         texts |= _probe_texts(recomputed(ProbeRecord.read(folder / PROBES)))
+    if (folder / PREDICTION_TABLE).is_file():
+        texts |= _prediction_texts(read_prediction(folder / PREDICTION))
     files = {folder / name: text.encode() for name, text in texts.items() if (folder / name).is_file()}
     write_together(files)
     return [*files, *([_write_page(folder, plugins)] if (folder / REPORT).is_file() else [])]
@@ -110,6 +115,13 @@ def _probe_texts(probes: ProbeRecord) -> dict[str, str]:
     from harness.report.tables.probes import probe_page
 
     return {PROBES: probes.to_json(), "probes.md": probe_page(probes)}
+
+
+def _prediction_texts(prediction: PredictionRecord | None) -> dict[str, str]:
+    """Returns the table of predictors by its file name; nothing if none was compared with the run."""
+    from harness.report.tables.agreement import agreement_markdown
+
+    return {PREDICTION_TABLE: agreement_markdown(prediction)} if prediction is not None and prediction.agreed else {}
 
 
 def _tables(leaderboard: Leaderboard, registry: Registry) -> dict[str, str]:

@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.selection import ProtocolArgument, RunsOption, SeedsOption, seeds_from
 from harness.cli.session import session_of
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness import PredictionRecord, Run
@@ -69,6 +70,9 @@ def predict(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the comparison with --check's run as a Markdown table.")
+    ] = False,
 ) -> None:
     """Predict how much training on each domain harms the others, and advise an order of the domains.
 
@@ -78,7 +82,10 @@ def predict(
     from harness import api
     from harness._util.console import terminal
     from harness.cli.prediction_view import print_prediction
+    from harness.report.tables.agreement import agreement_markdown
 
+    if markdown and not check:
+        raise UsageError("--markdown needs the run to compare with", where="--markdown", hint="give --check RUN")
     registry = session_of(context).registry
     checked = [api.load_run(name, output=runs, registry=registry) for name in check or ()]
     record = api.predict(
@@ -96,6 +103,8 @@ def predict(
     )
     if as_json:
         typer.echo(record.to_json(), nl=False)
+    elif markdown:
+        typer.echo(agreement_markdown(record), nl=False)
     else:
         print_prediction(terminal(), record)
     for run in checked:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from harness.cli.narrow_table import by_column, split_tables
+from harness.report.tables.agreement import HEADS, agreement_table
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from harness import Agreement, CheckedPair, PairPrediction, PredictionRecord
+    from harness import CheckedPair, PairPrediction, PredictionRecord
 
 TERMS = ("damage", "first_order", "second_order", "gradient_cosine")
 
 SHOWN = ("predicted damage", "negative gradient cosine", "pilot, reweighted", "combined", "combined with the pilot")
 """The predictors that are printed for each pair. `--json` has all."""
-NOTES = (
-    "cost: completions, as a share of those of the training. sign: share of pairs whose sign is predicted. lead: "
-    "Spearman minus that of the gradient cosine. 95 %: percentiles of bootstrap draws of pairs and of seeds; over "
-    "seeds alone: Student's t of the lead within each seed"
-)
 
 
 def print_prediction(console: Console, record: PredictionRecord) -> None:
@@ -38,11 +36,7 @@ def print_prediction(console: Console, record: PredictionRecord) -> None:
     if record.checked:
         console.print(Text("\nAgainst what happened", style="bold"))
         console.print(_observed(record.checked))
-        if record.fitted:
-            held_out = dict.fromkeys(one.pair.seed for one in record.checked if one.pair.seed not in record.fitted)
-            console.print(Text(f"seeds {_listed(held_out)}; fitted to seeds {_listed(record.fitted)}"))
-        console.print(_agreement(record.agreed))
-        console.print(Text(NOTES, style="dim"))
+        _print_agreement(console, record)
 
 
 def _new_table(*columns: str) -> Table:
@@ -76,36 +70,13 @@ def _observed(checked: Sequence[CheckedPair]) -> Table:
     return table
 
 
-def _agreement(agreed: Sequence[Agreement]) -> Table:
-    table = _new_table(
-        "predictor", "known", "cost", "Spearman", "95 %", "sign", "lead", "95 %, pairs and seeds", "95 %, seeds"
-    )
-    for one in agreed:
-        table.add_row(
-            one.predictor,
-            one.known,
-            _percent(one.cost),
-            _number(one.spearman),
-            _range(one.ci95),
-            _percent(one.signs),
-            _number(one.lead),
-            _range(one.lead_ci95),
-            _range(one.seed_lead_ci95),
-        )
-    return table
+def _print_agreement(console: Console, record: PredictionRecord) -> None:
+    from rich.text import Text
 
-
-def _listed(seeds: Iterable[int]) -> str:
-    return ", ".join(map(str, seeds))
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.2f}"
-
-
-def _range(interval: tuple[float, float] | None) -> str:
-    return "–" if interval is None else f"{interval[0]:+.2f} to {interval[1]:+.2f}"
+    table = agreement_table(record)
+    columns = by_column(HEADS[1:], [row[1:] for row in table.rows])
+    console.print(Text(table.subtitle))
+    for part in split_tables(HEADS[0], [row[0] for row in table.rows], columns, console.width, left=HEADS[1:2]):
+        console.print(part)
+    for note in table.notes:
+        console.print(Text(note, style="dim"))

@@ -82,7 +82,7 @@ def read_prediction(path: Path) -> PredictionRecord:
                 for pair in check["pairs"]
             ),
             agreed=TypeAdapter(tuple[Agreement, ...]).validate_python(check["agreement"]),
-            fitted=TypeAdapter(tuple[int, ...]).validate_python(check["fitted"]),
+            fitted=TypeAdapter(tuple[int, ...]).validate_python(check.get("fitted", ())),
         )
     except OSError as error:
         raise UsageError(f"this prediction cannot be read: {error.strerror}", where=str(path)) from error

@@ -13,7 +13,8 @@ from harness.report.tables.layout import TextTable
 class Figure:
     """A figure. name: used for its files and its anchor. caption: what is drawn, its units, n and intervals.
     description: alternative text. views: the ways to show it, the first one first. choice: what the views differ in,
-    such as the horizontal axis. numbers: the drawn numbers as a table."""
+    such as the horizontal axis. numbers: the drawn numbers as a table. open: whether the page shows that table without
+    a click."""
 
     name: str
     title: str
@@ -22,6 +23,7 @@ class Figure:
     views: tuple[View, ...]
     numbers: TextTable
     choice: str = ""
+    open: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ import markupsafe
 from harness._util.version import VERSION
 from harness.report.best import column_standings
 from harness.report.figure import Absent, Figure
+from harness.report.figures.agreement import agreement
 from harness.report.figures.causal_split import causal_split
 from harness.report.figures.conflicts import conflict_cosine, conflict_share
 from harness.report.figures.contraction import contraction
@@ -66,6 +67,7 @@ FURTHER: tuple[Callable[[RunRecord], Figure | Absent], ...] = (
     contraction,
     predicted_damage,
     prediction,
+    agreement,
 )
 MOST_OPEN_ROWS = 12
 """Longer tables are collapsed."""

@@ -133,6 +133,7 @@ def test_a_pilot_is_trained_once_and_what_was_measured_is_kept_in_the_store(run,
     assert json.loads(invoke(*arguments, "--json")) == first
     table = invoke(*arguments)
     assert "pilot, reweighted" in table and "during" in table
+    assert "| pilot, reweighted | during |" in invoke(*arguments, "--markdown")
 
 
 def test_a_run_that_is_not_finished_is_compared_as_far_as_it_is_scored(run, tmp_path):
@@ -178,7 +179,7 @@ def test_a_start_that_is_none_is_refused_before_anything_is_sampled(run, argumen
         invoke("smoke", "--check", run, *arguments)
 
 
-@pytest.mark.parametrize("arguments", [["--along", "sequential"], ["--pilot", "3"]])
+@pytest.mark.parametrize("arguments", [["--along", "sequential"], ["--pilot", "3"], ["--markdown"]])
 def test_what_is_about_a_run_needs_one(arguments):
     with pytest.raises(UsageError, match="needs the run"):
         invoke("smoke", *arguments)

@@ -126,9 +126,10 @@ def test_on_paper_nothing_is_cut_off_and_what_is_folded_away_is_left_out(show):
             ".filter((box) => box.width > 0).map((box) => box.right - document.documentElement.clientWidth)"
         )
         assert len(boxes) > len(FIRST) + len(FURTHER) and max(boxes) <= 0
-        assert page.find_elements(By.CSS_SELECTOR, "details") and page.find_elements(By.TAG_NAME, "nav")
-        for hidden in ("nav", "details", "summary", ".skip", ".methods", ".choice"):
+        assert page.find_elements(By.CSS_SELECTOR, "details:not([open])") and page.find_elements(By.TAG_NAME, "nav")
+        for hidden in ("nav", "details:not([open])", "summary", ".skip", ".methods", ".choice"):
             assert not any(one.is_displayed() for one in page.find_elements(By.CSS_SELECTOR, hidden))
+        assert page.find_element(By.CSS_SELECTOR, "details[open] table").is_displayed()
         stuck = "return [...document.querySelectorAll('th')].filter((th) => getComputedStyle(th).position !== 'static')"
         assert page.execute_script(stuck) == []
     finally:

@@ -9,15 +9,13 @@ from harness.report.figure import Absent, Figure
 from harness.report.front import NAME, front_line, front_of
 from harness.report.looks import method_looks
 from harness.report.own_cost import is_start_of_a_recovery, recovery_completions
-from harness.report.plots.model import Axis, Mark, Points, Series, View
-from harness.report.plots.scales import count_axis, linear_axis
+from harness.report.plots.model import Mark, Points, Series, View
+from harness.report.plots.scales import count_axis, linear_axis, side_by_side
 from harness.report.record import RunRecord
 from harness.report.tables.layout import MISSING, TextTable, count_text, decimals, interval
 from harness.results.leaderboard import Leaderboard, Row
 
 RECOVERY, WHOLE = "of the recovery", "of the whole method"
-BESIDE = 0.8
-"""Between the points of methods with the same cost, in percent of the axis."""
 ROOM = 0.05
 """Above the highest point, for its label, as a share of the range."""
 HEADS = {RECOVERY: "Completions of the recovery", WHOLE: "Completions of the method"}
@@ -102,7 +100,7 @@ def _tip(leaderboard: Leaderboard, row: Row, completions: float, kind: str) -> s
 def _panel(leaderboard: Leaderboard, rows: list[Row], known: Mapping[str, float], kind: str) -> Points:
     looks, front = method_looks(leaderboard), [row.method for row in _front(rows, known)]
     across = count_axis(f"sampled completions {kind}", known.values())
-    beside = _beside(across, known)
+    beside = dict(zip(known, side_by_side(across, list(known.values())), strict=True))
     marks = {}
     for row in (row for row in rows if row.method in known):
         assert row.average.mean is not None
@@ -127,14 +125,3 @@ def _panel(leaderboard: Leaderboard, rows: list[Row], known: Mapping[str, float]
         y=linear_axis(f"average ({points})", [*ends, max(ends) + ROOM * (max(ends) - min(ends))]),
         series=(front_line([marks[name] for name in front]), *series),
     )
-
-
-def _beside(axis: Axis, known: Mapping[str, float]) -> dict[str, float]:
-    """Returns where each method is drawn: methods of the same cost side by side, around their cost."""
-    places: dict[str, float] = {}
-    for cost in dict.fromkeys(known.values()):
-        same = [method for method, own in known.items() if own == cost]
-        for index, method in enumerate(same):
-            offset = BESIDE * (index - (len(same) - 1) / 2)
-            places[method] = axis.at(axis.place(cost) + offset) if offset else cost
-    return places

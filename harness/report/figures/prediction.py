@@ -11,6 +11,10 @@ from harness.report.measured_damage import MeasuredDamage, measured_damages
 from harness.report.record import RunRecord
 from harness.report.scatter import Point, scatter_figure
 
+NO_PREDICTION = (
+    "This run has no prediction. `harness predict PROTOCOL --check RUN` computes one and writes it to the run's folder."
+)
+
 
 def points_of(record: RunRecord) -> Iterator[Point]:
     """Yields each predictor's value for each pair in the run, once per training even if several methods share it.
@@ -59,8 +63,7 @@ def prediction(record: RunRecord) -> Figure | Absent:
     points = list(points_of(record))
     if not points:
         reason = (
-            "This run has no prediction. `harness predict PROTOCOL --check RUN` computes one and writes it to the "
-            "run's folder."
+            NO_PREDICTION
             if record.prediction is None
             else "The given prediction does not match any training on a single domain in this run."
         )

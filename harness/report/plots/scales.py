@@ -9,6 +9,8 @@ from harness.report.plots.model import Axis
 
 MARGIN = 0.06
 """The empty part of the range on each side."""
+BESIDE = 0.8
+"""Between points that `side_by_side` moves apart, in percent of the axis."""
 
 
 def linear_axis(
@@ -76,6 +78,15 @@ def count_axis(title: str, values: Iterable[float]) -> Axis:
 def named_axis(title: str, names: Sequence[str], *, low: float) -> Axis:
     """Returns an axis of equal parts of length 1, each with a name, which begins at `low`."""
     return Axis(title=title, low=low, high=low + max(len(names), 1), names=tuple(names))
+
+
+def side_by_side(axis: Axis, values: Sequence[float]) -> list[float]:
+    """Returns where points of these values are drawn on the axis: those of the same value side by side, around it."""
+    places = []
+    for index, value in enumerate(values):
+        offset = BESIDE * (values[:index].count(value) - (values.count(value) - 1) / 2)
+        places.append(axis.at(axis.place(value) + offset) if offset else value)
+    return places
 
 
 def tick_label(value: float, step: float) -> str:
