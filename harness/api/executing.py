@@ -91,13 +91,14 @@ class NodeProcess:
         from harness.execution.store import Store
         from harness.planning.checks import check_writable
         from harness.planning.planner import make_plan
+        from harness.planning.titles import waited_for
 
         read = read_protocol(self._protocol, self._registry, seeds=self._seeds, methods=self._methods)
         read.check_here()
         check_writable(self._root)
 
         def waiting(key: str) -> None:
-            note(f"waiting: another process computes {key}")
+            note(waited_for(plan, key))
 
         store = Store(self._root / "store", waiting=waiting, verify=self._verify)
         plan = make_plan(read, self._registry)

@@ -71,6 +71,7 @@ def run(
     from harness.execution.run_folder import RunFolder
     from harness.execution.runner import Runner
     from harness.execution.store import Store
+    from harness.planning.titles import waited_for
 
     if deltas not in list(Deltas):
         hint = f"one of {', '.join(Deltas)}"
@@ -89,7 +90,7 @@ def run(
     reporter.note(f"run: {planned_run.folder}")
 
     def waiting(key: str) -> None:
-        reporter.note(f"waiting: another process computes {planned_run.plan.nodes[key].label} ({key[:12]})")
+        reporter.note(waited_for(planned_run.plan, key))
 
     runner = Runner(
         protocol=read,

@@ -62,3 +62,11 @@ def _settings(node: RecoverNode) -> dict[str, Any]:
 
 def _shown(name: str, value: Any) -> str:
     return value if isinstance(value, str) else f"{name}={value}"
+
+
+def waited_for(plan: Plan, key: str) -> str:
+    """Returns the message of a process that waits for another one, which computes a result or a measurement that
+    steps share."""
+    node = plan.nodes.get(key)
+    what = "a measurement that steps share" if node is None else node.label
+    return f"waiting: another process computes {what} ({key[:12]})"

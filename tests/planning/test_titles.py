@@ -6,7 +6,7 @@ import pytest
 from runnable_world import PROTOCOL, Bench
 
 from harness.cli import _debug_first
-from harness.planning.titles import titled
+from harness.planning.titles import titled, waited_for
 
 METHODS = """\
 methods:
@@ -29,6 +29,14 @@ def test_recoveries_of_one_label_are_told_apart_by_what_differs(tmp_path):
     scored = {node.label for node in titled(plan).values() if node.kind == "evaluate" and "recover" in node.label}
     assert {re.sub(r"^\w+ after ", "", label) for label in scored} == labels
     assert {key: node.key for key, node in titled(plan).items()} == {key: key for key in plan.nodes}
+
+
+def test_a_wait_is_for_a_result_of_the_plan_or_for_a_shared_measurement(tmp_path):
+    plan = Bench(tmp_path, PROTOCOL[: PROTOCOL.index("methods:")] + METHODS).plan
+    node = next(node for node in plan.nodes.values() if node.kind == "recover")
+    assert waited_for(plan, node.key) == f"waiting: another process computes {node.label} ({node.key[:12]})"
+    said = waited_for(plan, "0123456789abcdef" * 4)
+    assert said == "waiting: another process computes a measurement that steps share (0123456789ab)"
 
 
 @pytest.mark.parametrize(
