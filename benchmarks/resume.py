@@ -1,12 +1,15 @@
-"""A training step killed at random moments, and gone on with: does it end with the undisturbed step's weights?
+"""A training step killed at random moments and resumed: does it end with the weights of the undisturbed step?
 
-    python benchmarks/resume.py [--algorithm grpo] [--kills 30] [--seed 0] [--json FILE]
+    python benchmarks/resume.py [--algorithm grpo|distillation|smollm] [--kills 30] [--seed 0] [--json FILE]
 
-The step is a training with GRPO or, with `--algorithm distillation`, a merge of two experts, which are trained before.
-The step sees its few prompts in several epochs. For each setting of TRL's `steps_per_generation`, 1 and 4, it is made
-once undisturbed, and then as often as asked into fresh stores, each time killed (SIGKILL) at a moment drawn evenly from
-the time that the undisturbed one took, and made again. A made step is a result in the store; its weights are compared
-by the sha256 that the store keeps of them.
+- `grpo`: a training of the lab's model, which sees its few prompts in several epochs.
+- `distillation`: a merge of two experts, which are trained before, on as few prompts.
+- `smollm`: a short training on Math of the protocol `smollm`: SmolLM2-135M with LoRA, in bf16.
+
+The first two have two settings, TRL's `steps_per_generation` 1 and 4. The step of each setting is made undisturbed,
+and then as often as asked into fresh stores, each time killed (SIGKILL) at a moment drawn evenly from the time that
+the undisturbed one took, and made again. A made step is a result in the store; its weights are compared by the sha256
+that the store keeps of them.
 """
 
 from __future__ import annotations
@@ -22,40 +25,61 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 if TYPE_CHECKING:
     from harness.planning.plan import Plan
     from harness.plugin.registry import Registry
 
-PROTOCOL = """\
+TOY = """\
 schema: 1
 name: resume
 model: {{use: lab-tiny}}
-domains: {{math: {{use: lab-math, prompts: {prompts}}}, qa: {{use: lab-qa, prompts: {prompts}}}}}
+domains: {{math: {{use: lab-math, prompts: 16}}, qa: {{use: lab-qa, prompts: 16}}}}
 train:
-  steps: {steps}
-  prompts_per_step: {prompts_per_step}
+  steps: 12
+  prompts_per_step: 8  # 96 prompts: six epochs of the 16
   generations: 4
   learning_rate: 1.0e-3
   save_every: 1
-  completions_per_device: {completions_per_device}
+  completions_per_device: 32
   trl: {{steps_per_generation: {steps_per_generation}}}
 methods: {{expert-qa: [qa], expert-math: [math]{student}}}
 """
-STUDENTS = {"grpo": "", "distillation": ", student: [{merge: [expert-math, expert-qa], with: distill}]"}
-"""The last method of the protocol, whose last step is killed, by its algorithm."""
-PROMPTS, STEPS, PROMPTS_PER_STEP = 16, 12, 8  # 96 prompts: six epochs of the 16
-SETTINGS = (1, 4)
+STUDENT = ", student: [{merge: [expert-math, expert-qa], with: distill}]"
 TARGET = "model/model.safetensors"
+
+
+def toy(student: str = "") -> dict[str, str]:
+    """Returns the protocols on the lab's model, by setting."""
+    settings = (1, 4)
+    return {f"steps_per_generation {of}": TOY.format(steps_per_generation=of, student=student) for of in settings}
+
+
+def smollm() -> dict[str, str]:
+    """Returns the protocol `smollm`, of which only a short training on Math is left."""
+    import harness_smollm
+
+    protocol = yaml.safe_load((harness_smollm.FOLDER / "smollm.yaml").read_text(encoding="utf-8"))
+    math = protocol["domains"]["math"]
+    math |= {key: str(harness_smollm.FOLDER / math[key]) for key in ("data_files", "test_files")}
+    protocol["train"] |= {"steps": 8, "save_every": 1}
+    return {"8 steps": yaml.safe_dump({**protocol, "domains": {"math": math}, "methods": {"math": ["math"]}})}
+
+
+PROTOCOLS = {"grpo": toy, "distillation": partial(toy, STUDENT), "smollm": smollm}
+"""The protocols of each algorithm by setting. The last step of the last method is killed."""
 
 
 def main() -> None:
     """Measures, prints the result as JSON, and exits with 1 where a step did not resume or ended elsewhere."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--algorithm", default="grpo", choices=tuple(STUDENTS), help="what the step trains with")
+    parser.add_argument("--algorithm", default="grpo", choices=tuple(PROTOCOLS), help="which step is killed")
     parser.add_argument("--kills", type=int, default=30, help="kills, shared evenly among the settings")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--json", type=Path, help="write the result there too")
@@ -69,14 +93,13 @@ def main() -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["harness.training.trl_run", "harness.execution", "harness.planning.planner"])
     moments = random.Random(arguments.seed)
-    kills = [arguments.kills // 2 + arguments.kills % 2, arguments.kills // 2]
+    protocols = PROTOCOLS[arguments.algorithm]()
     settings = [
-        measured(arguments.algorithm, value, count, moments, context)
-        for value, count in zip(SETTINGS, kills, strict=True)
+        measured(setting, text, len(range(place, arguments.kills, len(protocols))), moments, context)
+        for place, (setting, text) in enumerate(protocols.items())
     ]
     total = {name: sum(setting[name] for setting in settings) for name in ("kills", "resumed", "same_weights")}
-    epochs = STEPS * PROMPTS_PER_STEP / PROMPTS
-    result = {"algorithm": arguments.algorithm, "epochs": epochs, "settings": settings, **total}
+    result = {"algorithm": arguments.algorithm, "settings": settings, **total}
     result["met"] = total["kills"] == total["resumed"] == total["same_weights"] == arguments.kills
     print(json.dumps(result, indent=1))
     if arguments.json:
@@ -84,14 +107,13 @@ def main() -> None:
     sys.exit(0 if result["met"] else 1)
 
 
-def measured(
-    algorithm: str, steps_per_generation: int, kills: int, moments: random.Random, context: ForkServerContext
-) -> dict:
-    """Returns what became of `kills` killed steps of one setting."""
+def measured(setting: str, text: str, kills: int, moments: random.Random, context: ForkServerContext) -> dict:
+    """Returns what became of `kills` killed steps of one setting, whose protocol is `text`."""
     found: Counter[str] = Counter()
     states: list[int] = []
     with tempfile.TemporaryDirectory() as name:
-        before = protocol_in(Path(name), algorithm, steps_per_generation)
+        before = Path(name) / "resume.yaml"
+        before.write_text(text, encoding="utf-8")
         child = started(before, context, last=False)
         child.join()
         expected, seconds = undisturbed(before, context)
@@ -106,30 +128,13 @@ def measured(
                 child.join()
                 found["resumed"] += child.exitcode == 0
                 found["same_weights"] += child.exitcode == 0 and weights_of(protocol) == expected
-                print(
-                    f"steps_per_generation {steps_per_generation}: {dict(found)}, state {states[-1]}", file=sys.stderr
-                )
+                print(f"{setting}: {dict(found)}, state {states[-1]}", file=sys.stderr)
     return {
-        "steps_per_generation": steps_per_generation,
+        "setting": setting,
         "undisturbed_seconds": round(seconds, 2),
         **{name: found[name] for name in ("kills", "resumed", "same_weights")},
         "optimizer_steps_of_newest_state_at_the_kill": states,
     }
-
-
-def protocol_in(folder: Path, algorithm: str, steps_per_generation: int) -> Path:
-    """Returns the path of the step's protocol, written to `folder`."""
-    path = folder / "resume.yaml"
-    text = PROTOCOL.format(
-        prompts=PROMPTS,
-        steps=STEPS,
-        prompts_per_step=PROMPTS_PER_STEP,
-        completions_per_device=PROMPTS_PER_STEP * 4,
-        steps_per_generation=steps_per_generation,
-        student=STUDENTS[algorithm],
-    )
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def copy_of(protocol: Path, folder: Path) -> Path:
@@ -170,19 +175,16 @@ def started(protocol: Path, context: ForkServerContext, *, last: bool = True) ->
 
 
 def undisturbed(protocol: Path, context: ForkServerContext) -> tuple[str, float]:
-    """Returns the sha256 of the step's weights and how many seconds it took. The first of two warms the caches up."""
-    seconds, found = 0.0, ""
-    for _ in ("warm", "timed"):
-        with tempfile.TemporaryDirectory() as folder:
-            copy = copy_of(protocol, Path(folder) / "run")
-            begin = time.monotonic()
-            child = started(copy, context)
-            child.join()
-            seconds = time.monotonic() - begin
-            if child.exitcode != 0:
-                sys.exit(f"the undisturbed step ended with {child.exitcode}")
-            found = weights_of(copy)
-    return found, seconds
+    """Returns the sha256 of the step's weights and how many seconds it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = copy_of(protocol, Path(folder) / "run")
+        begin = time.monotonic()
+        child = started(copy, context)
+        child.join()
+        seconds = time.monotonic() - begin
+        if child.exitcode != 0:
+            sys.exit(f"the undisturbed step ended with {child.exitcode}")
+        return weights_of(copy), seconds
 
 
 def killed(protocol: Path, moment: float, context: ForkServerContext) -> bool:
