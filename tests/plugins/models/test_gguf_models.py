@@ -5,11 +5,12 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 
 import pytest
+import torch
 from gguf_world import write_gguf
 
 import harness
 from harness import CheckpointError, HarnessError, NoConfig
-from harness.weights import check_checkpoint, gguf_digest
+from harness.weights import WeightFolder, check_checkpoint, dequantized, gguf_digest, gguf_fingerprint
 from harness_models.pretrained.model import Pretrained, PretrainedConfig
 from harness_models.smollm2 import model as smollm2
 
@@ -70,6 +71,11 @@ def test_the_packages_file_is_dequantized_and_the_package_never_imported(package
     model = smollm2.SmolLM2(NoConfig())
     check_checkpoint(model.folder())
     assert smollm2.gguf_digest(package / smollm2.FILE) in model.fingerprint()
+    whole = gguf_fingerprint(package / smollm2.FILE)
+    assert model.fingerprint() != whole
+    assert WeightFolder(model.folder()).place("model.embed_tokens.weight").dtype == torch.bfloat16
+    same = dequantized(package / smollm2.FILE)
+    assert WeightFolder(same).place("model.embed_tokens.weight").dtype == torch.float32
 
 
 def test_a_file_with_another_digest_is_refused(package):
@@ -90,7 +96,10 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch):
 def test_the_stated_sizes_are_those_in_the_packages_file():
     from harness.weights import gguf_config
 
-    assert dict(smollm2.SmolLM2(NoConfig()).config_json()) == gguf_config(smollm2._checked_file())
+    assert dict(smollm2.SmolLM2(NoConfig()).config_json()) == {
+        **gguf_config(smollm2._checked_file()),
+        "dtype": smollm2.DTYPE,
+    }
 
 
 PROTOCOL = """\
