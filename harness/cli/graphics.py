@@ -32,8 +32,8 @@ def sparkline(values: Sequence[float | None], low: float, high: float) -> str:
     span = high - low
     signs = []
     for value in values:
-        share = 0.5 if span <= 0 else ((value or 0.0) - low) / span
-        signs.append("·" if value is None else BLOCKS[min(len(BLOCKS) - 1, max(0, int(share * len(BLOCKS))))])
+        share = 0.5 if span <= 0 else min(1.0, max(0.0, ((value or 0.0) - low) / span))
+        signs.append("·" if value is None else BLOCKS[min(len(BLOCKS) - 1, int(share * len(BLOCKS)))])
     return "".join(signs)
 
 

@@ -45,6 +45,7 @@ def shown(print_it, **settings):
 def test_a_sparkline_rises_with_its_values():
     assert sparkline([0, 50, 100, None], 0, 100) == "▁▅█·"
     assert sparkline([3, 3], 3, 3) == "▅▅"
+    assert sparkline([1.0, -1.0], 0.0, 1e-308) == "█▁"
 
 
 @given(st.lists(numbers | st.none(), min_size=1), numbers, numbers)

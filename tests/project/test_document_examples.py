@@ -83,6 +83,8 @@ NOT_RUN = {
     "harness predict lab-pairs --seeds 0,1,2 --check lab-pairs": "an hour; tests/cli/test_cli_predict.py runs it",
     "harness predict lab-recoveries --check lab-recoveries --check lab-recoveries-rotated --along sequential --pilot 3 "
     "--fit 0,1,2,3,7": "needs two runs of hours; tests/cli/test_cli_predict.py runs such a command",
+    "harness predict lab-recoveries --completions 512 --pilot 3 --fit 0,1,2,3,7 --along sequential --along qa "
+    "--along cw --check lab-recoveries --check lab-recoveries-rotated --check lab-pairs": "needs the three runs above",
     **{f"harness run {name} --seeds 0": WEIGHTS for name in ("smollm", "smollm-claims", "smollm-rounding")},
     "harness predict smollm --seeds 0 --along sequential --check smollm --completions 256": "hours, with a real model",
     "harness export RUN re-math FOLDER": "tests/cli/test_cli_export.py runs it on a stored checkpoint",
@@ -92,7 +94,10 @@ NOT_RUN = {
     "harness report RUN": "draws all figures; tests/report/test_report.py runs it",
     "harness report lab": "draws all figures; tests/report/test_report.py runs it",
     "harness leaderboard add RUN": "tests/cli/test_cli_show.py runs it on a whole run",
-    "harness leaderboard add lab-mechanism -d leaderboards/lab/mechanism": "needs the run that the line above makes",
+    **{
+        f"harness leaderboard add lab-{name} -d leaderboards/lab/{name}": "needs the run that the line above makes"
+        for name in ("mechanism", "theory", "contraction", "rounding")
+    },
     "harness leaderboard validate FILE": "tests/cli/test_cli_show.py runs it",
     "harness leaderboard verify --complete FOLDER": "needs a run with samples; tests/verification runs it",
     "harness leaderboard rebuild FOLDER": "tests/results/test_leaderboard_rebuild.py runs it",

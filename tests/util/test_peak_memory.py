@@ -17,7 +17,8 @@ def test_the_peak_contains_what_was_freed():
     held = np.ones(BYTES, np.uint8)
     del held
     assert peak_memory()["peak_memory_bytes"] >= start + BYTES // 2
-    assert 0 < start <= before
+    # The system counts pages in batches, so that a reading can be a little too low.
+    assert 0 < start <= before + BYTES // 8
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can reset the peak")
