@@ -96,7 +96,7 @@ NOT_RUN = {
     "harness leaderboard add RUN": "tests/cli/test_cli_show.py runs it on a whole run",
     **{
         f"harness leaderboard add lab-{name} -d leaderboards/lab/{name}": "needs the run that the line above makes"
-        for name in ("mechanism", "theory", "contraction", "rounding")
+        for name in ("mechanism", "theory", "contraction", "rounding", "prevention")
     },
     "harness leaderboard validate FILE": "tests/cli/test_cli_show.py runs it",
     "harness leaderboard verify --complete FOLDER": "needs a run with samples; tests/verification runs it",
