@@ -69,6 +69,8 @@ def train(settings: Any, domain: Plain, checkpoint: Path, output: Path) -> Path:
         ]
 
     lora = settings.get("lora")
+    completions = settings["prompts_per_step"] * settings["generations"]
+    per_pass = settings.get("completions_per_device", completions)
     trainer = GRPOTrainer(
         model=str(checkpoint),
         args=GRPOConfig(
@@ -81,13 +83,16 @@ def train(settings: Any, domain: Plain, checkpoint: Path, output: Path) -> Path:
             temperature=settings.get("temperature", 1.0),
             beta=0.0,
             loss_type="dapo",
-            per_device_train_batch_size=settings["prompts_per_step"] * settings["generations"],
-            gradient_accumulation_steps=1,
-            bf16=False,
+            per_device_train_batch_size=per_pass,
+            gradient_accumulation_steps=completions // per_pass,
+            bf16=settings.get("trl", {}).get("bf16", False),
             activation_checkpointing=False,
             use_cpu=not CUDA,
             dataloader_pin_memory=CUDA,
-            model_init_kwargs={"dtype": settings.get("dtype", "float32")},
+            model_init_kwargs={
+                "dtype": settings.get("dtype", "float32"),
+                "attn_implementation": settings.get("attn_implementation"),
+            },
             save_strategy="no",
             logging_steps=1,
             report_to="none",
@@ -111,7 +116,8 @@ def train(settings: Any, domain: Plain, checkpoint: Path, output: Path) -> Path:
 
 def evaluate(chosen: World, checkpoint: Path) -> dict[str, float]:
     """Returns the score of each domain."""
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype="auto").to("cuda" if CUDA else "cpu").eval()
+    loaded = {"dtype": "auto", **chosen.evaluate.get("args", {})}
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, **loaded).to("cuda" if CUDA else "cpu").eval()
     batch_size = chosen.evaluate["batch_size"]
     language_model = HFLM(
         pretrained=model,

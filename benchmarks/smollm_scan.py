@@ -1,7 +1,7 @@
 """One setting of the protocol `smollm`, trained and scored on training prompts only: for choosing settings.
 
     python benchmarks/smollm_scan.py -o scans [--learning-rate 1e-4] [--steps 30] [--order math,qa,writing,code]
-                                     [--protocol smollm-full] [--limit 96] [--seed 0]
+                                     [--protocol smollm-lora] [--limit 96] [--seed 0]
 
 The test items of the protocol are not read. A quarter of each domain's training rows is held back from training, for
 code whole functions, and scores every checkpoint. The table has these scores before and after each stage, and the
@@ -39,7 +39,7 @@ def main() -> None:
     """Runs the setting and prints its table; with `--json FILE`, writes the numbers too."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, default=Path("scans"), help="folder of the runs and their data")
-    parser.add_argument("--protocol", default="smollm", help="smollm, or smollm-full for all weights")
+    parser.add_argument("--protocol", default="smollm", help="smollm, or smollm-lora for adapters")
     parser.add_argument("--order", default="code,math,qa,writing", help="the domains to train, in turn")
     parser.add_argument("--learning-rate", type=float, help="default: the protocol's")
     parser.add_argument("--steps", type=int, help="of each training; default: the protocol's")

@@ -13,7 +13,7 @@ from harness.plugin.config import Config, Unkeyed, missing_package
 from harness.plugin.paths import PathEntries
 from harness.plugin.workload import Workload
 from harness.training.lora import LoRASettings
-from harness.training.packages import missing_packages
+from harness.training.packages import ATTENTION, attention_package, missing_packages
 from harness.training.trl_fields import config_fields
 from harness.training.trl_unkeyed import LOGGING, MACHINE, SAVING
 from harness.training.updates.settings import AverageSettings, FreezeSettings, SubspaceSettings
@@ -40,7 +40,7 @@ _OURS = {
     "save_strategy": "save_every",
     "save_steps": "save_every",
     "resume_from_checkpoint": "nothing: a killed step resumes automatically",
-    "model_init_kwargs": "dtype",
+    "model_init_kwargs": "dtype and attn_implementation",
     "logging_steps": "nothing: every step is logged",
     "logging_strategy": "nothing: every step is logged",
     "remove_unused_columns": "nothing: rewards need the columns",
@@ -116,6 +116,12 @@ class OnPolicyConfig(Config):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="data type of the trained weights"
     )
+    attn_implementation: Annotated[str, Field(pattern=ATTENTION)] | None = Field(
+        default=None,
+        exclude_if=_is_off,
+        description="attention of the trained model, as in transformers: `eager`, `sdpa`, `flash_attention_2`,"
+        " `flash_attention_3`, `flex_attention`, or a kernel's repository; by default transformers' own choice",
+    )
     save_every: Annotated[int, Unkeyed("a resumed training gives the same bytes")] = Field(
         default=20, ge=0, description="optimizer steps between resumable states; 0 saves none"
     )
@@ -154,6 +160,10 @@ class OnPolicyConfig(Config):
     def faults(self) -> Iterable[Problem]:
         """Yields a problem for each optional package that these settings need and that is not installed."""
         yield from missing_packages(self.trl)
+        if needed := attention_package(self.attn_implementation):
+            package, install = needed
+            value = f"attn_implementation: {self.attn_implementation}"
+            yield from missing_package(package, key="attn_implementation", wanted_by=value, install=install)
         if self.lora is not None:
             yield from missing_package("peft", key="lora", wanted_by="lora")
 

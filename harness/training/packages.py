@@ -40,6 +40,18 @@ _OPTIMIZERS = (
 )
 _INSTALL = {"liger_kernel": "liger-kernel", "azureml": "azureml-mlflow", "comet_ml": "comet-ml"}
 
+_ATTENTION = {"flash_attention_2": ("flash_attn", "flash-attn"), "flash_attention_3": ("flash_attn_interface", "")}
+_KERNELS = ("kernels", "")
+ATTENTION = rf"^(eager|sdpa|flex_attention|{'|'.join(_ATTENTION)}|[\w.@-]+/[\w.@:-]+)$"
+"""The values of `attn_implementation`: transformers' own names, or the repository of a kernel."""
+
+
+def attention_package(name: str | None) -> tuple[str, str] | None:
+    """Returns the package that this `attn_implementation` needs, and pip's requirement if its name differs, or None."""
+    if name is None or "/" in name:
+        return _KERNELS if name else None
+    return _ATTENTION.get(name)
+
 
 def missing_packages(trl: Mapping[str, Any]) -> Iterator[Problem]:
     """Yields a problem at the key `trl.FIELD` for each required package that is not installed."""

@@ -169,7 +169,7 @@ def _arguments(
         "per_device_train_batch_size": per_device,
         "gradient_accumulation_steps": accumulation,
         "shuffle_dataset": False,
-        "model_init_kwargs": {"dtype": config.dtype},
+        "model_init_kwargs": {"dtype": config.dtype, "attn_implementation": config.attn_implementation},
         "save_strategy": "steps" if config.save_every else "no",
         # TRL's state is only complete between two rounds of generation.
         "save_steps": math.ceil((config.save_every or 1) / cycle) * cycle,

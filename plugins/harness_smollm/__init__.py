@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent
 def harness_protocols() -> Iterator[ProtocolSpec]:
     for name, summary in (
         ("smollm", "Code, Math, QA and writing in turn, on SmolLM2-135M-Instruct"),
-        ("smollm-full", "The protocol smollm with all weights trained, in fp32"),
+        ("smollm-lora", "The protocol smollm with low-rank adapters, in bf16"),
         ("smollm-benchmarks", "The protocol smollm with GSM8K, MBPP, IFEval and MMLU-Pro beside its domains"),
         ("smollm-claims", "What the trainings of smollm do to the weights and to the other domains"),
         ("smollm-rounding", "The share of weights that a training changes in fp32 and in bf16, by learning rate"),

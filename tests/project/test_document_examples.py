@@ -52,7 +52,7 @@ NOT_RUN = {
     ".venv/bin/mkdocs serve": SERVER,
     "vllm serve Qwen/Qwen3-32B --port 8000": SERVER + ", on a GPU",
     "python benchmarks/smollm_scan.py -o scans --learning-rate 1e-4 --steps 30 --order math,qa,writing,code": SCAN,
-    "python benchmarks/smollm_scan.py -o scans --protocol smollm-full --learning-rate 3e-5": SCAN,
+    "python benchmarks/smollm_scan.py -o scans --protocol smollm-lora --learning-rate 1e-3": SCAN,
     "make smollm": NETWORK + ", and trains long; tests/end_to_end/test_smollm.py runs it in small",
     "pip install --editable .": NETWORK + "; the page's plugin is put on the path instead",
     "pip install 'mdrl-harness[ifollow]'": NETWORK,

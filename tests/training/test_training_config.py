@@ -43,3 +43,28 @@ def test_unknown_and_reserved_fields_are_refused(given, says):
 def test_unknown_trl_class():
     with pytest.raises(LookupError, match="NoSuchConfig"):
         config_fields("NoSuchConfig")
+
+
+@pytest.mark.parametrize("name", ["eager", "sdpa", "flex_attention"])
+def test_torchs_own_attention_needs_no_package(name):
+    assert list(PolicyGradientConfig(attn_implementation=name).faults()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [("flash_attention_2", "flash_attn"), ("flash_attention_3", "flash_attn_interface"), ("org/attention", "kernels")],
+)
+def test_the_package_of_an_attention_is_asked_for(name, package, monkeypatch):
+    monkeypatch.setattr("harness.plugin.config.find_spec", lambda _: None)
+    [fault] = PolicyGradientConfig(attn_implementation=name).faults()
+    assert (fault.key, package in fault.message) == ("attn_implementation", True)
+
+
+def test_an_unknown_attention_is_refused():
+    with pytest.raises(ValidationError, match="attn_implementation"):
+        PolicyGradientConfig(attn_implementation="flash")
+
+
+def test_without_an_attention_the_settings_of_a_key_are_as_before():
+    assert "attn_implementation" not in PolicyGradientConfig().model_dump()
+    assert PolicyGradientConfig(attn_implementation="eager").model_dump()["attn_implementation"] == "eager"

@@ -17,23 +17,18 @@ LENGTHS = (20, 25, 30)
 _Constraint = tuple[str, str, Mapping[str, Any]]
 _STYLES: tuple[_Constraint, ...] = (
     ("Do not use any commas.", "punctuation:no_comma", {}),
+    ("Do not use the word and.", "keywords:forbidden_words", {"forbidden_words": ["and"]}),
     ("Write in all lowercase letters.", "change_case:english_lowercase", {}),
-    ("WRITE IN ALL CAPITAL LETTERS.", "change_case:english_capital", {}),
-    ("Put the whole text in double quotation marks.", "startend:quotation", {}),
     ("Give it a title in double angular brackets, such as <<title>>.", "detectable_format:title", {}),
     ("End with the exact words: The end.", "startend:end_checker", {"end_phrase": "The end."}),
 )
-_LETTERS = frozenset({"change_case:english_lowercase", "change_case:english_capital", "startend:end_checker"})
-"""Constraints on upper and lower case, of which a text can meet one."""
 
 
 def writing_rows(split: Split, draw: random.Random) -> Iterator[Mapping[str, Any]]:
-    """Yields rows without end: a topic word, a minimum number of words, and one or two constraints of style."""
+    """Yields rows without end: a topic word, a minimum number of words, and one constraint of style or repetition."""
     while True:
         topic, words = draw.choice(TOPICS[split]), draw.choice(LENGTHS)
-        styles = draw.sample(_STYLES, draw.choice((1, 2)))
-        if sum(identifier in _LETTERS for _, identifier, _ in styles) > 1:
-            continue
+        repeated = {"relation": "at least", "keyword": topic, "frequency": 3}
         constraints: list[_Constraint] = [
             (f"Use the word {topic}.", "keywords:existence", {"keywords": [topic]}),
             (
@@ -41,7 +36,7 @@ def writing_rows(split: Split, draw: random.Random) -> Iterator[Mapping[str, Any
                 "length_constraints:number_words",
                 {"relation": "at least", "num_words": words},
             ),
-            *styles,
+            draw.choice((*_STYLES, (f"Use the word {topic} at least 3 times.", "keywords:frequency", repeated))),
         ]
         request = f"Write {draw.choice(FORMS)} about {_article(topic)} {topic}."
         yield {

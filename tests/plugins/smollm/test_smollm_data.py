@@ -96,5 +96,5 @@ def test_the_plan_estimates_prompts_from_the_files_and_counts_all_scoring(tmp_pa
         name: pytest.approx(tokens, rel=0.1) for name, tokens in zip(DOMAINS, (131, 47, 75, 65), strict=True)
     }
     assert not estimate.total.not_counted
-    # Five checkpoints; 256 items a domain, two programs for each of code's.
-    assert estimate.total.evaluation_generated_tokens == 5 * 256 * (2 * 80 + 32 + 32 + 80)
+    # Five checkpoints; 256 items a domain.
+    assert estimate.total.evaluation_generated_tokens == 5 * 256 * (64 + 24 + 24 + 64)

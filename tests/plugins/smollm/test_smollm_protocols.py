@@ -30,7 +30,7 @@ def text_of(name):
     return yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
 
 
-@pytest.mark.parametrize(("name", "section"), [("smollm-full", "train"), ("smollm-benchmarks", "evaluate")])
+@pytest.mark.parametrize(("name", "section"), [("smollm-lora", "train"), ("smollm-benchmarks", "evaluate")])
 def test_a_variant_differs_in_one_section_only(name, section):
     variant, smollm = text_of(name), text_of("smollm")
     assert variant["name"] == name and variant[section] != smollm[section]
@@ -60,13 +60,13 @@ def test_the_claims_are_measured_on_the_checkpoints_of_smollm(registry):
     assert len(claims["sequential"]) == 4 + 4 * 5
 
 
-def test_one_training_for_rounding_is_the_first_of_smollm_full_and_the_others_differ_in_the_rate(registry):
-    rounding, full = keys_of(registry, "smollm-rounding"), keys_of(registry, "smollm-full")
-    shared = {name: keys & full["sequential"] for name, keys in rounding.items()}
-    assert shared.pop("rate-3e-5") == rounding["rate-3e-5"]
+def test_one_training_for_rounding_is_the_first_of_smollm_and_the_others_differ_in_the_rate(registry):
+    rounding, smollm = keys_of(registry, "smollm-rounding"), keys_of(registry, "smollm")
+    shared = {name: keys & smollm["sequential"] for name, keys in rounding.items()}
+    assert shared.pop("rate-5e-5") == rounding["rate-5e-5"]
     [at_base] = {frozenset(keys) for keys in shared.values()}
     assert len(at_base) == 1  # the score of the base model
-    steps = [steps for name, [steps] in text_of("smollm-rounding")["methods"].items() if name != "rate-3e-5"]
+    steps = [steps for name, [steps] in text_of("smollm-rounding")["methods"].items() if name != "rate-5e-5"]
     assert steps == [{"train": "code", "learning_rate": rate} for rate in (1e-4, 1e-5, 1e-6)]
 
 
