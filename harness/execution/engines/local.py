@@ -24,11 +24,11 @@ class LocalConfig(Config):
     jobs: PositiveInt | Literal["auto"] = Field(
         "auto",
         description="steps at a time, each in a worker process; 1: in the process of the command; auto: one per GPU,"
-        " on the CPU one per core for a small model",
+        " on the CPU one per core for a model below 20 million parameters, two below 200 million",
     )
     threads: PositiveInt | None = Field(
         None,
-        description="CPU threads of a step; default: 1 for a small model on the CPU, else its share of the cores",
+        description="CPU threads of a step; default: its share of the cores",
     )
 
 

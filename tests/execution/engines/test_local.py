@@ -11,7 +11,7 @@ import pytest
 from harness import CheckpointError, MachineResources, NodeRequest, Resources, StepFailed, UsageError, WorkerLost
 from harness._util.disk_errors import StoreFull
 from harness.execution.engines.local import Local, LocalConfig
-from harness.execution.engines.threads import SHORT_RUN_SECONDS, SMALL_MODEL, Machine, limited_threads
+from harness.execution.engines.threads import MEDIUM_MODEL, SHORT_RUN_SECONDS, SMALL_MODEL, Machine, limited_threads
 from harness.execution.worker import error_of, message_of
 
 WORKER = """
@@ -190,6 +190,7 @@ def test_auto_is_one_job_per_gpu_and_on_the_cpu_one_per_core_for_small_models():
     assert jobs_of(gpus, large) == 3
     assert gpus.threads(large) == 16
     assert (jobs_of(cpu, small), cpu.threads(small)) == (8, 1)
+    assert (jobs_of(cpu, MEDIUM_MODEL - 1), cpu.threads(MEDIUM_MODEL - 1)) == (2, 4)
     assert (jobs_of(cpu, large), cpu.threads(large)) == (1, 8)
     assert jobs_of(cpu, small, count=3) == 3
     assert jobs_of(cpu, small, seconds=1.0) == 1  # a worker would not pay
