@@ -196,6 +196,7 @@ def test_auto_is_one_job_per_gpu_and_on_the_cpu_one_per_core_for_small_models():
     assert jobs_of(cpu, small, seconds=1.0) == 1  # a worker would not pay
     assert jobs_of(cpu, small, seconds=None) == 8
     assert jobs_of(Machine(gpus=(), cores=8, memory_bytes=5 * 1024**3), small) == 2
+    assert jobs_of(Machine(gpus=(), cores=8, memory_bytes=10 * 1024**3), MEDIUM_MODEL - 1) == 1
 
 
 def test_threads_do_not_depend_on_the_number_of_jobs(local, tmp_path):
