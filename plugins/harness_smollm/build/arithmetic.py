@@ -13,6 +13,13 @@ Split = Literal["train", "test"]
 _TEST_SHARE = 4
 """One pair of numbers in four is kept for the test, by a hash, so that no problem is in both."""
 
+_NUMBERS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
+    "+": ((1, 10), (1, 10)),
+    "-": ((1, 10), (1, 10)),
+    "*": ((2, 9), (2, 5)),
+}
+"""The smallest and the largest first and second number. With larger ones, the base model has almost no right answer."""
+
 
 def math_rows(split: Split, draw: random.Random) -> Iterator[Mapping[str, str]]:
     """Yields rows without end: two sums, differences or products for each word problem."""
@@ -25,16 +32,12 @@ def math_rows(split: Split, draw: random.Random) -> Iterator[Mapping[str, str]]:
 def _numbers(split: Split, draw: random.Random) -> tuple[str, int, int, int]:
     while True:
         kind = draw.choice(("+", "-", "*"))
-        first, second = (draw.randint(2, 9), draw.randint(2, 5)) if kind == "*" else (_small(draw), _small(draw))
+        first, second = (draw.randint(*span) for span in _NUMBERS[kind])
         if kind == "-" and first < second:
             first, second = second, first
         digest = hashlib.sha256(f"{first} {kind} {second}".encode()).digest()
         if (digest[0] % _TEST_SHARE == 0) == (split == "test"):
             return kind, first, second, {"+": first + second, "-": first - second, "*": first * second}[kind]
-
-
-def _small(draw: random.Random) -> int:
-    return draw.randint(1, draw.choice((10, 10, 20, 40)))
 
 
 def _plain(kind: str, first: int, second: int, split: Split, draw: random.Random) -> str:
