@@ -13,7 +13,7 @@ from harness.plugin.config import Config, Unkeyed, missing_package
 from harness.plugin.paths import PathEntries
 from harness.plugin.workload import Workload
 from harness.training.lora import LoRASettings
-from harness.training.packages import ATTENTION, attention_package, missing_packages
+from harness.training.packages import ATTENTION, missing_attention, missing_packages
 from harness.training.trl_fields import config_fields
 from harness.training.trl_unkeyed import LOGGING, MACHINE, SAVING
 from harness.training.updates.settings import AverageSettings, FreezeSettings, SubspaceSettings
@@ -160,10 +160,7 @@ class OnPolicyConfig(Config):
     def faults(self) -> Iterable[Problem]:
         """Yields a problem for each optional package that these settings need and that is not installed."""
         yield from missing_packages(self.trl)
-        if needed := attention_package(self.attn_implementation):
-            package, install = needed
-            value = f"attn_implementation: {self.attn_implementation}"
-            yield from missing_package(package, key="attn_implementation", wanted_by=value, install=install)
+        yield from missing_attention(self.attn_implementation)
         if self.lora is not None:
             yield from missing_package("peft", key="lora", wanted_by="lora")
 

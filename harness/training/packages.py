@@ -38,19 +38,24 @@ _OPTIMIZERS = (
     (("schedule_free",), "schedulefree"),
     (("grokadamw",), "grokadamw"),
 )
-_INSTALL = {"liger_kernel": "liger-kernel", "azureml": "azureml-mlflow", "comet_ml": "comet-ml"}
+_INSTALL = {
+    "liger_kernel": "liger-kernel",
+    "azureml": "azureml-mlflow",
+    "comet_ml": "comet-ml",
+    "flash_attn": "flash-attn",
+}
 
-_ATTENTION = {"flash_attention_2": ("flash_attn", "flash-attn"), "flash_attention_3": ("flash_attn_interface", "")}
-_KERNELS = ("kernels", "")
+_ATTENTION = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}
 ATTENTION = rf"^(eager|sdpa|flex_attention|{'|'.join(_ATTENTION)}|[\w.@-]+/[\w.@:-]+)$"
 """The values of `attn_implementation`: transformers' own names, or the repository of a kernel."""
 
 
-def attention_package(name: str | None) -> tuple[str, str] | None:
-    """Returns the package that this `attn_implementation` needs, and pip's requirement if its name differs, or None."""
-    if name is None or "/" in name:
-        return _KERNELS if name else None
-    return _ATTENTION.get(name)
+def missing_attention(name: str | None) -> Iterator[Problem]:
+    """Yields a problem at the key `attn_implementation` if the package that it needs is not installed."""
+    package = "kernels" if name and "/" in name else _ATTENTION.get(name or "")
+    if package is not None:
+        key = "attn_implementation"
+        yield from missing_package(package, key=key, wanted_by=f"{key}: {name}", install=_INSTALL.get(package, ""))
 
 
 def missing_packages(trl: Mapping[str, Any]) -> Iterator[Problem]:
