@@ -4,7 +4,7 @@
 
 - `grpo`: a training of the lab's model, which sees its few prompts in several epochs.
 - `distillation`: a merge of two experts, which are trained before, on as few prompts.
-- `smollm`: a short training on Math of the protocol `smollm`: SmolLM2-135M with LoRA, in bf16.
+- `smollm`: a short training on Math of the protocol `smollm`: all weights of SmolLM2-135M, with passes in bf16.
 
 The first two have two settings, TRL's `steps_per_generation` 1 and 4. The step of each setting is made undisturbed,
 and then as often as asked into fresh stores, each time killed (SIGKILL) at a moment drawn evenly from the time that

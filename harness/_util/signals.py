@@ -15,7 +15,7 @@ class Terminated(KeyboardInterrupt):
 
 
 class Interrupted(HarnessError):
-    """The run was interrupted by Ctrl-C. The same command resumes it."""
+    """The command was interrupted by Ctrl-C. The same command resumes a run."""
 
     exit_code = ExitCode.INTERRUPTED
 
@@ -44,11 +44,15 @@ def raise_if_terminated() -> None:
 
 
 @contextmanager
-def interrupts_as_errors() -> Iterator[None]:
-    """Converts Terminated to RunStopped and KeyboardInterrupt to Interrupted."""
+def interrupts_as_errors(*, resumable: bool) -> Iterator[None]:
+    """Converts Terminated to RunStopped and KeyboardInterrupt to Interrupted.
+
+    resumable: the message says that the same command resumes the run.
+    """
+    then = "; the same command resumes the run" if resumable else ""
     try:
         yield
     except Terminated:
-        raise RunStopped("stopped; the same command resumes the run") from None
+        raise RunStopped(f"stopped{then}") from None
     except KeyboardInterrupt:
-        raise Interrupted("interrupted; the same command resumes the run") from None
+        raise Interrupted(f"interrupted{then}") from None

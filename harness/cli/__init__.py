@@ -136,7 +136,7 @@ def main() -> None:
     accept_any_text()
     catch_termination()
     try:
-        with interrupts_as_errors():
+        with interrupts_as_errors(resumable=False):
             _run_app()
     except HarnessError as error:
         if debug:

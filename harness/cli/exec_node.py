@@ -44,7 +44,7 @@ def exec_node(
     verify: VerifyOption = True,
 ) -> None:
     """Execute one node of a protocol's plan; its inputs must be in the store. For engines."""
-    with interrupts_as_errors():
+    with interrupts_as_errors(resumable=True):
         _process(context, protocol, runs, seeds, methods, deltas=deltas, verify=verify).execute(key)
 
 
@@ -59,7 +59,7 @@ def exec_worker(
     verify: VerifyOption = True,
 ) -> None:
     """Execute the nodes whose keys are read from standard input. For engines."""
-    with interrupts_as_errors():
+    with interrupts_as_errors(resumable=True):
         process = _process(context, protocol, runs, seeds, methods, deltas=deltas, verify=verify)
         process.serve(debug=session_of(context).debug)
 

@@ -76,7 +76,7 @@ def run(
             api.plan(protocol, seeds=these, methods=only, output=runs, registry=session.registry), as_json=as_json
         )
         return
-    with interrupts_as_errors():
+    with interrupts_as_errors(resumable=True):
         done = run_protocol(
             protocol,
             seeds=these,

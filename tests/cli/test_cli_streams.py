@@ -51,7 +51,7 @@ def test_a_hangup_ends_a_command_as_sigterm_does_unless_it_is_ignored(ignored):
         "from harness.errors import HarnessError\n"
         "catch_termination()\n"
         "try:\n"
-        "    with interrupts_as_errors():\n"
+        "    with interrupts_as_errors(resumable=False):\n"
         "        os.kill(os.getpid(), signal.SIGHUP)\n"
         "        print('went on')\n"
         "except HarnessError as error:\n"

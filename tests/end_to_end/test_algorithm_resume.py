@@ -5,8 +5,9 @@ from importlib import import_module
 import pytest
 from safetensors.torch import load_file
 from step_reports import repeatable
+from training_folder import Killed, training_in
 
-from harness import NoConfig, TrainingContext, TrainingDomain
+from harness import NoConfig, TrainingDomain
 from harness_lab.domains import CodeDomain, LabDomainConfig, MathDomain
 from harness_lab.model import FOLDER
 from harness_lab.rewards import CodeReward, MathReward
@@ -21,10 +22,6 @@ ALGORITHMS = {
     "anchored-l2": ("harness_algorithms.anchored", {"anchor": "l2", "strength": 1.0}),
     "anchored-ewc": ("harness_algorithms.anchored", {"anchor": "ewc", "strength": 10.0, "fisher_completions": 8}),
 }
-
-
-class Killed(BaseException):
-    pass
 
 
 def algorithm(name, **settings):
@@ -44,21 +41,11 @@ def lab_domain(name, domain, reward):
 
 
 def train(folder, name, kill_at=None, earlier=True, **settings):
-    output = folder / "output"
-    for path in (output, folder / "scratch"):
-        path.mkdir(parents=True, exist_ok=True)
-
-    def progress(done, total, metrics):
-        if done == kill_at:
-            raise Killed
-
     made, spec = algorithm(name, **settings)
-    context = TrainingContext(
-        checkpoint=FOLDER, output=output, scratch=folder / "scratch", metrics=folder / "metrics.jsonl",
-        domains=[lab_domain("code", CodeDomain, CodeReward)], seed=7, progress=progress,
-        earlier=[lab_domain("math", MathDomain, MathReward)] if spec.replays and earlier else [],
-    )  # fmt: skip
-    return made.train(context), load_file(output / "model.safetensors")
+    code = lab_domain("code", CodeDomain, CodeReward)
+    earlier = [lab_domain("math", MathDomain, MathReward)] if spec.replays and earlier else []
+    context = training_in(folder, FOLDER, [code], kill_at=kill_at, seed=7, earlier=earlier)
+    return made.train(context), load_file(context.output / "model.safetensors")
 
 
 def same(first, second):
@@ -93,11 +80,6 @@ def test_replay_without_earlier_domains_is_grpo(tmp_path):
 
     _, weights = train(tmp_path / "replay", "replay", earlier=False)
     small = {"steps": 3, "learning_rate": 1e-3, "prompts_per_step": 4, "generations": 4, "save_every": 2}
-    output = tmp_path / "grpo"
-    (output / "scratch").mkdir(parents=True)
-    context = TrainingContext(
-        checkpoint=FOLDER, output=output, scratch=output / "scratch", metrics=output / "metrics.jsonl",
-        domains=[lab_domain("code", CodeDomain, CodeReward)], seed=7, progress=lambda *_: None,
-    )  # fmt: skip
+    context = training_in(tmp_path / "grpo", FOLDER, [lab_domain("code", CodeDomain, CodeReward)], seed=7)
     GRPO(PolicyGradientConfig(**small)).train(context)
-    assert same(weights, load_file(output / "model.safetensors"))
+    assert same(weights, load_file(context.output / "model.safetensors"))

@@ -5,8 +5,9 @@ import json
 import pytest
 from safetensors.torch import load_file
 from step_reports import repeatable
+from training_folder import Killed, training_in
 
-from harness import NoConfig, TrainingContext, TrainingDomain
+from harness import NoConfig, TrainingDomain
 from harness.training import PolicyGradientConfig
 from harness_algorithms.grpo.algorithm import GRPO
 from harness_algorithms.surgery.algorithm import ModularGradientSurgery, PCGrad
@@ -16,10 +17,6 @@ from harness_lab.model import FOLDER
 from harness_lab.rewards import CodeReward, MathReward, RubricReward
 
 DOMAINS = {"code": (CodeDomain, CodeReward), "math": (MathDomain, MathReward), "cw": (CWDomain, RubricReward)}
-
-
-class Killed(BaseException):
-    pass
 
 
 def mgs(**settings):
@@ -35,28 +32,18 @@ def grpo(**settings):
 
 
 def train(folder, algorithm, domains=tuple(DOMAINS), kill_at=None, **settings):
-    output = folder / "output"
-    for path in (output, folder / "scratch"):
-        path.mkdir(parents=True, exist_ok=True)
-
-    def progress(done, total, metrics):
-        if done == kill_at:
-            raise Killed
-
     made = algorithm(
         **{"steps": 4, "learning_rate": 1e-3, "prompts_per_step": 6, "generations": 4, "save_every": 2} | settings
     )
-    context = TrainingContext(
-        checkpoint=FOLDER, output=output, scratch=folder / "scratch", metrics=folder / "metrics.jsonl",
-        domains=[
-            TrainingDomain(name=name, domain=domain(LabDomainConfig(prompts=8)), reward=reward(NoConfig()))
-            for name, (domain, reward) in DOMAINS.items() if name in domains
-        ],
-        seed=7, progress=progress,
-    )  # fmt: skip
+    chosen = [
+        TrainingDomain(name=name, domain=domain(LabDomainConfig(prompts=8)), reward=reward(NoConfig()))
+        for name, (domain, reward) in DOMAINS.items()
+        if name in domains
+    ]
+    context = training_in(folder, FOLDER, chosen, kill_at=kill_at, seed=7)
     result = made.train(context)
     metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return result, load_file(output / "model.safetensors"), metrics
+    return result, load_file(context.output / "model.safetensors"), metrics
 
 
 def same(first, second):

@@ -3,8 +3,9 @@
 import pytest
 from safetensors.torch import load_file
 from step_reports import repeatable
+from training_folder import Killed, training_in
 
-from harness import NoConfig, TrainingContext, TrainingDomain
+from harness import NoConfig, TrainingDomain
 from harness.training import PolicyGradientConfig
 from harness_algorithms.grpo.algorithm import GRPO
 from harness_lab.domains import CodeDomain, LabDomainConfig, MathDomain
@@ -12,19 +13,7 @@ from harness_lab.model import FOLDER
 from harness_lab.rewards import CodeReward, MathReward
 
 
-class Killed(BaseException):
-    pass
-
-
 def train(folder, kill_at=None, **settings):
-    output = folder / "output"
-    for path in (output, folder / "scratch"):
-        path.mkdir(parents=True, exist_ok=True)
-
-    def progress(done, total, metrics):
-        if done == kill_at:
-            raise Killed
-
     domains = [
         TrainingDomain(name=name, domain=domain(LabDomainConfig(prompts=8)), reward=reward(NoConfig()))
         for name, domain, reward in (("code", CodeDomain, CodeReward), ("math", MathDomain, MathReward))
@@ -32,11 +21,8 @@ def train(folder, kill_at=None, **settings):
     config = PolicyGradientConfig(
         steps=6, learning_rate=1e-3, prompts_per_step=4, generations=4, save_every=2, **settings
     )
-    context = TrainingContext(
-        checkpoint=FOLDER, output=output, scratch=folder / "scratch", metrics=folder / "metrics.jsonl",
-        domains=domains, seed=7, progress=progress,
-    )  # fmt: skip
-    return GRPO(config).train(context), load_file(output / "model.safetensors")
+    context = training_in(folder, FOLDER, domains, kill_at=kill_at, seed=7)
+    return GRPO(config).train(context), load_file(context.output / "model.safetensors")
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ from importlib import import_module
 import pytest
 import torch
 from safetensors.torch import load_file
+from training_folder import Killed, training_in
 
-from harness import LineageEntry, TrainingContext
+from harness import LineageEntry
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import nudged_checkpoint, tiny_domains
 from harness.training import Mask, write_mask
@@ -47,16 +48,9 @@ def mask_of(folder, file):
 
 
 def train(folder, name, kill_at=None):
-    for place in (folder / "output", folder / "scratch"):
-        place.mkdir(parents=True, exist_ok=True)
     if not (folder / "base").exists():
         nudged_checkpoint(tiny_checkpoint(folder / "base"), folder / "start", seed=1)
     mask = mask_of(folder / "start", folder / "mask.safetensors")
-
-    def progress(done, total, metrics):
-        if done == kill_at:
-            raise KeyboardInterrupt
-
     made, spec = algorithm(name)
     one, two = tiny_domains().values()
     lineage = [
@@ -64,9 +58,8 @@ def train(folder, name, kill_at=None):
         LineageEntry(step=1, label="one", domains=("one",), folder=folder / "start"),
     ]
     surgery = "surgery" in spec.load
-    context = TrainingContext(
-        checkpoint=folder / "start", output=folder / "output", scratch=folder / "scratch",
-        metrics=folder / "metrics.jsonl", domains=[one, two] if surgery else [two], seed=7, progress=progress,
+    context = training_in(
+        folder, folder / "start", [one, two] if surgery else [two], kill_at=kill_at, seed=7,
         earlier=[] if surgery else [one], lineage=lineage, mask=folder / "mask.safetensors",
     )  # fmt: skip
     result = made.train(context)
@@ -83,7 +76,7 @@ def test_frozen_weights_keep_their_bits_also_after_a_kill(tmp_path, name):
     share = sum(int(value.sum()) for value in moved.values()) / total
     assert 0.1 < share < (0.6 if "surgery" in ALGORITHMS[name][0] else 0.5)
     assert bool(result.report["freeze"]["frozen"]) == ("surgery" not in ALGORITHMS[name][0])
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         train(tmp_path / "killed", name, kill_at=2)
     resumed, _, _ = train(tmp_path / "killed", name)
     assert all(resumed[key].equal(value) for key, value in weights.items())

@@ -1,9 +1,10 @@
 """The attention that a training asks for is that of the trained model, and is not written to its config."""
 
 import pytest
+from training_folder import training_in
 from trl import GRPOTrainer
 
-from harness import Reward, RewardResult, TrainingContext, TrainingDomain
+from harness import Reward, RewardResult, TrainingDomain
 from harness.testing import tiny_checkpoint, tiny_domains
 from harness.training import PolicyGradientConfig
 from harness.training.trl_run import train_with_trl
@@ -24,18 +25,9 @@ def test_the_trained_model_has_the_attention_that_is_asked_for(asked, used, tmp_
             return super().training_step(model, *arguments, **named)
 
     model = tiny_checkpoint(tmp_path / "model")
-    for name in ("output", "scratch"):
-        (tmp_path / name).mkdir()
-    context = TrainingContext(
-        checkpoint=model,
-        output=tmp_path / "output",
-        scratch=tmp_path / "scratch",
-        metrics=tmp_path / "metrics.jsonl",
-        domains=[TrainingDomain(name="digits", domain=tiny_domains()["one"].domain, reward=Length())],
-        seed=3,
-        progress=lambda *_: None,
-    )
+    domain = TrainingDomain(name="digits", domain=tiny_domains()["one"].domain, reward=Length())
     settings = {"steps": 1, "prompts_per_step": 2, "generations": 2, "max_completion_length": 4, "save_every": 0}
-    train_with_trl(context, PolicyGradientConfig(**settings, attn_implementation=asked), trainer_class=Watched)
+    config = PolicyGradientConfig(**settings, attn_implementation=asked)
+    train_with_trl(training_in(tmp_path, model, [domain]), config, trainer_class=Watched)
     assert set(seen) == {used}
     assert "attn_implementation" not in (tmp_path / "output" / "config.json").read_text()

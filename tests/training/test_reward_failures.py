@@ -9,6 +9,7 @@ import pytest
 from judge_server import SILENT, judge_server
 from own_commands import commands_on
 from safetensors.torch import load_file
+from training_folder import training_in
 from trl import GRPOTrainer
 
 import harness.execution.engines
@@ -24,7 +25,6 @@ from harness import (
     RewardResult,
     RewardSpec,
     StepFailed,
-    TrainingContext,
     TrainingDomain,
     hookimpl,
 )
@@ -68,18 +68,12 @@ def model(tmp_path_factory):
 
 
 def train(model, folder, reward, groups=5, size=4, **settings):
-    for name in ("output", "scratch"):
-        (folder / name).mkdir(parents=True)
     domain = TrainingDomain(name="digits", domain=tiny_domains()["one"].domain, reward=reward, reward_label=LABEL)
-    context = TrainingContext(
-        checkpoint=model, output=folder / "output", scratch=folder / "scratch", metrics=folder / "metrics.jsonl",
-        domains=[domain], seed=3, progress=lambda *_: None,
-    )  # fmt: skip
     config = PolicyGradientConfig(
         **{"steps": 1, "prompts_per_step": groups, "generations": size, "learning_rate": 1e-3, "save_every": 0}
         | settings
     )
-    return train_with_trl(context, config, trainer_class=Watched)
+    return train_with_trl(training_in(folder, model, [domain]), config, trainer_class=Watched)
 
 
 def expected(group, scale):

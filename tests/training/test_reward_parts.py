@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from training_folder import training_in
 
-from harness import Reward, RewardBatch, RewardResult, TrainingContext
+from harness import Reward, RewardBatch, RewardResult
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import CharacterReward, tiny_domains
 from harness.training import PolicyGradientConfig, RewardRouter, train_with_trl
@@ -63,12 +64,7 @@ def test_each_part_is_a_function_of_the_rows_of_its_domain():
 
 
 def trained(folder, reward, aggregation):
-    for name in ("output", "scratch"):
-        (folder / name).mkdir(parents=True)
-    context = TrainingContext(
-        checkpoint=tiny_checkpoint(folder / "start"), output=folder / "output", scratch=folder / "scratch",
-        metrics=folder / "metrics.jsonl", domains=domains_with(reward), seed=3, progress=lambda *_: None,
-    )  # fmt: skip
+    context = training_in(folder, tiny_checkpoint(folder / "start"), domains_with(reward))
     config = PolicyGradientConfig(
         steps=1, prompts_per_step=4, generations=4, learning_rate=1e-2,
         trl={"multi_objective_aggregation": aggregation, "optim": "sgd", "max_grad_norm": 1e9},

@@ -8,10 +8,11 @@ import torch
 from datasets import Dataset
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
+from training_folder import training_in
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOTrainer, RLOOTrainer
 
-from harness import Domain, Reward, RewardResult, TrainingContext, TrainingDomain
+from harness import Domain, Reward, RewardResult, TrainingDomain
 from harness.plugin.interfaces import EvaluationTask
 from harness.plugin.sampling import Sampling
 from harness.testing import tiny_checkpoint
@@ -105,20 +106,9 @@ def recorded(trainer_class, seen):
 def test_completions_are_those_of_trl(kind, settings, chat, model, tmp_path):
     trainer_class, config_class = (GRPOTrainer, PolicyGradientConfig) if kind == "grpo" else (RLOOTrainer, RLOOConfig)
     config = config_class(steps=1, prompts_per_step=8, generations=4, save_every=0, **settings)
-    for name in ("output", "scratch"):
-        (tmp_path / name).mkdir()
     seen, reward = {}, Seen()
     domain = TrainingDomain(name="x", domain=Prompts(chat=chat), reward=reward)
-    context = TrainingContext(
-        checkpoint=model,
-        output=tmp_path / "output",
-        scratch=tmp_path / "scratch",
-        metrics=tmp_path / "metrics.jsonl",
-        domains=[domain],
-        seed=3,
-        progress=lambda *_: None,
-    )
-    train_with_trl(context, config, trainer_class=recorded(trainer_class, seen))
+    train_with_trl(training_in(tmp_path, model, [domain]), config, trainer_class=recorded(trainer_class, seen))
 
     sampling = Sampling.of_config(config.model_dump(mode="json"), domain.domain.completion_tokens)
     tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")

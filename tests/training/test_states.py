@@ -1,18 +1,14 @@
 """A training writes the models within it where it is asked to, and ends with the same weights as one that is not."""
 
 import pytest
+from training_folder import Killed, training_in
 
-from harness import TrainingContext
 from harness.testing.tiny_world import tiny_checkpoint, tiny_domains
 from harness.training import PolicyGradientConfig, train_with_trl
 from harness.weights.adapter import restore
 from harness.weights.model_folder import hash_checkpoint
 
 LORA = {"rank": 2, "target_modules": ["q_proj", "v_proj"], "dropout": 0.1}
-
-
-class Killed(BaseException):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -22,17 +18,9 @@ def start(tmp_path_factory):
 
 def train(start, folder, steps=(), *, whole=False, kill_at=None, **settings):
     """Trains the tiny model for four steps; returns its output and the folders of the states after `steps`."""
-    (folder / "output").mkdir(parents=True, exist_ok=True)
-
-    def progress(done, total, metrics):
-        if done == kill_at:
-            raise Killed
-
     states = {step: folder / "states" / str(step) for step in steps}
-    context = TrainingContext(
-        checkpoint=start, output=folder / "output", scratch=folder / "scratch", metrics=folder / "metrics.jsonl",
-        domains=list(tiny_domains().values()), seed=3, progress=progress, whole=whole, states=states,
-    )  # fmt: skip
+    domains = list(tiny_domains().values())
+    context = training_in(folder, start, domains, kill_at=kill_at, whole=whole, states=states)
     config = PolicyGradientConfig(
         steps=4,
         learning_rate=1e-2,

@@ -6,10 +6,11 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_folder import training_in
 from transformers import AutoTokenizer
 from trl import GRPOTrainer, RLOOTrainer
 
-from harness import Reward, RewardResult, TrainingContext, TrainingDomain
+from harness import Reward, RewardResult, TrainingDomain
 from harness.testing import tiny_checkpoint, tiny_domains
 from harness.training import PolicyGradientConfig
 from harness.training.endings import Endings, generation_settings
@@ -53,19 +54,10 @@ def model(request, tmp_path_factory):
 def step(request, model, tmp_path_factory):
     """Returns what a step's reward saw, the text of the tokens it trained on, its report and its metrics."""
     folder = tmp_path_factory.mktemp("step")
-    for name in ("output", "scratch"):
-        (folder / name).mkdir()
     reward, trained_on = Seen(), []
     trainer_class, config_class = request.param
-    context = TrainingContext(
-        checkpoint=model,
-        output=folder / "output",
-        scratch=folder / "scratch",
-        metrics=folder / "metrics.jsonl",
-        domains=[TrainingDomain(name="digits", domain=tiny_domains()["one"].domain, reward=reward)],
-        seed=3,
-        progress=lambda *_: None,
-    )
+    domain = TrainingDomain(name="digits", domain=tiny_domains()["one"].domain, reward=reward)
+    context = training_in(folder, model, [domain])
     config = config_class(steps=1, prompts_per_step=8, generations=8, max_completion_length=24, stop=STOP, save_every=0)
     result = train_with_trl(context, config, trainer_class=watched(trainer_class, trained_on))
     tokenizer = AutoTokenizer.from_pretrained(model)

@@ -7,8 +7,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from training_folder import Killed, training_in
 
-from harness import LineageEntry, StepFailed, TrainingContext
+from harness import LineageEntry, StepFailed
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import nudged_checkpoint, tiny_domains
 from harness.training import PolicyGradientConfig, train_with_trl, write_mask
@@ -22,8 +23,6 @@ SMALL = {"steps": 3, "prompts_per_step": 2, "generations": 4, "learning_rate": 1
 
 def context_in(folder, *, kill_at=None, **more):
     """A training of `two` after one of `one`, whose checkpoints lie beside it."""
-    for name in ("output", "scratch"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     one, two = tiny_domains().values()
     base = folder / "base"
     if not base.exists():
@@ -33,16 +32,7 @@ def context_in(folder, *, kill_at=None, **more):
         LineageEntry(step=0, label="base", domains=(), folder=base),
         LineageEntry(step=1, label="one", domains=("one",), folder=folder / "start"),
     ]
-
-    def progress(done, total, metrics):
-        if done == kill_at:
-            raise KeyboardInterrupt
-
-    return TrainingContext(
-        checkpoint=folder / "start", output=folder / "output", scratch=folder / "scratch",
-        metrics=folder / "metrics.jsonl", domains=[two], seed=3, progress=progress, earlier=[one], lineage=lineage,
-        **more,
-    )  # fmt: skip
+    return training_in(folder, folder / "start", [two], kill_at=kill_at, earlier=[one], lineage=lineage, **more)
 
 
 def trained(folder, *, context=None, **settings):
@@ -219,7 +209,7 @@ RULES = {
 @pytest.mark.parametrize("kill_at", [1, 3])
 def test_a_killed_training_ends_with_the_same_bytes(tmp_path, name, kill_at):
     weights, result = trained(tmp_path / "undisturbed", **RULES[name])
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         trained(tmp_path / "killed", context=context_in(tmp_path / "killed", kill_at=kill_at), **RULES[name])
     resumed, again = trained(tmp_path / "killed", **RULES[name])
     assert all(resumed[name].equal(value) for name, value in weights.items())

@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from training_folder import training_in
 
-from harness import CheckpointError, TrainingContext
+from harness import CheckpointError
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import tiny_domains
 from harness.training import PolicyGradientConfig
@@ -16,16 +17,10 @@ from harness_algorithms.grpo.algorithm import GRPO
 
 
 def trained(folder, start, **lora):
-    for name in ("output", "scratch"):
-        (folder / name).mkdir(parents=True)
     config = PolicyGradientConfig(
         steps=2, prompts_per_step=2, generations=4, learning_rate=1e-2, lora={"rank": 2, "alpha": 4} | lora
     )
-    context = TrainingContext(
-        checkpoint=start, output=folder / "output", scratch=folder / "scratch", metrics=folder / "metrics.jsonl",
-        domains=[tiny_domains()["one"]], seed=3, progress=lambda *_: None,
-    )  # fmt: skip
-    GRPO(config).train(context)
+    GRPO(config).train(training_in(folder, start, [tiny_domains()["one"]]))
     return folder / "output"
 
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from training_folder import Killed, training_in
 
-from harness import LineageEntry, Sampling, TrainingContext
+from harness import LineageEntry, Sampling
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import tiny_domains
 from harness_algorithms.anchored.algorithm import Anchored
@@ -16,18 +17,9 @@ from harness_algorithms.anchored.fisher import fisher_of_earlier
 
 
 def context_in(folder, *, earlier=True, kill_at=None, start=None):
-    for name in ("output", "scratch"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     one, two = tiny_domains().values()
-
-    def progress(done, total, metrics):
-        if done == kill_at:
-            raise KeyboardInterrupt
-
-    return TrainingContext(
-        checkpoint=start or tiny_checkpoint(folder / "start"), output=folder / "output", scratch=folder / "scratch",
-        metrics=folder / "metrics.jsonl", domains=[two], seed=3, progress=progress, earlier=[one] if earlier else [],
-    )  # fmt: skip
+    start = start or tiny_checkpoint(folder / "start")
+    return training_in(folder, start, [two], kill_at=kill_at, earlier=[one] if earlier else [])
 
 
 SMALL = {"steps": 3, "prompts_per_step": 2, "generations": 4, "learning_rate": 1e-2, "save_every": 2}
@@ -97,7 +89,7 @@ def test_a_step_killed_before_its_first_state_keeps_its_fisher_and_ends_the_same
     settings = AnchoredConfig(**SMALL, anchor="ewc", strength=5.0, fisher_completions=8)
     undisturbed = context_in(tmp_path / "undisturbed")
     Anchored(settings).train(undisturbed)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         Anchored(settings).train(context_in(tmp_path / "killed", kill_at=1))
     kept = tmp_path / "killed" / "scratch" / "fisher.safetensors"
     before = kept.stat().st_mtime_ns

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from training_folder import Killed, training_in
 
-from harness import CheckpointError, Expert, LineageEntry, StepFailed, TrainingContext, TrainingPlace
+from harness import CheckpointError, Expert, LineageEntry, StepFailed, TrainingPlace
 from harness.testing.tiny_world import nudged_checkpoint, tiny_domains, tiny_lineage
 from harness_algorithms.distillation.algorithm import Distillation
 from harness_algorithms.distillation.config import DistillationConfig
@@ -38,19 +39,8 @@ def experts_of(lineage, **domains):
 
 def train(folder, lineage, *, names=("one",), kill_at=None, experts=(), **settings):
     """Returns the result, the metrics by step, and the weights."""
-    for name in ("output", "scratch"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    domains = tiny_domains()
-
-    def progress(done, total, metrics):
-        if done == kill_at:
-            raise KeyboardInterrupt
-
-    context = TrainingContext(
-        checkpoint=lineage[-1].folder, output=folder / "output", scratch=folder / "scratch",
-        metrics=folder / "metrics.jsonl", domains=[domains[name] for name in names], seed=3, progress=progress,
-        lineage=lineage, experts=experts,
-    )  # fmt: skip
+    domains = [tiny_domains()[name] for name in names]
+    context = training_in(folder, lineage[-1].folder, domains, kill_at=kill_at, lineage=lineage, experts=experts)
     result = Distillation(DistillationConfig(**SETTINGS | settings)).train(context)
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return result, rows, load_file(folder / "output" / "model.safetensors")
@@ -104,7 +94,7 @@ def test_an_adapter_is_trained_toward_the_teacher(tmp_path, lineage):
 
 def test_a_killed_distillation_goes_on_to_the_same_weights(tmp_path, lineage):
     _, _, whole = train(tmp_path / "whole", lineage, names=("one", "two"))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         train(tmp_path / "killed", lineage, names=("one", "two"), kill_at=7)
     _, _, resumed = train(tmp_path / "killed", lineage, names=("one", "two"))
     assert all(whole[name].equal(resumed[name]) for name in whole)

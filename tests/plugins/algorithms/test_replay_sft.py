@@ -8,9 +8,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from training_folder import Killed, training_in
 from transformers import AutoModelForCausalLM
 
-from harness import Cost, TrainingContext
+from harness import Cost
 from harness.testing import tiny_checkpoint
 from harness.testing.tiny_world import tiny_domains
 from harness_algorithms.replay.algorithm import ReplaySFT
@@ -21,20 +22,10 @@ SMALL = {"steps": 3, "prompts_per_step": 2, "generations": 4, "learning_rate": 1
 
 
 def context_in(folder, *, earlier=True, kill_at=None):
-    for name in ("output", "scratch"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     if not (folder / "start").exists():
         tiny_checkpoint(folder / "start")
     one, two = tiny_domains().values()
-
-    def progress(done, total, metrics):
-        if done == kill_at:
-            raise KeyboardInterrupt
-
-    return TrainingContext(
-        checkpoint=folder / "start", output=folder / "output", scratch=folder / "scratch",
-        metrics=folder / "metrics.jsonl", domains=[two], seed=3, progress=progress, earlier=[one] if earlier else [],
-    )  # fmt: skip
+    return training_in(folder, folder / "start", [two], kill_at=kill_at, earlier=[one] if earlier else [])
 
 
 def trained(folder, *, context=None, **settings):
@@ -116,7 +107,7 @@ def test_without_earlier_domains_it_is_grpo(tmp_path):
 @pytest.mark.parametrize("kill_at", [1, 3])
 def test_a_killed_step_ends_with_the_same_bytes(tmp_path, kill_at, more):
     weights, _, result = trained(tmp_path / "undisturbed", share=0.3, **more)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         trained(tmp_path / "killed", context=context_in(tmp_path / "killed", kill_at=kill_at), share=0.3, **more)
     resumed, _, again = trained(tmp_path / "killed", share=0.3, **more)
     assert all(resumed[name].equal(value) for name, value in weights.items())
