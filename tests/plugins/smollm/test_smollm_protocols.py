@@ -45,6 +45,7 @@ def test_smollm_has_the_sequence_its_recoveries_their_controls_and_training_at_o
     assert {"sequential", "re-math", "random-rollback", "merge-uniform", "merge-fisher", "mixed"} <= methods.keys()
     steps = text_of("smollm")["train"]["steps"]
     assert methods["mixed"][0]["steps"] == methods["mgs"][0]["steps"] == 4 * steps
+    assert methods["re-math"][-1]["steps"] < methods["re-math-10"][-1]["steps"] == steps
 
 
 def keys_of(registry, name):
