@@ -86,7 +86,8 @@ NOT_RUN = {
     "harness predict lab-recoveries --completions 512 --pilot 3 --fit 0,1,2,3,7 --along sequential --along qa "
     "--along cw --check lab-recoveries --check lab-recoveries-rotated --check lab-pairs": "needs the three runs above",
     **{f"harness run {name} --seeds 0": WEIGHTS for name in ("smollm", "smollm-claims", "smollm-rounding")},
-    "harness run smollm --seeds 0,1,2 --methods sequential,re-math,re-math-10,rollback,random-rollback": WEIGHTS,
+    "harness run smollm --seeds 0,1,2 --methods sequential,re-math,re-math-10,rollback,random-rollback,"
+    "merge-uniform": WEIGHTS,
     "harness leaderboard add smollm -d leaderboards/smollm": "needs the run that the line above makes",
     "harness predict smollm --seeds 0 --along sequential --check smollm --completions 256": "hours, with a real model",
     "harness export RUN re-math FOLDER": "tests/cli/test_cli_export.py runs it on a stored checkpoint",
