@@ -11,11 +11,11 @@ from collections import Counter
 from pathlib import Path
 
 import torch
+from training_folder import training_in
 from transformers import TrainerCallback
 from trl import GRPOTrainer
 
-from harness import NoConfig, TrainingContext, TrainingDomain
-from harness.execution.executor import silent
+from harness import NoConfig, TrainingDomain
 from harness.training import PolicyGradientConfig
 from harness.training.trl_run import train_with_trl
 from harness_lab.domains import LabDomainConfig, MathDomain
@@ -55,17 +55,12 @@ def main(folder):
     processes = os.environ.get("WORLD_SIZE", "1")
     for loss_type in ("dapo", "grpo"):
         place = folder / processes / loss_type
-        for name in ("output", "scratch"):
-            (place / name).mkdir(parents=True, exist_ok=True)
         config = PolicyGradientConfig(steps=1, prompts_per_step=4, generations=4, loss_type=loss_type)
         domain = MathDomain(LabDomainConfig(prompts=16))
         # Rewards that differ within a group, or there would be no gradient to compare.
         reward = MathReward(NoConfig())
         reward.score = lambda batch: [reward_of(text) for text in batch.completions]
-        context = TrainingContext(
-            checkpoint=FOLDER, output=place / "output", scratch=place / "scratch", metrics=place / "metrics.jsonl",
-            domains=[TrainingDomain(name="math", domain=domain, reward=reward)], seed=3, progress=silent,
-        )  # fmt: skip
+        context = training_in(place, FOLDER, [TrainingDomain(name="math", domain=domain, reward=reward)])
         train_with_trl(context, config, trainer_class=fixed_completions(place / "gradient.pt"))
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
+from training_folder import Killed, training_in
 
-from harness import LineageEntry, NoConfig, RecoveryContext, StepFailed, TrainingContext
+from harness import LineageEntry, NoConfig, RecoveryContext, StepFailed
 from harness.errors import ProtocolError
 from harness.plugin.registry import Registry
 from harness.protocol import load_protocol
@@ -32,14 +33,13 @@ def recovery_in(folder, *, kill_at=None, lineage=None):
 
     def progress(done, total, metrics):
         if done == kill_at and total == 3:
-            raise KeyboardInterrupt
+            raise Killed
 
     def train(checkpoint, names, *, mask=None):
-        context = TrainingContext(
-            checkpoint=checkpoint, output=folder / "output", scratch=folder / "training",
-            metrics=folder / "metrics.jsonl", domains=[domains[name] for name in names], seed=3, progress=progress,
-            whole=True, mask=mask,
-        )  # fmt: skip
+        trained = [domains[name] for name in names]
+        context = training_in(
+            folder, checkpoint, trained, scratch=folder / "training", progress=progress, whole=True, mask=mask
+        )
         return GRPO(PolicyGradientConfig(**HARSH)).train(context)
 
     return RecoveryContext(
@@ -89,7 +89,7 @@ def test_a_killed_refresh_ends_with_the_same_bytes(tmp_path, kill_at):
     result = Refresh(RefreshConfig(mask=SETTINGS)).recover(undisturbed)
     folder = tmp_path / "killed"
     killed = recovery_in(folder, kill_at=kill_at)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         Refresh(RefreshConfig(mask=SETTINGS)).recover(killed)
     resumed = recovery_in(folder, lineage=killed.lineage)
     again = Refresh(RefreshConfig(mask=SETTINGS)).recover(resumed)
