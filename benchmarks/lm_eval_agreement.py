@@ -32,7 +32,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     measured = json.loads((arguments.run / "leaderboard.json").read_text())["measurement"]
-    if other := {one["backend"] for one in measured.values()} - {"hf"}:
+    # The backend's name, then its arguments: "hf, dtype=bfloat16".
+    if other := {one["backend"].partition(",")[0] for one in measured.values()} - {"hf"}:
         raise SystemExit(f"the run was scored with {', '.join(other)}; only scores of hf are exact")
     scores = polars.read_parquet(arguments.run / "scores.parquet").filter(
         (polars.col("method") == arguments.method) & (polars.col("seed") == arguments.seed) & polars.col("primary")
